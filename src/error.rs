@@ -1,0 +1,85 @@
+//! The one error type: the job could not be done (exit 2).
+//!
+//! A fault of the *image* is never an `Error`; it is a [`Finding`](crate::report::Finding) (exit 1).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a job could not be done, or may not be done as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading or writing failed.
+    #[error("{what} {path}: {source}", path = path.display())]
+    Io {
+        /// What was being done, such as `cannot read`.
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The request cannot be carried out as it stands.
+    #[error("{message}")]
+    Refused {
+        /// What is refused and why, lower case, one fact.
+        message: String,
+        /// What to do instead.
+        help: Option<String>,
+    },
+    /// The place holds nothing that restow knows as an image archive.
+    #[error("{place} is not an image archive: {reason}")]
+    NotAnArchive {
+        /// The place, as typed.
+        place: String,
+        /// What was found instead.
+        reason: String,
+    },
+    /// The source was modified while it was being read.
+    #[error("{path} changed while it was being read", path = path.display())]
+    SourceChanged {
+        /// The file that changed.
+        path: PathBuf,
+    },
+}
+
+/// Shorthand used throughout the crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An I/O error with the path and the action that failed.
+    pub fn io(what: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+        Error::Io { what, path: path.as_ref().to_owned(), source }
+    }
+
+    /// A refusal without advice.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Error::Refused { message: message.into(), help: None }
+    }
+
+    /// A refusal with advice.
+    pub fn refused_help(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Error::Refused { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// What the user can do about it, where that is known.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Error::Refused { help, .. } => help.as_deref(),
+            Error::SourceChanged { .. } => Some("run the command again once nothing writes to it"),
+            _ => None,
+        }
+    }
+}
+
+/// Adds the path and the action to an [`io::Result`].
+pub trait Context<T> {
+    /// Turns the I/O error into [`Error::Io`].
+    fn at(self, what: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn at(self, what: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|source| Error::io(what, path, source))
+    }
+}

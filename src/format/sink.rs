@@ -1,0 +1,151 @@
+//! Where a conversion puts what it writes. Nothing is visible before [`Sink::commit`].
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::platform::Platform;
+use crate::reference::Reference;
+
+/// The graph as it is to stand in the destination: a sink needs nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Every manifest and index, each digest once, children before parents, in the order of writing.
+    pub documents: Vec<OutDocument>,
+    /// The named entry points, in source order. Several may point at one document.
+    pub roots: Vec<OutRoot>,
+    /// The source's own `index.json`, if it had one: its other members are carried into a new layout.
+    pub index_json: Option<Arc<[u8]>>,
+}
+
+/// One manifest or index.
+#[derive(Debug, Clone)]
+pub struct OutDocument {
+    /// Digest of `bytes` (for schema 1, of the payload: formats.md C.2).
+    pub digest: Digest,
+    /// Media type, as its parent's descriptor gives it.
+    pub media_type: String,
+    /// The exact bytes.
+    pub bytes: Arc<[u8]>,
+    /// What it points at.
+    pub body: OutBody,
+    /// `dir:` signatures of this document, in order.
+    pub signatures: Vec<Arc<[u8]>>,
+}
+
+/// What a document points at.
+#[derive(Debug, Clone)]
+pub enum OutBody {
+    /// An index or manifest list: the children that are in [`Output::documents`], in order.
+    /// Children that the source lacks (a sparse index) are not listed.
+    Index {
+        /// Digests of the children.
+        children: Vec<Digest>,
+    },
+    /// A manifest of an image, an attestation or an artifact.
+    Manifest {
+        /// The config.
+        config: OutBlob,
+        /// The layers, base first.
+        layers: Vec<OutBlob>,
+        /// Set if it is an image that a container could be run from (not an attestation or artifact).
+        image: Option<OutImage>,
+    },
+    /// A schema 1 manifest or a withdrawn artifact manifest: carried as it is, with these blobs.
+    Opaque {
+        /// Config-less blobs.
+        blobs: Vec<OutBlob>,
+    },
+}
+
+/// A config or layer.
+#[derive(Debug, Clone)]
+pub struct OutBlob {
+    /// Digest as in the manifest.
+    pub digest: Digest,
+    /// Size as in the manifest.
+    pub size: u64,
+    /// Media type as in the manifest.
+    pub media_type: String,
+    /// Whether the blob was handed to the sink (a nondistributable layer may be absent).
+    pub present: bool,
+}
+
+/// What makes a manifest an image.
+#[derive(Debug, Clone)]
+pub struct OutImage {
+    /// The config's bytes.
+    pub config: Arc<[u8]>,
+    /// `rootfs.diff_ids`, as many as there are layers.
+    pub diff_ids: Vec<Digest>,
+    /// From the config, not normalised.
+    pub platform: Platform,
+}
+
+/// A named (or unnamed) entry point.
+#[derive(Debug, Clone)]
+pub struct OutRoot {
+    /// Digest of a document in [`Output::documents`].
+    pub target: Digest,
+    /// Its name.
+    pub name: OutName,
+    /// The descriptor that named it in the source's `index.json`, as raw JSON, if there was one. Its unknown
+    /// members and other annotations are carried; digest, size, media type and names are not taken from it.
+    pub descriptor: Option<Arc<[u8]>>,
+    /// For registry storage: repository path and tag, already checked against the grammar.
+    pub repository: Option<(String, Option<String>)>,
+}
+
+/// A name, as far as the source or the user gave one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutName {
+    /// No name.
+    None,
+    /// A full reference with tag or digest, normalised.
+    Full(Reference),
+    /// A tag whose repository nobody knows.
+    BareTag(String),
+    /// `oci:DIR:TEXT`: `org.opencontainers.image.ref.name` exactly as typed, and the full reference if TEXT is one.
+    Exact {
+        /// The text.
+        ref_name: String,
+        /// The full reference.
+        full: Option<Reference>,
+    },
+}
+
+/// Receives blobs and documents, then commits all of it or nothing.
+///
+/// Dropping a sink without commit removes everything that it staged.
+pub trait Sink: Sync {
+    /// Whether blobs and documents must come one at a time, in the plan's order (tars).
+    /// Otherwise any number of threads may stage blobs at once, and documents come after all blobs.
+    fn ordered(&self) -> bool;
+
+    /// A directory on the destination's filesystem where a stream may be spooled, so that [`Staged::adopt`] is a link.
+    fn spool_dir(&self) -> Option<&Path>;
+
+    /// When merging: the bytes that the destination already holds under this digest. The caller hashes them; if they
+    /// are sound it stages nothing and calls nothing else for this blob.
+    fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>>;
+
+    /// Starts a config or layer. `expected` is digest and size where both are known beforehand.
+    fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>>;
+
+    /// Writes a manifest or index, after everything that it points at.
+    fn document(&self, document: &OutDocument) -> Result<()>;
+
+    /// Makes all of it visible.
+    fn commit(self: Box<Self>, output: &Output) -> Result<()>;
+}
+
+/// A blob on its way into a sink. Dropped without [`keep`](Staged::keep), it is discarded.
+pub trait Staged: Write + Send {
+    /// Takes a spooled file as the whole blob by linking it; `false` if that is impossible here (write the bytes then).
+    fn adopt(&mut self, file: &Path) -> Result<bool>;
+
+    /// The blob is complete and has this digest and size. A second blob of one digest is discarded.
+    fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()>;
+}

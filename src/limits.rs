@@ -1,0 +1,101 @@
+//! Every cap on what an archive may make restow do: its default, its reason, its option.
+//!
+//! formats.md H.13. All can be set with `--limit NAME=VALUE`.
+
+/// The caps in force for one run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Members of the outer archive. 1,000,000: each costs memory before anything is known of it.
+    pub members: u64,
+    /// Bytes of one JSON document that is read into memory. 16 MiB: four times what registries take.
+    pub document_bytes: u64,
+    /// Bytes of all JSON documents held at once. 256 MiB.
+    pub documents_bytes: u64,
+    /// Nesting of JSON values. 64: no format nests deeper than 10.
+    pub json_depth: u64,
+    /// Nesting of indexes. 8: real ones nest twice.
+    pub index_depth: u64,
+    /// Manifests and indexes in one archive. 100,000.
+    pub manifests: u64,
+    /// Layers of one image. 1,000: Docker stops at 125.
+    pub layers: u64,
+    /// Bytes of one layer once decompressed. 64 GiB: gzip and zstd bombs.
+    pub layer_bytes: u64,
+    /// Bytes of one PAX header or one GNU long name. 1 MiB.
+    pub extension_bytes: u64,
+    /// Entries of one layer. 10,000,000.
+    pub entries: u64,
+    /// zstd window, as a power of two. 27 (128 MiB) accepts `zstd --long`.
+    pub zstd_window_log: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            members: 1_000_000,
+            document_bytes: 16 << 20,
+            documents_bytes: 256 << 20,
+            json_depth: 64,
+            index_depth: 8,
+            manifests: 100_000,
+            layers: 1_000,
+            layer_bytes: 64 << 30,
+            extension_bytes: 1 << 20,
+            entries: 10_000_000,
+            zstd_window_log: 27,
+        }
+    }
+}
+
+/// The names that `--limit` takes, with what each one caps.
+pub const NAMES: &[(&str, &str)] = &[
+    ("members", "members of the outer archive"),
+    ("document-bytes", "bytes of one JSON document"),
+    ("documents-bytes", "bytes of all JSON documents"),
+    ("json-depth", "nesting of JSON values"),
+    ("index-depth", "nesting of indexes"),
+    ("manifests", "manifests and indexes in one archive"),
+    ("layers", "layers of one image"),
+    ("layer-bytes", "bytes of one decompressed layer"),
+    ("extension-bytes", "bytes of one PAX header or long name"),
+    ("entries", "entries of one layer"),
+    ("zstd-window-log", "zstd window as a power of two"),
+];
+
+impl Limits {
+    /// Sets the limit that `--limit NAME=VALUE` names; `None` if there is no such limit.
+    pub fn set(&mut self, name: &str, value: u64) -> Option<()> {
+        let field = match name {
+            "members" => &mut self.members,
+            "document-bytes" => &mut self.document_bytes,
+            "documents-bytes" => &mut self.documents_bytes,
+            "json-depth" => &mut self.json_depth,
+            "index-depth" => &mut self.index_depth,
+            "manifests" => &mut self.manifests,
+            "layers" => &mut self.layers,
+            "layer-bytes" => &mut self.layer_bytes,
+            "extension-bytes" => &mut self.extension_bytes,
+            "entries" => &mut self.entries,
+            "zstd-window-log" => &mut self.zstd_window_log,
+            _ => return None,
+        };
+        *field = value;
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_sets_something() {
+        for (name, _) in NAMES {
+            let mut limits = Limits::default();
+            assert!(limits.set(name, 7).is_some(), "{name}");
+            assert_ne!(format!("{limits:?}"), format!("{:?}", Limits::default()), "{name}");
+        }
+        assert!(Limits::default().set("no-such", 1).is_none());
+    }
+}

@@ -1,0 +1,3 @@
+//! Findings and the ways to show them.
+mod finding;
+pub use finding::{At, Finding, Label, Location, MemberId};

@@ -1,0 +1,1 @@
+//! Tar: scanning and writing.
