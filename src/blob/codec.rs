@@ -1,0 +1,473 @@
+//! The only place that knows the compressors (crates.md 4.7).
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use flate2::bufread::GzDecoder;
+
+use super::facts::{Fault, Trailing};
+use crate::media::Codec;
+
+/// Bytes handed on at once by the decoders.
+pub const CHUNK: usize = 128 << 10;
+
+/// What decompressing a stream told, apart from its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decoded {
+    /// Decompressed bytes that were handed on.
+    pub size: u64,
+    /// gzip members or zstd frames.
+    pub parts: u64,
+    /// What follows the last of them.
+    pub trailing: Option<Trailing>,
+    /// Why it stopped early.
+    pub fault: Option<Fault>,
+}
+
+/// Caps on what a stream may expand to.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// Decompressed bytes.
+    pub bytes: u64,
+    /// zstd window as a power of two.
+    pub window_log: u32,
+}
+
+/// Decompresses `input` to its end, handing chunks to `out`.
+///
+/// Faults of the stream are facts; an `Err` is an I/O error of `input` or of `out`.
+pub fn decode(
+    codec: Codec,
+    input: &mut dyn BufRead,
+    caps: Caps,
+    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Decoded> {
+    let mut input = Counting { inner: input, offset: 0, failed: None };
+    let mut done = Decoded::default();
+    let result = match codec {
+        Codec::Plain => {
+            done.parts = 1;
+            copy(&mut input, caps, &mut done, out)
+        }
+        Codec::Gzip => gzip(&mut input, caps, &mut done, out),
+        Codec::Zstd => zstd(&mut input, caps, &mut done, out),
+        Codec::Bzip2 => {
+            done.parts = 1;
+            copy(&mut bzip2::bufread::MultiBzDecoder::new(&mut input), caps, &mut done, out)
+        }
+        Codec::Xz => {
+            done.parts = 1;
+            copy(&mut liblzma::bufread::XzDecoder::new_multi_decoder(&mut input), caps, &mut done, out)
+        }
+    };
+    if let Some(error) = input.failed.take() {
+        return Err(error);
+    }
+    match result {
+        Ok(()) => {}
+        Err(Stop::Out(error)) => return Err(error),
+        Err(Stop::Limit) => done.fault = Some(Fault::TooLarge { limit: caps.bytes }),
+        Err(Stop::Stream(error)) => done.fault = Some(fault_of(&error, input.offset, caps)),
+    }
+    Ok(done)
+}
+
+enum Stop {
+    /// The receiver failed.
+    Out(io::Error),
+    /// The stream is broken.
+    Stream(io::Error),
+    /// The cap was reached.
+    Limit,
+}
+
+fn fault_of(error: &io::Error, offset: u64, caps: Caps) -> Fault {
+    let problem = error.to_string();
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        Fault::Truncated { offset }
+    } else if problem.contains("too much memory") {
+        Fault::WindowTooLarge { limit: u64::from(caps.window_log) }
+    } else {
+        Fault::Corrupt { offset, problem }
+    }
+}
+
+fn copy(
+    from: &mut dyn Read,
+    caps: Caps,
+    done: &mut Decoded,
+    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), Stop> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let n = match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Stop::Stream(error)),
+        };
+        if done.size + n as u64 > caps.bytes {
+            return Err(Stop::Limit);
+        }
+        done.size += n as u64;
+        out(&buffer[..n]).map_err(Stop::Out)?;
+    }
+}
+
+/// Member by member: flate2's own multi-member reader cannot tell trailing bytes from a broken header.
+fn gzip(
+    input: &mut Counting<'_>,
+    caps: Caps,
+    done: &mut Decoded,
+    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), Stop> {
+    loop {
+        let mut member = GzDecoder::new(&mut *input);
+        copy(&mut member, caps, done, out)?;
+        done.parts += 1;
+        let next = peek(input, 2).map_err(Stop::Stream)?;
+        match next {
+            [0x1f, 0x8b] => {}
+            [] => return Ok(()),
+            _ => return trailing(input, done),
+        }
+    }
+}
+
+/// Frame by frame, skippable ones included, for the same reason.
+fn zstd(
+    input: &mut Counting<'_>,
+    caps: Caps,
+    done: &mut Decoded,
+    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), Stop> {
+    loop {
+        let next = peek(input, 4).map_err(Stop::Stream)?;
+        match next {
+            [] => return Ok(()),
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
+                let mut header = [0; 8];
+                input.read_exact(&mut header).map_err(Stop::Stream)?;
+                let len = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+                let skipped = io::copy(&mut (&mut *input).take(u64::from(len)), &mut io::sink());
+                if skipped.map_err(Stop::Stream)? < u64::from(len) {
+                    return Err(Stop::Stream(io::ErrorKind::UnexpectedEof.into()));
+                }
+            }
+            [0x28, 0xb5, 0x2f, 0xfd] => {
+                let mut frame = zstd::stream::read::Decoder::with_buffer(&mut *input)
+                    .map_err(Stop::Stream)?
+                    .single_frame();
+                frame.window_log_max(caps.window_log).map_err(Stop::Stream)?;
+                copy(&mut frame, caps, done, out)?;
+                done.parts += 1;
+            }
+            _ if done.parts > 0 => return trailing(input, done),
+            _ => return Err(Stop::Stream(io::Error::other("not a zstd frame"))),
+        }
+    }
+}
+
+/// Reads the rest and notes where it began and whether it is only zeros.
+fn trailing(input: &mut Counting<'_>, done: &mut Decoded) -> Result<(), Stop> {
+    let offset = input.offset;
+    let mut zeros = true;
+    loop {
+        let buffer = input.fill_buf().map_err(Stop::Stream)?;
+        if buffer.is_empty() {
+            break;
+        }
+        zeros &= buffer.iter().all(|&b| b == 0);
+        let n = buffer.len();
+        input.consume(n);
+    }
+    done.trailing = Some(Trailing { offset, zeros });
+    Ok(())
+}
+
+/// Up to `N` of the next bytes without consuming them; fewer only near the end of the input or of a buffer
+/// that holds at least one (the callers treat a short answer as "something else").
+fn peek<'a>(input: &'a mut Counting<'_>, n: usize) -> io::Result<&'a [u8]> {
+    let buffer = input.inner.fill_buf()?;
+    Ok(&buffer[..n.min(buffer.len())])
+}
+
+/// Counts what is consumed, and keeps an I/O error of the source apart from faults of the stream.
+struct Counting<'a> {
+    inner: &'a mut dyn BufRead,
+    offset: u64,
+    failed: Option<io::Error>,
+}
+
+impl Read for Counting<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let n = available.read(into)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Counting<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.inner.fill_buf() {
+            Ok(buffer) => Ok(buffer),
+            Err(error) => {
+                let copy = io::Error::new(error.kind(), error.to_string());
+                self.failed.get_or_insert(error);
+                Err(copy)
+            }
+        }
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.offset += n as u64;
+        self.inner.consume(n);
+    }
+}
+
+/// A buffered reader that always shows at least four bytes unless the input ends, so that [`peek`] can be trusted.
+pub struct Lookahead<R> {
+    inner: R,
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl<R: Read> Lookahead<R> {
+    /// Wraps a reader.
+    pub fn new(inner: R) -> Self {
+        Lookahead { inner, buffer: Vec::with_capacity(CHUNK), start: 0 }
+    }
+}
+
+impl<R: Read> Read for Lookahead<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let n = available.read(into)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl<R: Read> BufRead for Lookahead<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.buffer.len() - self.start < 8 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+            let mut filled = self.buffer.len();
+            self.buffer.resize(CHUNK, 0);
+            while filled < 8 {
+                match self.inner.read(&mut self.buffer[filled..]) {
+                    Ok(0) => break,
+                    Ok(n) => filled += n,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        self.buffer.truncate(filled);
+                        return Err(error);
+                    }
+                }
+            }
+            self.buffer.truncate(filled);
+        }
+        Ok(&self.buffer[self.start..])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.start += n;
+    }
+}
+
+/// A reader of the decompressed stream, for whole archives that are compressed (formats.md A.5).
+///
+/// Unlike [`decode`] it reports faults of the stream as I/O errors: an outer archive that cannot be decompressed
+/// cannot be listed either.
+pub fn reader<'a>(
+    codec: Codec,
+    input: impl Read + Send + 'a,
+    window_log: u32,
+) -> io::Result<Box<dyn Read + Send + 'a>> {
+    let input = BufReader::with_capacity(CHUNK, input);
+    Ok(match codec {
+        Codec::Plain => Box::new(input),
+        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Codec::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+            decoder.window_log_max(window_log)?;
+            Box::new(decoder)
+        }
+        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Codec::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
+    })
+}
+
+/// How a layer is to be compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip at a level from 1 to 9.
+    Gzip(u32),
+    /// zstd at a level from 1 to 22.
+    Zstd(i32),
+}
+
+impl Compression {
+    /// gzip as most tools write it.
+    pub const GZIP_DEFAULT: u32 = 6;
+    /// zstd's own default.
+    pub const ZSTD_DEFAULT: i32 = 3;
+
+    /// The codec that it produces.
+    pub fn codec(self) -> Codec {
+        match self {
+            Compression::None => Codec::Plain,
+            Compression::Gzip(_) => Codec::Gzip,
+            Compression::Zstd(_) => Codec::Zstd,
+        }
+    }
+}
+
+/// An encoder whose output depends on nothing but its input and the level: no time, no name, no number of threads.
+pub enum Encoder<W: Write> {
+    /// Passes bytes on.
+    None(W),
+    /// gzip.
+    Gzip(flate2::write::GzEncoder<W>),
+    /// zstd; boxed because its context is large.
+    Zstd(Box<zstd::stream::write::Encoder<'static, W>>),
+}
+
+impl<W: Write> Encoder<W> {
+    /// Starts a stream.
+    pub fn new(compression: Compression, into: W) -> io::Result<Self> {
+        Ok(match compression {
+            Compression::None => Encoder::None(into),
+            Compression::Gzip(level) => {
+                let builder = flate2::GzBuilder::new().mtime(0).operating_system(255);
+                Encoder::Gzip(builder.write(into, flate2::Compression::new(level)))
+            }
+            Compression::Zstd(level) => {
+                let mut encoder = zstd::stream::write::Encoder::new(into, level)?;
+                encoder.include_checksum(true)?;
+                // Always through the multi-threaded path: its bytes do not depend on the number of workers.
+                encoder.multithread(2)?;
+                Encoder::Zstd(Box::new(encoder))
+            }
+        })
+    }
+
+    /// Ends the stream and gives the writer back.
+    pub fn finish(self) -> io::Result<W> {
+        match self {
+            Encoder::None(into) => Ok(into),
+            Encoder::Gzip(encoder) => encoder.finish(),
+            Encoder::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Encoder::None(into) => into.write(bytes),
+            Encoder::Gzip(encoder) => encoder.write(bytes),
+            Encoder::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Encoder::None(into) => into.flush(),
+            Encoder::Gzip(encoder) => encoder.flush(),
+            Encoder::Zstd(encoder) => encoder.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAPS: Caps = Caps { bytes: 1 << 20, window_log: 27 };
+
+    fn run(codec: Codec, bytes: &[u8], caps: Caps) -> (Decoded, Vec<u8>) {
+        let mut out = Vec::new();
+        let done = decode(codec, &mut Lookahead::new(bytes), caps, &mut |chunk| {
+            out.extend_from_slice(chunk);
+            Ok(())
+        })
+        .expect("no I/O error");
+        (done, out)
+    }
+
+    fn encode(compression: Compression, bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = Encoder::new(compression, Vec::new()).expect("encoder");
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    #[test]
+    fn round_trips_and_counts_parts() {
+        for compression in [Compression::None, Compression::Gzip(6), Compression::Zstd(3)] {
+            let stored = encode(compression, b"hello, hello, hello");
+            let (done, plain) = run(compression.codec(), &stored, CAPS);
+            assert_eq!((done.parts, done.fault, plain.as_slice()), (1, None, &b"hello, hello, hello"[..]));
+            if compression != Compression::None {
+                let twice = [stored.clone(), stored.clone()].concat();
+                let (done, plain) = run(compression.codec(), &twice, CAPS);
+                assert_eq!((done.parts, done.trailing, plain.len()), (2, None, 38));
+            }
+        }
+    }
+
+    #[test]
+    fn trailing_bytes_are_told_apart() {
+        for compression in [Compression::Gzip(1), Compression::Zstd(1)] {
+            let mut stored = encode(compression, b"x");
+            let offset = stored.len() as u64;
+            stored.extend([0; 700]);
+            let (done, _) = run(compression.codec(), &stored, CAPS);
+            assert_eq!(done.trailing, Some(Trailing { offset, zeros: true }));
+            stored.push(b'!');
+            let (done, _) = run(compression.codec(), &stored, CAPS);
+            assert_eq!(done.trailing, Some(Trailing { offset, zeros: false }));
+            assert_eq!(done.fault, None);
+        }
+    }
+
+    #[test]
+    fn truncation_corruption_and_size_are_facts() {
+        for compression in [Compression::Gzip(6), Compression::Zstd(3)] {
+            let stored = encode(compression, &[7; 5000]);
+            let (done, _) = run(compression.codec(), &stored[..stored.len() - 3], CAPS);
+            assert!(matches!(done.fault, Some(Fault::Truncated { .. })), "{done:?}");
+            let mut flipped = stored.clone();
+            let last = flipped.len() - 1;
+            flipped[last] ^= 1;
+            let (done, _) = run(compression.codec(), &flipped, CAPS);
+            assert!(matches!(done.fault, Some(Fault::Corrupt { .. })), "{done:?}");
+            let (done, _) = run(compression.codec(), &stored, Caps { bytes: 4999, ..CAPS });
+            assert_eq!(done.fault, Some(Fault::TooLarge { limit: 4999 }));
+            let (done, _) = run(compression.codec(), &stored, Caps { bytes: 5000, ..CAPS });
+            assert_eq!(done.fault, None);
+        }
+    }
+
+    #[test]
+    fn skippable_frames_are_skipped() {
+        let mut stored = vec![0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        stored.extend(encode(Compression::Zstd(3), b"x"));
+        let (done, plain) = run(Codec::Zstd, &stored, CAPS);
+        assert_eq!((done.parts, done.fault, plain.as_slice()), (1, None, &b"x"[..]));
+        let (done, _) = run(Codec::Zstd, &stored[..9], CAPS);
+        assert!(matches!(done.fault, Some(Fault::Truncated { .. })), "{done:?}");
+    }
+
+    #[test]
+    fn the_empty_gzip_layer_of_every_registry() {
+        let stored = data_encoding::HEXLOWER
+            .decode(b"1f8b080000096e8800ff621805a360148c5800080000ffff2eafb5ef00040000")
+            .expect("hex");
+        let (done, plain) = run(Codec::Gzip, &stored, CAPS);
+        assert_eq!((done.fault, plain), (None, vec![0; 1024]));
+    }
+}

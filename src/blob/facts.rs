@@ -1,0 +1,83 @@
+//! What one pass over a blob's bytes tells. Facts only: rules judge them.
+
+use crate::digest::Digest;
+use crate::media::Codec;
+
+/// The facts of one blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobFacts {
+    /// Bytes that were there.
+    pub size: u64,
+    /// SHA-256 of them.
+    pub sha256: Digest,
+    /// Their digest under the other algorithm that the archive names the blob by, if any.
+    pub other: Option<Digest>,
+    /// The compression, by the first bytes.
+    pub codec: Codec,
+    /// The decompressed stream, if the blob was read as a layer.
+    pub plain: Option<Plain>,
+    /// Why the decompressed stream could not be read to its end.
+    pub fault: Option<Fault>,
+    /// The archive ends before the member does: bytes that are missing.
+    pub missing: u64,
+}
+
+/// The decompressed stream of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plain {
+    /// SHA-256 of the decompressed bytes: the diff ID.
+    pub diff_id: Digest,
+    /// Decompressed bytes.
+    pub size: u64,
+    /// gzip members, or zstd frames that hold data.
+    pub parts: u64,
+    /// Offset in the stored blob at which something other than a further member or frame begins, and whether it is
+    /// anything but zeros.
+    pub trailing: Option<Trailing>,
+}
+
+/// Bytes behind the last gzip member or zstd frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trailing {
+    /// Offset of the first such byte in the stored blob.
+    pub offset: u64,
+    /// Whether all of them are zero.
+    pub zeros: bool,
+}
+
+/// Why a stream could not be decompressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The stored bytes end before the stream does.
+    Truncated {
+        /// Offset in the stored blob.
+        offset: u64,
+    },
+    /// The stream breaks its own format, or its checksum is wrong.
+    Corrupt {
+        /// Offset in the stored blob, near the fault (the decoder reads ahead within a block).
+        offset: u64,
+        /// What the decoder said.
+        problem: String,
+    },
+    /// More decompressed bytes than the limit `layer-bytes`.
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// A zstd window above the limit `zstd-window-log`.
+    WindowTooLarge {
+        /// The limit, as a power of two.
+        limit: u64,
+    },
+}
+
+impl BlobFacts {
+    /// The digest to compare with `claimed`: computed under the same algorithm, if that was possible.
+    pub fn digest_like(&self, claimed: &Digest) -> Option<&Digest> {
+        if claimed.algorithm_name() == "sha256" {
+            return Some(&self.sha256);
+        }
+        self.other.as_ref().filter(|other| other.algorithm_name() == claimed.algorithm_name())
+    }
+}

@@ -1,0 +1,7 @@
+//! Reading a blob: one pass that counts, hashes, decompresses and hashes again.
+
+pub mod codec;
+pub mod facts;
+pub mod pipeline;
+
+pub use facts::{BlobFacts, Fault, Plain};
