@@ -13,3 +13,4 @@ pub mod reference;
 pub mod report;
 pub mod rules;
 pub mod tar;
+pub mod time;
