@@ -1,0 +1,154 @@
+//! Standard input and compressed archives: read once, spooled, and then a [`Tree`] like any other.
+//!
+//! Every regular member goes through the pipeline on its way into the spool, so that its facts are known and its
+//! stored bytes are never read for checking again. Members of some size get a file of their own, which a destination
+//! on the same filesystem takes by a link; the small ones are packed into one unlinked file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::tree::{Member, MemberKind, Tree, TreeAnomaly};
+use crate::blob::codec::Caps;
+use crate::blob::pipeline::{self, Keep, Request};
+use crate::blob::{BlobFacts, codec};
+use crate::digest::Algorithm;
+use crate::error::{Context, Result};
+use crate::format::sinks::staging::Staging;
+use crate::limits::Limits;
+use crate::media::Codec;
+use crate::report::MemberId;
+use crate::tar;
+
+/// Members up to this size share one file.
+const PACKED: u64 = 64 << 10;
+
+/// Where a stream is spooled: a directory that is removed with it.
+pub struct SpoolDir(Staging);
+
+impl SpoolDir {
+    /// A directory for spooled members in `parent`.
+    pub fn new(parent: &Path) -> Result<SpoolDir> {
+        Ok(SpoolDir(Staging::new_in(parent)?))
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// The facts that were gathered while a stream was spooled, by member.
+pub type Ingested = HashMap<MemberId, BlobFacts>;
+
+/// Caps of the pipeline from the limits.
+pub fn caps(limits: &Limits) -> Caps {
+    Caps { bytes: limits.layer_bytes, window_log: limits.zstd_window_log.min(31) as u32 }
+}
+
+/// Reads a whole tar stream, decompressing it first if it is compressed.
+///
+/// `progress` is told the number of bytes spooled so far.
+pub fn ingest(
+    place: &str,
+    mut stream: Box<dyn Read + Send>,
+    spool: SpoolDir,
+    limits: &Limits,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Tree, Ingested)> {
+    let mut first = Vec::with_capacity(8);
+    (&mut stream).take(8).read_to_end(&mut first).at("cannot read", place)?;
+    let outer = Codec::sniff(&first);
+    let whole = io::Cursor::new(first).chain(stream);
+    let window = caps(limits).window_log;
+    let plain = codec::reader(outer, whole, window).at("cannot decompress", place)?;
+
+    let mut members: Vec<Member> = Vec::new();
+    let mut anomalies = Vec::new();
+    let mut facts = Ingested::new();
+    let pack_path = spool.path().join("pack");
+    let mut pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
+    let mut packed = 0;
+    let mut total = 0;
+
+    let mut tar = tar::Stream::new(plain, tar::Limits { extension_bytes: limits.extension_bytes });
+    loop {
+        let entry = match tar.next_entry() {
+            Ok(Some(entry)) => entry,
+            Ok(None) => break,
+            // A compressed stream that breaks off is a truncated archive: what came before it is still judged.
+            Err(error) if outer != Codec::Plain && !members.is_empty() => {
+                anomalies.push(TreeAnomaly::OuterStream { problem: error.to_string() });
+                break;
+            }
+            Err(error) => return Err(error).at("cannot read", place),
+        };
+        if members.len() as u64 >= limits.members {
+            anomalies.push(TreeAnomaly::TooManyMembers { limit: limits.members });
+            break;
+        }
+        let Some(mut member) = Member::of_entry(&entry) else { continue };
+        if member.kind != MemberKind::File {
+            members.push(member);
+            continue;
+        }
+        let request =
+            Request { size: member.size, other: Some(Algorithm::Sha512), plain: true, caps: caps(limits) };
+        let request = if looks_like_blob_of_sha512(&member.name) { request } else { Request { other: None, ..request } };
+        let mut data = tar.data();
+        let (found, spooled) = if member.size <= PACKED {
+            member.pack_at(packed);
+            let (found, _) = pipeline::run(&mut data, request, Keep::Stored, &mut pack).at("cannot spool", place)?;
+            packed += found.size;
+            (found, total + member.size)
+        } else {
+            let path = spool.path().join(members.len().to_string());
+            let file = File::create_new(&path).at("cannot create", &path)?;
+            let mut file = Watched { file, written: total, progress: &mut *progress };
+            let (found, _) = pipeline::run(&mut data, request, Keep::Stored, &mut file).at("cannot spool", place)?;
+            member.spool_at(path);
+            (found, total + member.size)
+        };
+        total = spooled;
+        progress(total);
+        facts.insert(MemberId(members.len() as u32), found);
+        members.push(member);
+    }
+    anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar));
+    let pack = File::open(&pack_path).at("cannot open", &pack_path)?;
+    std::fs::remove_file(&pack_path).at("cannot remove", &pack_path)?;
+    let mut tree = Tree::of_spool(place, members, anomalies, pack, spool);
+    tree.outer = (outer != Codec::Plain).then_some(outer);
+    Ok((tree, facts))
+}
+
+/// Only these are named by another algorithm than SHA-256; hashing everything twice would cost for nothing.
+fn looks_like_blob_of_sha512(name: &[u8]) -> bool {
+    name.windows(8).any(|part| part == b"/sha512/")
+}
+
+/// Tells the progress of one large member.
+struct Watched<'a> {
+    file: File,
+    written: u64,
+    progress: &'a mut dyn FnMut(u64),
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(bytes)?;
+        self.written += n as u64;
+        (self.progress)(self.written);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Where to spool when the destination offers no place of its own.
+pub fn default_spool(tmpdir: Option<&Path>) -> Result<SpoolDir> {
+    SpoolDir::new(&tmpdir.map_or_else(std::env::temp_dir, PathBuf::from))
+}

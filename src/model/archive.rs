@@ -1,0 +1,483 @@
+//! An opened archive: documents, blobs, and the graph that links them. Facts only; rules judge.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::blob::BlobFacts;
+use crate::digest::Digest;
+use crate::format::tree::{Tree, TreeAnomaly};
+use crate::json::{Json, SyntaxError};
+use crate::media::Family;
+use crate::model::view::{Config, Descriptor};
+use crate::reference::Reference;
+use crate::report::{Location, MemberId};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+        impl $name {
+            pub(crate) fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+id!(
+    /// A document of an [`Archive`].
+    DocId
+);
+id!(
+    /// A blob of an [`Archive`].
+    BlobId
+);
+id!(
+    /// A manifest or index of an [`Archive`].
+    NodeId
+);
+
+/// An opened archive.
+pub struct Archive {
+    /// The form, as its [`Format`](crate::format::Format) names it, such as `oci`.
+    pub form: &'static str,
+    /// Members and their bytes.
+    pub tree: Tree,
+    /// Every JSON document that was read, in the order of reading.
+    pub documents: Vec<Document>,
+    /// Every blob that something points at, and every member at a digest's place.
+    pub blobs: Vec<Blob>,
+    /// Manifests and indexes; children may stand before or after their parents.
+    pub nodes: Vec<Node>,
+    /// Named entry points, in source order.
+    pub roots: Vec<Root>,
+    /// What was odd.
+    pub anomalies: Vec<Anomaly>,
+    /// The layout's `index.json`, if the form has one.
+    pub index_json: Option<DocId>,
+    /// What was learnt of blobs while a stream was spooled.
+    pub ingested: HashMap<MemberId, BlobFacts>,
+}
+
+/// One JSON document.
+#[derive(Debug)]
+pub struct Document {
+    /// Where it stands.
+    pub member: MemberId,
+    /// What it is meant to be.
+    pub kind: DocKind,
+    /// Its exact bytes.
+    pub bytes: Arc<[u8]>,
+    /// SHA-256 of them.
+    pub sha256: Digest,
+    /// The parsed text, or why it is not JSON.
+    pub json: Result<Json, SyntaxError>,
+}
+
+impl Document {
+    /// The top-level value, if it parsed.
+    pub fn root(&self) -> Option<&crate::json::Value> {
+        self.json.as_ref().ok().map(|json| &json.root)
+    }
+}
+
+/// What a document is meant to be, by the place or descriptor that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocKind {
+    /// `oci-layout`
+    OciLayout,
+    /// An index or manifest list.
+    Index(Family),
+    /// A manifest.
+    Manifest(Family),
+    /// A Docker schema 1 manifest.
+    Schema1,
+    /// The withdrawn OCI artifact manifest.
+    ArtifactManifest,
+    /// An image config.
+    Config(Family),
+    /// `manifest.json` of a docker-archive.
+    DockerArchive,
+    /// `repositories`
+    Repositories,
+    /// `<id>/json` of a v1 image.
+    V1Image,
+}
+
+/// A blob.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// The digest that its place or a descriptor gives it.
+    pub digest: Option<Digest>,
+    /// Where its bytes are; `None` if the archive lacks them.
+    pub member: Option<MemberId>,
+    /// The document that was parsed from it.
+    pub document: Option<DocId>,
+    /// Whether something uses it as a layer that can be decompressed.
+    pub layer: bool,
+    /// Whether the graph reaches it.
+    pub referenced: bool,
+}
+
+/// Facts by blob, filled while blobs are read.
+#[derive(Debug, Clone, Default)]
+pub struct Facts(pub Vec<Option<BlobFacts>>);
+
+impl Facts {
+    /// The facts of a blob, if it was read.
+    pub fn get(&self, blob: BlobId) -> Option<&BlobFacts> {
+        self.0.get(blob.index())?.as_ref()
+    }
+}
+
+/// A manifest or index.
+#[derive(Debug)]
+pub struct Node {
+    /// Its digest, as a descriptor, file name or link gives it; for an image without manifest there is none yet.
+    pub digest: Option<Digest>,
+    /// Its media type: what a descriptor says, else what the document says or must be guessed to be.
+    pub media_type: Option<String>,
+    /// The blob that holds it.
+    pub blob: Option<BlobId>,
+    /// The parsed document.
+    pub document: Option<DocId>,
+    /// What it holds.
+    pub body: Body,
+    /// `dir:` signatures, in order.
+    pub signatures: Vec<MemberId>,
+}
+
+/// What a node holds.
+#[derive(Debug)]
+pub enum Body {
+    /// An index or manifest list.
+    Index {
+        /// OCI or Docker.
+        family: Family,
+        /// Its children, in order.
+        children: Vec<Edge>,
+    },
+    /// A manifest of an image, attestation or artifact.
+    Manifest {
+        /// OCI or Docker.
+        family: Family,
+        /// Config and layers.
+        parts: ImageParts,
+    },
+    /// An image that has no manifest: an item of a docker-archive's `manifest.json`.
+    Item {
+        /// Config and layers.
+        parts: ImageParts,
+    },
+    /// An image of the first era: v1 images from base to top, one layer each.
+    V1 {
+        /// The `json` documents, base first.
+        chain: Vec<DocId>,
+        /// The layers, base first.
+        layers: Vec<Part>,
+    },
+    /// A Docker schema 1 manifest; its layers base first, with the index in `fsLayers` in their places.
+    Schema1 {
+        /// The layers, base first, empty ones included.
+        layers: Vec<Part>,
+    },
+    /// The withdrawn OCI artifact manifest.
+    ArtifactManifest {
+        /// Its blobs.
+        blobs: Vec<Part>,
+    },
+    /// The archive does not hold it.
+    Absent,
+    /// It is there, but is not what it should be, or its type is none of ours.
+    Opaque,
+}
+
+/// The config and layers of a manifest or item.
+#[derive(Debug)]
+pub struct ImageParts {
+    /// The config.
+    pub config: Part,
+    /// The layers, base first.
+    pub layers: Vec<Part>,
+    /// What kind of thing it is.
+    pub role: Role,
+}
+
+/// What a manifest is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A container can be run from it.
+    Image,
+    /// A BuildKit attestation.
+    Attestation,
+    /// Anything else, cosign signatures included.
+    Artifact,
+}
+
+/// A config or layer as something points at it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The descriptor, if a manifest points at it.
+    pub descriptor: Option<Descriptor>,
+    /// The blob; `None` if what points at it cannot be understood.
+    pub blob: Option<BlobId>,
+    /// The place that points at it.
+    pub at: Location,
+    /// What that place says: a digest or a member name.
+    pub wanted: String,
+}
+
+/// A child of an index.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// The descriptor.
+    pub descriptor: Descriptor,
+    /// The child; `None` if the descriptor has no usable digest.
+    pub node: Option<NodeId>,
+    /// Whether it is marked as the attestation of another child.
+    pub attestation: bool,
+}
+
+/// A named (or unnamed) entry point.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// Where it is declared.
+    pub at: Location,
+    /// Its name.
+    pub name: Name,
+    /// What it points at.
+    pub node: NodeId,
+    /// The descriptor in `index.json` that declares it.
+    pub descriptor: Option<Descriptor>,
+    /// In registry storage, the repository's path as it stands there.
+    pub repository: Option<String>,
+}
+
+/// The name of a root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// None.
+    None,
+    /// A full reference.
+    Full(Reference),
+    /// A tag without repository.
+    BareTag(String),
+    /// A text that is no reference: carried, never understood.
+    Unreadable(String),
+}
+
+impl Name {
+    /// As people read it.
+    pub fn shown(&self) -> String {
+        match self {
+            Name::None => "<none>".into(),
+            Name::Full(reference) => reference.familiar(),
+            Name::BareTag(tag) => format!(":{tag}"),
+            Name::Unreadable(text) => text.clone(),
+        }
+    }
+}
+
+/// Something odd about an archive as a whole, or about how its parts fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Anomaly {
+    /// About the container of members.
+    Tree(TreeAnomaly),
+    /// A JSON document larger than the limit, or than all of them together may be; it was not read.
+    DocumentTooLarge {
+        /// The member.
+        member: MemberId,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+        /// Name of the limit.
+        name: &'static str,
+    },
+    /// A member that the form demands is missing.
+    MissingMember {
+        /// Its name.
+        name: &'static str,
+        /// What demands it, such as `an OCI layout`.
+        of: &'static str,
+    },
+    /// More of something than a limit allows; the rest was not read.
+    LimitHit {
+        /// Where.
+        at: Location,
+        /// Name of the limit.
+        name: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// An index that contains itself.
+    Cycle {
+        /// The descriptor that closes it.
+        at: Location,
+        /// The digest.
+        digest: Digest,
+    },
+    /// The kind of a document cannot be told (formats.md D.9).
+    Undecidable {
+        /// The document.
+        member: MemberId,
+    },
+    /// A text that should be a reference and is not.
+    BadName {
+        /// Where it stands.
+        at: Location,
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The halves of a dual archive disagree.
+    HalvesDisagree {
+        /// Where in `manifest.json`.
+        at: Location,
+        /// Where in the OCI half, if one place can be named.
+        other: Option<Location>,
+        /// How.
+        what: Disagreement,
+    },
+    /// Two items claim one tag for different images.
+    TagTwice {
+        /// Second place.
+        at: Location,
+        /// First place.
+        first: Location,
+        /// The tag.
+        name: String,
+    },
+    /// A v1 image directory that is not sound.
+    V1 {
+        /// Where.
+        at: Location,
+        /// How.
+        problem: V1Problem,
+    },
+    /// A value in `repositories` that no image answers to.
+    UnknownImage {
+        /// Where.
+        at: Location,
+        /// The ID.
+        id: String,
+    },
+    /// A link in registry storage that is not exactly a digest.
+    BadLink {
+        /// The link.
+        member: MemberId,
+        /// Its content, cut to 100 bytes.
+        content: String,
+    },
+    /// A tag without `current/link`.
+    TagWithoutCurrent {
+        /// A member below the tag's directory.
+        member: MemberId,
+        /// Repository and tag.
+        name: String,
+    },
+    /// A tag points at a manifest that is no revision of its repository, or a revision or tag at no blob.
+    LinkTargetMissing {
+        /// The link.
+        member: MemberId,
+        /// What it points at.
+        digest: Digest,
+        /// What is missing: `blob`, `revision link` or `layer link`.
+        what: &'static str,
+    },
+    /// A legacy part of the archive that is not read because a newer one is there.
+    LegacyIgnored {
+        /// How many members.
+        members: u64,
+    },
+    /// The archive holds no image at all.
+    Empty {
+        /// Where they would be listed.
+        at: Location,
+    },
+}
+
+/// How the halves of a dual archive disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disagreement {
+    /// One image, two orders or sets of layers.
+    Layers,
+    /// One tag, two images.
+    Tag(String),
+    /// The OCI half lacks a tag of an image that it has.
+    TagMissing(String),
+    /// The OCI half lacks an image.
+    ImageMissing,
+}
+
+/// What can be wrong with a v1 image directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum V1Problem {
+    /// The directory's name is not 64 lower-case hex digits.
+    BadId,
+    /// There is no `json`.
+    NoJson,
+    /// There is no `layer.tar`.
+    NoLayer,
+    /// The parent is not in the archive.
+    ParentMissing(String),
+    /// The parents form a cycle.
+    Cycle,
+}
+
+impl Archive {
+    /// A document.
+    pub fn document(&self, id: DocId) -> &Document {
+        &self.documents[id.index()]
+    }
+
+    /// A blob.
+    pub fn blob(&self, id: BlobId) -> &Blob {
+        &self.blobs[id.index()]
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The parsed config of an image, if its config is one.
+    pub fn config(&self, parts: &ImageParts) -> Option<Config<'_>> {
+        let document = self.blob(parts.config.blob?).document?;
+        Config::of(self.document(document))
+    }
+
+    /// The document that a part's blob was parsed into.
+    pub fn part_document(&self, part: &Part) -> Option<&Document> {
+        Some(self.document(self.blob(part.blob?).document?))
+    }
+
+    /// Whether the archive holds the bytes of a part.
+    pub fn holds(&self, part: &Part) -> bool {
+        part.blob.is_some_and(|blob| self.blob(blob).member.is_some())
+    }
+}
+
+impl Node {
+    /// Config, layers and role of an image that has a manifest or is an item of one.
+    pub fn parts(&self) -> Option<&ImageParts> {
+        match &self.body {
+            Body::Manifest { parts, .. } | Body::Item { parts } => Some(parts),
+            _ => None,
+        }
+    }
+
+    /// Every config, layer or other blob that it points at.
+    pub fn all_parts(&self) -> Vec<&Part> {
+        match &self.body {
+            Body::Manifest { parts, .. } | Body::Item { parts } => {
+                std::iter::once(&parts.config).chain(&parts.layers).collect()
+            }
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers.iter().collect(),
+            Body::ArtifactManifest { blobs } => blobs.iter().collect(),
+            Body::Index { .. } | Body::Absent | Body::Opaque => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Lenient views over documents: what is there and understandable. The schema reports what is not.
+
+use crate::digest::{Digest, DigestError};
+use crate::json::{Span, Value};
+use crate::model::archive::Document;
+use crate::platform::Platform;
+use crate::report::Location;
+
+/// A descriptor (formats.md D.2).
+#[derive(Debug, Clone)]
+pub struct Descriptor {
+    /// Where it stands.
+    pub at: Location,
+    /// The object in its document.
+    pub span: Span,
+    /// `mediaType`
+    pub media_type: Option<String>,
+    /// `digest`, or its text and why it is none.
+    pub digest: Option<Result<Digest, (String, DigestError)>>,
+    /// `size`, if it is an integer.
+    pub size: Option<i64>,
+    /// `platform`
+    pub platform: Option<Platform>,
+    /// Whether `urls` is there and not empty.
+    pub has_urls: bool,
+}
+
+impl Descriptor {
+    /// Reads an object as a descriptor.
+    pub fn of(value: &Value, at: Location) -> Descriptor {
+        let digest = value.get("digest").and_then(Value::as_str).map(|text| {
+            Digest::parse(text).map_err(|error| (text.to_owned(), error))
+        });
+        Descriptor {
+            at,
+            span: value.span,
+            media_type: text(value, "mediaType"),
+            digest,
+            size: value.get("size").and_then(Value::as_i64),
+            platform: value.get("platform").and_then(platform),
+            has_urls: value.get("urls").is_some_and(|urls| !urls.items().is_empty()),
+        }
+    }
+
+    /// The digest, if it is one.
+    pub fn good_digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()?.as_ref().ok()
+    }
+
+    /// The media type, or the empty string.
+    pub fn type_or_empty(&self) -> &str {
+        self.media_type.as_deref().unwrap_or("")
+    }
+}
+
+/// A string member.
+pub fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A member of `annotations`.
+pub fn annotation<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get("annotations")?.get(key)?.as_str()
+}
+
+/// The platform members of a `platform` object or of a config.
+pub fn platform(value: &Value) -> Option<Platform> {
+    value.is_object().then(|| Platform {
+        os: text(value, "os").unwrap_or_default(),
+        architecture: text(value, "architecture").unwrap_or_default(),
+        variant: text(value, "variant").filter(|v| !v.is_empty()),
+        os_version: text(value, "os.version").filter(|v| !v.is_empty()),
+        os_features: value
+            .get("os.features")
+            .map(|list| list.items().iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default(),
+    })
+}
+
+/// An image config (formats.md B.2, D.5).
+#[derive(Debug, Clone, Copy)]
+pub struct Config<'a> {
+    /// The document.
+    pub document: &'a Document,
+    /// Its top-level object.
+    pub value: &'a Value,
+}
+
+impl<'a> Config<'a> {
+    /// The view, if the document is a JSON object.
+    pub fn of(document: &'a Document) -> Option<Config<'a>> {
+        let value = document.root().filter(|root| root.is_object())?;
+        Some(Config { document, value })
+    }
+
+    /// `rootfs.diff_ids`: `None` if it is absent, `null` or no array.
+    pub fn diff_ids(&self) -> Option<Vec<Option<Digest>>> {
+        let list = self.value.get("rootfs")?.get("diff_ids")?;
+        list.is_array().then(|| {
+            list.items().iter().map(|item| item.as_str().and_then(|text| Digest::parse(text).ok())).collect()
+        })
+    }
+
+    /// Operating system, architecture and so on.
+    pub fn platform(&self) -> Platform {
+        platform(self.value).unwrap_or_default()
+    }
+
+    /// Commands and comments of the history items that made a layer, one for each layer, base first; empty if the
+    /// history does not fit the layers.
+    pub fn layer_history(&self, layers: usize) -> Vec<Option<&'a str>> {
+        let history = self.value.get("history").map(Value::items).unwrap_or_default();
+        let made: Vec<_> = history
+            .iter()
+            .filter(|item| item.get("empty_layer").and_then(Value::as_bool) != Some(true))
+            .map(|item| item.get("created_by").and_then(Value::as_str).filter(|text| !text.is_empty()))
+            .collect();
+        if made.len() == layers { made } else { vec![None; layers] }
+    }
+}
