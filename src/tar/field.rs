@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::BLOCK;
+use super::entry::Format;
 
 pub(super) const NAME: Range<usize> = 0..100;
 pub(super) const MODE: Range<usize> = 100..108;
@@ -15,18 +16,18 @@ pub(super) const MTIME: Range<usize> = 136..148;
 const CHECKSUM: Range<usize> = 148..156;
 pub(super) const TYPEFLAG: usize = 156;
 pub(super) const LINK: Range<usize> = 157..257;
-pub(super) const MAGIC: Range<usize> = 257..263;
-pub(super) const VERSION: Range<usize> = 263..265;
+const MAGIC: Range<usize> = 257..263;
+const VERSION: Range<usize> = 263..265;
 pub(super) const UNAME: Range<usize> = 265..297;
 pub(super) const GNAME: Range<usize> = 297..329;
 pub(super) const DEV_MAJOR: Range<usize> = 329..337;
 pub(super) const DEV_MINOR: Range<usize> = 337..345;
 pub(super) const PREFIX: Range<usize> = 345..500;
-pub(super) const GNU_ATIME: Range<usize> = 345..357;
-pub(super) const GNU_CTIME: Range<usize> = 357..369;
+const GNU_ATIME: Range<usize> = 345..357;
+const GNU_CTIME: Range<usize> = 357..369;
 /// Where star keeps two times at the end of the prefix.
-pub(super) const STAR_PREFIX: Range<usize> = 345..476;
-pub(super) const STAR_TRAILER: Range<usize> = 508..512;
+const STAR_PREFIX: Range<usize> = 345..476;
+const STAR_TRAILER: Range<usize> = 508..512;
 /// Old GNU sparse headers: whether a block with more of the map follows, in the header and in such a block.
 pub(super) const SPARSE_MORE: usize = 482;
 pub(super) const SPARSE_BLOCK_MORE: usize = 504;
@@ -82,12 +83,38 @@ fn base256(field: &[u8]) -> Option<i64> {
 /// Whether the checksum holds, as the sum of unsigned bytes or (old Sun tars) of signed ones.
 pub(super) fn checksum_holds(block: &[u8; BLOCK]) -> bool {
     let Some(stored) = octal(&block[CHECKSUM]) else { return false };
-    let others = || block[..CHECKSUM.start].iter().chain(&block[CHECKSUM.end..]);
-    let spaces = i64::from(b' ') * CHECKSUM.len() as i64;
-    let unsigned: u32 = block.iter().map(|&b| u32::from(b)).sum::<u32>()
-        - block[CHECKSUM].iter().map(|&b| u32::from(b)).sum::<u32>();
-    stored == i64::from(unsigned) + spaces
-        || stored == others().map(|&b| i64::from(b.cast_signed())).sum::<i64>() + spaces
+    // The field itself counts as spaces.
+    let fixed = i64::from(b' ') * CHECKSUM.len() as i64;
+    let (before, after) = (&block[..CHECKSUM.start], &block[CHECKSUM.end..]);
+    let unsigned = |part: &[u8]| i64::from(part.iter().map(|&b| u32::from(b)).sum::<u32>());
+    let signed = |part: &[u8]| i64::from(part.iter().map(|&b| i32::from(b.cast_signed())).sum::<i32>());
+    stored == unsigned(before) + unsigned(after) + fixed || stored == signed(before) + signed(after) + fixed
+}
+
+/// The dialect, by the magic. Go before 1.8 wrote POSIX's magic with GNU's version, so the version counts for GNU only.
+pub(super) fn format(block: &[u8; BLOCK]) -> Format {
+    match (&block[MAGIC], &block[VERSION]) {
+        (b"ustar\0", _) => Format::Ustar,
+        (b"ustar ", b" \0") => Format::Gnu,
+        _ => Format::V7,
+    }
+}
+
+/// The part of the path that is kept apart from the name; empty if there is none.
+pub(super) fn prefix(block: &[u8; BLOCK], format: Format) -> &[u8] {
+    let star = block[STAR_TRAILER] == *b"tar\0";
+    match format {
+        Format::V7 => &[],
+        Format::Ustar if star => text(&block[STAR_PREFIX]),
+        Format::Ustar => text(&block[PREFIX]),
+        Format::Gnu => {
+            // GNU keeps times there. Go before 1.8, and so Docker of that age, wrote a prefix all the same; today's
+            // Go takes one where the times cannot be times.
+            let no_time = |at: Range<usize>| block[at.start] != 0 && number(&block[at]).is_none();
+            let prefix = text(&block[PREFIX]);
+            if prefix.is_ascii() && (no_time(GNU_ATIME) || no_time(GNU_CTIME)) { prefix } else { &[] }
+        }
+    }
 }
 
 #[cfg(test)]

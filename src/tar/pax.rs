@@ -5,7 +5,7 @@ use std::ops::Range;
 use bstr::ByteSlice;
 
 use super::anomaly::{Field, PaxFault};
-use super::scan::Sparse;
+use super::entry::Sparse;
 
 /// The records of one PAX header, in order. A fault that loses the place ends the iteration.
 #[derive(Debug, Clone)]

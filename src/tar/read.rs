@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 
 use super::BLOCK;
 use super::anomaly::Anomaly;
-use super::scan::{Entry, Limits, Scanner, Want};
+use super::entry::Entry;
+use super::scan::{Limits, Scanner, Want};
 
 /// Anomalies that [`index`] and [`Stream`] keep. A tar of nothing but faults could hold as many as it has blocks.
 const MAX_ANOMALIES: usize = 10_000;

@@ -129,6 +129,7 @@ fn record(records: &mut Vec<u8>, key: &str, value: &[u8]) {
 }
 
 #[cfg(test)]
+#[expect(clippy::print_stderr, reason = "says what was skipped")]
 mod tests {
     use std::io::Read;
 
