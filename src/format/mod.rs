@@ -1,2 +1,200 @@
-//! One module per archive form.
+//! One module per archive form: how to recognise it, read it, and write it.
+//!
+//! # How to add a format
+//!
+//! 1. A module with `detect` (names and first bytes only) and `open`, and a sink if it can be written.
+//! 2. One line in [`FORMATS`].
+//! 3. One good case in `corpus/`; the conversion matrix picks it up by itself.
+
+pub mod docker_archive;
+pub mod ingest;
+pub mod oci_layout;
+pub mod registry_storage;
 pub mod sink;
+pub mod sinks;
+pub mod skopeo_dir;
+pub mod tree;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::digest::Digest;
+use crate::error::{Context, Error, Result};
+use crate::limits::Limits;
+use crate::media::Codec;
+use crate::model::Archive;
+use ingest::{Ingested, SpoolDir};
+use tree::Tree;
+
+/// A form of archive.
+pub struct Format {
+    /// The transport that people type, such as `oci`.
+    pub id: &'static str,
+    /// What it is called in sentences.
+    pub title: &'static str,
+    /// Whether the members are those of this form.
+    pub detect: fn(&Tree) -> bool,
+    /// Reads the graph.
+    pub open: fn(Tree, Ingested, &Limits) -> Result<Archive>,
+}
+
+/// Every form, in the order in which they are tried (formats.md 0.3): the first that is recognised is taken.
+///
+/// A dual archive (Docker 25 and later) is recognised as a docker-archive, which reads the union of both halves.
+pub static FORMATS: &[Format] = &[
+    Format {
+        id: "docker-archive",
+        title: "docker-archive",
+        detect: docker_archive::detect,
+        open: docker_archive::open,
+    },
+    Format { id: "oci", title: "OCI layout", detect: oci_layout::detect, open: oci_layout::open },
+    Format { id: "dir", title: "dir: layout", detect: skopeo_dir::detect, open: skopeo_dir::open },
+    Format {
+        id: "registry-storage",
+        title: "registry storage",
+        detect: registry_storage::detect,
+        open: registry_storage::open,
+    },
+];
+
+/// The format of an ID; `oci-archive` is an OCI layout in a tar.
+pub fn by_id(id: &str) -> Option<&'static Format> {
+    let id = if id == "oci-archive" { "oci" } else { id };
+    FORMATS.iter().find(|format| format.id == id)
+}
+
+/// Where an archive is to be read from.
+pub enum Input {
+    /// A file or folder.
+    Path(std::path::PathBuf),
+    /// A tar stream.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// How to open an archive.
+pub struct OpenOptions<'a> {
+    /// What the user typed, for messages.
+    pub place: &'a str,
+    /// The form that the user named, by ID.
+    pub form: Option<&'static str>,
+    /// The caps in force.
+    pub limits: &'a Limits,
+    /// Where a stream is spooled.
+    pub spool: &'a mut dyn FnMut() -> Result<SpoolDir>,
+    /// Told the bytes spooled so far.
+    pub progress: &'a mut (dyn FnMut(u64) + Send),
+}
+
+/// Opens an archive of any form.
+pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+    let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
+    let format = match options.form {
+        Some(id) => by_id(id).filter(|format| (format.detect)(&tree) || accepts_damaged(id, &tree)),
+        None => FORMATS.iter().find(|format| (format.detect)(&tree)),
+    };
+    let Some(format) = format else {
+        return Err(not_an_archive(&tree, options.form));
+    };
+    (format.open)(tree, ingested, options.limits)
+}
+
+fn tree_of(
+    input: Input,
+    place: &str,
+    limits: &Limits,
+    spool: &mut dyn FnMut() -> Result<SpoolDir>,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<(Tree, Ingested)> {
+    let path = match input {
+        Input::Stream(stream) => return ingest::ingest(place, stream, spool()?, limits, progress),
+        Input::Path(path) => path,
+    };
+    let meta = std::fs::metadata(&path).at("cannot open", &path)?;
+    if meta.is_dir() {
+        return Ok((Tree::of_folder(place, &path, limits)?, Ingested::new()));
+    }
+    let file = File::open(&path).at("cannot open", &path)?;
+    if !meta.is_file() {
+        // A FIFO or device cannot be read twice.
+        return ingest::ingest(place, Box::new(file), spool()?, limits, progress);
+    }
+    let mut first = Vec::new();
+    (&file).take(8).read_to_end(&mut first).at("cannot read", &path)?;
+    if Codec::sniff(&first) != Codec::Plain {
+        let file = File::open(&path).at("cannot open", &path)?;
+        return ingest::ingest(place, Box::new(file), spool()?, limits, progress);
+    }
+    if !is_tar(&path, &file)? {
+        let what = describe(&path, &first, meta.len());
+        return Err(Error::NotAnArchive { place: place.to_owned(), reason: what });
+    }
+    Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
+}
+
+/// Whether a file begins like a tar: a header with a sound checksum, or with the magic of one, or end blocks.
+fn is_tar(path: &Path, file: &File) -> Result<bool> {
+    use std::os::unix::fs::FileExt;
+    let mut block = [0; 512];
+    let mut filled = 0;
+    while filled < block.len() {
+        match file.read_at(&mut block[filled..], filled as u64).at("cannot read", path)? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    let sum: u32 = block.iter().map(|&b| u32::from(b)).sum::<u32>()
+        - block[148..156].iter().map(|&b| u32::from(b)).sum::<u32>()
+        + 8 * u32::from(b' ');
+    let text: String = block[148..156].iter().map(|&b| char::from(b)).collect();
+    let claimed = u32::from_str_radix(text.trim_matches([' ', '\0']), 8);
+    Ok(filled == 512 && (claimed == Ok(sum) || &block[257..262] == b"ustar" || block.iter().all(|&b| b == 0)))
+}
+
+fn describe(path: &Path, first: &[u8], size: u64) -> String {
+    if size == 0 {
+        return "the file is empty".into();
+    }
+    if matches!(first.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return "it looks like a JSON document; give the folder or tar that holds it".into();
+    }
+    if path.extension().is_some_and(|extension| extension == "zip") || first.starts_with(b"PK") {
+        return "it is a zip file".into();
+    }
+    "it is neither a tar nor compressed by gzip, zstd, xz or bzip2".into()
+}
+
+/// Asked for by name, a form is read although what makes it recognisable is missing: the fault is then a finding.
+fn accepts_damaged(id: &str, tree: &Tree) -> bool {
+    match id {
+        "oci" | "oci-archive" => tree.get(b"index.json").is_some() || tree.get(b"oci-layout").is_some(),
+        "docker-archive" => tree.get(b"manifest.json").is_some() || oci_layout::detect(tree),
+        "dir" => tree.get(b"manifest.json").is_some(),
+        _ => false,
+    }
+}
+
+fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
+    let place = tree.place.clone();
+    let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
+    let rootfs = ["etc", "usr", "bin", "var"].iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
+    let reason = match (asked, found) {
+        (Some(asked), Some(found)) => format!("it is no {asked}, but looks like a {found}"),
+        _ if tree.members.is_empty() => "it holds no members".into(),
+        _ if rootfs => {
+            "it holds a root file system, as `docker export` writes; use `docker save` for an image".into()
+        }
+        (Some(asked), None) => format!("none of the members of a {asked} is there"),
+        (None, None) => format!(
+            "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {} members",
+            tree.members.len()
+        ),
+    };
+    Error::NotAnArchive { place, reason }
+}
+
+/// `blobs/<algorithm>/<encoded>` of a member name, as in an OCI layout.
+pub(crate) fn blob_path(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded())
+}

@@ -1,0 +1,112 @@
+//! OCI image layout, as folder or tar (formats.md D.8, D.13).
+
+use bstr::ByteSlice;
+
+use super::ingest::Ingested;
+use super::tree::Tree;
+use super::blob_path;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::limits::Limits;
+use crate::model::archive::*;
+use crate::model::build::Builder;
+use crate::model::view::annotation;
+use crate::reference::Reference;
+use crate::report::{Location, MemberId};
+
+/// Annotation with the full name (containerd, Docker 25 and later).
+pub const IMAGE_NAME: &str = "io.containerd.image.name";
+/// Annotation with the tag, or with whatever the writer took for a name.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// Recognises a layout, damaged ones included.
+pub fn detect(tree: &Tree) -> bool {
+    let index = tree.get(b"index.json").is_some();
+    tree.get(b"oci-layout").is_some() || (index && tree.has_below("blobs/"))
+}
+
+/// Reads a layout.
+pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
+    let mut builder = Builder::new("oci", tree, ingested, limits, Box::new(locate));
+    read_into(&mut builder)?;
+    Ok(builder.archive)
+}
+
+/// The blob of a digest in a layout.
+pub(super) fn locate(tree: &Tree, digest: &Digest, _manifest: bool) -> Option<MemberId> {
+    tree.file(blob_path(digest).as_bytes())
+}
+
+/// Reads `oci-layout`, `index.json` and everything below; also the OCI half of a docker-archive.
+pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
+    match builder.file("oci-layout") {
+        Some(member) => {
+            builder.document(member, DocKind::OciLayout)?;
+        }
+        None => builder.odd(Anomaly::MissingMember { name: "oci-layout", of: "an OCI layout" }),
+    }
+    let Some(member) = builder.file("index.json") else {
+        builder.odd(Anomaly::MissingMember { name: "index.json", of: "an OCI layout" });
+        return Ok(());
+    };
+    let Some(index) = builder.document(member, DocKind::Index(crate::media::Family::Oci))? else { return Ok(()) };
+    builder.archive.index_json = Some(index);
+    for edge in builder.children(index, "/manifests") {
+        let Some(node) = builder.follow(&edge.descriptor)? else { continue };
+        let name = name_of(builder, index, &edge);
+        let at = edge.descriptor.at.clone();
+        let root = Root { at, name, node, descriptor: Some(edge.descriptor), repository: None };
+        builder.archive.roots.push(root);
+    }
+    if builder.archive.roots.is_empty() {
+        builder.odd(Anomaly::Empty { at: Location::pointer(member, "/manifests") });
+    }
+    stored_blobs(builder);
+    Ok(())
+}
+
+/// The name of a descriptor in `index.json` (design.md 6, Names).
+fn name_of(builder: &mut Builder<'_>, index: DocId, edge: &Edge) -> Name {
+    let pointer = match &edge.descriptor.at.at {
+        crate::report::At::Pointer(pointer) => pointer.clone(),
+        _ => String::new(),
+    };
+    let Some(value) = builder.value(index).and_then(|root| root.at(&pointer)) else { return Name::None };
+    let full = annotation(value, IMAGE_NAME).map(str::to_owned);
+    let short = annotation(value, REF_NAME).map(str::to_owned);
+    if let Some(text) = full.filter(|text| !text.is_empty()) {
+        match Reference::parse(&text) {
+            Ok(reference) => return Name::Full(reference.with_default_tag()),
+            Err(problem) => {
+                let at = edge.descriptor.at.child("annotations").child(IMAGE_NAME);
+                builder.odd(Anomaly::BadName { at, text, problem: problem.to_string() });
+            }
+        }
+    }
+    match short.filter(|text| !text.is_empty()) {
+        None => Name::None,
+        Some(text) if text.contains(['/', ':', '@']) => match Reference::parse(&text) {
+            Ok(reference) => Name::Full(reference.with_default_tag()),
+            Err(_) => Name::Unreadable(text),
+        },
+        Some(text) if crate::reference::is_tag(&text) => Name::BareTag(text),
+        Some(text) => Name::Unreadable(text),
+    }
+}
+
+/// Every member at a digest's place promises its content, referenced or not.
+fn stored_blobs(builder: &mut Builder<'_>) {
+    let found: Vec<(Digest, MemberId)> = builder
+        .archive
+        .tree
+        .below(b"blobs/")
+        .filter_map(|(id, member)| {
+            let text = member.name.strip_prefix(b"blobs/")?.to_str().ok()?;
+            let (algorithm, encoded) = text.split_once('/')?;
+            Some((Digest::parse(&format!("{algorithm}:{encoded}")).ok()?, id))
+        })
+        .collect();
+    for (digest, member) in found {
+        builder.stored_blob(digest, member);
+    }
+}

@@ -1,0 +1,98 @@
+//! skopeo's and podman's `dir:` layout (formats.md E.1).
+
+use super::ingest::Ingested;
+use super::tree::Tree;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::limits::Limits;
+use crate::model::archive::*;
+use crate::model::build::{self, Builder};
+use crate::report::{Location, MemberId};
+
+/// Recognises a `dir:` layout: `version` with its text, or `manifest.json` that is an object.
+pub fn detect(tree: &Tree) -> bool {
+    let starts = |name: &[u8], with: &[u8]| {
+        let head = tree.file(name).and_then(|id| tree.head(id, 64).ok()).unwrap_or_default();
+        head.trim_ascii_start().starts_with(with)
+    };
+    tree.get(b"manifest.json").is_some()
+        && (starts(b"version", b"Directory Transport Version: ") || starts(b"manifest.json", b"{"))
+}
+
+/// Reads a `dir:` layout.
+pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
+    let mut builder = Builder::new("dir", tree, ingested, limits, Box::new(locate));
+    let Some(member) = builder.file("manifest.json") else {
+        builder.odd(Anomaly::MissingMember { name: "manifest.json", of: "a dir: layout" });
+        return Ok(builder.archive);
+    };
+    // The layout has no digest of its manifest: the bytes define it (for schema 1, without their signatures).
+    let Some(document) = builder.document(member, DocKind::Manifest(crate::media::Family::Oci))? else {
+        return Ok(builder.archive);
+    };
+    let digest = manifest_digest(&builder, document);
+    let top = digest.clone();
+    builder.set_locate(Box::new(move |tree, wanted, manifest| {
+        if *wanted == top { Some(member) } else { locate(tree, wanted, manifest) }
+    }));
+    let at = Location::member(member);
+    if let Some(node) = builder.manifest(digest, None, &at)? {
+        signatures(&mut builder);
+        builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+    }
+    stored_blobs(&mut builder);
+    Ok(builder.archive)
+}
+
+fn manifest_digest(builder: &Builder<'_>, id: DocId) -> Digest {
+    let document = builder.archive.document(id);
+    let schema1 = document.root().and_then(build::guess) == Some(crate::media::DocumentType::Schema1);
+    match &document.json {
+        Ok(json) if schema1 => crate::model::legacy::schema1_digest(&document.bytes, json),
+        _ => document.sha256.clone(),
+    }
+}
+
+fn locate(tree: &Tree, digest: &Digest, manifest: bool) -> Option<MemberId> {
+    let blob = || tree.file(digest.encoded().as_bytes());
+    if manifest {
+        return tree.file(format!("{}.manifest.json", digest.encoded()).as_bytes()).or_else(blob);
+    }
+    // Version 1.0 named layers `<hex>.tar`.
+    blob().or_else(|| tree.file(format!("{}.tar", digest.encoded()).as_bytes()))
+}
+
+/// `signature-N` belongs to `manifest.json`, `<hex>.signature-N` to a child.
+fn signatures(builder: &mut Builder<'_>) {
+    for i in 0..builder.archive.nodes.len() {
+        let node = &builder.archive.nodes[i];
+        let Some(digest) = &node.digest else { continue };
+        let top = node.blob.and_then(|blob| builder.archive.blob(blob).member) == builder.file("manifest.json");
+        let prefix = if top { String::new() } else { format!("{}.", digest.encoded()) };
+        let found = (1..=1000)
+            .map_while(|n| builder.archive.tree.file(format!("{prefix}signature-{n}").as_bytes()))
+            .collect();
+        builder.archive.nodes[i].signatures = found;
+    }
+}
+
+fn stored_blobs(builder: &mut Builder<'_>) {
+    let found: Vec<(Digest, MemberId)> = builder
+        .archive
+        .tree
+        .below(b"")
+        .filter_map(|(id, member)| {
+            let text = std::str::from_utf8(&member.name).ok()?;
+            let hex = text.strip_suffix(".manifest.json").unwrap_or(text);
+            let algorithm = match hex.len() {
+                64 => "sha256",
+                128 => "sha512",
+                _ => return None,
+            };
+            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, id))
+        })
+        .collect();
+    for (digest, member) in found {
+        builder.stored_blob(digest, member);
+    }
+}
