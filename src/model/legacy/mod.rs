@@ -3,7 +3,7 @@
 //!
 //! Everything here is a pure function over bytes and the spanned JSON tree. What it writes is meant to be
 //! byte for byte what Docker 1.10 to 24 writes, because those bytes decide IDs (formats.md A.1, A.2.1, B.6,
-//! C.2); so it follows the rules of Go's JSON package ([`go_json`]) rather than restow's own writer.
+//! C.2); so it follows the rules of Go's JSON package (`go_json`) rather than restow's own writer.
 
 mod chain_id;
 mod docker_v1;

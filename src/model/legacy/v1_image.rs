@@ -33,7 +33,7 @@ pub struct V1Image {
     pub os: String,
     /// Uncompressed bytes of this image's own layer.
     pub size: Option<i64>,
-    /// Whether the layer is empty (schema 1 only; never written by [`V1Image::members`]).
+    /// Whether the layer is empty (schema 1 only; no config has it).
     pub throwaway: Option<bool>,
     pub(super) container_config: Config,
     pub(super) config: Option<Config>,
