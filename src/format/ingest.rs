@@ -55,7 +55,7 @@ pub fn ingest(
     mut stream: Box<dyn Read + Send>,
     spool: SpoolDir,
     limits: &Limits,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(Tree, Ingested)> {
     let mut first = Vec::with_capacity(8);
     (&mut stream).take(8).read_to_end(&mut first).at("cannot read", place)?;
@@ -132,7 +132,7 @@ fn looks_like_blob_of_sha512(name: &[u8]) -> bool {
 struct Watched<'a> {
     file: File,
     written: u64,
-    progress: &'a mut dyn FnMut(u64),
+    progress: &'a mut (dyn FnMut(u64) + Send),
 }
 
 impl Write for Watched<'_> {

@@ -7,7 +7,11 @@ use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
+use crate::model::legacy::jws::Jws;
 use crate::report::{Location, MemberId};
+
+/// Nesting of the JSON inside the signatures of schema 1.
+const DEPTH: usize = 16;
 
 /// Recognises a `dir:` layout: `version` with its text, or `manifest.json` that is an object.
 pub fn detect(tree: &Tree) -> bool {
@@ -48,7 +52,9 @@ fn manifest_digest(builder: &Builder<'_>, id: DocId) -> Digest {
     let document = builder.archive.document(id);
     let schema1 = document.root().and_then(build::guess) == Some(crate::media::DocumentType::Schema1);
     match &document.json {
-        Ok(json) if schema1 => crate::model::legacy::schema1_digest(&document.bytes, json),
+        Ok(json) if schema1 => Jws::read(&document.bytes, &json.root, DEPTH)
+            .digest()
+            .unwrap_or_else(|| document.sha256.clone()),
         _ => document.sha256.clone(),
     }
 }

@@ -237,6 +237,8 @@ pub struct Edge {
     pub node: Option<NodeId>,
     /// Whether it is marked as the attestation of another child.
     pub attestation: bool,
+    /// The child that it is marked to attest.
+    pub attests: Option<String>,
 }
 
 /// A named (or unnamed) entry point.
@@ -452,6 +454,20 @@ impl Archive {
     /// The document that a part's blob was parsed into.
     pub fn part_document(&self, part: &Part) -> Option<&Document> {
         Some(self.document(self.blob(part.blob?).document?))
+    }
+
+    /// A node and everything below it, parents before children, each once.
+    pub fn below(&self, node: NodeId) -> Vec<NodeId> {
+        let mut found = vec![node];
+        let mut seen: std::collections::HashSet<NodeId> = found.iter().copied().collect();
+        let mut next = 0;
+        while let Some(&node) = found.get(next) {
+            next += 1;
+            if let Body::Index { children, .. } = &self.node(node).body {
+                found.extend(children.iter().filter_map(|edge| edge.node).filter(|&child| seen.insert(child)));
+            }
+        }
+        found
     }
 
     /// Whether the archive holds the bytes of a part.

@@ -14,6 +14,9 @@ use crate::model::archive::*;
 use crate::model::view::{Descriptor, annotation, text};
 use crate::report::{Location, MemberId};
 
+/// Annotation of an attestation's descriptor: the digest of the image (formats.md F.1).
+pub const ATTESTED: &str = "vnd.docker.reference.digest";
+
 /// Finds the member that holds a digest; the flag asks for a manifest or index.
 pub type Locate = Box<dyn Fn(&Tree, &Digest, bool) -> Option<MemberId>>;
 
@@ -353,6 +356,7 @@ impl<'a> Builder<'a> {
                 descriptor: Descriptor::of(item, base.child(i)),
                 node: None,
                 attestation: annotation(item, "vnd.docker.reference.type") == Some("attestation-manifest"),
+                attests: annotation(item, ATTESTED).map(str::to_owned),
             })
             .collect()
     }

@@ -1,0 +1,181 @@
+//! The digest account: for every manifest, config, layer and name, what became of it and why.
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// An index or manifest list.
+    Index,
+    /// A manifest.
+    Manifest,
+    /// A config.
+    Config,
+    /// A layer, or a blob of an artifact.
+    Layer,
+    /// A name.
+    Name,
+    /// Anything else that a form may hold, such as signatures or legacy members.
+    Other,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The same bytes under the same digest.
+    Kept,
+    /// Other bytes under another digest.
+    Rewritten,
+    /// Made new, since the source had none.
+    Synthesised,
+    /// Left out.
+    Dropped,
+    /// Named, but not in the source either.
+    Absent,
+    /// A name that now stands at another image or under another text.
+    Moved,
+}
+
+impl Action {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Kept => "kept",
+            Action::Rewritten => "rewritten",
+            Action::Synthesised => "synthesised",
+            Action::Dropped => "dropped",
+            Action::Absent => "absent",
+            Action::Moved => "moved",
+        }
+    }
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Index => "index",
+            Kind::Manifest => "manifest",
+            Kind::Config => "config",
+            Kind::Layer => "layer",
+            Kind::Name => "name",
+            Kind::Other => "other",
+        }
+    }
+}
+
+/// One line of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// What it is about.
+    pub kind: Kind,
+    /// What became of it.
+    pub action: Action,
+    /// Which one, in words: an image's name, a platform, `layer 2`.
+    pub what: String,
+    /// Digest in the source.
+    #[serde(serialize_with = "digest_text", skip_serializing_if = "Option::is_none")]
+    pub before: Option<Digest>,
+    /// Digest in the destination.
+    #[serde(serialize_with = "digest_text", skip_serializing_if = "Option::is_none")]
+    pub after: Option<Digest>,
+    /// Why, where that is not plain from the action.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+fn digest_text<S: serde::Serializer>(digest: &Option<Digest>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(digest.as_ref().map_or("", Digest::as_str))
+}
+
+impl Entry {
+    /// An entry about something without digests.
+    pub fn note(kind: Kind, action: Action, what: impl Into<String>, why: impl Into<String>) -> Entry {
+        Entry { kind, action, what: what.into(), before: None, after: None, why: why.into() }
+    }
+}
+
+/// The account of one conversion.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// In the order of writing; dropped things and names last.
+    pub entries: Vec<Entry>,
+}
+
+/// The published shape of `--account FILE`.
+#[derive(Serialize)]
+struct Published<'a> {
+    version: u32,
+    source: &'a str,
+    destination: &'a str,
+    entries: &'a [Entry],
+}
+
+impl Account {
+    /// How many entries of a kind had an action.
+    pub fn count(&self, kind: Kind, action: Action) -> usize {
+        self.entries.iter().filter(|entry| entry.kind == kind && entry.action == action).count()
+    }
+
+    /// One line a kind: `3 manifests: 2 kept, 1 synthesised`.
+    pub fn summary(&self) -> Vec<String> {
+        let actions = [
+            Action::Kept,
+            Action::Rewritten,
+            Action::Synthesised,
+            Action::Dropped,
+            Action::Absent,
+            Action::Moved,
+        ];
+        let kinds = [Kind::Index, Kind::Manifest, Kind::Config, Kind::Layer, Kind::Name];
+        let lines = kinds.iter().filter_map(|&kind| {
+            let counts: Vec<String> = actions
+                .iter()
+                .map(|&action| (self.count(kind, action), action))
+                .filter(|(n, _)| *n > 0)
+                .map(|(n, action)| format!("{n} {}", action.word()))
+                .collect();
+            let total = self.entries.iter().filter(|entry| entry.kind == kind).count();
+            let plural = match (kind, total) {
+                (_, 1) => kind.word().to_owned(),
+                (Kind::Index, _) => "indexes".to_owned(),
+                _ => format!("{}s", kind.word()),
+            };
+            (total > 0).then(|| format!("{total} {plural}: {}", counts.join(", ")))
+        });
+        lines.collect()
+    }
+
+    /// The entries that a person must know without asking: everything that is not simply kept.
+    pub fn changes(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.action != Action::Kept)
+    }
+
+    /// As JSON, version 1: `{version, source, destination, entries: [{kind, action, what, before?, after?, why?}]}`.
+    pub fn to_json(&self, source: &str, destination: &str) -> String {
+        let published = Published { version: 1, source, destination, entries: &self.entries };
+        let mut text = serde_json::to_string_pretty(&published).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+impl Entry {
+    /// As a line of text: `layer 2 of app:1: rewritten sha256:a → sha256:b (gzip to zstd)`.
+    pub fn line(&self) -> String {
+        let mut line = format!("{} {}: {}", self.kind.word(), self.what, self.action.word());
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) if before != after => line.push_str(&format!(" {before} -> {after}")),
+            (Some(one), _) | (None, Some(one)) => line.push_str(&format!(" {one}")),
+            (None, None) => {}
+        }
+        if !self.why.is_empty() {
+            line.push_str(&format!(" ({})", self.why));
+        }
+        line
+    }
+}

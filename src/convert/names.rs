@@ -1,0 +1,281 @@
+//! Names in the target: `--tag`, `--rename`, `:REF` behind the destination, and what each form can hold
+//! (design.md 6, Names).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::convert::account::{Action, Entry, Kind};
+use crate::convert::plan::{PlannedRoot, Request, Target};
+use crate::convert::select;
+use crate::error::{Error, Result};
+use crate::format::sink::OutName;
+use crate::model::{Archive, Body, Name, NodeId, Root};
+use crate::reference::{self, Reference};
+
+/// Gives every root its name in the target, with the lines of the account that say what changed.
+pub fn assign(archive: &Archive, request: &Request, roots: Vec<Root>) -> Result<(Vec<PlannedRoot>, Vec<Entry>)> {
+    let mut entries = Vec::new();
+    let renamed = rename(archive, request, roots, &mut entries)?;
+    let named = tagged(archive, request, renamed, &mut entries)?;
+    let planned = match request.target {
+        Target::SkopeoDir => without_names(named, &mut entries),
+        Target::Storage => storage(archive, request, named)?,
+        Target::DockerArchive | Target::DockerLegacy => {
+            for root in &named {
+                if let OutName::BareTag(tag) = &root.name {
+                    let why = "a tag alone is no name for Docker; give it one with --tag NAME:TAG";
+                    entries.push(Entry::note(Kind::Name, Action::Dropped, format!(":{tag} in manifest.json"), why));
+                }
+            }
+            named
+        }
+        Target::OciDir | Target::OciTar => named,
+    };
+    for root in &planned {
+        if let (OutName::Full(name), Name::Full(before)) = (&root.name, &root.root.name) {
+            if name == before {
+                entries.push(Entry::note(Kind::Name, Action::Kept, name.familiar(), ""));
+            }
+        }
+        if matches!(root.name, OutName::BareTag(_)) && request.tags.is_empty() && request.destination_name.is_none() {
+            entries.push(Entry::note(Kind::Name, Action::Kept, root.root.name.shown(), ""));
+        }
+    }
+    Ok((planned, entries))
+}
+
+/// `--rename OLD=NEW`
+fn rename(archive: &Archive, request: &Request, mut roots: Vec<Root>, entries: &mut Vec<Entry>) -> Result<Vec<Root>> {
+    for (old, new) in &request.renames {
+        let new_name = full(new)?;
+        let wanted = Reference::parse(old).ok().map(Reference::with_default_tag);
+        let is_it = |name: &Name| match name {
+            Name::Full(name) => Some(name) == wanted.as_ref(),
+            Name::BareTag(text) | Name::Unreadable(text) => text == old.strip_prefix(':').unwrap_or(old),
+            Name::None => false,
+        };
+        let found: Vec<&mut Root> = roots.iter_mut().filter(|root| is_it(&root.name)).collect();
+        if found.is_empty() {
+            let names: Vec<String> = archive.roots.iter().map(|root| root.name.shown()).collect();
+            let message = format!("--rename: no image is called `{old}`");
+            return Err(Error::refused_help(message, format!("there are {}", select::list(&names))));
+        }
+        for root in found {
+            let what = root.name.shown();
+            entries.push(Entry::note(Kind::Name, Action::Moved, what, format!("now {}", new_name.familiar())));
+            root.name = Name::Full(new_name.clone());
+            root.repository = None;
+        }
+    }
+    Ok(roots)
+}
+
+fn full(text: &str) -> Result<Reference> {
+    match Reference::parse(text) {
+        Ok(reference) => Ok(reference.with_default_tag()),
+        Err(error) => Err(Error::refused(format!("`{text}` is not an image name: {error}"))),
+    }
+}
+
+fn unchanged(root: Root) -> PlannedRoot {
+    let name = match &root.name {
+        Name::Full(name) => OutName::Full(name.clone()),
+        Name::BareTag(tag) => OutName::BareTag(tag.clone()),
+        Name::Unreadable(text) => OutName::Exact { ref_name: text.clone(), full: None },
+        Name::None => OutName::None,
+    };
+    PlannedRoot { root, name, repository: None }
+}
+
+/// `--tag` and `:REF` replace the names of the one image that is left.
+fn tagged(
+    archive: &Archive,
+    request: &Request,
+    roots: Vec<Root>,
+    entries: &mut Vec<Entry>,
+) -> Result<Vec<PlannedRoot>> {
+    let by_place = request.destination_name.as_deref().filter(|_| request.target != Target::Storage);
+    if request.tags.is_empty() && by_place.is_none() {
+        return Ok(roots.into_iter().map(unchanged).collect());
+    }
+    let distinct: HashSet<NodeId> = roots.iter().map(|root| root.node).collect();
+    if distinct.len() > 1 {
+        let names: Vec<String> = roots.iter().map(|root| root.name.shown()).collect();
+        let message = format!("a name is given for one image, but {} are selected", distinct.len());
+        return Err(Error::refused_help(message, format!("choose one with --image: {}", select::list(&names))));
+    }
+    let Some(first) = roots.first().cloned() else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    if let Some(text) = by_place {
+        names.push(match request.target {
+            Target::OciDir | Target::OciTar => OutName::Exact {
+                ref_name: text.to_owned(),
+                full: text.contains(['/', ':']).then(|| Reference::parse(text).ok()).flatten().map(Reference::with_default_tag),
+            },
+            _ => OutName::Full(full(text)?),
+        });
+    }
+    for tag in &request.tags {
+        names.push(OutName::Full(full(tag)?));
+    }
+    for root in &roots {
+        let before = root.name.shown();
+        let stays = names.iter().any(|name| matches!(name, OutName::Full(name) if name.familiar() == before));
+        if root.name != Name::None && !stays {
+            entries.push(Entry::note(Kind::Name, Action::Dropped, before, "replaced by the name that was given"));
+        }
+    }
+    let _ = archive;
+    let planned = names.into_iter().map(|name| {
+        let shown = match &name {
+            OutName::Full(name) => name.familiar(),
+            OutName::Exact { ref_name, .. } | OutName::BareTag(ref_name) => ref_name.clone(),
+            OutName::None => String::new(),
+        };
+        let root = Root { name: Name::None, ..first.clone() };
+        entries.push(Entry::note(Kind::Name, Action::Moved, shown, "given on the command line"));
+        PlannedRoot { root, name, repository: None }
+    });
+    Ok(planned.collect())
+}
+
+/// `dir:` has no place for a name.
+fn without_names(roots: Vec<PlannedRoot>, entries: &mut Vec<Entry>) -> Vec<PlannedRoot> {
+    let mut kept: Vec<PlannedRoot> = Vec::new();
+    for mut planned in roots {
+        if planned.name != OutName::None {
+            let what = planned.root.name.shown();
+            entries.push(Entry::note(Kind::Name, Action::Dropped, what, "a dir: layout holds no names"));
+        }
+        (planned.name, planned.root.name) = (OutName::None, Name::None);
+        if !kept.iter().any(|other| other.root.node == planned.root.node) {
+            kept.push(planned);
+        }
+    }
+    kept
+}
+
+/// Repository and tag of each root in registry storage.
+fn storage(archive: &Archive, request: &Request, roots: Vec<PlannedRoot>) -> Result<Vec<PlannedRoot>> {
+    let given = request.destination_name.as_deref().map(given_repository).transpose()?;
+    let by_digest = repositories_by_digest(archive, &roots);
+    if given.as_ref().is_some_and(|(_, tag)| tag.is_some()) {
+        let distinct: HashSet<NodeId> = roots.iter().map(|planned| planned.root.node).collect();
+        if distinct.len() > 1 {
+            let message = format!("a tag is given for one image, but {} are selected", distinct.len());
+            return Err(Error::refused_help(message, "choose one with --image, or give the repository without a tag"));
+        }
+    }
+    roots
+        .into_iter()
+        .map(|mut planned| {
+            planned.repository = Some(match &given {
+                Some((repository, Some(tag))) => (repository.clone(), Some(tag.clone())),
+                Some((repository, None)) => (repository.clone(), tag_of(&planned.name)),
+                None => repository_of(archive, &planned, &by_digest)?,
+            });
+            Ok(planned)
+        })
+        .collect()
+}
+
+/// `REPO[:TAG]` behind the destination.
+fn given_repository(text: &str) -> Result<(String, Option<String>)> {
+    let (path, tag) = match text.rsplit_once(':') {
+        Some((path, tag)) => (path, Some(tag)),
+        None => (text, None),
+    };
+    if !reference::is_repository_path(path) {
+        return Err(Error::refused(format!("`{path}` is not a repository path: expected lower-case components joined by `/`")));
+    }
+    if let Some(tag) = tag.filter(|tag| !reference::is_tag(tag)) {
+        return Err(Error::refused(format!("`{tag}` is not a tag")));
+    }
+    Ok((path.to_owned(), tag.map(str::to_owned)))
+}
+
+fn tag_of(name: &OutName) -> Option<String> {
+    match name {
+        OutName::Full(name) => name.tag().map(str::to_owned),
+        OutName::BareTag(tag) => Some(tag.clone()),
+        OutName::Exact { ref_name, .. } => reference::is_tag(ref_name).then(|| ref_name.clone()),
+        OutName::None => None,
+    }
+}
+
+/// `docker.io` is dropped, any other domain is the first component of the path.
+fn path_of(name: &Reference) -> Result<String> {
+    if name.domain() == "docker.io" {
+        return Ok(name.path().to_owned());
+    }
+    let path = format!("{}/{}", name.domain(), name.path());
+    if !reference::is_repository_path(&path) {
+        let message = format!("`{}` cannot be a repository in registry storage", name.repository());
+        return Err(Error::refused_help(message, "give one behind the destination: registry-storage:DIR:REPO[:TAG]"));
+    }
+    Ok(path)
+}
+
+/// For every manifest that a named root reaches, the repository of that root: where its referrers belong.
+fn repositories_by_digest(archive: &Archive, roots: &[PlannedRoot]) -> HashMap<String, String> {
+    let mut found = HashMap::new();
+    for planned in roots {
+        let OutName::Full(name) = &planned.name else { continue };
+        let Some(path) = own_path(planned, name) else { continue };
+        for node in archive.below(planned.root.node) {
+            if let Some(digest) = &archive.node(node).digest {
+                found.entry(digest.to_string()).or_insert_with(|| path.clone());
+            }
+        }
+    }
+    found
+}
+
+/// From storage to storage a repository keeps its path.
+fn own_path(planned: &PlannedRoot, name: &Reference) -> Option<String> {
+    planned.root.repository.clone().or_else(|| path_of(name).ok())
+}
+
+fn repository_of(
+    archive: &Archive,
+    planned: &PlannedRoot,
+    by_digest: &HashMap<String, String>,
+) -> Result<(String, Option<String>)> {
+    let what = match &planned.name {
+        OutName::Full(name) => {
+            let path = match &planned.root.repository {
+                Some(path) => path.clone(),
+                None => path_of(name)?,
+            };
+            return Ok((path, name.tag().map(str::to_owned)));
+        }
+        // The tag schemes of cosign and of the referrers fallback name the digest that they are about.
+        OutName::BareTag(tag) => {
+            let about = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));
+            if let Some(path) = about.and_then(|hex| by_digest.get(&format!("sha256:{hex}"))) {
+                return Ok((path.clone(), Some(tag.clone())));
+            }
+            format!("`:{tag}` has a tag but no repository")
+        }
+        OutName::Exact { ref_name, .. } => format!("`{ref_name}` is not an image name"),
+        OutName::None => {
+            if let Some(path) = subject_of(archive, planned.root.node).and_then(|subject| by_digest.get(&subject)) {
+                return Ok((path.clone(), None));
+            }
+            "an image has no name".to_owned()
+        }
+    };
+    Err(Error::refused_help(
+        format!("{what}, and registry storage needs one"),
+        "give it behind the destination: registry-storage:DIR:REPO[:TAG], or with --tag NAME:TAG",
+    ))
+}
+
+/// The digest that a manifest's `subject` points at.
+fn subject_of(archive: &Archive, node: NodeId) -> Option<String> {
+    let node = archive.node(node);
+    if !matches!(node.body, Body::Manifest { .. } | Body::Index { .. }) {
+        return None;
+    }
+    let root = archive.document(node.document?).root()?;
+    root.get("subject")?.get("digest")?.as_str().map(str::to_owned)
+}

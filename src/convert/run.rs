@@ -1,0 +1,864 @@
+//! Carries out a plan: every blob once through the pipeline and into the sink, then the documents, then the commit.
+//!
+//! A blob that turns out to be broken stops the writing, not the reading: one run lists every fault. Without a sink
+//! the same walk only checks.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::blob::BlobFacts;
+use crate::blob::pipeline::{self, Keep, Kept, Request};
+use crate::convert::account::{Account, Action, Entry, Kind};
+use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
+use crate::convert::rewrite::{self, Now};
+use crate::digest::{Algorithm, Digest};
+use crate::error::{Context, Error, Result};
+use crate::format::ingest::caps;
+use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
+use crate::limits::Limits;
+use crate::media::{Codec, Family};
+use crate::model::{Archive, BlobId, Body, Descriptor, Facts, ImageParts, NodeId, Part, Role, legacy};
+
+/// Told of bytes read, from any thread.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// What a run needs besides archive and plan.
+pub struct Context_<'a> {
+    /// The caps in force.
+    pub limits: &'a Limits,
+    /// Blobs read at once.
+    pub jobs: usize,
+    /// Told of bytes read.
+    pub progress: Progress<'a>,
+}
+
+/// What a run found out and did.
+pub struct Outcome {
+    /// Facts of every blob that was read.
+    pub facts: Facts,
+    /// What was made for the destination; `None` if writing stopped because of a broken blob, or nothing was to be
+    /// written.
+    pub written: Option<Written>,
+}
+
+/// A conversion that is ready to be committed.
+pub struct Written {
+    /// The graph.
+    pub output: Output,
+    /// What became of everything.
+    pub account: Account,
+}
+
+/// Reads the blobs that a plan needs, or all that anything points at if there is no plan to write.
+pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context_<'_>) -> Result<Facts> {
+    let run = Run::new(archive, None, context);
+    let steps: Vec<Step> = blobs.iter().map(|&blob| Step::Blob { blob, treatment: Treatment::Keep }).collect();
+    run.blobs(&steps)?;
+    archive.tree.unchanged()?;
+    Ok(run.facts())
+}
+
+/// Carries out a plan into a sink, all but the commit.
+pub fn run(
+    archive: &Archive,
+    plan: &Plan,
+    target: Target,
+    sink: &dyn Sink,
+    context: &Context_<'_>,
+) -> Result<Outcome> {
+    let run = Run::new(archive, Some(sink), context);
+    let mut documents = Documents { archive, plan, target, run: &run, output: Output::default(), account: Account::default(), now: HashMap::new() };
+    if sink.ordered() {
+        for step in &plan.steps {
+            match step {
+                Step::Blob { .. } => run.blobs(std::slice::from_ref(step))?,
+                Step::Document(node) => documents.make(*node)?,
+            }
+        }
+    } else {
+        let blobs: Vec<Step> = plan.steps.iter().copied().filter(|s| matches!(s, Step::Blob { .. })).collect();
+        run.blobs(&blobs)?;
+        for step in &plan.steps {
+            if let Step::Document(node) = step {
+                documents.make(*node)?;
+            }
+        }
+    }
+    documents.roots();
+    archive.tree.unchanged()?;
+    let Documents { output, mut account, .. } = documents;
+    let facts = run.facts();
+    if run.stopped() {
+        return Ok(Outcome { facts, written: None });
+    }
+    account.entries.extend(plan.entries.iter().cloned());
+    Ok(Outcome { facts, written: Some(Written { output, account }) })
+}
+
+/// The state that the threads of a run share.
+struct Run<'a> {
+    archive: &'a Archive,
+    sink: Option<&'a dyn Sink>,
+    context: &'a Context_<'a>,
+    facts: Mutex<Facts>,
+    kept: Mutex<HashMap<(BlobId, Treatment), (Digest, u64)>>,
+    /// Set once something is broken: from then on blobs are read, but nothing is written.
+    stopped: AtomicBool,
+}
+
+impl<'a> Run<'a> {
+    fn new(archive: &'a Archive, sink: Option<&'a dyn Sink>, context: &'a Context_<'a>) -> Run<'a> {
+        Run {
+            archive,
+            sink,
+            context,
+            facts: Mutex::new(Facts(vec![None; archive.blobs.len()])),
+            kept: Mutex::new(HashMap::new()),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn facts(&self) -> Facts {
+        lock(&self.facts).clone()
+    }
+
+    fn fact(&self, blob: BlobId) -> Option<BlobFacts> {
+        lock(&self.facts).get(blob).cloned()
+    }
+
+    /// Reads blobs on as many threads as allowed, in order as far as that has a meaning.
+    fn blobs(&self, steps: &[Step]) -> Result<()> {
+        let jobs = self.context.jobs.clamp(1, steps.len().max(1));
+        if jobs == 1 {
+            return steps.iter().try_for_each(|step| self.step(step));
+        }
+        let next = AtomicUsize::new(0);
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| {
+                    while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if let Err(error) = self.step(step) {
+                            lock(&failed).get_or_insert(error);
+                            next.store(steps.len(), Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        lock(&failed).take().map_or(Ok(()), Err)
+    }
+
+    fn step(&self, step: &Step) -> Result<()> {
+        let Step::Blob { blob, treatment } = *step else { return Ok(()) };
+        let source = self.archive.blob(blob);
+        let Some(member) = source.member else { return Ok(()) };
+        let size = self.archive.tree.member(member).size;
+        let other = source.digest.as_ref().and_then(Digest::algorithm).filter(|a| *a != Algorithm::Sha256);
+        let request = Request { size, other, plain: source.layer, caps: caps(self.context.limits) };
+        let known = self.archive.ingested.get(&member).cloned();
+        let sink = self.sink.filter(|_| !self.stopped());
+        let Some(sink) = sink else {
+            let facts = match known {
+                Some(facts) => facts,
+                None => self.read(blob, request, Keep::Nothing, &mut io::sink())?.0,
+            };
+            self.note(blob, facts);
+            return Ok(());
+        };
+        let keep = match treatment {
+            Treatment::Keep => Keep::Stored,
+            Treatment::Recompress(compression) => Keep::Recompressed(compression),
+        };
+        if treatment == Treatment::Keep && self.already_there(sink, source.digest.as_ref())? {
+            let facts = match known {
+                Some(facts) => facts,
+                None => self.read(blob, request, Keep::Nothing, &mut io::sink())?.0,
+            };
+            self.keep(blob, treatment, facts.sha256.clone(), facts.size);
+            self.note(blob, facts);
+            return Ok(());
+        }
+        // A digest that nothing has checked yet is only a promise; the sink compares it when the blob is kept.
+        let expected = source.digest.as_ref().filter(|_| treatment == Treatment::Keep).map(|digest| (digest, size));
+        let known_digest = known.as_ref().filter(|_| treatment == Treatment::Keep).map(|f| (f.sha256.clone(), f.size));
+        let expected = expected.or(known_digest.as_ref().map(|(digest, size)| (digest, *size)));
+        let mut staged = sink.stage(expected)?;
+        let spooled = self.archive.tree.spooled_file(member).filter(|_| treatment == Treatment::Keep);
+        let adopted = match spooled {
+            Some(file) if known.is_some() => staged.adopt(file)?,
+            _ => false,
+        };
+        let (facts, kept) = match known {
+            Some(facts) if adopted => {
+                let kept = (facts.sha256.clone(), facts.size);
+                (facts, Some(kept))
+            }
+            Some(facts) if treatment == Treatment::Keep => {
+                let mut reader = self.archive.tree.reader(member)?;
+                io::copy(&mut reader, &mut staged).at("cannot write", &self.archive.tree.place)?;
+                let kept = (facts.sha256.clone(), facts.size);
+                (facts, Some(kept))
+            }
+            _ => self.read(blob, request, keep, &mut Tee(&mut *staged))?,
+        };
+        let sound = self.sound(blob, &facts);
+        if let (true, Some((sha256, size))) = (sound, kept) {
+            // A blob that its archive names by another algorithm stays under that name.
+            let digest = match &source.digest {
+                Some(digest) if treatment == Treatment::Keep && facts.other.as_ref() == Some(digest) => digest.clone(),
+                _ => sha256,
+            };
+            staged.keep(&digest, size)?;
+            self.keep(blob, treatment, digest, size);
+        }
+        self.note(blob, facts);
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        blob: BlobId,
+        request: Request,
+        keep: Keep,
+        tee: &mut (dyn Write + Send),
+    ) -> Result<(BlobFacts, Kept)> {
+        let source = self.archive.blob(blob);
+        let place = &self.archive.tree.place;
+        let Some(member) = source.member else { return Err(Error::refused("a blob without bytes")) };
+        let mut failed = None;
+        let result = match source.document {
+            // Documents were read when the archive was opened.
+            Some(id) => {
+                let bytes = Arc::clone(&self.archive.document(id).bytes);
+                pipeline::run(&mut &bytes[..], request, keep, tee)
+            }
+            None => {
+                let inner = self.archive.tree.reader(member)?;
+                let mut reader = Counted { inner, progress: self.context.progress, failed: &mut failed };
+                pipeline::run(&mut reader, request, keep, tee)
+            }
+        };
+        match result {
+            Ok(read) => Ok(read),
+            Err(error) if failed.is_some() => Err(error).at("cannot read", place),
+            Err(error) => Err(error).at("cannot write", "the destination"),
+        }
+    }
+
+    /// Whether the destination holds the blob already, under sound bytes.
+    fn already_there(&self, sink: &dyn Sink, digest: Option<&Digest>) -> Result<bool> {
+        let Some(digest) = digest.filter(|digest| digest.algorithm().is_some()) else { return Ok(false) };
+        let Some(mut reader) = sink.holds(digest)? else { return Ok(false) };
+        let request = Request { size: u64::MAX, other: digest.algorithm(), plain: false, caps: caps(self.context.limits) };
+        let (facts, _) = pipeline::run(&mut reader, request, Keep::Nothing, &mut io::sink())
+            .at("cannot read", "the destination")?;
+        Ok(facts.digest_like(digest) == Some(digest))
+    }
+
+    /// Whether a blob is what its name promises, so that it may be written.
+    fn sound(&self, blob: BlobId, facts: &BlobFacts) -> bool {
+        let wanted = self.archive.blob(blob).digest.as_ref();
+        let same = wanted.is_none_or(|wanted| facts.digest_like(wanted).is_none_or(|found| found == wanted));
+        same && facts.fault.is_none() && facts.missing == 0
+    }
+
+    fn note(&self, blob: BlobId, facts: BlobFacts) {
+        if !self.sound(blob, &facts) {
+            self.stop();
+        }
+        if let Some(slot) = lock(&self.facts).0.get_mut(blob.0 as usize) {
+            *slot = Some(facts);
+        }
+    }
+
+    fn keep(&self, blob: BlobId, treatment: Treatment, digest: Digest, size: u64) {
+        lock(&self.kept).insert((blob, treatment), (digest, size));
+    }
+
+    fn kept(&self, blob: BlobId, treatment: Treatment) -> Option<(Digest, u64)> {
+        lock(&self.kept).get(&(blob, treatment)).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Passes bytes on to a staged blob.
+struct Tee<'a>(&'a mut (dyn crate::format::sink::Staged + 'a));
+
+impl Write for Tee<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Tells progress, and remembers that an error was one of reading.
+struct Counted<'a> {
+    inner: Box<dyn Read + Send>,
+    progress: Progress<'a>,
+    failed: &'a mut Option<()>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(into).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                *self.failed = Some(());
+            }
+        })?;
+        (self.progress)(n as u64);
+        Ok(n)
+    }
+}
+
+/// Makes the documents of the destination, children before parents.
+struct Documents<'a> {
+    archive: &'a Archive,
+    plan: &'a Plan,
+    target: Target,
+    run: &'a Run<'a>,
+    output: Output,
+    account: Account,
+    /// What each node is in the destination.
+    now: HashMap<NodeId, Now>,
+}
+
+impl Documents<'_> {
+    fn make(&mut self, node: NodeId) -> Result<()> {
+        if self.run.stopped() {
+            return Ok(());
+        }
+        let source = self.archive.node(node);
+        let make = self.plan.make.get(&node).cloned().unwrap_or(Make::Keep);
+        match &source.body {
+            Body::Index { family, children } => self.index(node, *family, children, make),
+            Body::Manifest { family, parts } => self.manifest(node, *family, parts, make),
+            Body::Item { parts } => self.item(node, parts, make),
+            Body::V1 { chain, layers } => {
+                let diff_ids = self.diff_ids(layers);
+                let chain: Vec<_> = chain
+                    .iter()
+                    .filter_map(|&id| {
+                        let document = self.archive.document(id);
+                        Some((&document.bytes[..], document.root()?))
+                    })
+                    .collect();
+                let config = legacy::config_from_v1(&chain, &diff_ids)
+                    .map_err(|error| Error::refused(format!("no config can be made: {error}")))?;
+                let layers: Vec<&Part> = layers.iter().collect();
+                self.without_config(node, config, &layers, &diff_ids, make, "made from v1 images")
+            }
+            Body::Schema1 { layers } if make != Make::Keep => self.schema1(node, layers, make),
+            Body::Schema1 { layers } => {
+                let blobs = self.blobs(layers.iter());
+                self.keep(node, OutBody::Opaque { blobs })
+            }
+            Body::ArtifactManifest { blobs } => {
+                let blobs = self.blobs(blobs.iter());
+                self.keep(node, OutBody::Opaque { blobs })
+            }
+            Body::Opaque => self.keep(node, OutBody::Opaque { blobs: Vec::new() }),
+            Body::Absent => Ok(()),
+        }
+    }
+
+    /// A document whose bytes stay.
+    fn keep(&mut self, node: NodeId, body: OutBody) -> Result<()> {
+        let source = self.archive.node(node);
+        let (Some(digest), Some(bytes)) = (source.digest.clone(), self.bytes(node)?) else { return Ok(()) };
+        let media_type = source.media_type.clone().unwrap_or_default();
+        let now = Now { digest, size: bytes.len() as u64, media_type, changed: false };
+        self.document(node, now, bytes, body, Action::Kept, String::new())
+    }
+
+    fn bytes(&self, node: NodeId) -> Result<Option<Arc<[u8]>>> {
+        let source = self.archive.node(node);
+        if let Some(id) = source.document {
+            return Ok(Some(Arc::clone(&self.archive.document(id).bytes)));
+        }
+        let Some(member) = source.blob.and_then(|blob| self.archive.blob(blob).member) else { return Ok(None) };
+        let limit = self.run.context.limits.document_bytes;
+        Ok(self.archive.tree.read(member, limit)?.map(Arc::from))
+    }
+
+    fn document(
+        &mut self,
+        node: NodeId,
+        now: Now,
+        bytes: Arc<[u8]>,
+        body: OutBody,
+        action: Action,
+        why: String,
+    ) -> Result<()> {
+        let source = self.archive.node(node);
+        let kind = if matches!(source.body, Body::Index { .. }) { Kind::Index } else { Kind::Manifest };
+        let what = self.describe(node);
+        self.account.entries.push(Entry {
+            kind,
+            action,
+            what,
+            before: source.digest.clone(),
+            after: Some(now.digest.clone()),
+            why,
+        });
+        let signatures = if action == Action::Kept && self.target == Target::SkopeoDir {
+            self.signatures(node)?
+        } else {
+            if !source.signatures.is_empty() {
+                let why = if self.target == Target::SkopeoDir {
+                    "they sign a manifest that changed"
+                } else {
+                    "only dir: layouts hold them"
+                };
+                let what = format!("signatures of {}", self.describe(node));
+                self.account.entries.push(Entry::note(Kind::Other, Action::Dropped, what, why));
+            }
+            Vec::new()
+        };
+        let document =
+            OutDocument { digest: now.digest.clone(), media_type: now.media_type.clone(), bytes, body, signatures };
+        self.now.insert(node, now);
+        if !self.output.documents.iter().any(|other| other.digest == document.digest) {
+            if let Some(sink) = self.run.sink {
+                sink.document(&document)?;
+            }
+            self.output.documents.push(document);
+        }
+        Ok(())
+    }
+
+    fn signatures(&self, node: NodeId) -> Result<Vec<Arc<[u8]>>> {
+        let limit = self.run.context.limits.document_bytes;
+        let mut found = Vec::new();
+        for &member in &self.archive.node(node).signatures {
+            let bytes = self.archive.tree.read(member, limit)?;
+            found.extend(bytes.map(Arc::from));
+        }
+        Ok(found)
+    }
+
+    fn describe(&self, node: NodeId) -> String {
+        let root = self.plan.roots.iter().find(|planned| planned.root.node == node);
+        if let Some(name) = root.map(|planned| planned.root.name.shown()).filter(|name| name != "<none>") {
+            return name;
+        }
+        let platform = crate::convert::select::platform_of(self.archive, node, None).filter(|p| !p.os.is_empty());
+        match (platform, &self.archive.node(node).digest) {
+            (Some(platform), _) if !platform.is_unknown() => platform.normalised().to_string(),
+            (_, Some(digest)) => format!("{}:{}", digest.algorithm_name(), digest.short()),
+            _ => "image without name".into(),
+        }
+    }
+
+    fn manifest(&mut self, node: NodeId, from: Family, parts: &ImageParts, make: Make) -> Result<()> {
+        let config = self.blobs(std::iter::once(&parts.config)).pop();
+        let to = match make {
+            Make::Rewrite { family } => family,
+            _ => from,
+        };
+        let mut layers = Vec::new();
+        let mut changes = Vec::new();
+        for (i, part) in parts.layers.iter().enumerate() {
+            let now = self.layer_now(part, to, make != Make::Keep);
+            if let Some(now) = &now {
+                if parts.role == Role::Image {
+                    self.layer_entry(node, i, part, now);
+                }
+            }
+            layers.extend(self.out_blob(part, now.as_ref()));
+            changes.push(now);
+        }
+        if let Some(digest) = parts.config.descriptor.as_ref().and_then(Descriptor::good_digest) {
+            self.config_entry(node, Some(digest.clone()), digest.clone(), Action::Kept, "");
+        }
+        let image = self.image(parts);
+        let Some(mut config) = config else { return Ok(()) };
+        let legacy = self.target == Target::DockerLegacy;
+        if make == Make::Keep || legacy {
+            let body = OutBody::Manifest { config, layers, image };
+            let Some(bytes) = self.bytes(node)? else { return Ok(()) };
+            let source = self.archive.node(node);
+            let Some(digest) = source.digest.clone() else { return Ok(()) };
+            let media_type = source.media_type.clone().unwrap_or_default();
+            let now = Now { digest, size: bytes.len() as u64, media_type, changed: false };
+            if legacy {
+                let what = self.describe(node);
+                let before = source.digest.clone();
+                let why = "the legacy docker-archive form holds no manifests".to_owned();
+                let entry = Entry { kind: Kind::Manifest, action: Action::Dropped, what, before, after: None, why };
+                self.account.entries.push(entry);
+                return self.only_for_the_sink(node, now, bytes, body);
+            }
+            return self.document(node, now, bytes, body, Action::Kept, String::new());
+        }
+        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let Ok(json) = &document.json else { return Ok(()) };
+        config.media_type = rewrite::config_type(to).to_owned();
+        let config_now = Now {
+            digest: config.digest.clone(),
+            size: config.size,
+            media_type: config.media_type.clone(),
+            changed: false,
+        };
+        let (bytes, gone) = rewrite::manifest(&document.bytes, json, to, from, Some(&config_now), &changes);
+        let mut why = Vec::new();
+        if to != from {
+            why.push(format!("{} to {}", family_name(from), family_name(to)));
+        }
+        let recompressed = changes.iter().flatten().filter(|now| now.changed).count();
+        if recompressed > 0 {
+            why.push(format!("{recompressed} of {} layers compressed anew", parts.layers.len()));
+        }
+        if !gone.is_empty() {
+            why.push(format!("without {}", gone.join(", ")));
+        }
+        let media_type = manifest_type(to).to_owned();
+        let now = Now { digest: Digest::sha256(&bytes), size: bytes.len() as u64, media_type, changed: true };
+        let body = OutBody::Manifest { config, layers, image };
+        self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
+    }
+
+    /// Hands a manifest to a sink that needs its parts but writes no manifest.
+    fn only_for_the_sink(&mut self, node: NodeId, now: Now, bytes: Arc<[u8]>, body: OutBody) -> Result<()> {
+        let document = OutDocument {
+            digest: now.digest.clone(),
+            media_type: now.media_type.clone(),
+            bytes,
+            body,
+            signatures: Vec::new(),
+        };
+        self.now.insert(node, now);
+        self.output.documents.push(document);
+        Ok(())
+    }
+
+    fn item(&mut self, node: NodeId, parts: &ImageParts, make: Make) -> Result<()> {
+        let Some(document) = self.archive.part_document(&parts.config) else { return Ok(()) };
+        let config = document.bytes.to_vec();
+        let diff_ids = self.diff_ids(&parts.layers);
+        let layers: Vec<&Part> = parts.layers.iter().collect();
+        let sha256 = document.sha256.clone();
+        self.config_entry(node, Some(sha256.clone()), sha256, Action::Kept, "");
+        self.synthesised(node, config, &layers, &diff_ids, make, "the archive has none")
+    }
+
+    fn schema1(&mut self, node: NodeId, parts: &[Part], make: Make) -> Result<()> {
+        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let Some(root) = document.root() else { return Ok(()) };
+        let parsed = legacy::Schema1::parse(root, DEPTH);
+        let mut layers = Vec::new();
+        for kept in parsed.layers.iter().filter(|layer| !layer.empty) {
+            let at = crate::report::At::Pointer(format!("/fsLayers/{}/blobSum", kept.index));
+            layers.extend(parts.iter().find(|part| part.at.at == at));
+        }
+        let diff_ids: Vec<Digest> = layers.iter().filter_map(|part| self.diff_id(part)).collect();
+        let config = legacy::config_from_schema1(&parsed, &diff_ids)
+            .map_err(|error| Error::refused(format!("no config can be made from schema 1: {error}")))?;
+        self.without_config(node, config, &layers, &diff_ids, make, "converted from schema 1")
+    }
+
+    /// An image whose config is made here: the config is written like any blob, after the layers.
+    fn without_config(
+        &mut self,
+        node: NodeId,
+        config: Vec<u8>,
+        layers: &[&Part],
+        diff_ids: &[Digest],
+        make: Make,
+        why: &str,
+    ) -> Result<()> {
+        let digest = Digest::sha256(&config);
+        let size = config.len() as u64;
+        if let Some(sink) = self.run.sink {
+            let mut staged = sink.stage(Some((&digest, size)))?;
+            staged.write_all(&config).at("cannot write", "the destination")?;
+            staged.keep(&digest, size)?;
+        }
+        self.config_entry(node, None, digest, Action::Synthesised, why);
+        self.synthesised(node, config, layers, diff_ids, make, why)
+    }
+
+    fn synthesised(
+        &mut self,
+        node: NodeId,
+        config: Vec<u8>,
+        parts: &[&Part],
+        diff_ids: &[Digest],
+        make: Make,
+        why: &str,
+    ) -> Result<()> {
+        let family = match make {
+            Make::Synthesise { family } => family,
+            _ => Family::Oci,
+        };
+        let mut nows = Vec::new();
+        for (i, part) in parts.iter().enumerate() {
+            let Some(now) = self.layer_now(part, family, true) else { continue };
+            self.layer_entry(node, i, part, &now);
+            nows.push(now);
+        }
+        let config_now = Now {
+            digest: Digest::sha256(&config),
+            size: config.len() as u64,
+            media_type: rewrite::config_type(family).to_owned(),
+            changed: false,
+        };
+        let bytes = rewrite::synthesise(family, &config_now, &nows);
+        let blob = |now: &Now| OutBlob {
+            digest: now.digest.clone(),
+            size: now.size,
+            media_type: now.media_type.clone(),
+            present: true,
+        };
+        let platform = crate::convert::select::platform_of(self.archive, node, None).unwrap_or_default();
+        let image = OutImage { config: config.into(), diff_ids: diff_ids.to_vec(), platform };
+        let body = OutBody::Manifest {
+            config: blob(&config_now),
+            layers: nows.iter().map(blob).collect(),
+            image: Some(image),
+        };
+        let media_type = manifest_type(family).to_owned();
+        let now = Now { digest: Digest::sha256(&bytes), size: bytes.len() as u64, media_type, changed: true };
+        if self.target == Target::DockerLegacy {
+            return self.only_for_the_sink(node, now, bytes.into(), body);
+        }
+        self.document(node, now, bytes.into(), body, Action::Synthesised, why.to_owned())
+    }
+
+    fn index(&mut self, node: NodeId, from: Family, children: &[crate::model::Edge], make: Make) -> Result<()> {
+        let (to, keep) = match &make {
+            Make::Reindex { family, keep } => (*family, Some(keep)),
+            _ => (from, None),
+        };
+        let kept = |i: usize| keep.is_none_or(|keep| keep.contains(&i));
+        let mut out = Vec::new();
+        let mut edits = Vec::new();
+        let mut moved = HashMap::new();
+        for (i, edge) in children.iter().enumerate() {
+            if !kept(i) {
+                edits.push(None);
+                continue;
+            }
+            let now = edge.node.and_then(|child| self.now.get(&child));
+            if let Some(now) = now {
+                out.push(now.digest.clone());
+                if let Some(before) = edge.descriptor.good_digest().filter(|before| **before != now.digest) {
+                    moved.insert(before.to_string(), now.digest.clone());
+                }
+            } else if edge.node.is_some_and(|child| self.plan.scope.contains(&child)) {
+                let what = edge.descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
+                let entry = Entry::note(Kind::Manifest, Action::Absent, what, "named by an index, not in the archive");
+                self.account.entries.push(entry);
+            }
+            edits.push(Some(now.filter(|now| now.changed || to != from).cloned()));
+        }
+        let body = OutBody::Index { children: out };
+        if make == Make::Keep {
+            return self.keep(node, body);
+        }
+        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let Ok(json) = &document.json else { return Ok(()) };
+        let bytes = rewrite::index(&document.bytes, json, to, from, &edits, &moved);
+        let mut why = Vec::new();
+        if to != from {
+            why.push(format!("{} to {}", family_name(from), family_name(to)));
+        }
+        let left_out = children.len() - edits.iter().flatten().count();
+        if left_out > 0 {
+            why.push(format!("{left_out} of {} children left out", children.len()));
+        }
+        if !moved.is_empty() {
+            why.push(format!("{} children changed", moved.len()));
+        }
+        self.stale_references(&moved);
+        let media_type = if to == Family::Oci { crate::media::OCI_INDEX } else { crate::media::DOCKER_LIST };
+        let now = Now {
+            digest: Digest::sha256(&bytes),
+            size: bytes.len() as u64,
+            media_type: media_type.to_owned(),
+            changed: true,
+        };
+        self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
+    }
+
+    /// In-toto statements name the old digest inside their own bytes, which are not touched.
+    fn stale_references(&mut self, moved: &HashMap<String, Digest>) {
+        for node in &self.plan.scope {
+            let Body::Index { children, .. } = &self.archive.node(*node).body else { continue };
+            for edge in children {
+                if let Some(before) = edge.attests.as_ref().filter(|digest| moved.contains_key(*digest)) {
+                    let what = format!("attestation of {before}");
+                    let why = "its statement still names the old digest";
+                    let entry = Entry::note(Kind::Other, Action::Kept, what, why);
+                    if !self.account.entries.contains(&entry) {
+                        self.account.entries.push(entry);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a layer is now. Layers that are not written (nondistributable) are what their descriptor says.
+    fn layer_now(&self, part: &Part, family: Family, rewriting: bool) -> Option<Now> {
+        let declared = part.descriptor.as_ref().map_or("", Descriptor::type_or_empty);
+        let known = part.descriptor.is_none() || crate::media::LayerType::of(declared).is_some();
+        let facts = part.blob.and_then(|blob| self.run.fact(blob));
+        let Some(facts) = facts else {
+            let descriptor = part.descriptor.as_ref()?;
+            let codec = crate::media::LayerType::of(declared).map_or(Codec::Plain, |t| t.codec);
+            let media_type = if known && rewriting { rewrite::layer_type(family, codec, declared) } else { declared.to_owned() };
+            let size = u64::try_from(descriptor.size?).ok()?;
+            return Some(Now { digest: descriptor.good_digest()?.clone(), size, media_type, changed: false });
+        };
+        let blob = part.blob?;
+        let treatment = self.treatment(blob);
+        let (digest, size) = self.run.kept(blob, treatment)?;
+        let codec = match treatment {
+            Treatment::Keep => facts.codec,
+            Treatment::Recompress(compression) => compression.codec(),
+        };
+        let media_type = if known && rewriting { rewrite::layer_type(family, codec, declared) } else { declared.to_owned() };
+        Some(Now { digest, size, media_type, changed: treatment != Treatment::Keep })
+    }
+
+    /// How the plan treats a layer; a blob that is both a layer and an artifact's is kept for the latter.
+    fn treatment(&self, blob: BlobId) -> Treatment {
+        let mut found = Treatment::Keep;
+        for step in &self.plan.steps {
+            if let Step::Blob { blob: other, treatment } = step {
+                if *other == blob && *treatment != Treatment::Keep {
+                    found = *treatment;
+                }
+            }
+        }
+        found
+    }
+
+    fn out_blob(&self, part: &Part, now: Option<&Now>) -> Option<OutBlob> {
+        let now = now?;
+        Some(OutBlob {
+            digest: now.digest.clone(),
+            size: now.size,
+            media_type: now.media_type.clone(),
+            present: self.archive.holds(part),
+        })
+    }
+
+    /// Parts as their descriptors have them.
+    fn blobs<'p>(&self, parts: impl Iterator<Item = &'p Part>) -> Vec<OutBlob> {
+        let blob = |part: &Part| {
+            let held = part.blob.and_then(|blob| self.archive.blob(blob).member);
+            let size = held.map(|member| self.archive.tree.member(member).size);
+            let descriptor = part.descriptor.as_ref();
+            let declared = descriptor.and_then(|d| d.size).and_then(|size| u64::try_from(size).ok());
+            Some(OutBlob {
+                digest: match descriptor {
+                    Some(descriptor) => descriptor.good_digest()?.clone(),
+                    None => self.archive.blob(part.blob?).digest.clone()?,
+                },
+                size: declared.or(size)?,
+                media_type: descriptor.map_or("", Descriptor::type_or_empty).to_owned(),
+                present: held.is_some(),
+            })
+        };
+        parts.filter_map(blob).collect()
+    }
+
+    fn image(&self, parts: &ImageParts) -> Option<OutImage> {
+        if parts.role != Role::Image {
+            return None;
+        }
+        let config = self.archive.config(parts)?;
+        let diff_ids = config.diff_ids().unwrap_or_default().into_iter().flatten().collect();
+        Some(OutImage { config: Arc::clone(&config.document.bytes), diff_ids, platform: config.platform() })
+    }
+
+    fn diff_id(&self, part: &Part) -> Option<Digest> {
+        self.run.fact(part.blob?)?.plain.map(|plain| plain.diff_id)
+    }
+
+    fn diff_ids(&self, parts: &[Part]) -> Vec<Digest> {
+        parts.iter().filter_map(|part| self.diff_id(part)).collect()
+    }
+
+    fn config_entry(&mut self, node: NodeId, before: Option<Digest>, after: Digest, action: Action, why: &str) {
+        let what = format!("of {}", self.describe(node));
+        let after = Some(after);
+        self.account.entries.push(Entry { kind: Kind::Config, action, what, before, after, why: why.to_owned() });
+    }
+
+    fn layer_entry(&mut self, node: NodeId, i: usize, part: &Part, now: &Now) {
+        let what = format!("{i} of {}", self.describe(node));
+        let facts = part.blob.and_then(|blob| self.run.fact(blob));
+        let absent = facts.is_none();
+        let before = match (&part.descriptor, &facts) {
+            (Some(descriptor), _) => descriptor.good_digest().cloned(),
+            (None, Some(facts)) => Some(facts.sha256.clone()),
+            (None, None) => None,
+        };
+        let changed = before.as_ref() != Some(&now.digest);
+        let action = match (absent, changed) {
+            (true, _) => Action::Absent,
+            (_, true) => Action::Rewritten,
+            _ => Action::Kept,
+        };
+        let why = match (&facts, changed) {
+            (Some(facts), true) => {
+                let to = match part.blob.map(|blob| self.treatment(blob)) {
+                    Some(Treatment::Recompress(compression)) => compression.codec(),
+                    _ => facts.codec,
+                };
+                format!("{} to {}, the diff ID stays", facts.codec.name(), to.name())
+            }
+            (None, _) => "nondistributable, carried as a descriptor".into(),
+            _ => String::new(),
+        };
+        let after = Some(now.digest.clone());
+        self.account.entries.push(Entry { kind: Kind::Layer, action, what, before, after, why });
+    }
+
+    /// The entry points, once every document is made.
+    fn roots(&mut self) {
+        let index_json = self.archive.index_json.map(|id| self.archive.document(id));
+        self.output.index_json = index_json.map(|document| Arc::clone(&document.bytes));
+        for planned in &self.plan.roots {
+            let Some(now) = self.now.get(&planned.root.node) else { continue };
+            let descriptor = planned.root.descriptor.as_ref().and_then(|descriptor| {
+                let member = descriptor.at.member?;
+                let document = self.archive.documents.iter().find(|document| document.member == member)?;
+                document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)
+            });
+            self.output.roots.push(OutRoot {
+                target: now.digest.clone(),
+                name: planned.name.clone(),
+                descriptor,
+                repository: planned.repository.clone(),
+            });
+        }
+    }
+}
+
+fn family_name(family: Family) -> &'static str {
+    if family == Family::Oci { "OCI" } else { "Docker" }
+}
+
+fn manifest_type(family: Family) -> &'static str {
+    if family == Family::Oci { crate::media::OCI_MANIFEST } else { crate::media::DOCKER_MANIFEST }
+}

@@ -1,0 +1,286 @@
+//! Which roots and platforms of a source are meant: `--image`, `--platform`, and `:REF` behind a place.
+
+use std::collections::HashSet;
+
+use crate::error::{Error, Result};
+use crate::model::{Archive, Body, Name, NodeId, Root};
+use crate::platform::{Platform, Specifier};
+use crate::reference::Reference;
+
+/// A chosen entry point.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// The root, which may be pointed at a manifest below the one that it had.
+    pub root: Root,
+    /// For an index of which only some children are wanted: those children and everything above them.
+    pub only: Option<HashSet<NodeId>>,
+}
+
+/// The roots that `images` names, or all of them, in source order.
+pub fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Chosen>> {
+    let whole = |root: &Root| Chosen { root: root.clone(), only: None };
+    if images.is_empty() {
+        return Ok(archive.roots.iter().map(whole).collect());
+    }
+    let mut chosen: Vec<(usize, Chosen)> = Vec::new();
+    for wanted in images {
+        let found = matching(archive, wanted);
+        if found.is_empty() {
+            return Err(no_such_image(archive, wanted));
+        }
+        for (order, root) in found {
+            if !chosen.iter().any(|(_, c)| c.root.node == root.node && c.root.name == root.name) {
+                chosen.push((order, Chosen { root, only: None }));
+            }
+        }
+    }
+    chosen.sort_by_key(|(order, _)| *order);
+    Ok(chosen.into_iter().map(|(_, chosen)| chosen).collect())
+}
+
+type Found = Vec<(usize, Root)>;
+
+/// The first way of reading `wanted` that finds something (formats.md D.8, design.md 4).
+fn matching(archive: &Archive, wanted: &str) -> Found {
+    let roots = || archive.roots.iter().enumerate();
+    let take = |test: &dyn Fn(&Root) -> bool| -> Found {
+        roots().filter(|(_, root)| test(root)).map(|(i, root)| (i, root.clone())).collect()
+    };
+    if let Some(number) = wanted.strip_prefix('@').and_then(|n| n.parse::<usize>().ok()) {
+        let mut seen = Vec::new();
+        roots().for_each(|(_, root)| {
+            if !seen.contains(&root.node) {
+                seen.push(root.node);
+            }
+        });
+        return seen.get(number).map(|node| take(&|root| root.node == *node)).unwrap_or_default();
+    }
+    let exact_text = |root: &Root| match &root.name {
+        Name::BareTag(text) | Name::Unreadable(text) => text == wanted,
+        Name::Full(_) | Name::None => false,
+    };
+    let reference = Reference::parse(wanted).ok();
+    let full = reference.clone().map(Reference::with_default_tag);
+    let ways: [&dyn Fn(&Root) -> bool; 4] = [
+        &exact_text,
+        &|root| matches!((&root.name, &full), (Name::Full(name), Some(full)) if name == full),
+        &|root| matches!(&root.name, Name::Full(name) if name.tag() == Some(wanted)),
+        &|root| {
+            root.repository.as_deref() == Some(wanted)
+                || matches!((&root.name, &reference), (Name::Full(name), Some(wanted))
+                    if wanted.tag().is_none() && wanted.digest().is_none()
+                        && name.repository() == wanted.repository())
+        },
+    ];
+    for way in ways {
+        let found = take(way);
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    by_digest(archive, wanted)
+}
+
+/// A manifest digest, or an image ID of 12 or more hex digits. A manifest below a root loses the root's name.
+fn by_digest(archive: &Archive, wanted: &str) -> Found {
+    let hex = wanted.strip_prefix("sha256:").unwrap_or(wanted);
+    let long_enough = hex.len() >= 12 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    if !long_enough && !wanted.contains(':') {
+        return Vec::new();
+    }
+    let is_it = |node: NodeId| {
+        let node_of = archive.node(node);
+        let manifest = node_of.digest.as_ref().is_some_and(|digest| {
+            digest.as_str() == wanted || (long_enough && digest.encoded().starts_with(hex))
+        });
+        let config = node_of.parts().and_then(|parts| archive.part_document(&parts.config));
+        manifest || (long_enough && config.is_some_and(|document| document.sha256.encoded().starts_with(hex)))
+    };
+    let direct: Found = archive
+        .roots
+        .iter()
+        .enumerate()
+        .filter(|(_, root)| is_it(root.node))
+        .map(|(i, root)| (i, root.clone()))
+        .collect();
+    if !direct.is_empty() {
+        return direct;
+    }
+    let mut seen = HashSet::new();
+    let mut found = Found::new();
+    for (i, root) in archive.roots.iter().enumerate() {
+        for node in archive.below(root.node) {
+            if is_it(node) && seen.insert(node) {
+                found.push((i, below(archive, root, node)));
+            }
+        }
+    }
+    found
+}
+
+/// A root that points at a manifest below another root.
+fn below(archive: &Archive, root: &Root, node: NodeId) -> Root {
+    let edge = archive.below(root.node).into_iter().find_map(|parent| match &archive.node(parent).body {
+        Body::Index { children, .. } => children.iter().find(|edge| edge.node == Some(node)),
+        _ => None,
+    });
+    let descriptor = edge.map(|edge| edge.descriptor.clone());
+    Root { name: Name::None, node, descriptor, at: root.at.clone(), repository: root.repository.clone() }
+}
+
+fn no_such_image(archive: &Archive, wanted: &str) -> Error {
+    let names: Vec<String> = archive
+        .roots
+        .iter()
+        .map(|root| match &root.name {
+            Name::None => image_id(archive, root.node).unwrap_or_else(|| "an image without name".into()),
+            name => name.shown(),
+        })
+        .collect();
+    let near = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
+        .filter(|(distance, name)| *distance <= name.len().max(3) / 3)
+        .min();
+    let near = near.map(|(_, name)| format!("; did you mean `{name}`?")).unwrap_or_default();
+    let have = if names.is_empty() { "there are none".to_owned() } else { list(&names) };
+    Error::refused_help(format!("no image `{wanted}` in {}", archive.tree.place), format!("it holds {have}{near}"))
+}
+
+/// Names joined for a message, at most twenty of them.
+pub fn list(names: &[String]) -> String {
+    let more = names.len().saturating_sub(20);
+    let shown: Vec<&str> = names.iter().take(20).map(String::as_str).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// The image ID of a node with a config, as command lines show it.
+pub fn image_id(archive: &Archive, node: NodeId) -> Option<String> {
+    let parts = archive.node(node).parts()?;
+    archive.part_document(&parts.config).map(|document| document.sha256.short().to_owned())
+}
+
+/// The platform of an image: what its index says, else its config.
+pub fn platform_of(archive: &Archive, node: NodeId, described: Option<&Platform>) -> Option<Platform> {
+    let own = || match &archive.node(node).body {
+        Body::Manifest { parts, .. } | Body::Item { parts } => archive.config(parts).map(|config| config.platform()),
+        Body::V1 { chain, .. } => {
+            let value = archive.document(*chain.last()?).root()?;
+            let mut platform = crate::model::view::platform(value)?;
+            // formats.md B.1: absent means linux on amd64 in archives.
+            if platform.os.is_empty() {
+                platform.os = "linux".into();
+            }
+            if platform.architecture.is_empty() {
+                platform.architecture = "amd64".into();
+            }
+            Some(platform)
+        }
+        Body::Schema1 { .. } => {
+            let value = archive.document(archive.node(node).document?).root()?;
+            let architecture = crate::model::view::text(value, "architecture").unwrap_or_else(|| "amd64".into());
+            Some(Platform { os: "linux".into(), architecture, ..Platform::default() })
+        }
+        _ => None,
+    };
+    described.filter(|platform| !platform.os.is_empty()).cloned().or_else(own)
+}
+
+/// Keeps what `wanted` names: a root of one image is kept or left out, an index is cut to the matching children and
+/// their attestations, and if only one image is left and `sparse` is not set, the root becomes that image.
+pub fn platforms(
+    archive: &Archive,
+    chosen: Vec<Chosen>,
+    wanted: &[Specifier],
+    sparse: bool,
+) -> Result<Vec<Chosen>> {
+    if wanted.is_empty() {
+        return Ok(chosen);
+    }
+    let matches = |platform: &Platform| wanted.iter().any(|specifier| specifier.matches(platform));
+    let mut kept = Vec::new();
+    let mut there: Vec<String> = Vec::new();
+    for chosen in chosen {
+        let images = images_below(archive, chosen.root.node, chosen.root.descriptor.as_ref());
+        there.extend(images.iter().map(|(_, platform)| platform.normalised().to_string()));
+        let hits: Vec<NodeId> = images.iter().filter(|(_, p)| matches(p)).map(|(node, _)| *node).collect();
+        match hits.as_slice() {
+            [] => {}
+            [one] if *one == chosen.root.node => kept.push(chosen),
+            [one] if !sparse => {
+                let name = chosen.root.name.clone();
+                let root = Root { name, ..below(archive, &chosen.root, *one) };
+                kept.push(Chosen { root, only: None });
+            }
+            several => {
+                let only = with_ancestors(archive, chosen.root.node, several);
+                kept.push(Chosen { only: Some(only), ..chosen });
+            }
+        }
+    }
+    if kept.is_empty() {
+        there.sort();
+        there.dedup();
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let have = if there.is_empty() { "no image of any platform".to_owned() } else { list(&there) };
+        let message = format!("no image for {} in {}", list(&wanted), archive.tree.place);
+        return Err(Error::refused_help(message, format!("it holds {have}")));
+    }
+    Ok(kept)
+}
+
+/// The images at or below a node that the archive holds, with their platforms.
+pub fn images_below(
+    archive: &Archive,
+    node: NodeId,
+    descriptor: Option<&crate::model::Descriptor>,
+) -> Vec<(NodeId, Platform)> {
+    let mut found = Vec::new();
+    let described = descriptor.and_then(|descriptor| descriptor.platform.as_ref());
+    if is_image(archive, node) {
+        found.extend(platform_of(archive, node, described).map(|platform| (node, platform)));
+    }
+    for parent in archive.below(node) {
+        let Body::Index { children, .. } = &archive.node(parent).body else { continue };
+        for edge in children.iter().filter(|edge| !edge.attestation) {
+            let Some(child) = edge.node.filter(|&child| is_image(archive, child)) else { continue };
+            if let Some(platform) = platform_of(archive, child, edge.descriptor.platform.as_ref()) {
+                if !found.iter().any(|(node, _)| *node == child) {
+                    found.push((child, platform));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether a node is an image that the archive holds.
+pub fn is_image(archive: &Archive, node: NodeId) -> bool {
+    match &archive.node(node).body {
+        Body::Manifest { parts, .. } | Body::Item { parts } => parts.role == crate::model::Role::Image,
+        Body::V1 { .. } | Body::Schema1 { .. } => true,
+        Body::Index { .. } | Body::ArtifactManifest { .. } | Body::Absent | Body::Opaque => false,
+    }
+}
+
+/// The wanted images, their attestations, and the indexes above them.
+fn with_ancestors(archive: &Archive, root: NodeId, images: &[NodeId]) -> HashSet<NodeId> {
+    let mut only: HashSet<NodeId> = images.iter().copied().collect();
+    let digests: HashSet<String> =
+        images.iter().filter_map(|&node| archive.node(node).digest.as_ref().map(ToString::to_string)).collect();
+    let mut nodes = archive.below(root);
+    nodes.reverse();
+    for parent in nodes {
+        let Body::Index { children, .. } = &archive.node(parent).body else { continue };
+        for edge in children.iter().filter(|edge| edge.attestation) {
+            if edge.attests.as_ref().is_some_and(|digest| digests.contains(digest)) {
+                only.extend(edge.node);
+            }
+        }
+        if children.iter().any(|edge| edge.node.is_some_and(|node| only.contains(&node))) {
+            only.insert(parent);
+        }
+    }
+    only
+}

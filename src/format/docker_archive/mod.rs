@@ -1,0 +1,284 @@
+//! What `docker save` writes, of every era and by every producer (formats.md A).
+//!
+//! A dual archive (Docker 25 and later) is read as the union of its halves, joined by config digest: the OCI half gives
+//! manifests, the docker half adds images and names that `index.json` lacks.
+
+mod v1;
+
+use std::collections::HashMap;
+
+use super::ingest::Ingested;
+use super::oci_layout;
+use super::tree::Tree;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::json::{Kind, Value};
+use crate::limits::Limits;
+use crate::media::Family;
+use crate::model::archive::*;
+use crate::model::build::Builder;
+use crate::reference::Reference;
+use crate::report::{Location, MemberId};
+
+/// Recognises `manifest.json` that is no object (that would be a `dir:` layout), or an archive of the first era.
+pub fn detect(tree: &Tree) -> bool {
+    match tree.file(b"manifest.json") {
+        Some(id) => {
+            let head = tree.head(id, 64).unwrap_or_default();
+            let object = head.trim_ascii_start().starts_with(b"{");
+            !object || tree.get(b"index.json").is_some()
+        }
+        // `repositories` alone is too little: registry storage has a folder of that name.
+        None => !oci_layout::detect(tree) && v1::detect(tree),
+    }
+}
+
+/// Reads an archive.
+pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
+    let mut builder = Builder::new("docker-archive", tree, ingested, limits, Box::new(oci_layout::locate));
+    let dual = oci_layout::detect(&builder.archive.tree);
+    if dual {
+        oci_layout::read_into(&mut builder)?;
+    }
+    match builder.file("manifest.json") {
+        Some(member) => items(&mut builder, member)?,
+        None if dual => builder.odd(Anomaly::MissingMember { name: "manifest.json", of: "a docker-archive" }),
+        None => v1::read_into(&mut builder)?,
+    }
+    if !builder.archive.roots.is_empty() {
+        builder.archive.anomalies.retain(|anomaly| !matches!(anomaly, Anomaly::Empty { .. }));
+    }
+    Ok(builder.archive)
+}
+
+/// One item of `manifest.json`, understood as far as possible. Members in the wrong letter case count (jib).
+struct Item {
+    at: Location,
+    config: Option<(String, Location)>,
+    layers: Vec<(String, Location)>,
+    tags: Vec<(String, Location)>,
+}
+
+fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
+    let Some(document) = builder.document(member, DocKind::DockerArchive)? else { return Ok(()) };
+    let list: Vec<Item> = builder
+        .value(document)
+        .map(|root| root.items().iter().enumerate().map(|(i, item)| Item::of(member, i, item)).collect())
+        .unwrap_or_default();
+    if list.is_empty() && builder.archive.roots.is_empty() {
+        builder.odd(Anomaly::Empty { at: Location::pointer(member, "") });
+    }
+    let known = Known::of(&builder.archive);
+    let mut tagged: HashMap<String, (NodeId, Location)> = HashMap::new();
+    let mut by_config: HashMap<BlobId, NodeId> = HashMap::new();
+    for item in list {
+        let parts = parts(builder, &item)?;
+        let node = node_of(builder, &item, parts, &known, &mut by_config);
+        let mut named = false;
+        for (text, at) in &item.tags {
+            let name = match Reference::parse(text) {
+                Ok(reference) if reference.digest().is_none() => reference.with_default_tag(),
+                Ok(_) => {
+                    let problem = "a digest reference, where a name with a tag was expected".to_owned();
+                    builder.odd(Anomaly::BadName { at: at.clone(), text: text.clone(), problem });
+                    continue;
+                }
+                Err(error) => {
+                    let problem = error.to_string();
+                    builder.odd(Anomaly::BadName { at: at.clone(), text: text.clone(), problem });
+                    continue;
+                }
+            };
+            named = true;
+            let canonical = name.canonical();
+            if let Some((other, first)) = tagged.get(&canonical) {
+                if *other != node {
+                    let name = name.familiar();
+                    builder.odd(Anomaly::TagTwice { at: at.clone(), first: first.clone(), name });
+                }
+                continue;
+            }
+            tagged.insert(canonical.clone(), (node, at.clone()));
+            add_name(builder, &known, node, name, at);
+        }
+        let rooted = known.reached.contains_key(&node) || builder.archive.roots.iter().any(|root| root.node == node);
+        if !named && !rooted {
+            let at = item.at.clone();
+            builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+        }
+    }
+    legacy_left_out(builder);
+    Ok(())
+}
+
+impl Item {
+    fn of(member: MemberId, index: usize, item: &Value) -> Item {
+        let at = Location::pointer(member, format!("/{index}"));
+        let strings = |name: &str| -> Vec<(String, Location)> {
+            let Some(list) = item.get_any_case(name) else { return Vec::new() };
+            let base = at.child(exact_key(item, name));
+            let texts = list.items().iter().enumerate();
+            texts.filter_map(|(i, text)| Some((text.as_str()?.to_owned(), base.child(i)))).collect()
+        };
+        let config = item.get_any_case("Config").and_then(Value::as_str);
+        Item {
+            config: config.map(|text| (text.to_owned(), at.child(exact_key(item, "Config")))),
+            layers: strings("Layers"),
+            tags: strings("RepoTags"),
+            at,
+        }
+    }
+}
+
+/// The member's name as it is written.
+fn exact_key<'a>(object: &'a Value, name: &'a str) -> &'a str {
+    let exact = object.get(name).is_some();
+    let other = || object.members().iter().rev().find(|m| m.key.eq_ignore_ascii_case(name)).map(|m| &*m.key);
+    if exact { name } else { other().unwrap_or(name) }
+}
+
+fn parts(builder: &mut Builder<'_>, item: &Item) -> Result<ImageParts> {
+    let (path, at) = item.config.clone().unwrap_or_else(|| (String::new(), item.at.clone()));
+    let config = builder.part_of_member(&path, at);
+    if let Some(member) = config.blob.and_then(|blob| builder.archive.blob(blob).member) {
+        builder.document(member, DocKind::Config(Family::Docker))?;
+    }
+    let layers = item.layers.iter().map(|(path, at)| builder.part_of_member(path, at.clone())).collect::<Vec<_>>();
+    for layer in &layers {
+        if let Some(blob) = layer.blob {
+            builder.is_layer(blob);
+        }
+    }
+    Ok(ImageParts { config, layers, role: Role::Image })
+}
+
+/// What the OCI half holds, before the docker half adds to it.
+struct Known {
+    /// Manifests by the digest of their config's bytes.
+    by_config: HashMap<Digest, NodeId>,
+    /// For every manifest, the position of the first root that reaches it.
+    reached: HashMap<NodeId, usize>,
+    /// Roots by canonical name.
+    names: HashMap<String, usize>,
+}
+
+impl Known {
+    fn of(archive: &Archive) -> Known {
+        let mut by_config = HashMap::new();
+        for (i, node) in archive.nodes.iter().enumerate() {
+            let Body::Manifest { parts, .. } = &node.body else { continue };
+            if let Some(document) = archive.part_document(&parts.config) {
+                by_config.entry(document.sha256.clone()).or_insert(NodeId(i as u32));
+            }
+        }
+        let mut reached = HashMap::new();
+        let mut names = HashMap::new();
+        for (i, root) in archive.roots.iter().enumerate() {
+            if let Name::Full(name) = &root.name {
+                names.entry(name.canonical()).or_insert(i);
+            }
+            for node in archive.below(root.node) {
+                reached.entry(node).or_insert(i);
+            }
+        }
+        Known { by_config, reached, names }
+    }
+}
+
+/// The manifest of the OCI half that is this item's image, else a node of its own.
+fn node_of(
+    builder: &mut Builder<'_>,
+    item: &Item,
+    parts: ImageParts,
+    known: &Known,
+    by_config: &mut HashMap<BlobId, NodeId>,
+) -> NodeId {
+    let config = builder.archive.part_document(&parts.config).map(|document| document.sha256.clone());
+    if let Some(&node) = config.as_ref().and_then(|digest| known.by_config.get(digest)) {
+        join(builder, item, parts, node);
+        return node;
+    }
+    if !known.by_config.is_empty() {
+        let what = Disagreement::ImageMissing;
+        builder.odd(Anomaly::HalvesDisagree { at: item.at.clone(), other: None, what });
+    }
+    // `crane pull` writes one item for each name of an image (formats.md A.4).
+    let blob = parts.config.blob;
+    if let Some(&node) = blob.and_then(|blob| by_config.get(&blob)) {
+        let same = |a: &Part, b: &Part| a.blob == b.blob;
+        let layers = builder.archive.node(node).parts().map(|known| &known.layers);
+        if layers.is_some_and(|l| l.len() == parts.layers.len() && l.iter().zip(&parts.layers).all(|(a, b)| same(a, b))) {
+            return node;
+        }
+    }
+    let node = builder.node(Node {
+        digest: None,
+        media_type: None,
+        blob: None,
+        document: None,
+        body: Body::Item { parts },
+        signatures: Vec::new(),
+    });
+    if let Some(blob) = blob {
+        by_config.entry(blob).or_insert(node);
+    }
+    node
+}
+
+/// Compares the layers of both halves. If they differ, the half whose order equals `diff_ids` is taken, as far as
+/// member names tell (Docker 25.0.0 wrote manifests with their layers in random order: formats.md A.3.1).
+fn join(builder: &mut Builder<'_>, item: &Item, parts: ImageParts, node: NodeId) {
+    let archive = &builder.archive;
+    let Some(own) = archive.node(node).parts() else { return };
+    let blobs = |layers: &[Part]| layers.iter().map(|layer| layer.blob).collect::<Vec<_>>();
+    let (oci, docker) = (blobs(&own.layers), blobs(&parts.layers));
+    if oci == docker {
+        return;
+    }
+    let diff_ids = archive.config(own).and_then(|config| config.diff_ids()).unwrap_or_default();
+    let digest = |blob: &Option<BlobId>| blob.and_then(|blob| archive.blob(blob).digest.clone());
+    let fits = |blobs: &[Option<BlobId>]| blobs.iter().map(digest).collect::<Vec<_>>() == diff_ids;
+    let docker_fits = fits(&docker) && !fits(&oci);
+    let other = own.layers.first().map(|layer| layer.at.clone());
+    let at = item.layers.first().map_or(item.at.clone(), |(_, at)| at.clone());
+    builder.odd(Anomaly::HalvesDisagree { at, other, what: Disagreement::Layers });
+    if docker_fits {
+        let node = &mut builder.archive.nodes[node.index()];
+        (node.body, node.digest, node.media_type) = (Body::Item { parts }, None, None);
+    }
+}
+
+/// Adds a name of the docker half, unless the OCI half has it already.
+fn add_name(builder: &mut Builder<'_>, known: &Known, node: NodeId, name: Reference, at: &Location) {
+    if let Some(&root) = known.names.get(&name.canonical()) {
+        let root = &builder.archive.roots[root];
+        if !builder.archive.below(root.node).contains(&node) {
+            let what = Disagreement::Tag(name.familiar());
+            let other = Some(root.at.clone());
+            builder.odd(Anomaly::HalvesDisagree { at: at.clone(), other, what });
+        }
+        return;
+    }
+    let reached = known.reached.get(&node).map(|&root| builder.archive.roots[root].clone());
+    if let Some(root) = &reached {
+        let what = Disagreement::TagMissing(name.familiar());
+        let other = Some(root.at.clone());
+        builder.odd(Anomaly::HalvesDisagree { at: at.clone(), other, what });
+    }
+    let node = reached.map_or(node, |root| root.node);
+    let name = Name::Full(name);
+    builder.archive.roots.push(Root { at: at.clone(), name, node, descriptor: None, repository: None });
+}
+
+/// Counts the members of the first era that stand beside a `manifest.json`: nothing reads them.
+fn legacy_left_out(builder: &mut Builder<'_>) {
+    let tree = &builder.archive.tree;
+    let legacy = |name: &[u8]| {
+        name == b"repositories"
+            || (name.len() > 65 && name[64] == b'/' && matches!(&name[65..], b"json" | b"VERSION"))
+    };
+    let members = tree.members.iter().filter(|member| legacy(&member.name)).count() as u64;
+    if members > 0 {
+        builder.odd(Anomaly::LegacyIgnored { members });
+    }
+}

@@ -1,0 +1,153 @@
+//! Archives of the first era, Docker before 1.10: one directory for each v1 image (formats.md A.1).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::error::Result;
+use crate::json::Value;
+use crate::model::archive::*;
+use crate::model::build::Builder;
+use crate::model::view::text;
+use crate::reference::Reference;
+use crate::report::{Location, MemberId};
+
+use super::super::tree::Tree;
+
+/// Recognises a top-level directory that holds a v1 image.
+pub fn detect(tree: &Tree) -> bool {
+    images(tree).next().is_some()
+}
+
+/// Names of top-level directories with a `json`.
+fn images(tree: &Tree) -> impl Iterator<Item = (String, MemberId)> + '_ {
+    tree.below(b"").filter_map(|(id, member)| {
+        let name = std::str::from_utf8(&member.name).ok()?;
+        let directory = name.strip_suffix("/json")?;
+        let hex = directory.len() == 64 && directory.bytes().all(|b| b.is_ascii_hexdigit());
+        hex.then(|| (directory.to_owned(), id))
+    })
+}
+
+/// Reads every image of the archive that another one does not build on, or that has a name.
+pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
+    let found: BTreeMap<String, MemberId> = images(&builder.archive.tree).collect();
+    let mut documents = BTreeMap::new();
+    let mut parents = HashMap::new();
+    for (id, member) in found {
+        let Some(document) = builder.document(member, DocKind::V1Image)? else { continue };
+        let parent = builder.value(document).and_then(|root| text(root, "parent")).filter(|p| !p.is_empty());
+        if !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            builder.odd(Anomaly::V1 { at: Location::member(member), problem: V1Problem::BadId });
+        }
+        if let Some(parent) = parent {
+            parents.insert(id.clone(), parent);
+        }
+        documents.insert(id, document);
+    }
+    let mut nodes = HashMap::new();
+    let mut named = HashSet::new();
+    for (repository, tag, id, at) in names(builder)? {
+        if !documents.contains_key(&id) {
+            builder.odd(Anomaly::UnknownImage { at, id });
+            continue;
+        }
+        let node = node_of(builder, &id, &documents, &parents, &mut nodes);
+        let text = format!("{repository}:{tag}");
+        let name = match Reference::parse(&text) {
+            Ok(reference) => Name::Full(reference),
+            Err(error) => {
+                builder.odd(Anomaly::BadName { at: at.clone(), text: text.clone(), problem: error.to_string() });
+                Name::Unreadable(text)
+            }
+        };
+        named.insert(id);
+        builder.archive.roots.push(Root { at, name, node, descriptor: None, repository: None });
+    }
+    let inner: HashSet<&String> = parents.values().collect();
+    for (id, &document) in &documents {
+        if named.contains(id) || inner.contains(id) {
+            continue;
+        }
+        let node = node_of(builder, id, &documents, &parents, &mut nodes);
+        let at = Location::member(builder.archive.document(document).member);
+        builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+    }
+    Ok(())
+}
+
+/// `repositories`: repository, tag, image ID, place.
+fn names(builder: &mut Builder<'_>) -> Result<Vec<(String, String, String, Location)>> {
+    let Some(member) = builder.file("repositories") else {
+        builder.odd(Anomaly::MissingMember { name: "repositories", of: "a v1 archive" });
+        return Ok(Vec::new());
+    };
+    let Some(document) = builder.document(member, DocKind::Repositories)? else { return Ok(Vec::new()) };
+    let root = builder.value(document).map(Value::members).unwrap_or_default();
+    let mut names = Vec::new();
+    for repository in root {
+        for tag in repository.value.members() {
+            let pointer = format!(
+                "/{}/{}",
+                crate::json::pointer::escape(&repository.key),
+                crate::json::pointer::escape(&tag.key)
+            );
+            let id = tag.value.as_str().unwrap_or_default().to_owned();
+            names.push((repository.key.to_string(), tag.key.to_string(), id, Location::pointer(member, pointer)));
+        }
+    }
+    Ok(names)
+}
+
+fn node_of(
+    builder: &mut Builder<'_>,
+    id: &str,
+    documents: &BTreeMap<String, DocId>,
+    parents: &HashMap<String, String>,
+    nodes: &mut HashMap<String, NodeId>,
+) -> NodeId {
+    if let Some(&node) = nodes.get(id) {
+        return node;
+    }
+    let mut chain = Vec::new();
+    let mut seen = HashSet::new();
+    let mut next = Some(id);
+    while let Some(id) = next {
+        let here = chain.last().map_or_else(Location::archive, |&document| {
+            Location::pointer(builder.archive.document(document).member, "/parent")
+        });
+        let Some(&document) = documents.get(id) else {
+            let problem = V1Problem::ParentMissing(id.to_owned());
+            builder.odd(Anomaly::V1 { at: here, problem });
+            break;
+        };
+        if !seen.insert(id) {
+            builder.odd(Anomaly::V1 { at: here, problem: V1Problem::Cycle });
+            break;
+        }
+        chain.push(document);
+        next = parents.get(id).map(String::as_str);
+    }
+    chain.reverse();
+    let layers = chain
+        .iter()
+        .map(|&document| {
+            let member = builder.archive.document(document).member;
+            let json = builder.archive.tree.member(member).name.to_string();
+            let path = format!("{}layer.tar", json.strip_suffix("json").unwrap_or(&json));
+            let layer = builder.part_of_member(&path, Location::member(member));
+            if let Some(blob) = layer.blob {
+                builder.is_layer(blob);
+            }
+            layer
+        })
+        .collect();
+    let node = builder.node(Node {
+        digest: None,
+        media_type: None,
+        blob: None,
+        document: None,
+        body: Body::V1 { chain, layers },
+        signatures: Vec::new(),
+    });
+    nodes.insert(id.to_owned(), node);
+    node
+}
