@@ -1,2 +1,3 @@
 //! One module per archive form.
 pub mod sink;
+pub mod sinks;
