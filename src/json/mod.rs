@@ -4,6 +4,8 @@
 //! tree of spans, judged through it, and edited by replacing spans ([`edit`]).
 //! Why not a crate: crates.md 4.2.
 
+#[cfg(test)]
+mod differential;
 pub mod edit;
 mod parse;
 pub mod pointer;
