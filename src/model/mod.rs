@@ -1,1 +1,3 @@
 //! The image graph.
+
+pub mod legacy;
