@@ -36,20 +36,29 @@ pub struct Item<'a> {
 /// # Errors
 /// As [`items`].
 pub fn manifest_json(output: &Output, platform: Option<&Platform>) -> Result<Vec<u8>> {
-    Ok(render(&items(output, platform)?, |item| {
-        (blob_path(&item.config.digest), item.layers.iter().map(|layer| blob_path(&layer.digest)).collect())
-    }))
+    let items = items(output, platform)?;
+    let paths = items.iter().map(|item| Paths {
+        config: blob_path(&item.config.digest),
+        layers: item.layers.iter().map(|layer| blob_path(&layer.digest)).collect(),
+    });
+    Ok(render(&items, &paths.collect::<Vec<_>>()))
 }
 
-/// The items as JSON; `paths` gives the member names of config and layers.
-pub(super) fn render(items: &[Item<'_>], paths: impl Fn(&Item<'_>) -> (String, Vec<String>)) -> Vec<u8> {
-    let strings = |texts: &[String]| texts.iter().fold(Array::new(), |array, text| array.string(text)).finish();
+/// Where the members of one item are.
+pub(super) struct Paths {
+    pub(super) config: String,
+    pub(super) layers: Vec<String>,
+}
+
+/// The items as JSON, each with its paths.
+pub(super) fn render(items: &[Item<'_>], paths: &[Paths]) -> Vec<u8> {
+    let strings =
+        |texts: &[String]| texts.iter().fold(Array::new(), |array, text| array.string(text)).finish();
     let mut array = Array::new();
-    for item in items {
-        let (config, layers) = paths(item);
+    for (item, Paths { config, layers }) in items.iter().zip(paths) {
         let tags = if item.repo_tags.is_empty() { "null".to_owned() } else { strings(&item.repo_tags) };
-        let object = Object::new().string("Config", &config).raw("RepoTags", &tags);
-        array = array.raw(&object.raw("Layers", &strings(&layers)).finish());
+        let object = Object::new().string("Config", config).raw("RepoTags", &tags);
+        array = array.raw(&object.raw("Layers", &strings(layers)).finish());
     }
     array.finish().into_bytes()
 }
@@ -69,7 +78,8 @@ pub fn items<'a>(output: &'a Output, platform: Option<&Platform>) -> Result<Vec<
     for root in &output.roots {
         let mut images = Vec::new();
         collect(&documents, &root.target, &mut BTreeSet::new(), &mut images);
-        let Some(chosen) = choose(images, platform).ok_or_else(|| no_platform(&root.target, platform))? else {
+        let Some(chosen) = choose(images, platform).ok_or_else(|| no_platform(&root.target, platform))?
+        else {
             continue;
         };
         let digest = &chosen.document.digest;
@@ -147,8 +157,10 @@ fn no_platform(root: &Digest, platform: Option<&Platform>) -> Error {
 
 fn check_layers(item: &Item<'_>) -> Result<()> {
     let Some(layer) = item.layers.iter().find(|layer| !layer.present) else { return Ok(()) };
-    let message =
-        format!("layer {} of image {} is absent, and a docker-archive needs it", layer.digest, item.config.digest);
+    let message = format!(
+        "layer {} of image {} is absent, and a docker-archive needs it",
+        layer.digest, item.config.digest
+    );
     Err(Error::refused_help(message, "use oci-archive:, which can hold the descriptor alone"))
 }
 
@@ -228,7 +240,10 @@ mod tests {
         assert_eq!(chosen(&["linux/s390x", "linux/amd64/v3"], None), "linux/s390x");
         assert_eq!(chosen(&["linux/s390x"], Some("linux/amd64")), "linux/s390x");
         let refused = refusal(&index(&["linux/arm64", "linux/amd64"], &["x:1"]), Some("linux/arm"));
-        assert!(refused.ends_with("has no image for linux/arm/v7") || refused.ends_with("linux/arm"), "{refused}");
+        assert!(
+            refused.ends_with("has no image for linux/arm/v7") || refused.ends_with("linux/arm"),
+            "{refused}"
+        );
         // The config of the preferred child is absent.
         let mut sparse = index(&["linux/amd64", "linux/arm64"], &["x:1"]);
         let OutBody::Manifest { config, .. } = &mut sparse.documents[0].body else { panic!("a manifest") };

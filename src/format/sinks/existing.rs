@@ -181,7 +181,9 @@ mod tests {
         flock(&live, FlockOperation::LockExclusive).expect("locked");
         let existing = Existing::open(dir.path()).expect("opened").expect("there");
         assert!(existing.is_empty());
-        assert!(!existing.has(".restow-dead") && !existing.has(".restow-file") && existing.has(".restow-live"));
+        assert!(
+            !existing.has(".restow-dead") && !existing.has(".restow-file") && existing.has(".restow-live")
+        );
     }
 
     #[test]

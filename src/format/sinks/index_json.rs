@@ -94,9 +94,7 @@ impl Entry {
             .ok_or_else(|| Error::refused(format!("nothing was written for the root {}", root.target)))?;
         let (names, full, exact) = match &root.name {
             OutName::None => (Names::default(), None, false),
-            OutName::BareTag(tag) => {
-                (Names { image_name: None, ref_name: Some(tag.clone()) }, None, false)
-            }
+            OutName::BareTag(tag) => (Names { image_name: None, ref_name: Some(tag.clone()) }, None, false),
             OutName::Full(full) => {
                 let canonical = full.canonical();
                 let ref_name = full.tag().map_or_else(|| canonical.clone(), str::to_owned);
@@ -265,7 +263,8 @@ fn separate(entries: &mut [Entry]) {
         }
     }
     for entry in entries.iter_mut().filter(|entry| !entry.exact) {
-        let shared = entry.names.ref_name.as_ref().and_then(|name| holders.get(name)).is_some_and(|h| h.len() > 1);
+        let shared =
+            entry.names.ref_name.as_ref().and_then(|name| holders.get(name)).is_some_and(|h| h.len() > 1);
         if let (true, Some(full)) = (shared, &entry.full) {
             entry.names.ref_name = Some(full.familiar());
         }
@@ -381,7 +380,7 @@ mod tests {
 
     #[test]
     fn shared_tags_become_full_names() {
-        let index = |roots| listed(&index_json(&output(roots), None).expect("an index"));
+        let index = |roots: &[(&str, OutName)]| listed(&index_json(&output(roots), None).expect("an index"));
         assert_eq!(
             index(&[("a", full("x:1")), ("b", full("y:1")), ("b", OutName::BareTag("2".into()))]),
             ["a docker.io/library/x:1 x:1", "b docker.io/library/y:1 y:1", "b - 2"]
@@ -401,7 +400,10 @@ mod tests {
 
     #[test]
     fn names_move_and_the_last_one_leaves_a_descriptor() {
-        assert_eq!(merged(&[("a", full("x:1"))], &[("b", full("x:1"))]), ["a - -", "b docker.io/library/x:1 1"]);
+        assert_eq!(
+            merged(&[("a", full("x:1"))], &[("b", full("x:1"))]),
+            ["a - -", "b docker.io/library/x:1 1"]
+        );
         assert_eq!(
             merged(&[("a", full("x:1")), ("a", full("x:2"))], &[("b", full("x:1"))]),
             ["a docker.io/library/x:2 2", "b docker.io/library/x:1 1"]
@@ -434,7 +436,8 @@ mod tests {
 
     #[test]
     fn what_is_there_is_left_alone() {
-        let before = index_json(&output(&[("a", full("x:1")), ("b", OutName::None)]), None).expect("an index");
+        let before =
+            index_json(&output(&[("a", full("x:1")), ("b", OutName::None)]), None).expect("an index");
         let pretty = String::from_utf8(before).expect("text").replace("{\"schema", "{ \"x\" : 1,\n \"schema");
         for again in [[("a", full("x:1"))], [("a", OutName::None)], [("b", OutName::None)]] {
             let after = index_json(&output(&again), Some(pretty.as_bytes())).expect("merged");
@@ -479,14 +482,23 @@ mod tests {
 
     #[test]
     fn an_unsound_destination_is_refused() {
-        for bad in ["", "[]", "{}", "{\"manifests\":null}", "{\"manifests\":[]}x", "{\"manifests\":[],\"manifests\":[]}"] {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            "{\"manifests\":null}",
+            "{\"manifests\":[]}x",
+            "{\"manifests\":[],\"manifests\":[]}",
+        ] {
             let refused = index_json(&output(&[]), Some(bad.as_bytes()));
             assert!(matches!(refused, Err(Error::Refused { .. })), "{bad}");
         }
         let kept = "{\"manifests\":[1,{}]}";
         assert_eq!(index_json(&output(&[]), Some(kept.as_bytes())).expect("merged"), kept.as_bytes());
         assert_eq!(
-            listed(&index_json(&output(&[("a", OutName::None)]), Some(b"{\"manifests\":[]}")).expect("merged")),
+            listed(
+                &index_json(&output(&[("a", OutName::None)]), Some(b"{\"manifests\":[]}")).expect("merged")
+            ),
             ["a - -"]
         );
     }

@@ -114,7 +114,7 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
-    use super::super::testing::{self, CONFIG, LAYER, MANIFEST, names, write_image};
+    use super::super::testing::{self, CONFIG, LAYER, MANIFEST, names, write_blob, write_image};
     use super::*;
 
     fn blob(dir: &Path, bytes: &[u8]) -> PathBuf {
@@ -161,7 +161,8 @@ mod tests {
     fn an_empty_directory_is_filled_and_merged_into() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join(".restow-stale")).expect("made");
-        let sink = layout_dir(dir.path(), &WriteOptions { fsync: true, ..Default::default() }).expect("a sink");
+        let sink =
+            layout_dir(dir.path(), &WriteOptions { fsync: true, ..Default::default() }).expect("a sink");
         let output = write_image(&*sink, "lab/app:1");
         sink.commit(&output).expect("committed");
         assert_eq!(names(dir.path()), ["blobs", "index.json", "oci-layout"]);
@@ -186,6 +187,36 @@ mod tests {
         assert_eq!(names(dir.path()), ["blobs", "index.json", "mine", "oci-layout"]);
         let index = fs::read_to_string(dir.path().join(INDEX)).expect("read");
         assert!(index.contains("lab/app:1\"") && index.contains("lab/app:2\""), "{index}");
+    }
+
+    #[test]
+    fn neither_order_nor_threads_matter() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let blobs: Vec<Vec<u8>> = (0..40u8).map(|n| vec![n % 20; 3000]).collect();
+        let mut trees = Vec::new();
+        for threads in [false, true] {
+            let dest = dir.path().join(format!("{threads}"));
+            let sink = layout_dir(&dest, &WriteOptions::default()).expect("a sink");
+            if threads {
+                std::thread::scope(|scope| {
+                    for chunk in blobs.chunks(10).rev() {
+                        let sink = &*sink;
+                        scope.spawn(move || chunk.iter().for_each(|blob| write_blob(sink, blob, false)));
+                    }
+                });
+            } else {
+                blobs.iter().for_each(|blob| write_blob(&*sink, blob, true));
+            }
+            let output = write_image(&*sink, "lab/app:1");
+            sink.commit(&output).expect("committed");
+            trees.push((
+                names(&dest),
+                names(&dest.join("blobs/sha256")),
+                fs::read(dest.join(INDEX)).expect("read"),
+            ));
+        }
+        assert_eq!(trees[0].1.len(), 23);
+        assert!(trees[0] == trees[1]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::WriteOptions;
-use super::docker_manifest::{Item, items, render};
+use super::docker_manifest::{Item, Paths, items, render};
 use super::tar_out::{Naming, TarOut};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -49,7 +49,8 @@ pub fn legacy_names<'a>(images: impl IntoIterator<Item = (&'a [u8], &'a [Digest]
             let message = format!("config {image_id} has no place in a legacy docker-archive: {reason}");
             Error::refused_help(message, "use --docker-format universal")
         };
-        let json = json::parse(config, Limits::default().json_depth as usize).map_err(|e| refuse(e.to_string()))?;
+        let json =
+            json::parse(config, Limits::default().json_depth as usize).map_err(|e| refuse(e.to_string()))?;
         let layers = legacy_layers(&json.root, diff_ids).map_err(|e| refuse(e.to_string()))?;
         names.images.insert(image_id.clone(), layers.iter().map(|layer| layer.id.clone()).collect());
         for (layer, diff_id) in layers.into_iter().zip(diff_ids) {
@@ -64,11 +65,11 @@ pub fn legacy_names<'a>(images: impl IntoIterator<Item = (&'a [u8], &'a [Digest]
 }
 
 impl LegacyNames {
-    /// Member names of config and layers of an image.
-    fn paths(&self, item: &Item<'_>) -> Option<(String, Vec<String>)> {
+    /// Member names of config and layers of an image, if it was planned.
+    fn paths(&self, item: &Item<'_>) -> Option<Paths> {
         let image_id = Digest::sha256(&item.image.config);
         let layers = self.images.get(&image_id)?.iter().map(|id| layer_path(id)).collect();
-        Some((config_path(&image_id), layers))
+        Some(Paths { config: config_path(&image_id), layers })
     }
 }
 
@@ -79,7 +80,9 @@ impl Naming for LegacyNames {
         }
         match self.holders.get(digest) {
             Some(id) => Ok(layer_path(id)),
-            None => Err(Error::refused(format!("{digest} is neither image ID nor diff ID of a planned image"))),
+            None => {
+                Err(Error::refused(format!("{digest} is neither image ID nor diff ID of a planned image")))
+            }
         }
     }
 
@@ -140,20 +143,16 @@ impl LegacySink {
         Ok(())
     }
 
-    fn check_written(&self, paths: &(String, Vec<String>)) -> Result<()> {
-        let linked = |path: &String| self.names.directories.iter().any(|d| *path == layer_path(&d.id));
-        let missing = |path: &&String| !self.out.has(path) && !(linked(path) && self.has_content_of(path));
-        match std::iter::once(&paths.0).chain(&paths.1).find(missing) {
-            None => Ok(()),
-            Some(path) => Err(Error::io("cannot write", path, io::Error::other("its blob did not arrive"))),
+    /// Whether config and layers of an image have arrived, a layer perhaps in another directory.
+    fn check_written(&self, item: &Item<'_>) -> Result<()> {
+        let image_id = Digest::sha256(&item.image.config);
+        for digest in std::iter::once(&image_id).chain(&item.image.diff_ids) {
+            let path = self.names.member(digest)?;
+            if !self.out.has(&path) {
+                return Err(Error::io("cannot write", path, io::Error::other("its blob did not arrive")));
+            }
         }
-    }
-
-    /// Whether the layer that `path` links to is there.
-    fn has_content_of(&self, path: &str) -> bool {
-        let directory = self.names.directories.iter().find(|directory| path == layer_path(&directory.id));
-        let holder = directory.and_then(|directory| self.names.holders.get(&directory.diff_id));
-        holder.is_some_and(|holder| self.out.has(&layer_path(holder)))
+        Ok(())
     }
 }
 
@@ -183,12 +182,11 @@ impl Sink for LegacySink {
         let mut paths = Vec::with_capacity(items.len());
         for item in &items {
             let unplanned = || Error::refused(format!("image {} was not planned", item.config.digest));
-            let of_item = self.names.paths(item).ok_or_else(unplanned)?;
-            self.check_written(&of_item)?;
-            paths.push(of_item);
+            paths.push(self.names.paths(item).ok_or_else(unplanned)?);
+            self.check_written(item)?;
         }
         self.write_directories()?;
-        let mut manifest = render(&items, |item| self.names.paths(item).unwrap_or_default());
+        let mut manifest = render(&items, &paths);
         manifest.push(b'\n');
         self.out.put("manifest.json", &manifest)?;
         if let Some(repositories) = repositories(&items, &paths) {
@@ -199,9 +197,9 @@ impl Sink for LegacySink {
 }
 
 /// The old name table: repository → tag → v1 ID of the top layer, sorted as Go sorts maps; none if nothing is tagged.
-fn repositories(items: &[Item<'_>], paths: &[(String, Vec<String>)]) -> Option<Vec<u8>> {
+fn repositories(items: &[Item<'_>], paths: &[Paths]) -> Option<Vec<u8>> {
     let mut table: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for (item, (_, layers)) in items.iter().zip(paths) {
+    for (item, Paths { layers, .. }) in items.iter().zip(paths) {
         // An image without layers has no v1 image that could be named.
         let Some(top) = layers.last().and_then(|path| path.strip_suffix("/layer.tar")) else { continue };
         for (repository, tag) in item.repo_tags.iter().filter_map(|name| name.rsplit_once(':')) {
@@ -297,8 +295,9 @@ mod tests {
             assert_eq!(members[5].1, b"1.0");
             assert_eq!(members[12].1, format!("../{V1_0}/layer.tar").into_bytes());
             let layers = [0, 1, 2].map(|i| format!("\"{}\"", of(i, "layer.tar"))).join(",");
-            let manifest =
-                format!("[{{\"Config\":\"{image_id}.json\",\"RepoTags\":[\"lab/app:1\"],\"Layers\":[{layers}]}}]\n");
+            let manifest = format!(
+                "[{{\"Config\":\"{image_id}.json\",\"RepoTags\":[\"lab/app:1\"],\"Layers\":[{layers}]}}]\n"
+            );
             assert_eq!(String::from_utf8_lossy(&members[13].1), manifest);
             let table = format!("{{\"lab/app\":{{\"1\":\"{}\"}}}}\n", ids[2]);
             assert_eq!(String::from_utf8_lossy(&members[14].1), table);

@@ -116,7 +116,8 @@ impl Sink for SkopeoDir {
             return Err(Error::refused_help(message, "select one with --image"));
         };
         let root = output.documents.iter().find(|document| &document.digest == target);
-        let root = root.ok_or_else(|| Error::refused(format!("nothing was written for the root {target}")))?;
+        let root =
+            root.ok_or_else(|| Error::refused(format!("nothing was written for the root {target}")))?;
         let (name, signatures) = child_names(root)?;
         self.tree.rename(Path::new(&name), Path::new(MANIFEST))?;
         for (n, signature) in signatures.iter().enumerate() {

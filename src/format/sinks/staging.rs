@@ -2,8 +2,7 @@
 //!
 //! A sink builds its output under a name that starts with `.restow-`, which every reader ignores, and renames it
 //! when all of it is verified. What is staged is removed when its guard is dropped, and by [`remove_all`] when a
-//! signal ends the process; after `kill -9` it stays until the next run that holds the lock of the place
-//! (see [`existing`](super::existing)).
+//! signal ends the process; after `kill -9` it stays until the next run that holds the lock of the place (`existing`).
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
@@ -104,7 +103,8 @@ impl Owned {
         let path = LIVE
             .while_open(|state| {
                 let mode = Permissions::from_mode(0o755);
-                let made = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir_in(parent)?.keep();
+                let made =
+                    tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir_in(parent)?.keep();
                 state.paths.insert(made.clone());
                 Ok(made)
             })
@@ -455,7 +455,8 @@ mod tests {
         let mut staged = tree.stage(place).expect("staged");
         assert!(staged.adopt(&spooled).expect("adopted"));
         staged.keep(&Digest::sha256(b"abc"), 3).expect("kept");
-        let kept = fs::metadata(tree.tree.join(place(&Digest::sha256(b"abc")).expect("a place"))).expect("kept");
+        let kept =
+            fs::metadata(tree.tree.join(place(&Digest::sha256(b"abc")).expect("a place"))).expect("kept");
         assert_eq!(kept.ino(), fs::metadata(&spooled).expect("spooled").ino());
         let plain = tree.temporary().expect("a file").0.metadata().expect("metadata").permissions();
         assert_eq!(kept.permissions(), plain);
@@ -471,7 +472,7 @@ mod tests {
         let staged = dir.path().join(".restow-x");
         fs::create_dir_all(staged.join("tree/blobs")).expect("made");
         fs::write(dir.path().join(".restow-y"), b"").expect("made");
-        live.while_open(|s| Ok(s.paths.extend([staged.clone(), dir.path().join(".restow-y")]))).expect("open");
+        live.lock().paths.extend([staged.clone(), dir.path().join(".restow-y")]);
         live.close();
         assert_eq!(names(dir.path()), Vec::<String>::new());
         assert!(live.while_open(|_| Ok(())).is_err());

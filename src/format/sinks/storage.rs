@@ -123,7 +123,9 @@ fn repositories(output: &Output) -> Result<BTreeMap<&str, Repository<'_>>> {
             let mut blobs: Vec<&OutBlob> = Vec::new();
             match &document.body {
                 OutBody::Index { children } => open.extend(children),
-                OutBody::Manifest { config, layers, .. } => blobs.extend(std::iter::once(config).chain(layers)),
+                OutBody::Manifest { config, layers, .. } => {
+                    blobs.extend(std::iter::once(config).chain(layers))
+                }
                 OutBody::Opaque { blobs: all } => blobs.extend(all),
             }
             repository.layers.extend(blobs.into_iter().filter(|blob| blob.present).map(|blob| &blob.digest));
@@ -321,7 +323,10 @@ mod tests {
         write_blob(&*sink, CONFIG.as_bytes(), true);
         sink.document(&output.documents[0]).expect("written");
         sink.commit(&output).expect("committed");
-        assert_eq!(names(&dest.join("repositories/app/_layers/sha256")), [Digest::sha256(CONFIG.as_bytes()).encoded()]);
+        assert_eq!(
+            names(&dest.join("repositories/app/_layers/sha256")),
+            [Digest::sha256(CONFIG.as_bytes()).encoded()]
+        );
         assert!(!dest.join("blobs/sha256/a3").join(Digest::sha256(&LAYER).encoded()).exists());
     }
 
@@ -334,7 +339,9 @@ mod tests {
         let sink = open();
         assert!(matches!(sink.stage(None).expect("staged").keep(&wide, 0), Err(Error::Refused { .. })));
         assert!(sink.stage(Some((&wide, 0))).is_err() && sink.holds(&wide).is_err());
-        for (repository, tag) in [("", None), ("_x", None), ("../x", None), ("a", Some("..")), ("a/B", None)] {
+        drop(sink);
+        for (repository, tag) in [("", None), ("_x", None), ("../x", None), ("a", Some("..")), ("a/B", None)]
+        {
             let sink = open();
             let output = named(write_image(&*sink, "a:1"), repository, tag);
             assert!(matches!(sink.commit(&output), Err(Error::Refused { .. })), "{repository}");

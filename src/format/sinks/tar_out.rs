@@ -46,8 +46,8 @@ enum Medium {
 enum Target {
     /// Renamed from a sibling.
     Rename { owned: Owned, destination: PathBuf, replace: bool, fsync: bool },
-    /// Copied out of an unlinked file.
-    Copy(Box<dyn Write + Send>),
+    /// Copied out of an unlinked file; the lock only makes it shareable.
+    Copy(Mutex<Box<dyn Write + Send>>),
     /// It is there already.
     Written,
 }
@@ -104,7 +104,7 @@ impl TarOut {
     pub(super) fn stream(out: Box<dyn Write + Send>, options: &WriteOptions) -> Result<TarOut> {
         let (medium, target) = if options.buffer {
             let file = unlinked(options.tmpdir.as_deref())?;
-            (Medium::File(BufWriter::with_capacity(BUFFER, file)), Target::Copy(out))
+            (Medium::File(BufWriter::with_capacity(BUFFER, file)), Target::Copy(Mutex::new(out)))
         } else {
             (Medium::Stream(BufWriter::with_capacity(BUFFER, out)), Target::Written)
         };
@@ -168,27 +168,30 @@ impl TarOut {
     ) -> Result<Box<dyn Staged + 'a>> {
         let mut state = self.lock_ready()?;
         let known = match expected {
-            Some((digest, size)) => Some((naming.member(digest)?, size)),
+            Some((digest, size)) => Some((naming.member(digest)?, digest.clone(), size)),
             None => None,
         };
-        let mode = match (&mut state.medium, &known, expected) {
-            (Medium::File(_), _, _) => {
-                let (name, size) = known.unwrap_or_else(|| (naming.typical(), 0));
+        let seekable = matches!(state.medium, Medium::File(_));
+        let mode = match known {
+            known if seekable => {
+                let (name, size) =
+                    known.map_or_else(|| (naming.typical(), 0), |(name, _, size)| (name, size));
                 let reserved = state.lead(&name, size).len() as u64;
                 let start = state.end;
                 state.seek(start + reserved).at("cannot write", &self.path)?;
                 state.busy = true;
                 Mode::InPlace { reserved }
             }
-            (Medium::Stream(_), Some((name, _)), _) if state.members.contains(name) => Mode::Discard,
-            (Medium::Stream(_), Some((name, size)), Some((digest, _))) => {
-                let lead = state.lead(name, *size);
+            Some((name, _, _)) if state.members.contains(&name) => Mode::Discard,
+            Some((name, digest, size)) => {
+                let lead = state.lead(&name, size);
                 // Set before the header goes out: only `keep` makes the member complete.
-                (state.busy, state.cut) = (true, true);
+                state.cut = true;
                 state.write_raw(&lead).at("cannot write", &self.path)?;
-                Mode::Direct { name: name.clone(), digest: digest.clone(), size: *size }
+                state.busy = true;
+                Mode::Direct { name, digest, size }
             }
-            (Medium::Stream(_), _, _) => {
+            None => {
                 let file = unlinked(self.tmpdir.as_deref())?;
                 Mode::Spool(BufWriter::with_capacity(BUFFER, file))
             }
@@ -206,13 +209,16 @@ impl TarOut {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut file = match state.medium {
             Medium::Stream(mut out) => return out.flush().at("cannot write", STREAM),
-            Medium::File(out) => out.into_inner().map_err(|e| e.into_error()).at("cannot write", &self.path)?,
+            Medium::File(out) => {
+                out.into_inner().map_err(|e| e.into_error()).at("cannot write", &self.path)?
+            }
         };
         // A member that was discarded at the end may have been longer than what followed.
         file.set_len(end).at("cannot write", &self.path)?;
         match self.target {
             Target::Written => Ok(()),
-            Target::Copy(mut out) => {
+            Target::Copy(out) => {
+                let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
                 file.rewind().at("cannot read", "the temporary file")?;
                 io::copy(&mut file, &mut out).and_then(|_| out.flush()).at("cannot write", STREAM)
             }
@@ -347,7 +353,10 @@ impl Write for StagedMember<'_> {
             Mode::InPlace { .. } => self.out.lock().write_raw(buf)?,
             Mode::Direct { size, .. } => {
                 if buf.len() as u64 > *size - self.written {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the blob is larger than was expected"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the blob is larger than was expected",
+                    ));
                 }
                 self.out.lock().write_raw(buf)?;
             }
@@ -383,7 +392,8 @@ impl Staged for StagedMember<'_> {
             }
             Mode::Direct { name, digest: expected, size: expected_size } => {
                 if (&*expected, *expected_size) != (digest, size) {
-                    let reason = format!("expected {expected} of {expected_size} bytes, found {digest} of {size}");
+                    let reason =
+                        format!("expected {expected} of {expected_size} bytes, found {digest} of {size}");
                     let reason = io::Error::new(io::ErrorKind::InvalidData, reason);
                     return Err(Error::io("cannot go on writing", &self.out.path, reason));
                 }
@@ -437,7 +447,12 @@ mod tests {
     #[test]
     fn data_moves_both_ways() {
         let dir = tempfile::tempdir().expect("a directory");
-        let file = File::options().read(true).write(true).create_new(true).open(dir.path().join("f")).expect("a file");
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(dir.path().join("f"))
+            .expect("a file");
         let data: Vec<u8> = (0..SHIFT * 2 + 77).map(|i| (i % 251) as u8).collect();
         for (from, to) in [(512u64, 1536u64), (1536, 512), (3, 3)] {
             file.write_all_at(&data, from).expect("written");

@@ -18,8 +18,8 @@ pub const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oc
 pub const INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:9272a73921ac9ee4a1989c1b5abafb8e2211276d7b4bf34076020f5296aeef12","size":400,"platform":{"architecture":"amd64","os":"linux"}}]}"#;
 /// The gzipped layer (formats.md 0.6).
 pub const LAYER: [u8; 32] = [
-    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x09, 0x6e, 0x88, 0x00, 0xff, 0x62, 0x18, 0x05, 0xa3, 0x60, 0x14, 0x8c, 0x58,
-    0x00, 0x08, 0x00, 0x00, 0xff, 0xff, 0x2e, 0xaf, 0xb5, 0xef, 0x00, 0x04, 0x00, 0x00,
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x09, 0x6e, 0x88, 0x00, 0xff, 0x62, 0x18, 0x05, 0xa3, 0x60, 0x14, 0x8c,
+    0x58, 0x00, 0x08, 0x00, 0x00, 0xff, 0xff, 0x2e, 0xaf, 0xb5, 0xef, 0x00, 0x04, 0x00, 0x00,
 ];
 
 /// The names in a directory, sorted.
@@ -128,7 +128,7 @@ impl Write for Captured {
 
 /// Names and data of the members of a tar; a link's data is its target. All must be as restow writes them.
 pub fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    assert!(bytes.len() % 512 == 0 && bytes.ends_with(&[0; 1024]));
+    assert!(bytes.len().is_multiple_of(512) && bytes.ends_with(&[0; 1024]));
     let mut archive = tar::Archive::new(bytes);
     let mut members = Vec::new();
     for entry in archive.entries().expect("a tar") {
