@@ -37,6 +37,7 @@ pub struct OutDocument {
 
 /// What a document points at.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one per document, and documents are far larger")]
 pub enum OutBody {
     /// An index or manifest list: the children that are in [`Output::documents`], in order.
     /// Children that the source lacks (a sparse index) are not listed.
@@ -118,7 +119,12 @@ pub enum OutName {
 
 /// Receives blobs and documents, then commits all of it or nothing.
 ///
-/// Dropping a sink without commit removes everything that it staged.
+/// Dropping a sink without commit removes everything that it staged. A stream cannot be taken back: there the
+/// documents that make the rest visible are written by `commit` only ([`sinks`](super::sinks)).
+///
+/// What the form cannot hold is an [`Error::Refused`](crate::error::Error::Refused) as soon as it is known: from the
+/// constructor, `holds`, `stage` or `keep` for a digest, and from `commit`, before anything is visible, for the graph
+/// as a whole.
 pub trait Sink: Sync {
     /// Whether blobs and documents must come one at a time, in the plan's order (tars).
     /// Otherwise any number of threads may stage blobs at once, and documents come after all blobs.
@@ -132,9 +138,13 @@ pub trait Sink: Sync {
     fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>>;
 
     /// Starts a config or layer. `expected` is digest and size where both are known beforehand.
+    ///
+    /// A tar that goes straight to a stream writes such a blob at once, and is cut for good if it is not kept with
+    /// exactly that digest and size; elsewhere `expected` is a hint.
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>>;
 
-    /// Writes a manifest or index, after everything that it points at.
+    /// Writes a manifest or index, after everything that it points at. A second one of one digest is discarded. Forms
+    /// without manifests (the legacy docker-archive) take it and leave it out.
     fn document(&self, document: &OutDocument) -> Result<()>;
 
     /// Makes all of it visible.
@@ -147,5 +157,8 @@ pub trait Staged: Write + Send {
     fn adopt(&mut self, file: &Path) -> Result<bool>;
 
     /// The blob is complete and has this digest and size. A second blob of one digest is discarded.
+    ///
+    /// The caller has computed both over the bytes that it wrote; only the size is compared. In a legacy docker-archive
+    /// the digest of a layer is its diff ID.
     fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()>;
 }

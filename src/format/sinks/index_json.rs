@@ -1,0 +1,505 @@
+//! The `index.json` of a layout, made from the roots and from what the destination holds. Pure: bytes in, bytes out.
+//!
+//! Names follow design.md section 6: `io.containerd.image.name` is the full reference and
+//! `org.opencontainers.image.ref.name` the tag, but where two different images of the resulting index would share
+//! that tag, each gets its full familiar name (umoci refuses and skopeo takes the first otherwise: formats.md D.13).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Result};
+use crate::format::sink::{OutName, OutRoot, Output};
+use crate::json::edit::Edits;
+use crate::json::write::{Array, Object};
+use crate::json::{self, Json, Value};
+use crate::limits::Limits;
+use crate::media;
+use crate::reference::Reference;
+
+/// The full name of an image, as containerd and Docker write it.
+pub const IMAGE_NAME: &str = "io.containerd.image.name";
+/// The name of an image in a layout: in theory anything, in practice a tag.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The two annotations that name a root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Names {
+    image_name: Option<String>,
+    ref_name: Option<String>,
+}
+
+impl Names {
+    fn is_none(&self) -> bool {
+        *self == Names::default()
+    }
+}
+
+/// A descriptor on its way into the index.
+struct Entry {
+    digest: String,
+    /// Media type and size of a root of this conversion; a descriptor of the destination keeps its own.
+    target: Option<(String, u64)>,
+    /// The descriptor that is edited, if there was one.
+    raw: Option<(Vec<u8>, Value)>,
+    names: Names,
+    /// What the names amount to, if they give a full reference.
+    full: Option<Reference>,
+    /// `ref_name` was typed by the user: it is not changed.
+    exact: bool,
+    /// Its name went to another image.
+    lost: bool,
+}
+
+/// The bytes of `index.json`.
+///
+/// Without `existing`: the roots in order, with the other members of [`Output::index_json`] carried along. With it:
+/// that index with the roots added. A name already there moves; the descriptor that loses its last name stays
+/// without one; one that already has this digest and name is left alone. Descriptors that do not change keep their
+/// bytes, and so does an index in which nothing changes.
+///
+/// # Errors
+/// [`Error::Refused`] if `existing` is not JSON without anomalies or has no array `manifests`, or if a root points at
+/// no document.
+pub fn index_json(output: &Output, existing: Option<&[u8]>) -> Result<Vec<u8>> {
+    let roots = output.roots.iter().map(|root| Entry::of_root(output, root)).collect::<Result<Vec<_>>>()?;
+    match existing {
+        None => {
+            let base = output.index_json.as_deref().and_then(|text| Some((text, sound_object(text)?)));
+            Ok(assemble(base, roots))
+        }
+        Some(text) => {
+            let refuse = || {
+                Error::refused_help(
+                    "the `index.json` of the destination is not a sound index",
+                    "run `restow check` on the destination, or choose another",
+                )
+            };
+            let json = sound_object(text).ok_or_else(refuse)?;
+            let manifests = json.root.get("manifests").filter(|m| m.is_array()).ok_or_else(refuse)?;
+            let held = manifests.items().iter().map(|item| Entry::of_existing(text, item)).collect();
+            Ok(assemble(Some((text, json)), merge(held, roots)))
+        }
+    }
+}
+
+/// Parses an object that two readers cannot see differently.
+fn sound_object(text: &[u8]) -> Option<Json> {
+    let depth = Limits::default().json_depth as usize;
+    json::parse(text, depth).ok().filter(|json| json.anomalies.is_empty() && json.root.is_object())
+}
+
+impl Entry {
+    fn of_root(output: &Output, root: &OutRoot) -> Result<Entry> {
+        let document = output.documents.iter().find(|document| document.digest == root.target);
+        let document = document
+            .ok_or_else(|| Error::refused(format!("nothing was written for the root {}", root.target)))?;
+        let (names, full, exact) = match &root.name {
+            OutName::None => (Names::default(), None, false),
+            OutName::BareTag(tag) => (Names { image_name: None, ref_name: Some(tag.clone()) }, None, false),
+            OutName::Full(full) => {
+                let canonical = full.canonical();
+                let ref_name = full.tag().map_or_else(|| canonical.clone(), str::to_owned);
+                let names = Names { image_name: Some(canonical), ref_name: Some(ref_name) };
+                (names, Some(full.clone()), false)
+            }
+            OutName::Exact { ref_name, full } => {
+                let image_name = full.as_ref().map(Reference::canonical);
+                (Names { image_name, ref_name: Some(ref_name.clone()) }, full.clone(), true)
+            }
+        };
+        let raw = root.descriptor.as_deref().and_then(|text| Some((text.to_vec(), sound_object(text)?.root)));
+        Ok(Entry {
+            digest: root.target.to_string(),
+            target: Some((document.media_type.clone(), document.bytes.len() as u64)),
+            raw,
+            names,
+            full,
+            exact,
+            lost: false,
+        })
+    }
+
+    fn of_existing(text: &[u8], item: &Value) -> Entry {
+        let slice = text.get(item.span.start..item.span.end).unwrap_or_default();
+        // An item that is no object cannot be edited, and having no digest it never is.
+        let raw = sound_object(slice).map(|json| (slice.to_vec(), json.root));
+        let names = names_of(item);
+        let named = match (&names.image_name, &names.ref_name) {
+            (Some(name), _) => Some(name),
+            (None, Some(name)) if name.contains(['/', ':']) => Some(name),
+            _ => None,
+        };
+        let full = named.and_then(|name| Reference::parse(name).ok()).map(Reference::with_default_tag);
+        let digest = item.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let raw = raw.or_else(|| Some((slice.to_vec(), item.clone())));
+        Entry { digest, target: None, raw, names, full, exact: false, lost: false }
+    }
+
+    /// Whether a descriptor of the destination has the name that `root` is to have.
+    fn has_name_of(&self, root: &Entry) -> bool {
+        let same_full = self.full.is_some() && self.full == root.full;
+        let same_text = self.full.is_none() && self.names.ref_name == root.names.ref_name;
+        match (&root.full, root.exact) {
+            _ if root.names.is_none() || self.names.is_none() => false,
+            (Some(_), false) => same_full,
+            (None, _) => same_text,
+            (Some(_), true) => same_full || same_text,
+        }
+    }
+
+    /// Takes over the names of `root`, which points at the same document.
+    fn take_names(&mut self, root: Entry) {
+        (self.names, self.full, self.exact, self.lost) = (root.names, root.full, root.exact, false);
+    }
+
+    /// The descriptor's text.
+    fn text(&self) -> Vec<u8> {
+        let Some((text, root)) = &self.raw else {
+            let (media_type, size) = self.target.as_ref().map_or(("", 0), |(m, s)| (m.as_str(), *s));
+            let head = Object::new().string("mediaType", media_type).string("digest", &self.digest);
+            let object = head.number("size", size);
+            return match self.names.is_none() {
+                true => object.finish(),
+                false => object.raw("annotations", &annotations(&self.names)).finish(),
+            }
+            .into_bytes();
+        };
+        if !root.is_object() {
+            return text.clone();
+        }
+        let mut edits = Edits::new(text);
+        if let Some((media_type, size)) = &self.target {
+            let text_of = |key: &str| root.get(key).and_then(Value::as_str);
+            if text_of("digest") != Some(&self.digest) {
+                // Embedded content and places to find it belong to the old digest.
+                edits.remove_member(root, "data");
+                edits.remove_member(root, "urls");
+                edits.set(root, "digest", json::write::string(&self.digest));
+            }
+            if text_of("mediaType") != Some(media_type) {
+                edits.set(root, "mediaType", json::write::string(media_type));
+            }
+            if root.get("size").and_then(Value::as_u64) != Some(*size) {
+                edits.set(root, "size", size.to_string());
+            }
+        }
+        self.edit_names(&mut edits, root);
+        edits.apply()
+    }
+
+    fn edit_names(&self, edits: &mut Edits<'_>, root: &Value) {
+        if names_of(root) == self.names {
+            return;
+        }
+        let Some(held) = root.get("annotations").filter(|held| held.is_object()) else {
+            match self.names.is_none() {
+                true => edits.remove_member(root, "annotations"),
+                false => edits.set(root, "annotations", annotations(&self.names)),
+            }
+            return;
+        };
+        let other = held.members().iter().any(|m| !matches!(&*m.key, IMAGE_NAME | REF_NAME));
+        if self.names.is_none() && !other {
+            return edits.remove_member(root, "annotations");
+        }
+        for (key, value) in [(IMAGE_NAME, &self.names.image_name), (REF_NAME, &self.names.ref_name)] {
+            match value {
+                Some(value) => edits.set(held, key, json::write::string(value)),
+                None => edits.remove_member(held, key),
+            }
+        }
+    }
+}
+
+fn annotations(names: &Names) -> String {
+    let pairs = [(IMAGE_NAME, &names.image_name), (REF_NAME, &names.ref_name)];
+    let set = pairs.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)));
+    set.fold(Object::new(), |object, (key, value)| object.string(key, value)).finish()
+}
+
+fn names_of(descriptor: &Value) -> Names {
+    let text = |key| descriptor.get("annotations")?.get(key)?.as_str().map(str::to_owned);
+    Names { image_name: text(IMAGE_NAME), ref_name: text(REF_NAME) }
+}
+
+/// What the destination holds, with the roots added.
+fn merge(mut held: Vec<Entry>, roots: Vec<Entry>) -> Vec<Entry> {
+    for entry in &mut held {
+        if roots.iter().any(|root| entry.digest != root.digest && entry.has_name_of(root)) {
+            (entry.names, entry.full, entry.lost) = (Names::default(), None, true);
+        }
+    }
+    let mut added: Vec<Entry> = Vec::new();
+    for root in roots {
+        let mut same = held.iter_mut().filter(|entry| entry.digest == root.digest).collect::<Vec<_>>();
+        if root.names.is_none() {
+            if same.is_empty() {
+                added.push(root);
+            }
+        } else if let Some(entry) = same.iter_mut().find(|entry| entry.has_name_of(&root)) {
+            // Already there; only a text that was typed is worth a change.
+            if root.exact {
+                entry.take_names(root);
+            }
+        } else if let Some(entry) = same.iter_mut().find(|entry| entry.names.is_none()) {
+            entry.take_names(root);
+        } else {
+            added.push(root);
+        }
+    }
+    // A descriptor without its name is worth keeping only as the last trace of its image.
+    let mut seen: BTreeSet<String> =
+        held.iter().filter(|entry| !entry.lost).chain(&added).map(|entry| entry.digest.clone()).collect();
+    held.retain(|entry| !entry.lost || seen.insert(entry.digest.clone()));
+    held.append(&mut added);
+    held
+}
+
+/// Gives full names to images that would share a `ref.name`.
+fn separate(entries: &mut [Entry]) {
+    let mut holders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in entries.iter() {
+        if let Some(name) = &entry.names.ref_name {
+            holders.entry(name.clone()).or_default().insert(entry.digest.clone());
+        }
+    }
+    for entry in entries.iter_mut().filter(|entry| !entry.exact) {
+        let shared =
+            entry.names.ref_name.as_ref().and_then(|name| holders.get(name)).is_some_and(|h| h.len() > 1);
+        if let (true, Some(full)) = (shared, &entry.full) {
+            entry.names.ref_name = Some(full.familiar());
+        }
+    }
+}
+
+/// Puts the descriptors into `base`, or into a new index.
+fn assemble(base: Option<(&[u8], Json)>, mut entries: Vec<Entry>) -> Vec<u8> {
+    separate(&mut entries);
+    let texts: Vec<Vec<u8>> = entries.iter().map(Entry::text).collect();
+    let array = || {
+        let mut array = texts.join(&b","[..]);
+        array.insert(0, b'[');
+        array.push(b']');
+        array
+    };
+    let Some((text, json)) = base else {
+        let head = Object::new().number("schemaVersion", 2).string("mediaType", media::OCI_INDEX);
+        let empty = head.raw("manifests", &Array::new().finish()).finish();
+        let mut bytes = empty.into_bytes();
+        bytes.truncate(bytes.len() - "[]}".len());
+        bytes.extend(array());
+        bytes.push(b'}');
+        return bytes;
+    };
+    let held = json.root.get("manifests");
+    let unchanged = held.filter(|held| held.is_array()).is_some_and(|held| {
+        held.items().len() == texts.len()
+            && held.items().iter().zip(&texts).all(|(i, t)| text.get(i.span.start..i.span.end) == Some(t))
+    });
+    if unchanged {
+        return text.to_vec();
+    }
+    let mut edits = Edits::new(text);
+    edits.set(&json.root, "manifests", array());
+    edits.apply()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::format::sink::{OutBody, OutDocument};
+
+    fn document(text: &str) -> OutDocument {
+        OutDocument {
+            digest: Digest::sha256(text.as_bytes()),
+            media_type: media::OCI_MANIFEST.into(),
+            bytes: text.as_bytes().into(),
+            body: OutBody::Index { children: vec![] },
+            signatures: vec![],
+        }
+    }
+
+    fn full(text: &str) -> OutName {
+        OutName::Full(Reference::parse(text).expect("a reference"))
+    }
+
+    /// Documents `a`, `b`, `c` and the given roots.
+    fn output(roots: &[(&str, OutName)]) -> Output {
+        let root = |(text, name): &(&str, OutName)| OutRoot {
+            target: Digest::sha256(text.as_bytes()),
+            name: name.clone(),
+            descriptor: None,
+            repository: None,
+        };
+        Output {
+            documents: ["a", "b", "c"].map(document).into(),
+            roots: roots.iter().map(root).collect(),
+            index_json: None,
+        }
+    }
+
+    /// (document, image name, ref.name) of each descriptor; `-` for an annotation that is absent.
+    fn listed(index: &[u8]) -> Vec<String> {
+        let json = sound_object(index).expect("an index");
+        let letters: BTreeMap<String, &str> =
+            ["a", "b", "c"].map(|t| (Digest::sha256(t.as_bytes()).to_string(), t)).into();
+        let line = |item: &Value| {
+            let names = names_of(item);
+            let digest = item.get("digest").and_then(Value::as_str).expect("a digest");
+            let or_dash = |name: Option<String>| name.unwrap_or("-".into());
+            format!("{} {} {}", letters[digest], or_dash(names.image_name), or_dash(names.ref_name))
+        };
+        json.root.get("manifests").expect("manifests").items().iter().map(line).collect()
+    }
+
+    fn merged(before: &[(&str, OutName)], after: &[(&str, OutName)]) -> Vec<String> {
+        let before = index_json(&output(before), None).expect("an index");
+        listed(&index_json(&output(after), Some(&before)).expect("merged"))
+    }
+
+    #[test]
+    fn a_new_index_is_compact() {
+        let index = index_json(&output(&[("a", full("lab/app:1"))]), None).expect("an index");
+        assert_eq!(
+            String::from_utf8(index).expect("text"),
+            concat!(
+                r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"#,
+                r#""mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"#,
+                r#""sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb","size":1,"#,
+                r#""annotations":{"io.containerd.image.name":"docker.io/lab/app:1","#,
+                r#""org.opencontainers.image.ref.name":"1"}}]}"#
+            )
+        );
+        let exact = OutName::Exact { ref_name: "My Text".into(), full: None };
+        let index = index_json(&output(&[("a", OutName::None), ("b", exact)]), None).expect("an index");
+        assert_eq!(listed(&index), ["a - -", "b - My Text"]);
+        assert_eq!(index.windows(11).filter(|w| w == b"annotations").count(), 1);
+    }
+
+    #[test]
+    fn shared_tags_become_full_names() {
+        let index = |roots: &[(&str, OutName)]| listed(&index_json(&output(roots), None).expect("an index"));
+        assert_eq!(
+            index(&[("a", full("x:1")), ("b", full("y:1")), ("b", OutName::BareTag("2".into()))]),
+            ["a docker.io/library/x:1 x:1", "b docker.io/library/y:1 y:1", "b - 2"]
+        );
+        // Two names of one image may share a tag: nobody can pick the wrong one.
+        assert_eq!(
+            index(&[("a", full("x:1")), ("a", full("y:1"))]),
+            ["a docker.io/library/x:1 1", "a docker.io/library/y:1 1"]
+        );
+        assert_eq!(
+            index(&[("a", full("x:1")), ("b", OutName::BareTag("1".into()))]),
+            ["a docker.io/library/x:1 x:1", "b - 1"]
+        );
+        let exact = OutName::Exact { ref_name: "1".into(), full: None };
+        assert_eq!(index(&[("a", full("x:1")), ("b", exact)]), ["a docker.io/library/x:1 x:1", "b - 1"]);
+    }
+
+    #[test]
+    fn names_move_and_the_last_one_leaves_a_descriptor() {
+        assert_eq!(
+            merged(&[("a", full("x:1"))], &[("b", full("x:1"))]),
+            ["a - -", "b docker.io/library/x:1 1"]
+        );
+        assert_eq!(
+            merged(&[("a", full("x:1")), ("a", full("x:2"))], &[("b", full("x:1"))]),
+            ["a docker.io/library/x:2 2", "b docker.io/library/x:1 1"]
+        );
+        // Both names of one image are lost: one trace of it stays.
+        assert_eq!(
+            merged(&[("a", full("x:1")), ("a", full("x:2"))], &[("b", full("x:1")), ("b", full("x:2"))]),
+            ["a - -", "b docker.io/library/x:1 1", "b docker.io/library/x:2 2"]
+        );
+        // Names change places.
+        assert_eq!(
+            merged(&[("a", full("x:1")), ("b", full("x:2"))], &[("a", full("x:2")), ("b", full("x:1"))]),
+            ["a docker.io/library/x:2 2", "b docker.io/library/x:1 1"]
+        );
+        let tag = |t: &str| OutName::BareTag(t.into());
+        assert_eq!(merged(&[("a", tag("1"))], &[("b", tag("1"))]), ["a - -", "b - 1"]);
+        let exact = || OutName::Exact { ref_name: "1".into(), full: None };
+        assert_eq!(merged(&[("a", exact())], &[("b", exact())]), ["a - -", "b - 1"]);
+    }
+
+    #[test]
+    fn a_full_name_does_not_yield_to_a_bare_tag() {
+        let tag = OutName::BareTag("1".into());
+        assert_eq!(
+            merged(&[("a", full("x:1"))], &[("b", tag.clone())]),
+            ["a docker.io/library/x:1 x:1", "b - 1"]
+        );
+        assert_eq!(merged(&[("a", tag)], &[("b", full("x:1"))]), ["a - 1", "b docker.io/library/x:1 x:1"]);
+    }
+
+    #[test]
+    fn what_is_there_is_left_alone() {
+        let before =
+            index_json(&output(&[("a", full("x:1")), ("b", OutName::None)]), None).expect("an index");
+        let pretty = String::from_utf8(before).expect("text").replace("{\"schema", "{ \"x\" : 1,\n \"schema");
+        for again in [[("a", full("x:1"))], [("a", OutName::None)], [("b", OutName::None)]] {
+            let after = index_json(&output(&again), Some(pretty.as_bytes())).expect("merged");
+            assert_eq!(String::from_utf8(after).expect("text"), pretty);
+        }
+        // An unnamed descriptor takes the name.
+        assert_eq!(merged(&[("a", OutName::None)], &[("a", full("x:1"))]), ["a docker.io/library/x:1 1"]);
+        let typed = OutName::Exact { ref_name: "x:1".into(), full: Reference::parse("x:1").ok() };
+        assert_eq!(merged(&[("a", full("x:1"))], &[("a", typed)]), ["a docker.io/library/x:1 x:1"]);
+    }
+
+    #[test]
+    fn unknown_members_and_annotations_are_carried() {
+        let digest = Digest::sha256(b"a");
+        let descriptor = format!(
+            "{{\"z\":[1],\"mediaType\":\"{}\", \"digest\":\"{digest}\",\"size\":1,\"data\":\"YQ==\",\"annotations\":{{\"k\":\"v\",\"{IMAGE_NAME}\":\"old\"}}}}",
+            media::OCI_MANIFEST
+        );
+        let source = format!("{{\"manifests\":[ {descriptor} ],\"annotations\":{{\"top\":\"1\"}}}}");
+        let mut out = output(&[("a", OutName::None)]);
+        out.index_json = Some(source.as_bytes().into());
+        out.roots[0].descriptor = Some(descriptor.as_bytes().into());
+        let index = String::from_utf8(index_json(&out, None).expect("an index")).expect("text");
+        assert!(index.contains(r#""annotations":{"k":"v"}"#), "{index}");
+        assert!(index.contains(r#"{"z":[1],"#) && index.contains(r#""annotations":{"top":"1"}"#), "{index}");
+
+        // The same names: the very bytes of the source, white space included.
+        let named = descriptor.replace("\"old\"", &format!("\"docker.io/library/x:1\",\"{REF_NAME}\":\"1\""));
+        let source = source.replace(&descriptor, &named);
+        out.roots[0].name = full("x:1");
+        out.roots[0].descriptor = Some(named.as_bytes().into());
+        out.index_json = Some(source.as_bytes().into());
+        assert_eq!(index_json(&out, None).expect("an index"), source.as_bytes());
+
+        // Another document in its place.
+        out.roots[0].target = Digest::sha256(b"b");
+        let index = String::from_utf8(index_json(&out, None).expect("an index")).expect("text");
+        assert!(!index.contains("data") && index.contains(Digest::sha256(b"b").as_str()), "{index}");
+        out.index_json = Some(Arc::from(&b"[]"[..]));
+        assert!(index_json(&out, None).expect("an index").starts_with(b"{\"schemaVersion\":2,"));
+    }
+
+    #[test]
+    fn an_unsound_destination_is_refused() {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            "{\"manifests\":null}",
+            "{\"manifests\":[]}x",
+            "{\"manifests\":[],\"manifests\":[]}",
+        ] {
+            let refused = index_json(&output(&[]), Some(bad.as_bytes()));
+            assert!(matches!(refused, Err(Error::Refused { .. })), "{bad}");
+        }
+        let kept = "{\"manifests\":[1,{}]}";
+        assert_eq!(index_json(&output(&[]), Some(kept.as_bytes())).expect("merged"), kept.as_bytes());
+        assert_eq!(
+            listed(
+                &index_json(&output(&[("a", OutName::None)]), Some(b"{\"manifests\":[]}")).expect("merged")
+            ),
+            ["a - -"]
+        );
+    }
+}

@@ -1,0 +1,309 @@
+//! A tar of an OCI layout, and the universal docker-archive, which is one with a `manifest.json` (formats.md A.6).
+//!
+//! Blobs come first and documents last, so that a tar that is cut short has no index and is refused by every loader.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::docker_manifest::manifest_json;
+use super::index_json::index_json;
+use super::tar_out::{Naming, TarOut};
+use super::{OCI_LAYOUT, WriteOptions, blob_path};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::format::sink::{OutDocument, Output, Sink, Staged};
+use crate::platform::Platform;
+
+/// Which documents the tar has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TarForm {
+    /// `index.json` only: `oci-archive:`.
+    Oci,
+    /// `manifest.json` too: `docker-archive:`.
+    Docker,
+}
+
+struct TarSink {
+    out: TarOut,
+    form: TarForm,
+    platform: Option<Platform>,
+}
+
+/// Writes a tar that appears as `destination` once it is complete. The parent directory must exist.
+///
+/// # Errors
+/// [`Error::Refused`](crate::error::Error::Refused) if something is there and `options.force` is unset, or if it is no
+/// regular file.
+pub fn tar_file(destination: &Path, form: TarForm, options: &WriteOptions) -> Result<Box<dyn Sink>> {
+    let out = TarOut::file(destination, options)?;
+    Ok(Box::new(TarSink { out, form, platform: options.docker_platform.clone() }))
+}
+
+/// Writes a tar to `stream`.
+///
+/// Blobs that are announced to [`Sink::stage`] go out at once; if such a blob then fails, the tar stays cut there.
+pub fn tar_stream(
+    stream: Box<dyn Write + Send>,
+    form: TarForm,
+    options: &WriteOptions,
+) -> Result<Box<dyn Sink>> {
+    let out = TarOut::stream(stream, options)?;
+    Ok(Box::new(TarSink { out, form, platform: options.docker_platform.clone() }))
+}
+
+/// `blobs/<algorithm>/<encoded>`
+struct Blobs;
+
+impl Naming for Blobs {
+    fn member(&self, digest: &Digest) -> Result<String> {
+        Ok(blob_path(digest))
+    }
+
+    fn typical(&self) -> String {
+        format!("blobs/sha256/{}", "0".repeat(64))
+    }
+}
+
+impl Sink for TarSink {
+    fn ordered(&self) -> bool {
+        true
+    }
+
+    fn spool_dir(&self) -> Option<&Path> {
+        None
+    }
+
+    fn holds(&self, _digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
+        Ok(None)
+    }
+
+    fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
+        self.out.stage(&Blobs, expected)
+    }
+
+    fn document(&self, document: &OutDocument) -> Result<()> {
+        self.out.put(&blob_path(&document.digest), &document.bytes)
+    }
+
+    fn commit(self: Box<Self>, output: &Output) -> Result<()> {
+        // All are made before the first is written: a refusal must not leave a tar with half its documents.
+        let index = index_json(output, None)?;
+        let manifest = match self.form {
+            TarForm::Oci => None,
+            TarForm::Docker => Some(manifest_json(output, self.platform.as_ref())?),
+        };
+        self.out.put("index.json", &index)?;
+        if let Some(manifest) = manifest {
+            self.out.put("manifest.json", &manifest)?;
+        }
+        self.out.put("oci-layout", OCI_LAYOUT)?;
+        self.out.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::testing::{
+        CONFIG, Captured, LAYER, MANIFEST, members, names, out_document, output, write_blob, write_image,
+    };
+    use super::*;
+    use crate::error::Error;
+    use crate::format::sink::OutBody;
+
+    const ORDER: [&str; 8] = [
+        "blobs/",
+        "blobs/sha256/",
+        "blobs/sha256/7e866a286603fe0ee7018ed3db2a977251ff812cb5cc240b59af0d4b9e1a1b18",
+        "blobs/sha256/a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4",
+        "blobs/sha256/9272a73921ac9ee4a1989c1b5abafb8e2211276d7b4bf34076020f5296aeef12",
+        "index.json",
+        "manifest.json",
+        "oci-layout",
+    ];
+
+    fn file(dir: &Path, form: TarForm) -> Box<dyn Sink> {
+        tar_file(&dir.join("out.tar"), form, &WriteOptions::default()).expect("a sink")
+    }
+
+    fn stream(options: &WriteOptions) -> (Box<dyn Sink>, Captured) {
+        let captured = Captured::default();
+        (tar_stream(Box::new(captured.clone()), TarForm::Docker, options).expect("a sink"), captured)
+    }
+
+    #[test]
+    fn members_stand_in_the_order_of_writing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let sink = file(dir.path(), TarForm::Docker);
+        // Discarded, and longer than anything that follows.
+        sink.stage(None).expect("staged").write_all(&[7; 100_000]).expect("written");
+        let output = write_image(&*sink, "lab/app:1");
+        assert_eq!(names(dir.path()).len(), 1);
+        assert!(!dir.path().join("out.tar").exists());
+        sink.stage(None).expect("staged").write_all(&[7; 100_000]).expect("written");
+        sink.commit(&output).expect("committed");
+        assert_eq!(names(dir.path()), ["out.tar"]);
+        let bytes = fs::read(dir.path().join("out.tar")).expect("read");
+        let members = members(&bytes);
+        assert_eq!(members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ORDER);
+        assert_eq!(members[2].1, CONFIG.as_bytes());
+        assert_eq!(members[3].1, LAYER);
+        assert_eq!(members[4].1, MANIFEST.as_bytes());
+        assert_eq!(bytes.len(), 512 * (2 + 2 + 2 + 2 + 2 + 2 + 2 + 2));
+    }
+
+    #[test]
+    fn all_ways_give_the_same_bytes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let sink = file(dir.path(), TarForm::Docker);
+        let output = write_image(&*sink, "lab/app:1");
+        sink.commit(&output).expect("committed");
+        let expected = fs::read(dir.path().join("out.tar")).expect("read");
+        let tmpdir = tempfile::tempdir().expect("a directory");
+        for buffer in [false, true] {
+            let options = WriteOptions { buffer, tmpdir: Some(tmpdir.path().into()), ..Default::default() };
+            let (sink, captured) = stream(&options);
+            let output = write_image(&*sink, "lab/app:1");
+            assert!(!buffer || captured.bytes().is_empty());
+            sink.commit(&output).expect("committed");
+            assert!(captured.bytes() == expected, "buffer {buffer}");
+        }
+        assert!(names(tmpdir.path()).is_empty());
+    }
+
+    #[test]
+    fn an_oci_archive_has_no_manifest_json() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let sink = file(dir.path(), TarForm::Oci);
+        let output = write_image(&*sink, "");
+        sink.commit(&output).expect("committed");
+        let members = members(&fs::read(dir.path().join("out.tar")).expect("read"));
+        assert_eq!(members.last().expect("members").0, "oci-layout");
+        assert!(members.iter().all(|(name, _)| name != "manifest.json"));
+    }
+
+    #[test]
+    fn a_stream_is_cut_where_a_blob_fails() {
+        for (written, size) in [(&b"abcd"[..], 3), (b"ab", 2), (b"ab", 3), (b"abd", 3), (b"", 0)] {
+            let (sink, captured) = stream(&WriteOptions::default());
+            let mut staged = sink.stage(Some((&Digest::sha256(b"abc"), 3))).expect("staged");
+            let accepted = staged.write_all(written).is_ok();
+            assert_eq!(accepted, written.len() <= 3);
+            let kept = match written {
+                b"" => {
+                    drop(staged);
+                    false
+                }
+                _ => staged.keep(&Digest::sha256(written), size).is_ok(),
+            };
+            assert!(!kept, "{written:?}");
+            assert!(sink.stage(None).is_err());
+            assert!(sink.commit(&output("a:1")).is_err());
+            let text = String::from_utf8_lossy(&captured.bytes()).into_owned();
+            assert!(!text.contains("index.json") && !text.contains("manifest.json"), "{written:?}");
+        }
+        // A blob that was not announced does no harm.
+        let (sink, captured) = stream(&WriteOptions::default());
+        sink.stage(None).expect("staged").write_all(b"x").expect("written");
+        let output = write_image(&*sink, "a:1");
+        sink.commit(&output).expect("committed");
+        assert_eq!(members(&captured.bytes()).len(), ORDER.len());
+    }
+
+    #[test]
+    fn a_refusal_comes_before_the_documents() {
+        let (sink, captured) = stream(&WriteOptions::default());
+        let mut output = write_image(&*sink, "a:1");
+        output.roots.clear();
+        assert!(matches!(sink.commit(&output), Err(Error::Refused { .. })));
+        assert!(!String::from_utf8_lossy(&captured.bytes()).contains("index.json"));
+    }
+
+    #[test]
+    fn members_are_written_one_at_a_time() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let sink = file(dir.path(), TarForm::Oci);
+        let first = sink.stage(None).expect("staged");
+        assert!(sink.stage(None).is_err());
+        drop(first);
+        assert!(sink.stage(None).is_ok());
+    }
+
+    #[test]
+    fn long_names_and_new_algorithms_move_the_data() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let sink = file(dir.path(), TarForm::Oci);
+        write_blob(&*sink, b"first", false);
+        let wide = Digest::parse(&format!("sha512:{}", "ab".repeat(64))).expect("a digest");
+        let mut staged = sink.stage(None).expect("staged");
+        staged.write_all(&[9; 1000]).expect("written");
+        staged.keep(&wide, 1000).expect("kept");
+        write_blob(&*sink, b"last", true);
+        sink.commit(&output("a:1")).expect("committed");
+        let members = members(&fs::read(dir.path().join("out.tar")).expect("read"));
+        let listed: Vec<_> = members[..6].iter().map(|(name, data)| (name.len(), data.len())).collect();
+        assert_eq!(listed, [(6, 0), (13, 0), (77, 5), (13, 0), (141, 1000), (77, 4)]);
+        assert_eq!((&*members[3].0, &*members[6].0), ("blobs/sha512/", "index.json"));
+        assert_eq!((&*members[5].1, &*members[7].1), (&b"last"[..], OCI_LAYOUT));
+        assert_eq!(members[4].1, [9; 1000]);
+    }
+
+    #[test]
+    fn existing_files_need_force() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("out.tar");
+        fs::write(&path, b"old").expect("written");
+        assert!(matches!(
+            tar_file(&path, TarForm::Oci, &WriteOptions::default()),
+            Err(Error::Refused { .. })
+        ));
+        let options = WriteOptions { force: true, fsync: true, ..Default::default() };
+        drop(tar_file(&path, TarForm::Oci, &options).expect("a sink"));
+        assert_eq!(fs::read(&path).expect("read"), b"old");
+        let sink = tar_file(&path, TarForm::Oci, &options).expect("a sink");
+        let output = write_image(&*sink, "a:1");
+        sink.commit(&output).expect("committed");
+        assert!(fs::read(&path).expect("read").len() > 3);
+        assert_eq!(names(dir.path()), ["out.tar"]);
+        for odd in [dir.path(), Path::new("/dev/null")] {
+            assert!(matches!(tar_file(odd, TarForm::Oci, &options), Err(Error::Refused { .. })));
+        }
+        assert!(tar_file(&dir.path().join("no/out.tar"), TarForm::Oci, &options).is_err());
+        // Something else appears there while we write.
+        let late = dir.path().join("late.tar");
+        let sink = tar_file(&late, TarForm::Oci, &WriteOptions::default()).expect("a sink");
+        let output = write_image(&*sink, "a:1");
+        fs::write(&late, b"theirs").expect("written");
+        assert!(sink.commit(&output).is_err());
+        assert_eq!(fs::read(&late).expect("read"), b"theirs");
+    }
+
+    #[test]
+    fn a_broken_pipe_is_an_error() {
+        struct Broken;
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let sink = tar_stream(Box::new(Broken), TarForm::Oci, &WriteOptions::default()).expect("a sink");
+        let large = out_document(&"x".repeat(200_000), "x", OutBody::Index { children: vec![] });
+        assert!(matches!(sink.document(&large), Err(Error::Io { .. })));
+        assert!(sink.commit(&output("a:1")).is_err());
+    }
+
+    #[test]
+    fn nothing_goes_out_before_commit_when_buffered() {
+        let (sink, captured) = stream(&WriteOptions { buffer: true, ..Default::default() });
+        write_image(&*sink, "a:1");
+        drop(sink);
+        assert!(captured.bytes().is_empty());
+        assert_eq!(Arc::strong_count(&captured.0), 1);
+        let _: &Mutex<Vec<u8>> = &captured.0;
+    }
+}

@@ -1,0 +1,465 @@
+//! Writes a tar member by member, into a file or a stream, when names and sizes are known only afterwards.
+//!
+//! In a file the header of such a member is reserved and filled in; a discarded member rewinds the file. A stream
+//! cannot go back: what is not known is completed in an unlinked temporary file first, and a member that fails after
+//! its header has gone out cuts the stream for good.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::WriteOptions;
+use super::staging::{Owned, check_size, parent_of, sync_directory};
+use crate::digest::Digest;
+use crate::error::{Context, Error, Result};
+use crate::format::sink::Staged;
+use crate::tar::write::{END, WriteKind, header, padding};
+
+/// Small writes are gathered into pieces of this size.
+const BUFFER: usize = 64 << 10;
+
+/// Bytes moved at once where a reserved header turns out too small.
+const SHIFT: usize = 1 << 20;
+
+/// How errors call a stream.
+const STREAM: &str = "standard output";
+
+/// Which member a blob becomes.
+pub(super) trait Naming: Sync {
+    /// The member's name; an error if the archive cannot hold such a blob.
+    fn member(&self, digest: &Digest) -> Result<String>;
+
+    /// A name as long as that of most blobs: space for its header is reserved.
+    fn typical(&self) -> String;
+}
+
+enum Medium {
+    /// Complete members up to `State::end`, then perhaps one that is not.
+    File(BufWriter<File>),
+    Stream(BufWriter<Box<dyn Write + Send>>),
+}
+
+/// Where the finished tar goes.
+enum Target {
+    /// Renamed from a sibling.
+    Rename { owned: Owned, destination: PathBuf, replace: bool, fsync: bool },
+    /// Copied out of an unlinked file; the lock only makes it shareable.
+    Copy(Mutex<Box<dyn Write + Send>>),
+    /// It is there already.
+    Written,
+}
+
+struct State {
+    medium: Medium,
+    /// Offset behind the last complete member, padding included.
+    end: u64,
+    /// A member is being written in place.
+    busy: bool,
+    /// A member that did not become complete has gone out: there is no way to a sound tar.
+    cut: bool,
+    /// Names of all members, directories with a `/` at the end.
+    members: BTreeSet<String>,
+}
+
+/// A tar being written.
+pub(super) struct TarOut {
+    state: Mutex<State>,
+    target: Target,
+    /// How errors call it.
+    path: PathBuf,
+    tmpdir: Option<PathBuf>,
+}
+
+impl TarOut {
+    /// A tar that will be renamed to `destination`.
+    pub(super) fn file(destination: &Path, options: &WriteOptions) -> Result<TarOut> {
+        match std::fs::symlink_metadata(destination) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io("cannot read", destination, e)),
+            Ok(meta) if !meta.is_file() && !meta.is_symlink() => {
+                let message = format!("{} exists and is not a regular file", destination.display());
+                return Err(Error::refused_help(message, "write to standard output with `-` as the file"));
+            }
+            Ok(_) if !options.force => {
+                let message = format!("{} exists", destination.display());
+                return Err(Error::refused_help(message, "replace it with --force"));
+            }
+            Ok(_) => {}
+        }
+        let (file, owned) = Owned::file(parent_of(destination))?;
+        let path = owned.path().to_owned();
+        let target = Target::Rename {
+            owned,
+            destination: destination.to_owned(),
+            replace: options.force,
+            fsync: options.fsync,
+        };
+        Ok(TarOut::new(Medium::File(BufWriter::with_capacity(BUFFER, file)), target, path, options))
+    }
+
+    /// A tar that goes to `out` as it is written, or at the end if `options.buffer` is set.
+    pub(super) fn stream(out: Box<dyn Write + Send>, options: &WriteOptions) -> Result<TarOut> {
+        let (medium, target) = if options.buffer {
+            let file = unlinked(options.tmpdir.as_deref())?;
+            (Medium::File(BufWriter::with_capacity(BUFFER, file)), Target::Copy(Mutex::new(out)))
+        } else {
+            (Medium::Stream(BufWriter::with_capacity(BUFFER, out)), Target::Written)
+        };
+        Ok(TarOut::new(medium, target, STREAM.into(), options))
+    }
+
+    fn new(medium: Medium, target: Target, path: PathBuf, options: &WriteOptions) -> TarOut {
+        let state = State { medium, end: 0, busy: false, cut: false, members: BTreeSet::new() };
+        TarOut { state: Mutex::new(state), target, path, tmpdir: options.tmpdir.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, if a member may be started.
+    fn lock_ready(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        if state.cut {
+            return Err(Error::refused("the tar was cut where a blob failed"));
+        }
+        if state.busy {
+            let reason = io::Error::other("two members of a tar were written at once");
+            return Err(Error::io("cannot write", &self.path, reason));
+        }
+        Ok(state)
+    }
+
+    /// Whether there is a member of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.lock().members.contains(name)
+    }
+
+    /// Writes a whole file; one that is there already is not written again.
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut state = self.lock_ready()?;
+        if state.members.contains(name) {
+            return Ok(());
+        }
+        let lead = state.lead(name, bytes.len() as u64);
+        state.append(&[&lead, bytes]).at("cannot write", &self.path)?;
+        state.note(name);
+        Ok(())
+    }
+
+    /// Writes a symbolic link.
+    pub(super) fn link(&self, name: &str, target: &str) -> Result<()> {
+        let mut state = self.lock_ready()?;
+        let mut lead = state.directories(name);
+        lead.extend(header(name.as_bytes(), WriteKind::Symlink { target: target.as_bytes() }, 0o777));
+        state.append(&[&lead]).at("cannot write", &self.path)?;
+        state.note(name);
+        Ok(())
+    }
+
+    /// Starts a blob, whose name `naming` gives.
+    pub(super) fn stage<'a>(
+        &'a self,
+        naming: &'a dyn Naming,
+        expected: Option<(&Digest, u64)>,
+    ) -> Result<Box<dyn Staged + 'a>> {
+        let mut state = self.lock_ready()?;
+        let known = match expected {
+            Some((digest, size)) => Some((naming.member(digest)?, digest.clone(), size)),
+            None => None,
+        };
+        let seekable = matches!(state.medium, Medium::File(_));
+        let mode = match known {
+            known if seekable => {
+                let (name, size) =
+                    known.map_or_else(|| (naming.typical(), 0), |(name, _, size)| (name, size));
+                let reserved = state.lead(&name, size).len() as u64;
+                let start = state.end;
+                state.seek(start + reserved).at("cannot write", &self.path)?;
+                state.busy = true;
+                Mode::InPlace { reserved }
+            }
+            Some((name, _, _)) if state.members.contains(&name) => Mode::Discard,
+            Some((name, digest, size)) => {
+                let lead = state.lead(&name, size);
+                // Set before the header goes out: only `keep` makes the member complete.
+                state.cut = true;
+                state.write_raw(&lead).at("cannot write", &self.path)?;
+                state.busy = true;
+                Mode::Direct { name, digest, size }
+            }
+            None => {
+                let file = unlinked(self.tmpdir.as_deref())?;
+                Mode::Spool(BufWriter::with_capacity(BUFFER, file))
+            }
+        };
+        drop(state);
+        Ok(Box::new(StagedMember { out: self, naming, mode, written: 0 }))
+    }
+
+    /// Ends the tar and puts it where it belongs.
+    pub(super) fn finish(self) -> Result<()> {
+        let mut state = self.lock_ready()?;
+        state.append(&[&END]).at("cannot write", &self.path)?;
+        let end = state.end;
+        drop(state);
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut file = match state.medium {
+            Medium::Stream(mut out) => return out.flush().at("cannot write", STREAM),
+            Medium::File(out) => {
+                out.into_inner().map_err(|e| e.into_error()).at("cannot write", &self.path)?
+            }
+        };
+        // A member that was discarded at the end may have been longer than what followed.
+        file.set_len(end).at("cannot write", &self.path)?;
+        match self.target {
+            Target::Written => Ok(()),
+            Target::Copy(out) => {
+                let mut out = out.into_inner().unwrap_or_else(PoisonError::into_inner);
+                file.rewind().at("cannot read", "the temporary file")?;
+                io::copy(&mut file, &mut out).and_then(|_| out.flush()).at("cannot write", STREAM)
+            }
+            Target::Rename { owned, destination, replace, fsync } => {
+                if fsync {
+                    file.sync_all().at("cannot sync", owned.path())?;
+                }
+                owned.publish(owned.path(), &destination, replace)?;
+                if fsync { sync_directory(parent_of(&destination)) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+impl State {
+    /// Headers of the directories above `name` that are not in the tar yet.
+    fn directories(&self, name: &str) -> Vec<u8> {
+        let ends = name.match_indices('/').map(|(at, _)| &name[..=at]);
+        let missing = ends.filter(|directory| !self.members.contains(*directory));
+        missing.flat_map(|directory| header(directory.as_bytes(), WriteKind::Directory, 0o755)).collect()
+    }
+
+    /// Everything that goes before the data of a file.
+    fn lead(&self, name: &str, size: u64) -> Vec<u8> {
+        let mut lead = self.directories(name);
+        lead.extend(header(name.as_bytes(), WriteKind::File { size }, 0o644));
+        lead
+    }
+
+    /// Remembers a member and the directories above it.
+    fn note(&mut self, name: &str) {
+        self.members.extend(name.match_indices('/').map(|(at, _)| name[..=at].to_owned()));
+        self.members.insert(name.to_owned());
+    }
+
+    fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.medium {
+            Medium::File(out) => out.write_all(bytes),
+            Medium::Stream(out) => out.write_all(bytes),
+        }
+    }
+
+    /// Goes to an offset of the file; there is no other in a stream.
+    fn seek(&mut self, to: u64) -> io::Result<()> {
+        match &mut self.medium {
+            Medium::File(out) => out.seek(SeekFrom::Start(to)).map(drop),
+            Medium::Stream(_) => Ok(()),
+        }
+    }
+
+    /// Writes pieces and the padding after them behind the last complete member.
+    fn append(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let length: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        // If this fails half-way there is no telling what has gone out.
+        self.cut = true;
+        pieces.iter().try_for_each(|piece| self.write_raw(piece))?;
+        self.pad(length)?;
+        self.end += length + padding(length);
+        self.cut = false;
+        Ok(())
+    }
+
+    fn pad(&mut self, length: u64) -> io::Result<()> {
+        self.write_raw(&END[..padding(length) as usize])
+    }
+
+    /// Completes a member whose data stands `reserved` bytes behind the last complete one.
+    fn complete(&mut self, name: &str, size: u64, reserved: u64) -> io::Result<()> {
+        let lead = self.lead(name, size);
+        let (start, data) = (self.end, self.end + lead.len() as u64);
+        let Medium::File(out) = &mut self.medium else { return Ok(()) };
+        out.flush()?;
+        shift(out.get_ref(), start + reserved, data, size)?;
+        out.get_ref().write_all_at(&lead, start)?;
+        out.seek(SeekFrom::Start(data + size))?;
+        self.pad(size)?;
+        self.end = data + size + padding(size);
+        self.note(name);
+        Ok(())
+    }
+}
+
+/// Moves `length` bytes of a file; the ranges may overlap.
+fn shift(file: &File, from: u64, to: u64, length: u64) -> io::Result<()> {
+    if from == to {
+        return Ok(());
+    }
+    let mut buffer = vec![0; SHIFT.min(length as usize)];
+    let mut done = 0;
+    while done < length {
+        let piece = (length - done).min(SHIFT as u64);
+        // Away from the direction of the move, so that nothing is overwritten before it is read.
+        let at = if to > from { length - done - piece } else { done };
+        let bytes = &mut buffer[..piece as usize];
+        file.read_exact_at(bytes, from + at)?;
+        file.write_all_at(bytes, to + at)?;
+        done += piece;
+    }
+    Ok(())
+}
+
+/// A temporary file without a name: it vanishes with the process, however that ends.
+fn unlinked(directory: Option<&Path>) -> Result<File> {
+    match directory {
+        Some(directory) => tempfile::tempfile_in(directory).at("cannot create a file in", directory),
+        None => tempfile::tempfile().at("cannot create a file in", std::env::temp_dir()),
+    }
+}
+
+enum Mode {
+    /// Written into the file, behind space for its header.
+    InPlace { reserved: u64 },
+    /// Written to the stream, behind its header.
+    Direct { name: String, digest: Digest, size: u64 },
+    /// Written to a temporary file first.
+    Spool(BufWriter<File>),
+    /// It is in the tar already.
+    Discard,
+}
+
+/// A blob on its way into a tar.
+struct StagedMember<'a> {
+    out: &'a TarOut,
+    naming: &'a dyn Naming,
+    mode: Mode,
+    written: u64,
+}
+
+impl Write for StagedMember<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match &mut self.mode {
+            Mode::InPlace { .. } => self.out.lock().write_raw(buf)?,
+            Mode::Direct { size, .. } => {
+                if buf.len() as u64 > *size - self.written {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the blob is larger than was expected",
+                    ));
+                }
+                self.out.lock().write_raw(buf)?;
+            }
+            Mode::Spool(file) => file.write_all(buf)?,
+            Mode::Discard => {}
+        }
+        self.written += buf.len() as u64;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Staged for StagedMember<'_> {
+    fn adopt(&mut self, _file: &Path) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn keep(mut self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
+        check_size(self.written, size, &self.out.path)?;
+        match &mut self.mode {
+            Mode::Discard => Ok(()),
+            Mode::InPlace { reserved } => {
+                let name = self.naming.member(digest)?;
+                let mut state = self.out.lock();
+                // One that is there already: `drop` rewinds.
+                if state.members.contains(&name) {
+                    return Ok(());
+                }
+                state.complete(&name, size, *reserved).at("cannot write", &self.out.path)
+            }
+            Mode::Direct { name, digest: expected, size: expected_size } => {
+                if (&*expected, *expected_size) != (digest, size) {
+                    let reason =
+                        format!("expected {expected} of {expected_size} bytes, found {digest} of {size}");
+                    let reason = io::Error::new(io::ErrorKind::InvalidData, reason);
+                    return Err(Error::io("cannot go on writing", &self.out.path, reason));
+                }
+                let mut state = self.out.lock();
+                state.pad(size).at("cannot write", &self.out.path)?;
+                state.note(name);
+                state.cut = false;
+                Ok(())
+            }
+            Mode::Spool(file) => {
+                let name = self.naming.member(digest)?;
+                let mut state = self.out.lock_ready()?;
+                if state.members.contains(&name) {
+                    return Ok(());
+                }
+                let lead = state.lead(&name, size);
+                state.cut = true;
+                state.write_raw(&lead).at("cannot write", &self.out.path)?;
+                file.rewind().at("cannot read", "the temporary file")?;
+                let Medium::Stream(out) = &mut state.medium else { return Ok(()) };
+                io::copy(file.get_mut(), out).at("cannot write", &self.out.path)?;
+                state.pad(size).at("cannot write", &self.out.path)?;
+                state.note(&name);
+                state.cut = false;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for StagedMember<'_> {
+    fn drop(&mut self) {
+        match self.mode {
+            Mode::InPlace { .. } => {
+                let mut state = self.out.lock();
+                state.busy = false;
+                let end = state.end;
+                // Without going back the next member would stand in the wrong place.
+                state.cut |= state.seek(end).is_err();
+            }
+            Mode::Direct { .. } => self.out.lock().busy = false,
+            Mode::Spool(_) | Mode::Discard => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_moves_both_ways() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(dir.path().join("f"))
+            .expect("a file");
+        let data: Vec<u8> = (0..SHIFT * 2 + 77).map(|i| (i % 251) as u8).collect();
+        for (from, to) in [(512u64, 1536u64), (1536, 512), (3, 3)] {
+            file.write_all_at(&data, from).expect("written");
+            shift(&file, from, to, data.len() as u64).expect("moved");
+            let mut found = vec![0; data.len()];
+            file.read_exact_at(&mut found, to).expect("read");
+            assert!(found == data, "{from} to {to}");
+        }
+    }
+}
