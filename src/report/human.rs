@@ -1,0 +1,440 @@
+//! Findings drawn for people; the only user of miette.
+//!
+//! A fault inside a document is drawn over an excerpt of it, any other is told in two plain lines. miette
+//! only draws the frame: heads, notes and advice are written here, so that both kinds look alike.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::ops::Range;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
+};
+
+use super::excerpt::{Bounds, Excerpt};
+use super::{At, Documents, Finding, Label, Locator, MemberId, Summary, escape_str};
+use crate::rules::Level;
+
+/// Faults of one kind that are shown; more are counted.
+const ALIKE: usize = 5;
+/// Lines of a document in one drawing, and drawings in one fault: together less than a screen.
+const EXCERPT_LINES: usize = 12;
+const DRAWINGS: usize = 2;
+/// Related places told in one fault; more are counted.
+const NOTES: usize = 6;
+/// Longest message, in characters: archive text in it may have any length.
+const MESSAGE: usize = 600;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy)]
+pub struct HumanOptions {
+    /// Whether to use ANSI colours.
+    pub color: bool,
+    /// Whether to draw with characters beyond ASCII. Text from the archive may hold them anyhow.
+    pub unicode: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+/// Renders findings, in the order given, and a line that counts them. Ends with a line feed; empty if
+/// there are none. Findings of level `Allow` are left out.
+pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanOptions) -> String {
+    let opts = HumanOptions { width: opts.width.clamp(40, 500), ..opts };
+    let mut screen = Screen { docs, locator: Locator::new(docs), opts, out: String::new() };
+    let findings: Vec<_> = findings.iter().filter(|(level, _)| *level != Level::Allow).collect();
+    if findings.is_empty() {
+        return String::new();
+    }
+    let mut groups: HashMap<_, (usize, usize)> = HashMap::new();
+    for (level, finding) in &findings {
+        groups.entry(screen.group(*level, finding)).or_default().0 += 1;
+    }
+    let mut advised = HashSet::new();
+    for (level, finding) in &findings {
+        let Some((total, seen)) = groups.get_mut(&screen.group(*level, finding)) else { continue };
+        *seen += 1;
+        if *seen > ALIKE {
+            continue;
+        }
+        screen.finding(*level, finding, advised.insert(finding.rule.name));
+        if *seen == ALIKE && *total > ALIKE {
+            let more = format!("{} and {} more like this", screen.ellipsis(), *total - ALIKE);
+            let line = format!("{more} [{}]; --report json lists them all", finding.rule.name);
+            screen.line(&line);
+            screen.line("");
+        }
+    }
+    let summary = Summary::of(findings.iter().map(|(level, _)| *level));
+    let place = fit(&escape_str(docs.place()), screen.opts.width, screen.ellipsis());
+    let line = screen.paint(BOLD, &format!("{summary} in {place}"));
+    screen.line(&line);
+    screen.out
+}
+
+/// Select Graphic Rendition codes.
+const BOLD: &str = "1";
+const RED: &str = "1;31";
+const YELLOW: &str = "1;33";
+const GREEN: &str = "1;32";
+const CYAN: &str = "36";
+
+/// What makes faults alike, besides rule and level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Archive,
+    Document,
+    Blob,
+    Entry,
+}
+
+/// A page being written.
+struct Screen<'a> {
+    docs: &'a dyn Documents,
+    locator: Locator<'a>,
+    opts: HumanOptions,
+    out: String,
+}
+
+impl<'a> Screen<'a> {
+    fn group(&self, level: Level, finding: &Finding) -> (Level, &'static str, Kind) {
+        let location = &finding.primary.location;
+        let kind = match (location.member, &location.at) {
+            (None, _) => Kind::Archive,
+            (Some(_), At::Entry { .. }) => Kind::Entry,
+            (Some(member), _) if self.docs.text(member).is_some() => Kind::Document,
+            (Some(_), _) => Kind::Blob,
+        };
+        (level, finding.rule.name, kind)
+    }
+
+    fn ellipsis(&self) -> &'static str {
+        if self.opts.unicode { "…" } else { "..." }
+    }
+
+    /// Adds a line, without the spaces at its end.
+    fn line(&mut self, line: &str) {
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.opts.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Adds `head` and text behind it, wrapped; only the first line is painted.
+    fn paragraph(&mut self, (code, head): (&str, &str), text: &str, indent: usize, text_code: Option<&str>) {
+        let lines = wrap(text, self.opts.width.saturating_sub(1), head.chars().count(), indent);
+        for (nth, line) in lines.iter().enumerate() {
+            let line = match text_code {
+                Some(code) => self.paint(code, line),
+                None => line.clone(),
+            };
+            let line = if nth == 0 {
+                format!("{}{line}", self.paint(code, head))
+            } else {
+                format!("{:indent$}{line}", "")
+            };
+            self.line(&line);
+        }
+    }
+
+    /// Adds a whole fault and an empty line; `advise` with the rule's own advice, if it has no other.
+    fn finding(&mut self, level: Level, finding: &'a Finding, advise: bool) {
+        let (word, code) = match level {
+            Level::Error => ("error", RED),
+            Level::Warning => ("warning", YELLOW),
+            Level::Note | Level::Allow => ("note", GREEN),
+        };
+        let message = clip(&escape_str(&finding.message), MESSAGE, self.ellipsis());
+        let head = format!("{word}[{}]", finding.rule.name);
+        self.paragraph((code, &head), &format!(": {message}"), 4, Some(BOLD));
+
+        let labels: Vec<&'a Label> = std::iter::once(&finding.primary).chain(&finding.related).collect();
+        let mut told = vec![false; labels.len()];
+        if self.locator.span(&finding.primary.location).is_none() {
+            self.arrow(&finding.primary);
+            told[0] = true;
+        }
+        let mut drawn: Vec<MemberId> = Vec::new();
+        for label in &labels {
+            let Some(member) = label.location.member else { continue };
+            if drawn.len() == DRAWINGS || drawn.contains(&member) {
+                continue;
+            }
+            if self.locator.span(&label.location).is_some() {
+                drawn.push(member);
+                self.drawing(level, member, &labels, &mut told);
+            }
+        }
+        let rest: Vec<_> =
+            labels.iter().zip(&told).filter(|(_, told)| !**told).map(|(label, _)| label).collect();
+        for label in rest.iter().take(NOTES) {
+            let place = self.place(label, 12);
+            let text = match label.text.as_str() {
+                "" => format!("see {place}"),
+                text => format!("{place}: {}", clip(&escape_str(text), MESSAGE, self.ellipsis())),
+            };
+            self.paragraph((CYAN, "  note: "), &text, 8, None);
+        }
+        if rest.len() > NOTES {
+            let text = format!("and {} more places", rest.len() - NOTES);
+            self.paragraph((CYAN, "  note: "), &text, 8, None);
+        }
+        let own = finding.rule.mend.split("\n\n").next().unwrap_or_default();
+        let help = match &finding.help {
+            Some(help) => escape_str(help).into_owned(),
+            None if advise => own.split_whitespace().collect::<Vec<_>>().join(" "),
+            None => String::new(),
+        };
+        if !help.is_empty() {
+            let help = clip(&help, MESSAGE, self.ellipsis());
+            self.paragraph((CYAN, "  help: "), &help, 8, None);
+        }
+        self.line("");
+    }
+
+    /// The place of a label, cut to the line if `taken` columns of it are.
+    fn place(&self, label: &'a Label, taken: usize) -> String {
+        let place = self.locator.place(&label.location).to_string();
+        fit(&place, self.opts.width.saturating_sub(taken), self.ellipsis())
+    }
+
+    /// Adds the plain line that says where.
+    fn arrow(&mut self, label: &'a Label) {
+        let place = self.place(label, 6);
+        let text = match label.text.as_str() {
+            "" => place,
+            text => format!("{place}: {}", clip(&escape_str(text), MESSAGE, self.ellipsis())),
+        };
+        self.paragraph((CYAN, "  --> "), &text, 6, None);
+    }
+
+    /// Draws those labels that are in one document, and ticks them off.
+    fn drawing(&mut self, level: Level, member: MemberId, labels: &[&'a Label], told: &mut [bool]) {
+        let (Some(document), Some(lines)) = (self.docs.text(member), self.locator.lines(member)) else {
+            return;
+        };
+        let here: Vec<(usize, crate::json::Span)> = labels
+            .iter()
+            .enumerate()
+            .filter(|(nth, label)| !told[*nth] && label.location.member == Some(member))
+            .filter_map(|(nth, label)| Some((nth, self.locator.span(&label.location)?)))
+            .collect();
+        let Some((first, _)) = here.first() else { return };
+        let mut digits = lines.count().to_string().len();
+        // More than this is hard to read, however wide the terminal.
+        let columns = (self.opts.width.min(160)).saturating_sub(digits + 5);
+        let bounds = Bounds { columns, lines: EXCERPT_LINES, ellipsis: self.ellipsis() };
+        let wanted: Vec<_> = here.iter().map(|(_, span)| *span).collect();
+        let excerpt = Excerpt::new(document, &lines, &wanted, bounds);
+        if excerpt.lines.iter().all(Option::is_none) {
+            digits = 1;
+        }
+
+        let mut marks: Vec<Mark> = Vec::new();
+        for ((nth, _), range) in here.iter().zip(&excerpt.marks) {
+            let Some(range) = range else { continue };
+            // miette cannot underline the same characters twice.
+            if marks.iter().any(|m| m.range.start < range.end && range.start < m.range.end) {
+                continue;
+            }
+            told[*nth] = true;
+            let text = escape_str(&labels[*nth].text);
+            let text = clip(&text, MESSAGE / 3, self.ellipsis());
+            let before = &excerpt.text[..range.start];
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + digits + 8;
+            let room =
+                self.opts.width.saturating_sub(column + excerpt.text[range.clone()].chars().count() / 2);
+            let text = wrap(&text, room.max(24), 0, 0).join("\n");
+            marks.push(Mark { range: range.clone(), text, primary: *nth == 0 });
+        }
+        marks.sort_by_key(|mark| mark.range.start);
+        let place = self.place(labels[*first], digits + 6);
+        let drawing = self.draw(level, &excerpt, &marks, place, digits);
+        for line in drawing.lines() {
+            self.line(line);
+        }
+    }
+
+    fn draw(&self, level: Level, excerpt: &Excerpt, marks: &[Mark], place: String, digits: usize) -> String {
+        let characters = match self.opts.unicode {
+            true => ThemeCharacters::unicode(),
+            false => ThemeCharacters { underbar: '^', ..ThemeCharacters::ascii() },
+        };
+        let mut styles = if self.opts.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
+        let primary = match level {
+            Level::Error => styles.error.bold(),
+            Level::Warning => styles.warning.bold(),
+            // The third of miette's highlights is green, as is our word `note`.
+            Level::Note | Level::Allow => styles.highlights.get(2).copied().unwrap_or(styles.advice),
+        };
+        styles.highlights =
+            marks.iter().map(|mark| if mark.primary { primary } else { styles.advice }).collect();
+        if !self.opts.color {
+            styles = ThemeStyles::none();
+        }
+        styles.link = styles.advice;
+        // Numbers are drawn with as many digits as the largest one has, and replaced afterwards: miette
+        // can only count on, but an excerpt has gaps.
+        let digits = if digits == 1 && excerpt.lines.len() > 9 { 2 } else { digits };
+        let first = 10usize.saturating_pow(digits.saturating_sub(1) as u32);
+        let view = View { text: &excerpt.text, place, first, marks };
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
+            .without_syntax_highlighting()
+            .without_primary_span_start()
+            .with_wrap_lines(false)
+            .with_width(self.opts.width);
+        let mut out = String::new();
+        if handler.render_report(&mut out, &view).is_err() {
+            return String::new();
+        }
+        // The first line is the message, which stands in our own head.
+        let body = out.split_once('\n').map_or("", |(_, body)| body);
+        renumber(body, first, &excerpt.lines, digits)
+    }
+}
+
+/// A label in an excerpt.
+struct Mark {
+    range: Range<usize>,
+    text: String,
+    primary: bool,
+}
+
+/// An excerpt as miette takes it: always shown as a whole.
+struct View<'a> {
+    text: &'a str,
+    place: String,
+    /// The number to give to the first line.
+    first: usize,
+    marks: &'a [Mark],
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
+    }
+}
+
+impl fmt::Display for View<'_> {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for View<'_> {}
+
+impl Diagnostic for View<'_> {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.marks.iter().map(|mark| {
+            let text = (!mark.text.is_empty()).then(|| mark.text.clone());
+            LabeledSpan::new(text, mark.range.start, mark.range.len())
+        })))
+    }
+}
+
+impl SourceCode for View<'_> {
+    fn read_span<'a>(
+        &'a self,
+        _: &SourceSpan,
+        _: usize,
+        _: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let all = SourceSpan::from((0, self.text.len()));
+        let lines = self.text.lines().count();
+        let (place, line) = (self.place.clone(), self.first - 1);
+        Ok(Box::new(MietteSpanContents::new_named(place, self.text.as_bytes(), all, line, 0, lines)))
+    }
+}
+
+/// Replaces the line numbers that miette counted from `first` by the true ones, or by blanks.
+fn renumber(drawing: &str, first: usize, numbers: &[Option<usize>], digits: usize) -> String {
+    let mut out = String::with_capacity(drawing.len());
+    let mut counted = (first..).zip(numbers).peekable();
+    for line in drawing.lines() {
+        let mut line = line.to_owned();
+        if let Some((count, number)) = counted.peek() {
+            let count = count.to_string();
+            let head = line.trim_start_matches(' ');
+            let head = head.strip_prefix("\x1b[2m").unwrap_or(head);
+            let at = line.len() - head.len();
+            if head.starts_with(&count) {
+                let number = number.map(|number| number.to_string()).unwrap_or_default();
+                line.replace_range(at..at + count.len(), &format!("{number:>digits$}"));
+                counted.next();
+            }
+        }
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+/// Breaks a text at blanks. Words are never broken: a digest is of no use in two pieces.
+///
+/// `first` columns of the first line and `indent` of the others are taken.
+fn wrap(text: &str, width: usize, first: usize, indent: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut column = first;
+    for (nth, word) in text.split(' ').enumerate() {
+        let len = word.chars().count();
+        let line = lines.last_mut();
+        match line {
+            Some(line) if nth == 0 || column + 1 + len <= width || line.trim().is_empty() => {
+                if nth > 0 {
+                    line.push(' ');
+                    column += 1;
+                }
+                line.push_str(word);
+                column += len;
+            }
+            _ => {
+                lines.push(word.to_owned());
+                column = indent + len;
+            }
+        }
+    }
+    lines
+}
+
+/// A place cut to `width`: first the digits of digests, then the middle.
+fn fit(place: &str, width: usize, ellipsis: &str) -> String {
+    if place.chars().count() <= width {
+        return place.to_owned();
+    }
+    let mut short = String::with_capacity(place.len());
+    let mut rest = place;
+    while let Some(first) = rest.chars().next() {
+        let run = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        // The shortest digest in names is SHA-256; 12 digits are what Docker shows.
+        if run >= 64 {
+            short.extend([&rest[..12], ellipsis]);
+            rest = &rest[run..];
+        } else {
+            let step = run.max(first.len_utf8());
+            short.push_str(&rest[..step]);
+            rest = &rest[step..];
+        }
+    }
+    clip(&short, width, ellipsis)
+}
+
+/// A text without its middle, if it has more than `max` characters.
+fn clip(text: &str, max: usize, ellipsis: &str) -> String {
+    let count = text.chars().count();
+    if count <= max {
+        return text.to_owned();
+    }
+    let keep = max.saturating_sub(ellipsis.chars().count());
+    let head: String = text.chars().take(keep.div_ceil(2)).collect();
+    let tail: String = text.chars().skip(count - keep / 2).collect();
+    format!("{head}{ellipsis}{tail}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! From a symbolic location to the place that people and tools are told: member, line, column, offset.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use bstr::{BStr, ByteSlice};
+
+use super::escape::escape;
+use super::{At, Location, MemberId};
+use crate::json::{Json, Span, Value, pointer};
+
+/// What renderers ask about the archive that findings are about.
+pub trait Documents {
+    /// The member's name as the archive writes it, not escaped.
+    fn name(&self, member: MemberId) -> &BStr;
+    /// The member's text, if it is a document that was kept in memory.
+    fn text(&self, member: MemberId) -> Option<Document<'_>>;
+    /// SOURCE as it was typed.
+    fn place(&self) -> &str;
+}
+
+/// A JSON document, or what should have been one.
+#[derive(Debug, Clone, Copy)]
+pub struct Document<'a> {
+    /// The exact bytes.
+    pub text: &'a [u8],
+    /// What they hold; `None` if they do not parse.
+    pub json: Option<&'a Json>,
+}
+
+/// A location, worked out. Its `Display` is the place as people read it, escaped for a terminal:
+/// `index.json:1:87 /manifests/0/size` or `blobs/sha256/ab… at byte 123`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The member's name, or SOURCE for the archive as a whole; not escaped.
+    pub name: &'a BStr,
+    /// JSON pointer, as the finding gives it.
+    pub pointer: Option<&'a str>,
+    /// Bytes in the document: a container is meant by its opening bracket.
+    pub span: Option<Span>,
+    /// Line and column of the span's start.
+    pub position: Option<Position>,
+    /// Path of the entry in a layer; not escaped.
+    pub entry: Option<&'a BStr>,
+    /// Byte offset in what is not a document: a blob, a layer's tar, the archive.
+    pub offset: Option<u64>,
+}
+
+/// Line and column, both from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line, ended by a line feed.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&escape(self.name))?;
+        if let Some(Position { line, column }) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        match self.pointer {
+            Some("") | None => {}
+            Some(pointer) => write!(f, " {}", escape(pointer.as_bytes()))?,
+        }
+        if let Some(entry) = self.entry {
+            write!(f, ": {}", escape(entry))?;
+        }
+        match self.offset {
+            Some(offset) => write!(f, " at byte {offset}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Works places out. Lines of a document are counted once, however many findings are in it.
+pub struct Locator<'a> {
+    docs: &'a dyn Documents,
+    lines: RefCell<HashMap<MemberId, Rc<Lines<'a>>>>,
+}
+
+impl<'a> Locator<'a> {
+    /// A locator for one archive.
+    pub fn new(docs: &'a dyn Documents) -> Self {
+        Locator { docs, lines: RefCell::default() }
+    }
+
+    /// The place that `location` means.
+    pub fn place(&self, location: &'a Location) -> Place<'a> {
+        let name = match location.member {
+            Some(member) => self.docs.name(member),
+            None => self.docs.place().as_bytes().as_bstr(),
+        };
+        let span = self.span(location);
+        let mut place = Place { name, pointer: None, span, position: None, entry: None, offset: None };
+        if let (Some(span), Some(lines)) = (span, location.member.and_then(|m| self.lines(m))) {
+            place.position = Some(lines.position(span.start));
+        }
+        match &location.at {
+            At::Whole => {}
+            At::Pointer(pointer) | At::Key(pointer) => place.pointer = Some(pointer),
+            At::Span(at) if span.is_none() => place.offset = Some(at.start as u64),
+            At::Offset(offset) if span.is_none() => place.offset = Some(*offset),
+            At::Span(_) | At::Offset(_) => {}
+            At::Entry { path, offset } => {
+                place.entry = Some(path.as_bstr());
+                place.offset = Some(*offset);
+            }
+        }
+        place
+    }
+
+    /// The bytes that `location` means, if it is inside a document.
+    ///
+    /// A container is meant by its opening bracket. Where a pointer leads nowhere, the nearest value on
+    /// its way is taken; a span that reaches beyond the document is cut.
+    pub fn span(&self, location: &Location) -> Option<Span> {
+        let document = self.docs.text(location.member?)?;
+        let root = document.json.map(|json| &json.root);
+        let len = document.text.len();
+        let span = match &location.at {
+            At::Whole | At::Entry { .. } => return None,
+            At::Pointer(pointer) => opening(nearest(root?, pointer)),
+            At::Key(pointer) => match pointer::locate(root?, pointer) {
+                Some((Some(key), _)) => key,
+                _ => opening(nearest(root?, pointer)),
+            },
+            At::Span(span) => *span,
+            At::Offset(offset) => {
+                let start = usize::try_from(*offset).unwrap_or(len).min(len);
+                Span { start, end: start.saturating_add(1) }
+            }
+        };
+        let end = span.end.min(len);
+        Some(Span { start: span.start.min(end), end })
+    }
+
+    /// The lines of a member; `None` if it is no document.
+    pub fn lines(&self, member: MemberId) -> Option<Rc<Lines<'a>>> {
+        let document = self.docs.text(member)?;
+        let mut lines = self.lines.borrow_mut();
+        Some(Rc::clone(lines.entry(member).or_insert_with(|| Rc::new(Lines::new(document.text)))))
+    }
+}
+
+/// The value's span, but only the bracket of an object or array: a rule that misses something in it
+/// does not complain about the rest.
+fn opening(value: &Value) -> Span {
+    let Span { start, end } = value.span;
+    if value.is_object() || value.is_array() { Span { start, end: start + 1 } } else { Span { start, end } }
+}
+
+/// The value at a pointer, or the last one on the way to it.
+fn nearest<'v>(root: &'v Value, pointer: &str) -> &'v Value {
+    let mut pointer = pointer;
+    loop {
+        match (root.at(pointer), pointer.rsplit_once('/')) {
+            (Some(value), _) => return value,
+            (None, Some((parent, _))) => pointer = parent,
+            (None, None) => return root,
+        }
+    }
+}
+
+/// Where the lines of a text start, and how many characters come before some of its bytes.
+///
+/// Made in one pass; afterwards a position costs a binary search and at most `STRIDE` bytes, even if
+/// the document is one line of megabytes.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    text: &'a [u8],
+    /// Offset of every line's first byte, and how many characters come before it.
+    starts: Vec<(usize, usize)>,
+    /// Characters before each multiple of `STRIDE`.
+    marks: Vec<usize>,
+}
+
+/// Bytes between two counts of characters.
+const STRIDE: usize = 4096;
+
+impl<'a> Lines<'a> {
+    /// Counts the lines of a text.
+    pub fn new(text: &'a [u8]) -> Self {
+        let mut starts = vec![(0, 0)];
+        let mut marks = Vec::with_capacity(text.len() / STRIDE + 1);
+        let mut before = 0;
+        for (nth, stride) in text.chunks(STRIDE).enumerate() {
+            marks.push(before);
+            let mut from = 0;
+            for line_feed in stride.find_iter(b"\n") {
+                before += characters(&stride[from..=line_feed]);
+                from = line_feed + 1;
+                starts.push((nth * STRIDE + from, before));
+            }
+            before += characters(&stride[from..]);
+        }
+        marks.push(before);
+        Lines { text, starts, marks }
+    }
+
+    /// Line and column of a byte; the end of the text, if the offset is beyond it.
+    pub fn position(&self, offset: usize) -> Position {
+        let offset = offset.min(self.text.len());
+        let line = self.starts.partition_point(|(start, _)| *start <= offset);
+        let before_line = self.starts.get(line.wrapping_sub(1)).map_or(0, |(_, before)| *before);
+        let nth = offset / STRIDE;
+        let before_mark = self.marks.get(nth).copied().unwrap_or_default();
+        let before = before_mark + characters(&self.text[(nth * STRIDE).min(offset)..offset]);
+        Position { line, column: before.saturating_sub(before_line) + 1 }
+    }
+
+    /// How many lines there are; at least one.
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The bytes of a line, counted from 1, without its line feed.
+    pub fn line(&self, line: usize) -> Option<Span> {
+        let (start, _) = *self.starts.get(line.checked_sub(1)?)?;
+        let end = self.starts.get(line).map_or(self.text.len(), |(next, _)| next - 1);
+        Some(Span { start, end })
+    }
+}
+
+/// How many characters a text has: bytes that do not continue one.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn lines_and_columns() {
+        let lines = Lines::new("ab\né\u{1f980}c\n\nd".as_bytes());
+        let at = |offset| {
+            let Position { line, column } = lines.position(offset);
+            (line, column)
+        };
+        assert_eq!([0, 2, 3, 5, 9, 10].map(at), [(1, 1), (1, 3), (2, 1), (2, 2), (2, 3), (2, 4)]);
+        assert_eq!([11, 12, 13, 99].map(at), [(3, 1), (4, 1), (4, 2), (4, 2)]);
+        assert_eq!(lines.line(2), Some(Span { start: 3, end: 10 }));
+        assert_eq!([lines.line(0), lines.line(5)], [None, None]);
+        let empty = Lines::new(b"").position(0);
+        assert_eq!(empty, Position { line: 1, column: 1 });
+    }
+
+    #[test]
+    fn columns_in_lines_longer_than_a_stride() {
+        for len in [STRIDE - 1, STRIDE, STRIDE + 1, 3 * STRIDE] {
+            let text = format!("{}\n{}", "é".repeat(len), "x".repeat(len));
+            let lines = Lines::new(text.as_bytes());
+            for n in [0, 1, len / 2, len - 1, len] {
+                assert_eq!(lines.position(2 * n), Position { line: 1, column: n + 1 });
+                assert_eq!(lines.position(2 * len + 1 + n), Position { line: 2, column: n + 1 });
+            }
+        }
+    }
+
+    #[test]
+    fn places_read_well() {
+        let mut docs = fixture::Archive::new();
+        let index = docs.document("index.json", "{\n \"a\": [1, {\"b\": 2}]\n}");
+        let blob = docs.blob("x/\u{1b}layer.tar");
+        let read = |location: Location| Locator::new(&docs).place(&location).to_string();
+        assert_eq!(read(Location::archive()), "app.tar");
+        assert_eq!(read(Location { member: None, at: At::Offset(512) }), "app.tar at byte 512");
+        assert_eq!(read(Location::member(index)), "index.json");
+        assert_eq!(read(Location::pointer(index, "/a/1/b")), "index.json:2:17 /a/1/b");
+        assert_eq!(
+            read(Location { member: Some(index), at: At::Key("/a/1/b".into()) }),
+            "index.json:2:12 /a/1/b"
+        );
+        assert_eq!(read(Location::pointer(index, "/a/1/c/d")), "index.json:2:11 /a/1/c/d");
+        assert_eq!(read(Location::pointer(index, "")), "index.json:1:1");
+        assert_eq!(read(Location { member: Some(index), at: At::Offset(9) }), "index.json:2:8");
+        assert_eq!(read(Location { member: Some(blob), at: At::Offset(9) }), r"x/\x1blayer.tar at byte 9");
+        assert_eq!(read(Location::pointer(blob, "/a\n")), r"x/\x1blayer.tar /a\n");
+        let entry = At::Entry { path: "etc/\u{202e}".into(), offset: 0 };
+        let entry = Location { member: Some(blob), at: entry };
+        assert_eq!(read(entry), r"x/\x1blayer.tar: etc/\u{202e} at byte 0");
+    }
+
+    #[test]
+    fn a_container_is_its_bracket_and_spans_are_cut() {
+        let mut docs = fixture::Archive::new();
+        let member = docs.document("m", "{\"a\":[1]}");
+        let locator = Locator::new(&docs);
+        let span = |at| locator.span(&Location { member: Some(member), at }).map(|s| (s.start, s.end));
+        assert_eq!(span(At::Pointer("/a".into())), Some((5, 6)));
+        assert_eq!(span(At::Pointer("/a/0".into())), Some((6, 7)));
+        assert_eq!(span(At::Key("/a".into())), Some((1, 4)));
+        assert_eq!(span(At::Key("/b".into())), Some((0, 1)));
+        assert_eq!(span(At::Span(Span { start: 5, end: 99 })), Some((5, 9)));
+        assert_eq!(span(At::Offset(u64::MAX)), Some((9, 9)));
+        assert_eq!(span(At::Whole), None);
+    }
+}
