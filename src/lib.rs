@@ -1,6 +1,7 @@
 //! Opens a container image in any archive form, proves that it is sound, and rewrites it to any other form.
 
 pub mod blob;
+pub mod convert;
 pub mod digest;
 pub mod error;
 pub mod format;

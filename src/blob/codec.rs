@@ -300,7 +300,7 @@ pub fn reader<'a>(
 }
 
 /// How a layer is to be compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// Not at all.
     None,

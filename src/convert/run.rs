@@ -368,7 +368,7 @@ impl Documents<'_> {
             Body::Schema1 { layers } if make != Make::Keep => self.schema1(node, layers, make),
             Body::Schema1 { layers } => {
                 let blobs = self.blobs(layers.iter());
-                self.keep(node, OutBody::Opaque { blobs })
+                self.keep_schema1(node, OutBody::Opaque { blobs })
             }
             Body::ArtifactManifest { blobs } => {
                 let blobs = self.blobs(blobs.iter());
@@ -386,6 +386,28 @@ impl Documents<'_> {
         let media_type = source.media_type.clone().unwrap_or_default();
         let now = Now { digest, size: bytes.len() as u64, media_type, changed: false };
         self.document(node, now, bytes, body, Action::Kept, String::new())
+    }
+
+    /// Registries store the payload of a schema 1 manifest, whose digest it is, without the signatures.
+    fn keep_schema1(&mut self, node: NodeId, body: OutBody) -> Result<()> {
+        let source = self.archive.node(node);
+        let Some(document) = source.document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let payload = match &document.json {
+            Ok(json) if self.target == Target::Storage => {
+                legacy::jws::Jws::read(&document.bytes, &json.root, DEPTH).payload
+            }
+            _ => None,
+        };
+        let Some(payload) = payload.filter(|payload| payload[..] != document.bytes[..]) else {
+            return self.keep(node, body);
+        };
+        let what = format!("signatures of {}", self.describe(node));
+        let why = "registries store the signed payload alone; the digest stays";
+        self.account.entries.push(Entry::note(Kind::Other, Action::Dropped, what, why));
+        let media_type = crate::media::DOCKER_SCHEMA1.to_owned();
+        let digest = Digest::sha256(&payload);
+        let now = Now { digest, size: payload.len() as u64, media_type, changed: false };
+        self.document(node, now, payload.into(), body, Action::Kept, String::new())
     }
 
     fn bytes(&self, node: NodeId) -> Result<Option<Arc<[u8]>>> {

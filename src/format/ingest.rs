@@ -15,7 +15,7 @@ use crate::blob::pipeline::{self, Keep, Request};
 use crate::blob::{BlobFacts, codec};
 use crate::digest::Algorithm;
 use crate::error::{Context, Result};
-use crate::format::sinks::staging::Staging;
+use crate::format::sinks::staging::Owned;
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::report::MemberId;
@@ -24,18 +24,34 @@ use crate::tar;
 /// Members up to this size share one file.
 const PACKED: u64 = 64 << 10;
 
-/// Where a stream is spooled: a directory that is removed with it.
-pub struct SpoolDir(Staging);
+/// Where a stream is spooled.
+pub struct SpoolDir(Spool);
+
+enum Spool {
+    /// A directory of its own, removed with it.
+    Own(Owned),
+    /// A directory of a sink, which removes it.
+    Lent(PathBuf),
+}
 
 impl SpoolDir {
-    /// A directory for spooled members in `parent`.
-    pub fn new(parent: &Path) -> Result<SpoolDir> {
-        Ok(SpoolDir(Staging::new_in(parent)?))
+    /// A directory for spooled members in `parent`, or in the system's directory for temporary files.
+    pub fn new(parent: Option<&Path>) -> Result<SpoolDir> {
+        let parent = parent.map_or_else(std::env::temp_dir, PathBuf::from);
+        Ok(SpoolDir(Spool::Own(Owned::directory(&parent)?)))
+    }
+
+    /// A directory that a sink offers.
+    pub fn lent(path: &Path) -> SpoolDir {
+        SpoolDir(Spool::Lent(path.to_owned()))
     }
 
     /// The directory itself.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        match &self.0 {
+            Spool::Own(owned) => owned.path(),
+            Spool::Lent(path) => path,
+        }
     }
 }
 
@@ -52,12 +68,13 @@ pub fn caps(limits: &Limits) -> Caps {
 /// `progress` is told the number of bytes spooled so far.
 pub fn ingest(
     place: &str,
-    mut stream: Box<dyn Read + Send>,
+    stream: Box<dyn Read + Send>,
     spool: SpoolDir,
     limits: &Limits,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(Tree, Ingested)> {
     let mut first = Vec::with_capacity(8);
+    let mut stream = stream;
     (&mut stream).take(8).read_to_end(&mut first).at("cannot read", place)?;
     let outer = Codec::sniff(&first);
     let whole = io::Cursor::new(first).chain(stream);
@@ -146,9 +163,4 @@ impl Write for Watched<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Where to spool when the destination offers no place of its own.
-pub fn default_spool(tmpdir: Option<&Path>) -> Result<SpoolDir> {
-    SpoolDir::new(&tmpdir.map_or_else(std::env::temp_dir, PathBuf::from))
 }

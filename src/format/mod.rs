@@ -186,7 +186,7 @@ fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
             "it holds a root file system, as `docker export` writes; use `docker save` for an image".into()
         }
         (Some(asked), None) => format!("none of the members of a {asked} is there"),
-        (None, None) => format!(
+        (None, _) => format!(
             "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {} members",
             tree.members.len()
         ),

@@ -12,7 +12,7 @@ use super::oci_layout;
 use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::json::{Kind, Value};
+use crate::json::Value;
 use crate::limits::Limits;
 use crate::media::Family;
 use crate::model::archive::*;

@@ -91,7 +91,7 @@ fn remove(path: &Path) {
 }
 
 /// A staged file or directory; removed when dropped.
-pub(super) struct Owned {
+pub(crate) struct Owned {
     path: PathBuf,
     /// Held so that other processes see that the path is alive ([`Existing`] removes those that are not).
     _lock: File,
@@ -99,7 +99,7 @@ pub(super) struct Owned {
 
 impl Owned {
     /// An empty directory in `parent`, mode 0755 less the umask.
-    fn directory(parent: &Path) -> Result<Owned> {
+    pub(crate) fn directory(parent: &Path) -> Result<Owned> {
         let path = LIVE
             .while_open(|state| {
                 let mode = Permissions::from_mode(0o755);
@@ -132,7 +132,7 @@ impl Owned {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
