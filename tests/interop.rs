@@ -6,8 +6,7 @@
 //!
 //! The tests take a minute or two, so a plain `cargo test` lists them as ignored; `RESTOW_INTEROP=1`
 //! or `CI=true` runs them. A test whose tool is missing is ignored and says which one; under
-//! `CI=true` it fails. `RESTOW_BIN` names another binary to test, `RESTOW_SHARED` another place for
-//! the shared samples.
+//! `CI=true` it fails. `RESTOW_BIN` names another binary to test.
 #![allow(clippy::print_stderr, reason = "a test runner says on stderr what it skips")]
 
 mod interop {

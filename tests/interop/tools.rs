@@ -84,7 +84,7 @@ impl Scene {
 
     /// The binary under test.
     pub fn restow(&self) -> Command {
-        clean(&restow_path().expect("missing() asked"), self.dir.path())
+        clean(restow_path().expect("missing() asked"), self.dir.path())
     }
 }
 
