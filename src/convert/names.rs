@@ -12,7 +12,11 @@ use crate::model::{Archive, Body, Name, NodeId, Root};
 use crate::reference::{self, Reference};
 
 /// Gives every root its name in the target, with the lines of the account that say what changed.
-pub fn assign(archive: &Archive, request: &Request, roots: Vec<Root>) -> Result<(Vec<PlannedRoot>, Vec<Entry>)> {
+pub fn assign(
+    archive: &Archive,
+    request: &Request,
+    roots: Vec<Root>,
+) -> Result<(Vec<PlannedRoot>, Vec<Entry>)> {
     let mut entries = Vec::new();
     let renamed = rename(archive, request, roots, &mut entries)?;
     let named = tagged(archive, request, renamed, &mut entries)?;
@@ -23,7 +27,12 @@ pub fn assign(archive: &Archive, request: &Request, roots: Vec<Root>) -> Result<
             for root in &named {
                 if let OutName::BareTag(tag) = &root.name {
                     let why = "a tag alone is no name for Docker; give it one with --tag NAME:TAG";
-                    entries.push(Entry::note(Kind::Name, Action::Dropped, format!(":{tag} in manifest.json"), why));
+                    entries.push(Entry::note(
+                        Kind::Name,
+                        Action::Dropped,
+                        format!(":{tag} in manifest.json"),
+                        why,
+                    ));
                 }
             }
             named
@@ -36,7 +45,10 @@ pub fn assign(archive: &Archive, request: &Request, roots: Vec<Root>) -> Result<
                 entries.push(Entry::note(Kind::Name, Action::Kept, name.familiar(), ""));
             }
         }
-        if matches!(root.name, OutName::BareTag(_)) && request.tags.is_empty() && request.destination_name.is_none() {
+        if matches!(root.name, OutName::BareTag(_))
+            && request.tags.is_empty()
+            && request.destination_name.is_none()
+        {
             entries.push(Entry::note(Kind::Name, Action::Kept, root.root.name.shown(), ""));
         }
     }
@@ -44,7 +56,12 @@ pub fn assign(archive: &Archive, request: &Request, roots: Vec<Root>) -> Result<
 }
 
 /// `--rename OLD=NEW`
-fn rename(archive: &Archive, request: &Request, mut roots: Vec<Root>, entries: &mut Vec<Entry>) -> Result<Vec<Root>> {
+fn rename(
+    archive: &Archive,
+    request: &Request,
+    mut roots: Vec<Root>,
+    entries: &mut Vec<Entry>,
+) -> Result<Vec<Root>> {
     for (old, new) in &request.renames {
         let new_name = full(new)?;
         let wanted = Reference::parse(old).ok().map(Reference::with_default_tag);
@@ -61,7 +78,12 @@ fn rename(archive: &Archive, request: &Request, mut roots: Vec<Root>, entries: &
         }
         for root in found {
             let what = root.name.shown();
-            entries.push(Entry::note(Kind::Name, Action::Moved, what, format!("now {}", new_name.familiar())));
+            entries.push(Entry::note(
+                Kind::Name,
+                Action::Moved,
+                what,
+                format!("now {}", new_name.familiar()),
+            ));
             root.name = Name::Full(new_name.clone());
             root.repository = None;
         }
@@ -101,7 +123,10 @@ fn tagged(
     if distinct.len() > 1 {
         let names: Vec<String> = roots.iter().map(|root| root.name.shown()).collect();
         let message = format!("a name is given for one image, but {} are selected", distinct.len());
-        return Err(Error::refused_help(message, format!("choose one with --image: {}", select::list(&names))));
+        return Err(Error::refused_help(
+            message,
+            format!("choose one with --image: {}", select::list(&names)),
+        ));
     }
     let Some(first) = roots.first().cloned() else { return Ok(Vec::new()) };
     let mut names = Vec::new();
@@ -109,7 +134,11 @@ fn tagged(
         names.push(match request.target {
             Target::OciDir | Target::OciTar => OutName::Exact {
                 ref_name: text.to_owned(),
-                full: text.contains(['/', ':']).then(|| Reference::parse(text).ok()).flatten().map(Reference::with_default_tag),
+                full: text
+                    .contains(['/', ':'])
+                    .then(|| Reference::parse(text).ok())
+                    .flatten()
+                    .map(Reference::with_default_tag),
             },
             _ => OutName::Full(full(text)?),
         });
@@ -121,7 +150,12 @@ fn tagged(
         let before = root.name.shown();
         let stays = names.iter().any(|name| matches!(name, OutName::Full(name) if name.familiar() == before));
         if root.name != Name::None && !stays {
-            entries.push(Entry::note(Kind::Name, Action::Dropped, before, "replaced by the name that was given"));
+            entries.push(Entry::note(
+                Kind::Name,
+                Action::Dropped,
+                before,
+                "replaced by the name that was given",
+            ));
         }
     }
     let _ = archive;
@@ -162,7 +196,10 @@ fn storage(archive: &Archive, request: &Request, roots: Vec<PlannedRoot>) -> Res
         let distinct: HashSet<NodeId> = roots.iter().map(|planned| planned.root.node).collect();
         if distinct.len() > 1 {
             let message = format!("a tag is given for one image, but {} are selected", distinct.len());
-            return Err(Error::refused_help(message, "choose one with --image, or give the repository without a tag"));
+            return Err(Error::refused_help(
+                message,
+                "choose one with --image, or give the repository without a tag",
+            ));
         }
     }
     roots
@@ -185,7 +222,9 @@ fn given_repository(text: &str) -> Result<(String, Option<String>)> {
         None => (text, None),
     };
     if !reference::is_repository_path(path) {
-        return Err(Error::refused(format!("`{path}` is not a repository path: expected lower-case components joined by `/`")));
+        return Err(Error::refused(format!(
+            "`{path}` is not a repository path: expected lower-case components joined by `/`"
+        )));
     }
     if let Some(tag) = tag.filter(|tag| !reference::is_tag(tag)) {
         return Err(Error::refused(format!("`{tag}` is not a tag")));
@@ -210,7 +249,10 @@ fn path_of(name: &Reference) -> Result<String> {
     let path = format!("{}/{}", name.domain(), name.path());
     if !reference::is_repository_path(&path) {
         let message = format!("`{}` cannot be a repository in registry storage", name.repository());
-        return Err(Error::refused_help(message, "give one behind the destination: registry-storage:DIR:REPO[:TAG]"));
+        return Err(Error::refused_help(
+            message,
+            "give one behind the destination: registry-storage:DIR:REPO[:TAG]",
+        ));
     }
     Ok(path)
 }
@@ -258,7 +300,9 @@ fn repository_of(
         }
         OutName::Exact { ref_name, .. } => format!("`{ref_name}` is not an image name"),
         OutName::None => {
-            if let Some(path) = subject_of(archive, planned.root.node).and_then(|subject| by_digest.get(&subject)) {
+            if let Some(path) =
+                subject_of(archive, planned.root.node).and_then(|subject| by_digest.get(&subject))
+            {
                 return Ok((path.clone(), None));
             }
             "an image has no name".to_owned()

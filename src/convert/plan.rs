@@ -202,14 +202,20 @@ pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec
     }
     if kept.is_empty() {
         let message = format!("nothing in {} can be written to this form", archive.tree.place);
-        return Err(Error::refused_help(message, "write an OCI layout (`oci:` or `oci-archive:`), which holds anything"));
+        return Err(Error::refused_help(
+            message,
+            "write an OCI layout (`oci:` or `oci-archive:`), which holds anything",
+        ));
     }
     if request.target == Target::SkopeoDir {
         one_image(archive, &kept)?;
     }
     if request.preserve_digests && !planner.changes.is_empty() {
         let message = format!("--preserve-digests: {} would change", select::list(&planner.changes));
-        return Err(Error::refused_help(message, "leave out the option that changes them, or write a form that holds them"));
+        return Err(Error::refused_help(
+            message,
+            "leave out the option that changes them, or write a form that holds them",
+        ));
     }
     let mut plan = planner.plan;
     let (roots, entries) = names::assign(archive, request, kept)?;
@@ -264,15 +270,23 @@ impl Planner<'_> {
         let held: Vec<_> = images
             .into_iter()
             .filter(|(node, _)| chosen.only.as_ref().is_none_or(|only| only.contains(node)))
-            .filter(|(node, _)| self.archive.node(*node).all_parts().iter().all(|part| self.archive.holds(part)))
+            .filter(|(node, _)| {
+                self.archive.node(*node).all_parts().iter().all(|part| self.archive.holds(part))
+            })
             .collect();
         let [(_, platform)] = held.as_slice() else {
             let platforms: Vec<String> = held.iter().map(|(_, p)| p.normalised().to_string()).collect();
             let message = format!("{what} is an index, which the legacy docker-archive form cannot hold");
-            return Err(Error::refused_help(message, format!("choose one of {} with --platform", select::list(&platforms))));
+            return Err(Error::refused_help(
+                message,
+                format!("choose one of {} with --platform", select::list(&platforms)),
+            ));
         };
         let message = format!("{what} is an index, which the legacy docker-archive form cannot hold");
-        Err(Error::refused_help(message, format!("write its one image with --platform {}", platform.normalised())))
+        Err(Error::refused_help(
+            message,
+            format!("write its one image with --platform {}", platform.normalised()),
+        ))
     }
 
     fn describe(&self, node: NodeId, name: &str) -> String {
@@ -298,9 +312,12 @@ impl Planner<'_> {
             Body::Manifest { parts, family: Family::Oci } if parts.role == Role::Artifact && docker => {
                 ("an artifact", "Docker's formats have none", "artifacts", drop.artifacts)
             }
-            Body::Manifest { parts, .. } if parts.role == Role::Artifact && legacy => {
-                ("an artifact", "the legacy docker-archive form holds images only", "artifacts", drop.artifacts)
-            }
+            Body::Manifest { parts, .. } if parts.role == Role::Artifact && legacy => (
+                "an artifact",
+                "the legacy docker-archive form holds images only",
+                "artifacts",
+                drop.artifacts,
+            ),
             Body::ArtifactManifest { .. } | Body::Opaque if docker || legacy => {
                 ("an artifact", "Docker's formats have none", "artifacts", drop.artifacts)
             }
@@ -311,7 +328,10 @@ impl Planner<'_> {
                 if self.request.manifest_format == ManifestFormat::Keep
                     && !matches!(self.request.target, Target::SkopeoDir | Target::Storage) =>
             {
-                let message = format!("{} is a schema 1 manifest, which this form cannot hold", self.describe(node, "<none>"));
+                let message = format!(
+                    "{} is a schema 1 manifest, which this form cannot hold",
+                    self.describe(node, "<none>")
+                );
                 return Err(Error::refused_help(message, "convert it with --manifest-format oci"));
             }
             _ => return Ok(None),
@@ -320,7 +340,10 @@ impl Planner<'_> {
             return Ok(Some(reason));
         }
         let message = format!("{} is {what}: {reason}", self.describe(node, "<none>"));
-        Err(Error::refused_help(message, format!("leave it out with --drop {option}, or write `oci:` without --manifest-format docker")))
+        Err(Error::refused_help(
+            message,
+            format!("leave it out with --drop {option}, or write `oci:` without --manifest-format docker"),
+        ))
     }
 
     fn drop(&mut self, node: NodeId, what: String, reason: &str) {
@@ -436,7 +459,8 @@ impl Planner<'_> {
             };
             if let Some(edge) = keep.iter().filter_map(|&i| children.get(i)).find(absent) {
                 let digest = edge.descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
-                let message = format!("{what} names {digest}, which is not in the archive and so cannot be converted");
+                let message =
+                    format!("{what} names {digest}, which is not in the archive and so cannot be converted");
                 return Err(Error::refused_help(message, "choose what is there with --platform"));
             }
         }
@@ -485,11 +509,19 @@ impl Planner<'_> {
         for layer in layers {
             let treatment = self.treatment(layer, synthesised)?;
             changed |= treatment != Treatment::Keep;
-            if matches!(self.request.target, Target::DockerArchive | Target::DockerLegacy) && !self.archive.holds(layer) {
+            if matches!(self.request.target, Target::DockerArchive | Target::DockerLegacy)
+                && !self.archive.holds(layer)
+            {
                 let foreign = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
                 if foreign.is_some_and(|t| t.nondistributable) {
-                    let message = format!("layer {} is not in the archive, and docker-archive must hold every layer", layer.wanted);
-                    return Err(Error::refused_help(message, "write `oci-archive:`, which carries the descriptor alone"));
+                    let message = format!(
+                        "layer {} is not in the archive, and docker-archive must hold every layer",
+                        layer.wanted
+                    );
+                    return Err(Error::refused_help(
+                        message,
+                        "write `oci-archive:`, which carries the descriptor alone",
+                    ));
                 }
             }
             self.stage(layer, treatment);
@@ -526,7 +558,11 @@ impl Planner<'_> {
         };
         let codec = self.codecs.get(&blob).copied().unwrap_or(Codec::Plain);
         if self.request.target == Target::DockerLegacy {
-            return Ok(if codec == Codec::Plain { Treatment::Keep } else { Treatment::Recompress(Compression::None) });
+            return Ok(if codec == Codec::Plain {
+                Treatment::Keep
+            } else {
+                Treatment::Recompress(Compression::None)
+            });
         }
         if layer_type.is_some_and(|t| t.nondistributable) {
             return Ok(Treatment::Keep);
@@ -579,7 +615,12 @@ impl Planner<'_> {
             return Err(Error::refused_help(message, "leave them out with --drop annotations"));
         }
         let why = format!("Docker's types have no {}", select::list(&found));
-        self.plan.entries.push(Entry::note(Kind::Other, Action::Dropped, format!("annotations of {what}"), why));
+        self.plan.entries.push(Entry::note(
+            Kind::Other,
+            Action::Dropped,
+            format!("annotations of {what}"),
+            why,
+        ));
         Ok(())
     }
 }

@@ -78,12 +78,19 @@ fn descriptor(edits: &mut Edits<'_>, value: &Value, now: &Now, to_docker: bool, 
         }
     };
     let text = |name: &str| value.get(name).and_then(Value::as_str);
-    set(edits, "mediaType", write::string(&now.media_type), text("mediaType") == Some(now.media_type.as_str()));
+    set(
+        edits,
+        "mediaType",
+        write::string(&now.media_type),
+        text("mediaType") == Some(now.media_type.as_str()),
+    );
     set(edits, "digest", write::string(now.digest.as_str()), text("digest") == Some(now.digest.as_str()));
     let size = value.get("size").and_then(Value::as_u64);
     set(edits, "size", now.size.to_string(), size == Some(now.size));
     if to_docker {
-        ["annotations", "data", "artifactType", "platform"].iter().for_each(|name| edits.remove_member(value, name));
+        ["annotations", "data", "artifactType", "platform"]
+            .iter()
+            .for_each(|name| edits.remove_member(value, name));
         return;
     }
     if !now.changed {
@@ -92,7 +99,8 @@ fn descriptor(edits: &mut Edits<'_>, value: &Value, now: &Now, to_docker: bool, 
     // The inline copy, and what is said of the old bytes' inner layout, would now be wrong.
     edits.remove_member(value, "data");
     let Some(annotations) = value.get("annotations").filter(|a| a.is_object()) else { return };
-    let stale: Vec<&str> = LAYOUT_ANNOTATIONS.iter().copied().filter(|key| annotations.get(key).is_some()).collect();
+    let stale: Vec<&str> =
+        LAYOUT_ANNOTATIONS.iter().copied().filter(|key| annotations.get(key).is_some()).collect();
     if stale.len() == annotations.members().len() && !stale.is_empty() {
         edits.remove_member(value, "annotations");
     } else {
@@ -208,8 +216,7 @@ mod tests {
         let (docker, _) = manifest(OCI.as_bytes(), &oci, Family::Docker, Family::Oci, Some(&dc), &[Some(dl)]);
         assert_eq!(Digest::sha256(&docker).as_str(), DOCKER);
         let back = json::parse(&docker, 64).expect("json");
-        let (again, _) =
-            manifest(&docker, &back, Family::Oci, Family::Docker, Some(&config), &[Some(layer)]);
+        let (again, _) = manifest(&docker, &back, Family::Oci, Family::Docker, Some(&config), &[Some(layer)]);
         assert_eq!(String::from_utf8(again).expect("text"), OCI);
     }
 
@@ -220,7 +227,10 @@ mod tests {
         let (config, _) = j1(Family::Oci);
         let (out, _) = manifest(text.as_bytes(), &parsed, Family::Oci, Family::Oci, Some(&config), &[]);
         let out = String::from_utf8(out).expect("text");
-        assert!(out.starts_with(r#"{ "x": [1, 2],  "schemaVersion": 2, "config": {"digest":"sha256:7e86"#), "{out}");
+        assert!(
+            out.starts_with(r#"{ "x": [1, 2],  "schemaVersion": 2, "config": {"digest":"sha256:7e86"#),
+            "{out}"
+        );
         assert!(out.ends_with(r#""y":0}, "layers": [ ] }"#), "{out}");
     }
 

@@ -55,7 +55,8 @@ pub struct Written {
 /// Reads the blobs that a plan needs, or all that anything points at if there is no plan to write.
 pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context_<'_>) -> Result<Facts> {
     let run = Run::new(archive, None, context);
-    let steps: Vec<Step> = blobs.iter().map(|&blob| Step::Blob { blob, treatment: Treatment::Keep }).collect();
+    let steps: Vec<Step> =
+        blobs.iter().map(|&blob| Step::Blob { blob, treatment: Treatment::Keep }).collect();
     run.blobs(&steps)?;
     archive.tree.unchanged()?;
     Ok(run.facts())
@@ -70,7 +71,15 @@ pub fn run(
     context: &Context_<'_>,
 ) -> Result<Outcome> {
     let run = Run::new(archive, Some(sink), context);
-    let mut documents = Documents { archive, plan, target, run: &run, output: Output::default(), account: Account::default(), now: HashMap::new() };
+    let mut documents = Documents {
+        archive,
+        plan,
+        target,
+        run: &run,
+        output: Output::default(),
+        account: Account::default(),
+        now: HashMap::new(),
+    };
     if sink.ordered() {
         for step in &plan.steps {
             match step {
@@ -79,7 +88,8 @@ pub fn run(
             }
         }
     } else {
-        let blobs: Vec<Step> = plan.steps.iter().copied().filter(|s| matches!(s, Step::Blob { .. })).collect();
+        let blobs: Vec<Step> =
+            plan.steps.iter().copied().filter(|s| matches!(s, Step::Blob { .. })).collect();
         run.blobs(&blobs)?;
         for step in &plan.steps {
             if let Step::Document(node) = step {
@@ -191,8 +201,10 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         // A digest that nothing has checked yet is only a promise; the sink compares it when the blob is kept.
-        let expected = source.digest.as_ref().filter(|_| treatment == Treatment::Keep).map(|digest| (digest, size));
-        let known_digest = known.as_ref().filter(|_| treatment == Treatment::Keep).map(|f| (f.sha256.clone(), f.size));
+        let expected =
+            source.digest.as_ref().filter(|_| treatment == Treatment::Keep).map(|digest| (digest, size));
+        let known_digest =
+            known.as_ref().filter(|_| treatment == Treatment::Keep).map(|f| (f.sha256.clone(), f.size));
         let expected = expected.or(known_digest.as_ref().map(|(digest, size)| (digest, *size)));
         let mut staged = sink.stage(expected)?;
         let spooled = self.archive.tree.spooled_file(member).filter(|_| treatment == Treatment::Keep);
@@ -217,7 +229,9 @@ impl<'a> Run<'a> {
         if let (true, Some((sha256, size))) = (sound, kept) {
             // A blob that its archive names by another algorithm stays under that name.
             let digest = match &source.digest {
-                Some(digest) if treatment == Treatment::Keep && facts.other.as_ref() == Some(digest) => digest.clone(),
+                Some(digest) if treatment == Treatment::Keep && facts.other.as_ref() == Some(digest) => {
+                    digest.clone()
+                }
                 _ => sha256,
             };
             staged.keep(&digest, size)?;
@@ -261,7 +275,12 @@ impl<'a> Run<'a> {
     fn already_there(&self, sink: &dyn Sink, digest: Option<&Digest>) -> Result<bool> {
         let Some(digest) = digest.filter(|digest| digest.algorithm().is_some()) else { return Ok(false) };
         let Some(mut reader) = sink.holds(digest)? else { return Ok(false) };
-        let request = Request { size: u64::MAX, other: digest.algorithm(), plain: false, caps: caps(self.context.limits) };
+        let request = Request {
+            size: u64::MAX,
+            other: digest.algorithm(),
+            plain: false,
+            caps: caps(self.context.limits),
+        };
         let (facts, _) = pipeline::run(&mut reader, request, Keep::Nothing, &mut io::sink())
             .at("cannot read", "the destination")?;
         Ok(facts.digest_like(digest) == Some(digest))
@@ -415,7 +434,9 @@ impl Documents<'_> {
         if let Some(id) = source.document {
             return Ok(Some(Arc::clone(&self.archive.document(id).bytes)));
         }
-        let Some(member) = source.blob.and_then(|blob| self.archive.blob(blob).member) else { return Ok(None) };
+        let Some(member) = source.blob.and_then(|blob| self.archive.blob(blob).member) else {
+            return Ok(None);
+        };
         let limit = self.run.context.limits.document_bytes;
         Ok(self.archive.tree.read(member, limit)?.map(Arc::from))
     }
@@ -454,8 +475,13 @@ impl Documents<'_> {
             }
             Vec::new()
         };
-        let document =
-            OutDocument { digest: now.digest.clone(), media_type: now.media_type.clone(), bytes, body, signatures };
+        let document = OutDocument {
+            digest: now.digest.clone(),
+            media_type: now.media_type.clone(),
+            bytes,
+            body,
+            signatures,
+        };
         self.now.insert(node, now);
         if !self.output.documents.iter().any(|other| other.digest == document.digest) {
             if let Some(sink) = self.run.sink {
@@ -481,7 +507,8 @@ impl Documents<'_> {
         if let Some(name) = root.map(|planned| planned.root.name.shown()).filter(|name| name != "<none>") {
             return name;
         }
-        let platform = crate::convert::select::platform_of(self.archive, node, None).filter(|p| !p.os.is_empty());
+        let platform =
+            crate::convert::select::platform_of(self.archive, node, None).filter(|p| !p.os.is_empty());
         match (platform, &self.archive.node(node).digest) {
             (Some(platform), _) if !platform.is_unknown() => platform.normalised().to_string(),
             (_, Some(digest)) => format!("{}:{}", digest.algorithm_name(), digest.short()),
@@ -524,13 +551,16 @@ impl Documents<'_> {
                 let what = self.describe(node);
                 let before = source.digest.clone();
                 let why = "the legacy docker-archive form holds no manifests".to_owned();
-                let entry = Entry { kind: Kind::Manifest, action: Action::Dropped, what, before, after: None, why };
+                let entry =
+                    Entry { kind: Kind::Manifest, action: Action::Dropped, what, before, after: None, why };
                 self.account.entries.push(entry);
                 return self.only_for_the_sink(node, now, bytes, body);
             }
             return self.document(node, now, bytes, body, Action::Kept, String::new());
         }
-        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else {
+            return Ok(());
+        };
         let Ok(json) = &document.json else { return Ok(()) };
         config.media_type = rewrite::config_type(to).to_owned();
         let config_now = Now {
@@ -582,7 +612,9 @@ impl Documents<'_> {
     }
 
     fn schema1(&mut self, node: NodeId, parts: &[Part], make: Make) -> Result<()> {
-        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else {
+            return Ok(());
+        };
         let Some(root) = document.root() else { return Ok(()) };
         let parsed = legacy::Schema1::parse(root, DEPTH);
         let mut layers = Vec::new();
@@ -664,7 +696,13 @@ impl Documents<'_> {
         self.document(node, now, bytes.into(), body, Action::Synthesised, why.to_owned())
     }
 
-    fn index(&mut self, node: NodeId, from: Family, children: &[crate::model::Edge], make: Make) -> Result<()> {
+    fn index(
+        &mut self,
+        node: NodeId,
+        from: Family,
+        children: &[crate::model::Edge],
+        make: Make,
+    ) -> Result<()> {
         let (to, keep) = match &make {
             Make::Reindex { family, keep } => (*family, Some(keep)),
             _ => (from, None),
@@ -686,7 +724,12 @@ impl Documents<'_> {
                 }
             } else if edge.node.is_some_and(|child| self.plan.scope.contains(&child)) {
                 let what = edge.descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
-                let entry = Entry::note(Kind::Manifest, Action::Absent, what, "named by an index, not in the archive");
+                let entry = Entry::note(
+                    Kind::Manifest,
+                    Action::Absent,
+                    what,
+                    "named by an index, not in the archive",
+                );
                 self.account.entries.push(entry);
             }
             edits.push(Some(now.filter(|now| now.changed || to != from).cloned()));
@@ -695,7 +738,9 @@ impl Documents<'_> {
         if make == Make::Keep {
             return self.keep(node, body);
         }
-        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else { return Ok(()) };
+        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else {
+            return Ok(());
+        };
         let Ok(json) = &document.json else { return Ok(()) };
         let bytes = rewrite::index(&document.bytes, json, to, from, &edits, &moved);
         let mut why = Vec::new();
@@ -745,7 +790,11 @@ impl Documents<'_> {
         let Some(facts) = facts else {
             let descriptor = part.descriptor.as_ref()?;
             let codec = crate::media::LayerType::of(declared).map_or(Codec::Plain, |t| t.codec);
-            let media_type = if known && rewriting { rewrite::layer_type(family, codec, declared) } else { declared.to_owned() };
+            let media_type = if known && rewriting {
+                rewrite::layer_type(family, codec, declared)
+            } else {
+                declared.to_owned()
+            };
             let size = u64::try_from(descriptor.size?).ok()?;
             return Some(Now { digest: descriptor.good_digest()?.clone(), size, media_type, changed: false });
         };
@@ -756,7 +805,11 @@ impl Documents<'_> {
             Treatment::Keep => facts.codec,
             Treatment::Recompress(compression) => compression.codec(),
         };
-        let media_type = if known && rewriting { rewrite::layer_type(family, codec, declared) } else { declared.to_owned() };
+        let media_type = if known && rewriting {
+            rewrite::layer_type(family, codec, declared)
+        } else {
+            declared.to_owned()
+        };
         Some(Now { digest, size, media_type, changed: treatment != Treatment::Keep })
     }
 
@@ -820,10 +873,24 @@ impl Documents<'_> {
         parts.iter().filter_map(|part| self.diff_id(part)).collect()
     }
 
-    fn config_entry(&mut self, node: NodeId, before: Option<Digest>, after: Digest, action: Action, why: &str) {
+    fn config_entry(
+        &mut self,
+        node: NodeId,
+        before: Option<Digest>,
+        after: Digest,
+        action: Action,
+        why: &str,
+    ) {
         let what = format!("of {}", self.describe(node));
         let after = Some(after);
-        self.account.entries.push(Entry { kind: Kind::Config, action, what, before, after, why: why.to_owned() });
+        self.account.entries.push(Entry {
+            kind: Kind::Config,
+            action,
+            what,
+            before,
+            after,
+            why: why.to_owned(),
+        });
     }
 
     fn layer_entry(&mut self, node: NodeId, i: usize, part: &Part, now: &Now) {

@@ -144,7 +144,10 @@ fn no_such_image(archive: &Archive, wanted: &str) -> Error {
         .min();
     let near = near.map(|(_, name)| format!("; did you mean `{name}`?")).unwrap_or_default();
     let have = if names.is_empty() { "there are none".to_owned() } else { list(&names) };
-    Error::refused_help(format!("no image `{wanted}` in {}", archive.tree.place), format!("it holds {have}{near}"))
+    Error::refused_help(
+        format!("no image `{wanted}` in {}", archive.tree.place),
+        format!("it holds {have}{near}"),
+    )
 }
 
 /// Names joined for a message, at most twenty of them.
@@ -164,7 +167,9 @@ pub fn image_id(archive: &Archive, node: NodeId) -> Option<String> {
 /// The platform of an image: what its index says, else its config.
 pub fn platform_of(archive: &Archive, node: NodeId, described: Option<&Platform>) -> Option<Platform> {
     let own = || match &archive.node(node).body {
-        Body::Manifest { parts, .. } | Body::Item { parts } => archive.config(parts).map(|config| config.platform()),
+        Body::Manifest { parts, .. } | Body::Item { parts } => {
+            archive.config(parts).map(|config| config.platform())
+        }
         Body::V1 { chain, .. } => {
             let value = archive.document(*chain.last()?).root()?;
             let mut platform = crate::model::view::platform(value)?;
@@ -179,7 +184,8 @@ pub fn platform_of(archive: &Archive, node: NodeId, described: Option<&Platform>
         }
         Body::Schema1 { .. } => {
             let value = archive.document(archive.node(node).document?).root()?;
-            let architecture = crate::model::view::text(value, "architecture").unwrap_or_else(|| "amd64".into());
+            let architecture =
+                crate::model::view::text(value, "architecture").unwrap_or_else(|| "amd64".into());
             Some(Platform { os: "linux".into(), architecture, ..Platform::default() })
         }
         _ => None,
@@ -267,8 +273,10 @@ pub fn is_image(archive: &Archive, node: NodeId) -> bool {
 /// The wanted images, their attestations, and the indexes above them.
 fn with_ancestors(archive: &Archive, root: NodeId, images: &[NodeId]) -> HashSet<NodeId> {
     let mut only: HashSet<NodeId> = images.iter().copied().collect();
-    let digests: HashSet<String> =
-        images.iter().filter_map(|&node| archive.node(node).digest.as_ref().map(ToString::to_string)).collect();
+    let digests: HashSet<String> = images
+        .iter()
+        .filter_map(|&node| archive.node(node).digest.as_ref().map(ToString::to_string))
+        .collect();
     let mut nodes = archive.below(root);
     nodes.reverse();
     for parent in nodes {

@@ -112,18 +112,24 @@ pub fn ingest(
         }
         let request =
             Request { size: member.size, other: Some(Algorithm::Sha512), plain: true, caps: caps(limits) };
-        let request = if looks_like_blob_of_sha512(&member.name) { request } else { Request { other: None, ..request } };
+        let request = if looks_like_blob_of_sha512(&member.name) {
+            request
+        } else {
+            Request { other: None, ..request }
+        };
         let mut data = tar.data();
         let (found, spooled) = if member.size <= PACKED {
             member.pack_at(packed);
-            let (found, _) = pipeline::run(&mut data, request, Keep::Stored, &mut pack).at("cannot spool", place)?;
+            let (found, _) =
+                pipeline::run(&mut data, request, Keep::Stored, &mut pack).at("cannot spool", place)?;
             packed += found.size;
             (found, total + member.size)
         } else {
             let path = spool.path().join(members.len().to_string());
             let file = File::create_new(&path).at("cannot create", &path)?;
             let mut file = Watched { file, written: total, progress: &mut *progress };
-            let (found, _) = pipeline::run(&mut data, request, Keep::Stored, &mut file).at("cannot spool", place)?;
+            let (found, _) =
+                pipeline::run(&mut data, request, Keep::Stored, &mut file).at("cannot spool", place)?;
             member.spool_at(path);
             (found, total + member.size)
         };

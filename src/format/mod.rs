@@ -178,7 +178,8 @@ fn accepts_damaged(id: &str, tree: &Tree) -> bool {
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
     let place = tree.place.clone();
     let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
-    let rootfs = ["etc", "usr", "bin", "var"].iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
+    let rootfs =
+        ["etc", "usr", "bin", "var"].iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
     let reason = match (asked, found) {
         (Some(asked), Some(found)) => format!("it is no {asked}, but looks like a {found}"),
         _ if tree.members.is_empty() => "it holds no members".into(),

@@ -2,9 +2,9 @@
 
 use bstr::ByteSlice;
 
+use super::blob_path;
 use super::ingest::Ingested;
 use super::tree::Tree;
-use super::blob_path;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -49,7 +49,9 @@ pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         builder.odd(Anomaly::MissingMember { name: "index.json", of: "an OCI layout" });
         return Ok(());
     };
-    let Some(index) = builder.document(member, DocKind::Index(crate::media::Family::Oci))? else { return Ok(()) };
+    let Some(index) = builder.document(member, DocKind::Index(crate::media::Family::Oci))? else {
+        return Ok(());
+    };
     builder.archive.index_json = Some(index);
     for edge in builder.children(index, "/manifests") {
         let Some(node) = builder.follow(&edge.descriptor)? else { continue };

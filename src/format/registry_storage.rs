@@ -28,7 +28,8 @@ fn prefix(tree: &Tree) -> Option<String> {
     let member = tree.members.iter().find(|m| m.name.contains_str("docker/registry/v2/"))?;
     let at = member.name.find("docker/registry/v2/")?;
     let prefix = member.name.get(..at + "docker/registry/v2/".len())?.to_str().ok()?.to_owned();
-    (tree.has_below(&format!("{prefix}repositories/")) || tree.has_below(&format!("{prefix}blobs/"))).then_some(prefix)
+    (tree.has_below(&format!("{prefix}repositories/")) || tree.has_below(&format!("{prefix}blobs/")))
+        .then_some(prefix)
 }
 
 /// Recognises storage by its folders.

@@ -36,9 +36,11 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     };
     let digest = manifest_digest(&builder, document);
     let top = digest.clone();
-    builder.set_locate(Box::new(move |tree, wanted, manifest| {
-        if *wanted == top { Some(member) } else { locate(tree, wanted, manifest) }
-    }));
+    builder.set_locate(Box::new(
+        move |tree, wanted, manifest| {
+            if *wanted == top { Some(member) } else { locate(tree, wanted, manifest) }
+        },
+    ));
     let at = Location::member(member);
     if let Some(node) = builder.manifest(digest, None, &at)? {
         signatures(&mut builder);
@@ -52,9 +54,9 @@ fn manifest_digest(builder: &Builder<'_>, id: DocId) -> Digest {
     let document = builder.archive.document(id);
     let schema1 = document.root().and_then(build::guess) == Some(crate::media::DocumentType::Schema1);
     match &document.json {
-        Ok(json) if schema1 => Jws::read(&document.bytes, &json.root, DEPTH)
-            .digest()
-            .unwrap_or_else(|| document.sha256.clone()),
+        Ok(json) if schema1 => {
+            Jws::read(&document.bytes, &json.root, DEPTH).digest().unwrap_or_else(|| document.sha256.clone())
+        }
         _ => document.sha256.clone(),
     }
 }
@@ -73,7 +75,8 @@ fn signatures(builder: &mut Builder<'_>) {
     for i in 0..builder.archive.nodes.len() {
         let node = &builder.archive.nodes[i];
         let Some(digest) = &node.digest else { continue };
-        let top = node.blob.and_then(|blob| builder.archive.blob(blob).member) == builder.file("manifest.json");
+        let top =
+            node.blob.and_then(|blob| builder.archive.blob(blob).member) == builder.file("manifest.json");
         let prefix = if top { String::new() } else { format!("{}.", digest.encoded()) };
         let found = (1..=1000)
             .map_while(|n| builder.archive.tree.file(format!("{prefix}signature-{n}").as_bytes()))

@@ -97,10 +97,20 @@ pub struct Tree {
 }
 
 enum Backing {
-    Folder { dir: Dir, path: PathBuf },
-    File { file: Arc<File>, path: PathBuf, stamp: Stamp },
+    Folder {
+        dir: Dir,
+        path: PathBuf,
+    },
+    File {
+        file: Arc<File>,
+        path: PathBuf,
+        stamp: Stamp,
+    },
     /// A stream that was read to its end; small members are packed into one file.
-    Spool { pack: Arc<File>, _dir: super::ingest::SpoolDir },
+    Spool {
+        pack: Arc<File>,
+        _dir: super::ingest::SpoolDir,
+    },
 }
 
 /// What shows that a file was changed while it was read.
@@ -275,9 +285,7 @@ impl Tree {
             (Backing::File { file, .. } | Backing::Spool { pack: file, .. }, Place::Offset(offset)) => {
                 Ok(Box::new(Range { file: Arc::clone(file), at: *offset, end: offset + member.size }))
             }
-            (Backing::File { .. } | Backing::Spool { .. }, Place::Path) => {
-                Ok(Box::new(io::empty()))
-            }
+            (Backing::File { .. } | Backing::Spool { .. }, Place::Path) => Ok(Box::new(io::empty())),
         }
     }
 

@@ -464,7 +464,8 @@ impl Archive {
         while let Some(&node) = found.get(next) {
             next += 1;
             if let Body::Index { children, .. } = &self.node(node).body {
-                found.extend(children.iter().filter_map(|edge| edge.node).filter(|&child| seen.insert(child)));
+                found
+                    .extend(children.iter().filter_map(|edge| edge.node).filter(|&child| seen.insert(child)));
             }
         }
         found

@@ -125,7 +125,8 @@ impl<'a> Builder<'a> {
             return id;
         }
         let document = self.documents.get(&member).copied();
-        let id = self.push(Blob { digest: None, member: Some(member), document, layer: false, referenced: true });
+        let id =
+            self.push(Blob { digest: None, member: Some(member), document, layer: false, referenced: true });
         self.by_member.insert(member, id);
         id
     }
@@ -334,9 +335,7 @@ impl<'a> Builder<'a> {
                 }
                 Body::Index { family, children }
             }
-            DocumentType::Manifest(family) => {
-                Body::Manifest { family, parts: self.parts(document, member)? }
-            }
+            DocumentType::Manifest(family) => Body::Manifest { family, parts: self.parts(document, member)? },
             DocumentType::Schema1 => Body::Schema1 { layers: self.schema1_layers(document, member) },
             DocumentType::ArtifactManifest => {
                 let blobs = self.descriptors(document, member, "/blobs");
@@ -384,7 +383,8 @@ impl<'a> Builder<'a> {
         let config_type = config.type_or_empty().to_owned();
         let image_config = media::is_image_config(&config_type) || media::is_legacy_config(&config_type);
         let layer_like = |d: &Descriptor| is_layer_like(d.type_or_empty());
-        let attestation = artifact_type.as_deref() == Some("application/vnd.docker.attestation.manifest.v1+json")
+        let attestation = artifact_type.as_deref()
+            == Some("application/vnd.docker.attestation.manifest.v1+json")
             || layers.first().is_some_and(|d| d.type_or_empty() == "application/vnd.in-toto+json");
         let role = if attestation {
             Role::Attestation
@@ -415,7 +415,13 @@ impl<'a> Builder<'a> {
         let sums: Vec<(usize, String)> = self
             .value(document)
             .and_then(|value| value.get("fsLayers"))
-            .map(|list| list.items().iter().enumerate().filter_map(|(i, item)| Some((i, text(item, "blobSum")?))).collect())
+            .map(|list| {
+                list.items()
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(i, item)| Some((i, text(item, "blobSum")?)))
+                    .collect()
+            })
             .unwrap_or_default();
         let sums = sums.into_iter().rev().take(self.limits.layers as usize);
         sums.map(|(i, sum)| {

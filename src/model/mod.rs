@@ -9,7 +9,7 @@ pub mod legacy;
 pub mod view;
 
 pub use archive::{
-    Anomaly, Archive, Blob, BlobId, Body, DocId, DocKind, Document, Edge, Facts, ImageParts, Name, Node, NodeId, Part,
-    Role, Root,
+    Anomaly, Archive, Blob, BlobId, Body, DocId, DocKind, Document, Edge, Facts, ImageParts, Name, Node,
+    NodeId, Part, Role, Root,
 };
 pub use view::{Config, Descriptor};

@@ -28,9 +28,10 @@ pub struct Descriptor {
 impl Descriptor {
     /// Reads an object as a descriptor.
     pub fn of(value: &Value, at: Location) -> Descriptor {
-        let digest = value.get("digest").and_then(Value::as_str).map(|text| {
-            Digest::parse(text).map_err(|error| (text.to_owned(), error))
-        });
+        let digest = value
+            .get("digest")
+            .and_then(Value::as_str)
+            .map(|text| Digest::parse(text).map_err(|error| (text.to_owned(), error)));
         Descriptor {
             at,
             span: value.span,

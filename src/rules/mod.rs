@@ -4,8 +4,19 @@
 //!
 //! 1. A file in the family's directory (or the file of rules that share its evidence): a [`Rule`] constant
 //!    with name, level and the four headings of its page, and a function that returns findings.
-//! 2. One line in [`ALL`], one call at its scope in `run.rs`.
+//! 2. One line in the family's `RULES`, one call at its scope in [`run`].
 //! 3. Unit tests beside it that fire it and that just do not.
+
+pub mod archive;
+pub mod blob;
+pub mod document;
+pub mod image;
+pub mod legacy;
+pub mod policy;
+pub mod run;
+
+pub use policy::Policy;
+pub use run::{Scope, run};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,5 +67,72 @@ impl Rule {
     /// The part before the slash.
     pub fn family(&self) -> &'static str {
         self.name.split_once('/').map_or(self.name, |(family, _)| family)
+    }
+}
+
+/// Declares a rule: name, level, meaning for `convert`, entries of formats.md H, and the four headings of its page.
+macro_rules! rule {
+    ($(#[$doc:meta])* $id:ident = $name:literal, $level:ident, $integrity:ident, $catalogue:expr,
+     checks: $checks:literal, matters: $matters:literal, example: $example:literal, mend: $mend:literal $(,)?) => {
+        $(#[$doc])*
+        pub static $id: $crate::rules::Rule = $crate::rules::Rule {
+            name: $name,
+            level: $crate::rules::Level::$level,
+            integrity: $crate::rules::Integrity::$integrity,
+            catalogue: &$catalogue,
+            checks: $checks,
+            matters: $matters,
+            example: $example,
+            mend: $mend,
+        };
+    };
+}
+pub(crate) use rule;
+
+/// Every rule, sorted by name.
+pub fn all() -> Vec<&'static Rule> {
+    let mut all: Vec<&'static Rule> =
+        [archive::RULES, blob::RULES, document::RULES, image::RULES, legacy::RULES].concat();
+    all.sort_by_key(|rule| rule.name);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        let all = all();
+        for pair in all.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} stands twice", pair[0].name);
+        }
+        let word = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        for rule in all {
+            let (family, problem) = rule.name.split_once('/').expect("family/problem");
+            assert!(word(family) && word(problem), "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn every_rule_is_documented() {
+        for rule in all() {
+            for text in [rule.checks, rule.matters, rule.example, rule.mend] {
+                assert!(text.len() > 10, "{} has an empty heading", rule.name);
+            }
+            assert!(!rule.catalogue.is_empty(), "{} names no entry of the catalogue", rule.name);
+        }
+    }
+
+    #[test]
+    fn what_always_blocks_is_an_error() {
+        for rule in all() {
+            if rule.integrity != Integrity::No {
+                assert_eq!(rule.level, Level::Error, "{}", rule.name);
+            }
+        }
     }
 }

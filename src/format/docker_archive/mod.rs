@@ -101,10 +101,17 @@ fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
             tagged.insert(canonical.clone(), (node, at.clone()));
             add_name(builder, &known, node, name, at);
         }
-        let rooted = known.reached.contains_key(&node) || builder.archive.roots.iter().any(|root| root.node == node);
+        let rooted =
+            known.reached.contains_key(&node) || builder.archive.roots.iter().any(|root| root.node == node);
         if !named && !rooted {
             let at = item.at.clone();
-            builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+            builder.archive.roots.push(Root {
+                at,
+                name: Name::None,
+                node,
+                descriptor: None,
+                repository: None,
+            });
         }
     }
     legacy_left_out(builder);
@@ -143,7 +150,8 @@ fn parts(builder: &mut Builder<'_>, item: &Item) -> Result<ImageParts> {
     if let Some(member) = config.blob.and_then(|blob| builder.archive.blob(blob).member) {
         builder.document(member, DocKind::Config(Family::Docker))?;
     }
-    let layers = item.layers.iter().map(|(path, at)| builder.part_of_member(path, at.clone())).collect::<Vec<_>>();
+    let layers =
+        item.layers.iter().map(|(path, at)| builder.part_of_member(path, at.clone())).collect::<Vec<_>>();
     for layer in &layers {
         if let Some(blob) = layer.blob {
             builder.is_layer(blob);
@@ -207,7 +215,9 @@ fn node_of(
     if let Some(&node) = blob.and_then(|blob| by_config.get(&blob)) {
         let same = |a: &Part, b: &Part| a.blob == b.blob;
         let layers = builder.archive.node(node).parts().map(|known| &known.layers);
-        if layers.is_some_and(|l| l.len() == parts.layers.len() && l.iter().zip(&parts.layers).all(|(a, b)| same(a, b))) {
+        if layers.is_some_and(|l| {
+            l.len() == parts.layers.len() && l.iter().zip(&parts.layers).all(|(a, b)| same(a, b))
+        }) {
             return node;
         }
     }

@@ -55,7 +55,11 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         let name = match Reference::parse(&text) {
             Ok(reference) => Name::Full(reference),
             Err(error) => {
-                builder.odd(Anomaly::BadName { at: at.clone(), text: text.clone(), problem: error.to_string() });
+                builder.odd(Anomaly::BadName {
+                    at: at.clone(),
+                    text: text.clone(),
+                    problem: error.to_string(),
+                });
                 Name::Unreadable(text)
             }
         };
@@ -91,7 +95,12 @@ fn names(builder: &mut Builder<'_>) -> Result<Vec<(String, String, String, Locat
                 crate::json::pointer::escape(&tag.key)
             );
             let id = tag.value.as_str().unwrap_or_default().to_owned();
-            names.push((repository.key.to_string(), tag.key.to_string(), id, Location::pointer(member, pointer)));
+            names.push((
+                repository.key.to_string(),
+                tag.key.to_string(),
+                id,
+                Location::pointer(member, pointer),
+            ));
         }
     }
     Ok(names)

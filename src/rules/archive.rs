@@ -1,0 +1,381 @@
+//! Rules about the archive as a container of members, and about what its form demands.
+
+use bstr::ByteSlice;
+
+use super::{Rule, rule};
+use crate::format::tree::{Tree, TreeAnomaly};
+use crate::model::archive::Disagreement;
+use crate::model::{Anomaly, Archive, Facts};
+use crate::report::{At, Finding, Location, MemberId};
+use crate::tar::AnomalyKind;
+
+/// The rules of this file.
+pub const RULES: &[&Rule] = &[
+    &TRUNCATED,
+    &BAD_HEADER,
+    &AMBIGUOUS_HEADER,
+    &DATA_AFTER_END,
+    &DUPLICATE_MEMBER,
+    &REPEATED_MEMBER,
+    &ESCAPING_NAME,
+    &MISSING_OCI_LAYOUT,
+    &MISSING_INDEX,
+    &MISSING_MANIFEST_JSON,
+    &NO_IMAGES,
+    &LIMIT_HIT,
+    &HALVES_DISAGREE,
+    &HALF_INCOMPLETE,
+    &BAD_LINK,
+    &TAG_WITHOUT_TARGET,
+    &MISSING_REVISION,
+    &BAD_REFERENCE,
+    &DUPLICATE_TAG,
+];
+
+rule! {
+    /// The archive ends too early.
+    TRUNCATED = "archive/truncated", Error, Hard, [3],
+    checks: "The tar ends between members, and the compressed stream around it, if any, decodes to its end.",
+    matters: "An archive that was cut off in transfer holds only part of its image (POSIX tar; formats.md A). Every tool fails on it, most with `unexpected EOF` and no place.",
+    example: "A `docker save` that stopped when the disk was full: the last member needs 10240 bytes and 4096 are there.",
+    mend: "Save or copy the archive again; what is missing cannot be recomputed.",
+}
+rule! {
+    /// A tar header that is none.
+    BAD_HEADER = "archive/bad-header", Error, Hard, [5],
+    checks: "Every header of the outer tar has a correct checksum.",
+    matters: "Nothing behind a damaged header can be located (POSIX tar). All tools stop there.",
+    example: "A byte of the file was overwritten: the header at offset 1536 sums to another value than it says.",
+    mend: "Save or copy the archive again.",
+}
+rule! {
+    /// Two readers would see two archives.
+    AMBIGUOUS_HEADER = "archive/ambiguous-header", Error, Hard, [8, 14, 179],
+    checks: "Extension headers of the outer tar are well-formed and agree on a member's name.",
+    matters: "Readers differ in which of two names they take, and a NUL in a name ends it for some: the archive that is checked is then not the one that is loaded.",
+    example: "A PAX `path` and a GNU long name before one header, with different names.",
+    mend: "Write the archive again with one kind of extension headers.",
+}
+rule! {
+    /// Something hides behind the end.
+    DATA_AFTER_END = "archive/data-after-end", Warning, No, [7],
+    checks: "Nothing but zeros follows the two blocks that end the outer tar.",
+    matters: "All readers ignore what follows, so it travels unseen.",
+    example: "Two tars put one behind the other: the members of the second are invisible.",
+    mend: "Convert the archive: restow writes what is reachable and nothing else.",
+}
+rule! {
+    /// One name, two contents.
+    DUPLICATE_MEMBER = "archive/duplicate-member", Error, Hard, [8],
+    checks: "No two members of one cleaned name differ.",
+    matters: "Docker extracts to disk and takes the last, skopeo and crane take the first: two tools load two images from one file (formats.md 0.5).",
+    example: "`manifest.json` stands at the beginning and, with another content, at the end.",
+    mend: "Find out which one was meant, and write the archive again without the other.",
+}
+rule! {
+    /// One name, one content, twice.
+    REPEATED_MEMBER = "archive/repeated-member", Warning, No, [8],
+    checks: "No member stands twice with the same bytes.",
+    matters: "Harmless, but wasteful; `crane pull` writes a config twice when an image is pulled under two names (formats.md A.4).",
+    example: "`sha256:7e86…` stands twice with the same 239 bytes.",
+    mend: "Convert the archive: each blob is then written once.",
+}
+rule! {
+    /// A name that climbs out.
+    ESCAPING_NAME = "archive/escaping-name", Error, Soft, [10],
+    checks: "No member's name leaves the archive through `..`.",
+    matters: "A tool that extracts without checking writes outside its directory. Docker refuses or clamps such names; restow never uses them as paths.",
+    example: "A member called `../../etc/passwd`.",
+    mend: "Treat the archive as hostile; convert it with -W archive/escaping-name to keep only what the image needs.",
+}
+rule! {
+    /// `oci-layout` is missing.
+    MISSING_OCI_LAYOUT = "archive/missing-oci-layout", Error, Soft, [16],
+    checks: "A layout has the file `oci-layout`.",
+    matters: "OCI image layout demands it. skopeo and crane read without it; umoci, containerd and regctl refuse.",
+    example: "A folder with `index.json` and `blobs/` alone.",
+    mend: "Add `oci-layout` with the content `{\"imageLayoutVersion\":\"1.0.0\"}`, or convert with -W archive/missing-oci-layout.",
+}
+rule! {
+    /// `index.json` is missing.
+    MISSING_INDEX = "archive/missing-index", Error, Hard, [17],
+    checks: "A layout has the file `index.json`.",
+    matters: "OCI image layout demands it; without it nothing says which blobs are images. All tools fail.",
+    example: "A folder with `oci-layout` and `blobs/` alone.",
+    mend: "Write the layout again with the tool that made it.",
+}
+rule! {
+    /// The docker half is missing.
+    MISSING_MANIFEST_JSON = "archive/missing-manifest-json", Error, Hard, [22],
+    checks: "What is read as docker-archive or dir: has the file `manifest.json`.",
+    matters: "It is the only list of images that Docker's classic store and skopeo's docker-archive transport read (formats.md A.0).",
+    example: "An OCI archive named with the prefix `docker-archive:`.",
+    mend: "Name the archive without prefix, or with `oci-archive:`.",
+}
+rule! {
+    /// There is no image.
+    NO_IMAGES = "archive/no-images", Error, Hard, [22, 33, 52],
+    checks: "The archive lists at least one image or artifact.",
+    matters: "Tools either do nothing and report success (Docker's classic store) or fail with unrelated words.",
+    example: "`index.json` with `\"manifests\": []`.",
+    mend: "Save the image again; Docker 25.0.0 to 25.0.2 wrote such an index for images without tag.",
+}
+rule! {
+    /// A cap on hostile archives was reached.
+    LIMIT_HIT = "archive/limit-hit", Error, Hard, [237, 238, 239, 240, 241, 243],
+    checks: "The archive stays below restow's limits on members, documents, nesting and layers.",
+    matters: "An archive from a stranger must not be able to exhaust memory or time.",
+    example: "An index nested 20 deep.",
+    mend: "If the archive is trusted, raise the limit that the message names with --limit NAME=VALUE.",
+}
+rule! {
+    /// The halves of a Docker 25+ archive describe different images.
+    HALVES_DISAGREE = "archive/halves-disagree", Error, Soft, [15],
+    checks: "`manifest.json` and `index.json` of one archive give each image the same layers and each tag the same image.",
+    matters: "Docker's classic store reads the one, containerd the other: they would load different images. No other tool compares them (formats.md A.3).",
+    example: "Docker 25.0.0 wrote the layers of a manifest in random order; `manifest.json` has them right.",
+    mend: "Save the image again. With -W archive/halves-disagree restow takes the half whose layers fit `diff_ids`.",
+}
+rule! {
+    /// The OCI half lacks something that the docker half has.
+    HALF_INCOMPLETE = "archive/half-incomplete", Warning, No, [15],
+    checks: "Every image and tag of `manifest.json` is in `index.json` too.",
+    matters: "Docker since 25.0.3 loses untagged images from `index.json` when tagged ones are saved with them; containerd does not see them. restow reads the union.",
+    example: "`docker save app:1 0fef9c035493`: the second image is in `manifest.json` only.",
+    mend: "Convert the archive: restow writes both halves complete.",
+}
+rule! {
+    /// A link in registry storage that is no digest.
+    BAD_LINK = "storage/bad-link", Error, Soft, [223],
+    checks: "The content of a link is exactly one digest, without newline or spaces.",
+    matters: "A registry answers 500 for such a link (formats.md E.2).",
+    example: "A link that an editor saved with a newline at its end.",
+    mend: "Write the digest alone into the link.",
+}
+rule! {
+    /// A tag that points nowhere.
+    TAG_WITHOUT_TARGET = "storage/tag-without-target", Error, Soft, [225],
+    checks: "Every tag has `current/link`.",
+    matters: "The tag is listed by some versions of the registry, and answers 404 MANIFEST_UNKNOWN.",
+    example: "`_manifests/tags/1/` with `index/` only.",
+    mend: "Remove the tag's directory, or push the tag again.",
+}
+rule! {
+    /// A tag's manifest is not a revision of its repository.
+    MISSING_REVISION = "storage/missing-revision", Error, Soft, [225, 228],
+    checks: "What a tag points at has a revision link in the same repository.",
+    matters: "The registry answers 404 MANIFEST_UNKNOWN for it although the blob is there.",
+    example: "Storage that was copied without `_manifests/revisions`.",
+    mend: "Convert the storage: restow writes the link.",
+}
+rule! {
+    /// A name that is no reference.
+    BAD_REFERENCE = "name/bad-reference", Error, Soft, [190, 191, 192, 197, 230],
+    checks: "RepoTags, `io.containerd.image.name` and the names of repositories and tags obey the grammar of references.",
+    matters: "Docker refuses to load an archive with a tag that it cannot parse; skopeo ignores it, and then the image has no name (formats.md A.6, I).",
+    example: "`\"RepoTags\": [\"App:1\"]`: repository names are lower case.",
+    mend: "Give the image another name with --tag NAME:TAG.",
+}
+rule! {
+    /// One tag for two images.
+    DUPLICATE_TAG = "name/duplicate-tag", Error, Soft, [32],
+    checks: "No two images of a docker-archive claim one tag.",
+    matters: "Docker takes the last one and says nothing (formats.md A.7).",
+    example: "Two items of `manifest.json` with `\"RepoTags\": [\"app:1\"]` and different configs.",
+    mend: "Change one of the names with --rename, or choose one image with --image.",
+}
+
+/// Findings about the archive as a whole.
+pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
+    let cut = is_cut(archive);
+    for anomaly in &archive.anomalies {
+        match anomaly {
+            Anomaly::Tree(anomaly) => tree(&archive.tree, anomaly, archive, facts, out),
+            // What a cut archive lacks is a consequence of the cut.
+            Anomaly::MissingMember { .. } | Anomaly::Empty { .. } if cut => {}
+            other => out.extend(one(other, archive)),
+        }
+    }
+    for (i, member) in archive.tree.members.iter().enumerate() {
+        let raw = member.raw_name.as_ref().filter(|raw| crate::tar::clean(raw).escapes);
+        if let Some(raw) = raw {
+            let message = format!("the name of member `{raw}` leaves the archive");
+            out.push(Finding::new(&ESCAPING_NAME, Location::member(MemberId(i as u32)), message));
+        }
+    }
+    let silent = |out: &[Finding]| !out.iter().any(|f| f.rule.level == super::Level::Error);
+    if archive.roots.is_empty() && !cut && silent(out) && archive.documents.iter().all(|d| d.json.is_ok()) {
+        out.push(Finding::new(&NO_IMAGES, Location::archive(), "the archive lists no image"));
+    }
+}
+
+/// Whether the archive ends too early, or cannot be read from some point on.
+pub fn is_cut(archive: &Archive) -> bool {
+    archive.anomalies.iter().any(|anomaly| match anomaly {
+        Anomaly::Tree(TreeAnomaly::OuterStream { .. }) => true,
+        Anomaly::Tree(TreeAnomaly::Tar(anomaly)) => matches!(
+            anomaly.kind,
+            AnomalyKind::TruncatedHeader { .. }
+                | AnomalyKind::TruncatedData { .. }
+                | AnomalyKind::BadChecksum
+        ),
+        _ => false,
+    })
+}
+
+fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
+    match anomaly {
+        TreeAnomaly::Tar(anomaly) => {
+            let at = Location { member: None, at: At::Offset(anomaly.offset) };
+            let (rule, message) = match anomaly.kind {
+                AnomalyKind::BadChecksum => (
+                    &BAD_HEADER,
+                    "the tar header has a wrong checksum; nothing behind it can be read".to_owned(),
+                ),
+                AnomalyKind::TruncatedHeader { have } => (
+                    &TRUNCATED,
+                    format!("the archive ends inside a tar header, {have} of 512 bytes are there"),
+                ),
+                AnomalyKind::TruncatedData { needed, have } => {
+                    let member = tree.members.iter().find(|member| member.header_offset == anomaly.offset);
+                    let what =
+                        member.map_or_else(|| "a header".to_owned(), |m| format!("member `{}`", m.name));
+                    (
+                        &TRUNCATED,
+                        format!("the archive ends inside {what}: it needs {needed} bytes, {have} are there"),
+                    )
+                }
+                AnomalyKind::ConflictingNames => {
+                    (&AMBIGUOUS_HEADER, "PAX and GNU headers give one member different names".to_owned())
+                }
+                AnomalyKind::NulInPath => (&AMBIGUOUS_HEADER, "a member's name holds a NUL".to_owned()),
+                AnomalyKind::MalformedPax { .. } => {
+                    (&AMBIGUOUS_HEADER, "a PAX header is malformed".to_owned())
+                }
+                AnomalyKind::ExtensionTooLarge { size, .. } => (
+                    &LIMIT_HIT,
+                    format!("an extension header of {size} bytes exceeds the limit extension-bytes"),
+                ),
+                AnomalyKind::DataAfterEnd { bytes } => {
+                    (&DATA_AFTER_END, format!("{bytes} bytes that are not zero follow the end of the tar"))
+                }
+                AnomalyKind::EntriesAfterEnd { bytes } => {
+                    (&DATA_AFTER_END, format!("another tar of {bytes} bytes follows the end of the first"))
+                }
+                _ => return,
+            };
+            out.push(Finding::new(rule, at, message));
+        }
+        TreeAnomaly::Duplicate { first, again } => duplicate(archive, facts, *first, *again, out),
+        TreeAnomaly::OuterStream { problem } => {
+            let message =
+                format!("the compressed stream around the archive cannot be read to its end: {problem}");
+            out.push(Finding::new(&TRUNCATED, Location::archive(), message));
+        }
+        TreeAnomaly::TooManyMembers { limit } => {
+            let message = format!("the archive has more than {limit} members (limit members)");
+            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message));
+        }
+    }
+}
+
+/// Whether two members of one name are the same: small ones are compared here, blobs by their facts.
+fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId, out: &mut Vec<Finding>) {
+    let tree = &archive.tree;
+    let (a, b) = (tree.member(first), tree.member(again));
+    let fact = |id: MemberId| {
+        let blob = archive.blobs.iter().position(|blob| blob.member == Some(id));
+        let known = blob.and_then(|i| facts.0.get(i)?.as_ref());
+        known.or_else(|| archive.ingested.get(&id)).map(|facts| facts.sha256.clone())
+    };
+    let digest = |id: MemberId| {
+        fact(id).or_else(|| {
+            let limit = 64 << 20;
+            tree.read(id, limit).ok().flatten().map(|bytes| crate::digest::Digest::sha256(&bytes))
+        })
+    };
+    let same = a.kind == b.kind && a.size == b.size && (a.size == 0 || digest(first) == digest(again));
+    let offset = |id: MemberId| format!("header at offset {}", tree.member(id).header_offset);
+    let (rule, words) =
+        if same { (&REPEATED_MEMBER, "with the same bytes") } else { (&DUPLICATE_MEMBER, "and differs") };
+    let message = format!("member `{}` stands twice {words}", a.name.as_bstr());
+    let finding = Finding::new(rule, Location::member(again), message).label(offset(again));
+    out.push(finding.related(Location::member(first), offset(first)));
+}
+
+fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
+    Some(match anomaly {
+        Anomaly::MissingMember { name, of } => {
+            let rule = match *name {
+                "oci-layout" => &MISSING_OCI_LAYOUT,
+                "index.json" => &MISSING_INDEX,
+                "manifest.json" => &MISSING_MANIFEST_JSON,
+                // formats.md A.1: an absent `repositories` means untagged.
+                _ => return None,
+            };
+            Finding::new(rule, Location::archive(), format!("`{name}` is missing, which {of} must have"))
+        }
+        Anomaly::Empty { at } => Finding::new(&NO_IMAGES, at.clone(), "no image is listed here"),
+        Anomaly::LimitHit { at, name, limit } => {
+            Finding::new(&LIMIT_HIT, at.clone(), format!("more than {limit} here (limit {name})"))
+                .help(format!("if the archive is trusted, raise the limit with --limit {name}=VALUE"))
+        }
+        Anomaly::DocumentTooLarge { member, size, limit, name } => {
+            let message = format!("the document is {size} bytes, the limit {name} is {limit}");
+            Finding::new(&LIMIT_HIT, Location::member(*member), message)
+                .help(format!("if the archive is trusted, raise the limit with --limit {name}=VALUE"))
+        }
+        Anomaly::HalvesDisagree { at, other, what } => {
+            let (rule, message, label) = match what {
+                Disagreement::Layers => (
+                    &HALVES_DISAGREE,
+                    "`manifest.json` and the OCI half give the image different layers".to_owned(),
+                    "layers of the OCI half",
+                ),
+                Disagreement::Tag(tag) => (
+                    &HALVES_DISAGREE,
+                    format!("`{tag}` is one image in `manifest.json` and another in `index.json`"),
+                    "the tag in the OCI half",
+                ),
+                Disagreement::TagMissing(tag) => (
+                    &HALF_INCOMPLETE,
+                    format!("`{tag}` is in `manifest.json`, but not in `index.json`"),
+                    "the image in the OCI half",
+                ),
+                Disagreement::ImageMissing => (
+                    &HALF_INCOMPLETE,
+                    "the image is in `manifest.json`, but not in `index.json`".to_owned(),
+                    "",
+                ),
+            };
+            let finding = Finding::new(rule, at.clone(), message);
+            match other {
+                Some(other) => finding.related(other.clone(), label),
+                None => finding,
+            }
+        }
+        Anomaly::BadName { at, text, problem } => {
+            Finding::new(&BAD_REFERENCE, at.clone(), format!("`{text}` is not an image name: {problem}"))
+        }
+        Anomaly::TagTwice { at, first, name } => {
+            Finding::new(&DUPLICATE_TAG, at.clone(), format!("`{name}` is claimed by two images"))
+                .related(first.clone(), "claimed here first")
+        }
+        Anomaly::BadLink { member, content } => Finding::new(
+            &BAD_LINK,
+            Location::member(*member),
+            format!("the link holds {content:?}, not exactly a digest"),
+        ),
+        Anomaly::TagWithoutCurrent { member, name } => Finding::new(
+            &TAG_WITHOUT_TARGET,
+            Location::member(*member),
+            format!("tag `{name}` has no current/link"),
+        ),
+        Anomaly::LinkTargetMissing { member, digest, what } => Finding::new(
+            &MISSING_REVISION,
+            Location::member(*member),
+            format!("there is no {what} for {digest} in the repository"),
+        ),
+        _ => return super::document::anomaly(anomaly, archive).or_else(|| super::legacy::anomaly(anomaly)),
+    })
+}

@@ -1,0 +1,192 @@
+//! Rules about blobs and the descriptors that point at them.
+
+use super::{Rule, rule};
+use crate::blob::BlobFacts;
+use crate::digest::Digest;
+use crate::media::LayerType;
+use crate::model::{Archive, Blob, Descriptor, Part};
+use crate::report::{Finding, Location, MemberId};
+
+/// The rules of this file.
+pub const RULES: &[&Rule] = &[
+    &MISSING,
+    &MISSING_NONDISTRIBUTABLE,
+    &MISSING_CHILD,
+    &DIGEST_MISMATCH,
+    &UNREFERENCED_MISMATCH,
+    &CUT,
+    &SIZE_MISMATCH,
+    &BAD_DIGEST,
+    &UNVERIFIED_DIGEST,
+];
+
+rule! {
+    /// A blob is not in the archive.
+    MISSING = "blob/missing", Error, Hard, [23, 24, 95, 97],
+    checks: "The archive holds every manifest that a root names, and every config and layer of each image.",
+    matters: "The image cannot be used. `docker load` with the containerd store exits 0 all the same (formats.md A.6).",
+    example: "A layer was lost when files were copied out of `blobs/sha256/`.",
+    mend: "Save the image again, or copy the blob from where it is: its digest tells the right one.",
+}
+rule! {
+    /// A layer that nobody needs to carry.
+    MISSING_NONDISTRIBUTABLE = "blob/missing-nondistributable", Note, No, [97],
+    checks: "Whether nondistributable (foreign) layers are in the archive.",
+    matters: "They need not be: their `urls` say where they come from. Docker leaves them out of what it saves.",
+    example: "The base layer of a Windows image.",
+    mend: "Nothing to mend.",
+}
+rule! {
+    /// A child of an index is not in the archive.
+    MISSING_CHILD = "index/missing-child", Warning, No, [96],
+    checks: "Whether the archive holds every child of an index, and whether every child that it holds has a config or layers there.",
+    matters: "A sparse export is legal (image-spec image layout) and common: Docker and `ctr` leave out other platforms. Using such a platform fails with `content digest … not found`.",
+    example: "`ctr images export --platform linux/amd64` of an image for two platforms.",
+    mend: "Pull all platforms before saving, or keep one with --platform, which rewrites the index.",
+}
+rule! {
+    /// A blob is not what its digest says.
+    DIGEST_MISMATCH = "blob/digest-mismatch", Error, Hard, [28, 84, 85, 221, 222, 233],
+    checks: "Every blob that something points at hashes to its digest.",
+    matters: "image-spec descriptor: content must be verified. skopeo and crane do not check the manifest blob; registries serve a corrupt blob with 200 (formats.md D.13, E.2).",
+    example: "One bit of a layer flipped on a worn disk.",
+    mend: "Fetch the blob again; no tool can repair it.",
+}
+rule! {
+    /// A blob that nothing points at is not what its name says.
+    UNREFERENCED_MISMATCH = "blob/unreferenced-mismatch", Warning, No, [85],
+    checks: "Blobs that nothing points at hash to their names too.",
+    matters: "All tools ignore them; a later image that shares the blob would be broken.",
+    example: "A half-written blob of an interrupted copy.",
+    mend: "Remove the blob.",
+}
+rule! {
+    /// The archive ends inside a blob.
+    CUT = "blob/cut", Error, Hard, [3],
+    checks: "Every blob is as long as the file system or tar header says.",
+    matters: "Bytes are missing, so nothing about the blob can be verified.",
+    example: "A file that shrank while it was read.",
+    mend: "Copy the archive again.",
+}
+rule! {
+    /// A descriptor's size is wrong.
+    SIZE_MISMATCH = "descriptor/size-mismatch", Error, Soft, [82, 83],
+    checks: "`size` in a descriptor is the length of the blob.",
+    matters: "image-spec descriptor: content of another size must not be trusted. umoci, containerd and registries refuse it, skopeo and Docker do not look.",
+    example: "The manifest says 32, the layer is 33 bytes.",
+    mend: "Write the right size into the descriptor; if it stands in a manifest, the manifest's digest changes.",
+}
+rule! {
+    /// What should be a digest is none.
+    BAD_DIGEST = "descriptor/bad-digest", Error, Hard, [78, 79, 220],
+    checks: "Digests obey the grammar, and those of known algorithms have the exact number of lower-case hex digits.",
+    matters: "image-spec descriptor. No tool finds a blob under such a name.",
+    example: "`sha256:ABC`: too short, and upper case.",
+    mend: "Write the digest of the blob that was meant.",
+}
+rule! {
+    /// A digest that restow cannot compute.
+    UNVERIFIED_DIGEST = "descriptor/unverified-digest", Warning, No, [80],
+    checks: "Whether restow can compute the algorithm of a digest (sha256, sha384, sha512).",
+    matters: "image-spec allows others; the content is then carried unverified.",
+    example: "`blake3:` and 64 hex digits.",
+    mend: "Use sha256, which every tool knows.",
+}
+
+/// What a descriptor says, by itself.
+pub fn descriptor(descriptor: &Descriptor, out: &mut Vec<Finding>) {
+    match &descriptor.digest {
+        Some(Err((text, error))) => {
+            let message = format!("`{text}` is not a digest: {error}");
+            out.push(Finding::new(&BAD_DIGEST, descriptor.at.child("digest"), message));
+        }
+        Some(Ok(digest)) if digest.algorithm().is_none() => {
+            let message = format!(
+                "restow cannot compute {} digests, so the blob is not verified",
+                digest.algorithm_name()
+            );
+            out.push(Finding::new(&UNVERIFIED_DIGEST, descriptor.at.child("digest"), message));
+        }
+        _ => {}
+    }
+    if let Some(size) = descriptor.size.filter(|size| *size < 0) {
+        let message = format!("the size is {size}, a blob cannot have less than 0 bytes");
+        out.push(Finding::new(&SIZE_MISMATCH, descriptor.at.child("size"), message));
+    }
+}
+
+/// What a descriptor says against the length of the blob. Silent if the content is wrong anyway.
+pub fn size(descriptor: &Descriptor, member: MemberId, length: u64, what: &str, out: &mut Vec<Finding>) {
+    let Some(size) = descriptor.size.filter(|size| *size >= 0) else { return };
+    if u64::try_from(size) != Ok(length) {
+        let message = format!("{what} is {length} bytes, the descriptor says {size}");
+        out.push(
+            Finding::new(&SIZE_MISMATCH, descriptor.at.child("size"), message)
+                .label(format!("should be {length}"))
+                .related(Location::member(member), format!("{length} bytes")),
+        );
+    }
+}
+
+/// A blob's content against its name. `by` is the place that points at it.
+pub fn content(
+    blob: &Blob,
+    found: &Digest,
+    length: u64,
+    what: &str,
+    by: Option<&Location>,
+    out: &mut Vec<Finding>,
+) -> bool {
+    let (Some(member), Some(wanted)) = (blob.member, &blob.digest) else { return true };
+    if found == wanted {
+        return true;
+    }
+    let rule = if blob.referenced { &DIGEST_MISMATCH } else { &UNREFERENCED_MISMATCH };
+    let finding = Finding::new(rule, Location::member(member), format!("{what} does not hash to its digest"))
+        .label(format!("expected {wanted}, found {found} ({length} bytes)"));
+    out.push(match by {
+        Some(by) => finding.related(by.clone(), "named here"),
+        None => finding,
+    });
+    false
+}
+
+/// Facts of a blob that was read, against its name; whether it is sound.
+pub fn facts(
+    blob: &Blob,
+    facts: &BlobFacts,
+    what: &str,
+    by: Option<&Location>,
+    out: &mut Vec<Finding>,
+) -> bool {
+    let Some(member) = blob.member else { return true };
+    if facts.missing > 0 {
+        let message = format!("{what} ends {} bytes early", facts.missing);
+        out.push(Finding::new(&CUT, Location::member(member), message));
+        return false;
+    }
+    match blob.digest.as_ref().and_then(|wanted| facts.digest_like(wanted)) {
+        Some(found) => content(blob, found, facts.size, what, by, out),
+        None => true,
+    }
+}
+
+/// A config or layer that the archive lacks.
+pub fn missing(archive: &Archive, part: &Part, what: &str, out: &mut Vec<Finding>) {
+    if archive.holds(part) {
+        return;
+    }
+    let bad_digest = part.descriptor.as_ref().is_some_and(|d| d.good_digest().is_none());
+    // The digest itself is at fault, or the schema has said that there is none.
+    if bad_digest || (part.descriptor.is_none() && part.wanted.is_empty()) {
+        return;
+    }
+    let foreign = part.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+    if foreign.is_some_and(|t| t.nondistributable) {
+        let message = format!("{what}, which is nondistributable, is not in the archive");
+        out.push(Finding::new(&MISSING_NONDISTRIBUTABLE, part.at.clone(), message));
+        return;
+    }
+    let message = format!("{what} is not in the archive: {}", part.wanted);
+    out.push(Finding::new(&MISSING, part.at.clone(), message));
+}

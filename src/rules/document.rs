@@ -1,0 +1,219 @@
+//! Rules about JSON documents: syntax, kind, and whether a document is what its descriptor says.
+
+use super::{Rule, rule};
+use crate::json::Anomaly as Odd;
+use crate::media::DocumentType;
+use crate::model::{Anomaly, Archive, Body, Descriptor, DocKind, Document, NodeId};
+use crate::report::{At, Finding, Location};
+
+/// The rules of this file.
+pub const RULES: &[&Rule] = &[
+    &SYNTAX,
+    &DUPLICATE_KEY,
+    &INVALID_UTF8,
+    &BYTE_ORDER_MARK,
+    &TRAILING_DATA,
+    &TOO_DEEP,
+    &UNDECIDABLE,
+    &TYPE_MISMATCH,
+    &AMBIGUOUS,
+    &CYCLE,
+];
+
+rule! {
+    /// Not JSON.
+    SYNTAX = "json/syntax", Error, Hard, [38, 40],
+    checks: "Every document is JSON as RFC 8259 has it.",
+    matters: "Nothing can be said about a document that does not parse. All tools fail, most without a place.",
+    example: "A config of which one brace was lost in editing.",
+    mend: "Restore the document; its digest tells whether the bytes are the right ones.",
+}
+rule! {
+    /// A member name stands twice.
+    DUPLICATE_KEY = "json/duplicate-key", Error, Hard, [36],
+    checks: "No object has two members of one name.",
+    matters: "image-spec forbids it (I-JSON); Go takes the last one or merges both, others the first: two readers see two documents.",
+    example: "A manifest with two members `layers`.",
+    mend: "Remove the member that was not meant. The digest changes with it.",
+}
+rule! {
+    /// Bytes that are no text.
+    INVALID_UTF8 = "json/invalid-utf8", Error, Soft, [34],
+    checks: "Documents are UTF-8, and `\\u` escapes come in whole surrogate pairs.",
+    matters: "RFC 8259 section 8.1. Go replaces bad bytes silently, so a name that passed through a tool is another one afterwards.",
+    example: "A label in Latin-1.",
+    mend: "Rebuild the image with the text in UTF-8.",
+}
+rule! {
+    /// A byte order mark.
+    BYTE_ORDER_MARK = "json/byte-order-mark", Error, Soft, [35],
+    checks: "No document begins with a byte order mark.",
+    matters: "RFC 8259 forbids writing it; every tool written in Go fails with `invalid character`.",
+    example: "A `manifest.json` that was saved by an editor on Windows.",
+    mend: "Remove the first three bytes, if no digest covers the document.",
+}
+rule! {
+    /// More after the end.
+    TRAILING_DATA = "json/trailing-data", Error, Soft, [38],
+    checks: "Nothing but white space follows the top-level value.",
+    matters: "Docker and crane ignore it, skopeo and registries refuse the document (formats.md 0.4).",
+    example: "`manifest.json` with a second array behind the first.",
+    mend: "Cut the document after its first value, if no digest covers it.",
+}
+rule! {
+    /// Nested beyond reason.
+    TOO_DEEP = "json/too-deep", Error, Hard, [46, 239],
+    checks: "Values nest no deeper than the limit json-depth (64).",
+    matters: "Deep nesting exhausts the stack of readers that recurse; no format nests deeper than ten.",
+    example: "A label whose value is ten thousand opening brackets.",
+    mend: "If the archive is trusted, raise the limit with --limit json-depth=VALUE.",
+}
+rule! {
+    /// Neither manifest nor index.
+    UNDECIDABLE = "manifest/undecidable", Error, Hard, [47, 48],
+    checks: "A document that no descriptor gives a type says itself what it is, or lets it be told by schemaVersion and config.",
+    matters: "`dir:` and registry storage keep no media types; readers guess, each by its own rule (formats.md D.9).",
+    example: "A `manifest.json` without `mediaType` and with `schemaVersion` 99999.",
+    mend: "Add `mediaType` with the type that the document was written as. The digest changes with it.",
+}
+rule! {
+    /// The descriptor says one type, the document another.
+    TYPE_MISMATCH = "manifest/type-mismatch", Error, Soft, [49],
+    checks: "`mediaType` in a manifest or index equals that of the descriptor that points at it.",
+    matters: "image-spec manifest; CVE-2021-41190. umoci, registries and regctl refuse a difference, skopeo ignores it.",
+    example: "`index.json` says OCI manifest, the document says Docker schema 2.",
+    mend: "Correct the descriptor if it stands in `index.json`, which no digest covers.",
+}
+rule! {
+    /// Manifest and index in one.
+    AMBIGUOUS = "manifest/ambiguous", Error, Hard, [37, 50],
+    checks: "A manifest has no `manifests`, an index no `config` or `layers`, neither `fsLayers`, in any letter case.",
+    matters: "CVE-2021-41190: one digest with two meanings. containers/image, containerd, umoci and registries refuse such a document; regctl and oras take it.",
+    example: "A document with `layers` and `manifests`: a scanner sees the image, the runtime pulls from the index.",
+    mend: "Treat the archive as hostile: nobody writes this by mistake.",
+}
+rule! {
+    /// An index that contains itself.
+    CYCLE = "graph/cycle", Error, Hard, [65, 99],
+    checks: "No index reaches itself.",
+    matters: "Possible only if a digest does not fit its content. crane loops forever on it.",
+    example: "An index whose child has the digest of the index.",
+    mend: "Treat the archive as hostile.",
+}
+
+/// Findings about the text of one document.
+pub fn syntax(document: &Document, out: &mut Vec<Finding>) {
+    let member = document.member;
+    let json = match &document.json {
+        Ok(json) => json,
+        Err(error) => {
+            let rule = if error.too_deep { &TOO_DEEP } else { &SYNTAX };
+            let at = Location { member: Some(member), at: At::Offset(error.offset as u64) };
+            out.push(
+                Finding::new(rule, at, format!("the document is not JSON: {error}"))
+                    .label(error.problem.clone()),
+            );
+            return;
+        }
+    };
+    for odd in &json.anomalies {
+        let at = |at: At| Location { member: Some(member), at };
+        out.push(match odd {
+            Odd::ByteOrderMark => Finding::new(
+                &BYTE_ORDER_MARK,
+                at(At::Offset(0)),
+                "the document begins with a byte order mark",
+            ),
+            Odd::DuplicateKey { pointer, first, again } => {
+                let name = pointer.rsplit('/').next().unwrap_or_default();
+                Finding::new(
+                    &DUPLICATE_KEY,
+                    at(At::Span(*again)),
+                    format!("member `{name}` stands twice in one object"),
+                )
+                .label("again here")
+                .related(at(At::Span(*first)), "first here")
+            }
+            Odd::InvalidUtf8 { offset } => Finding::new(
+                &INVALID_UTF8,
+                at(At::Offset(*offset as u64)),
+                "a string holds bytes that are not UTF-8",
+            ),
+            Odd::LoneSurrogate { span } => {
+                Finding::new(&INVALID_UTF8, at(At::Span(*span)), "an escape is half a surrogate pair")
+            }
+            Odd::TrailingData { offset } => {
+                let message = "something follows the end of the document";
+                Finding::new(&TRAILING_DATA, at(At::Offset(*offset as u64)), message)
+            }
+        });
+    }
+}
+
+/// Findings about a document's kind: does it say what it is taken for, and is it only that?
+pub fn kind(document: &Document, out: &mut Vec<Finding>) {
+    let Some(root) = document.root() else { return };
+    let (what, foreign): (&str, &[&str]) = match document.kind {
+        DocKind::Manifest(_) => ("a manifest", &["manifests", "fsLayers"]),
+        DocKind::Index(_) => ("an index", &["config", "layers", "fsLayers"]),
+        _ => return,
+    };
+    for member in root.members().iter().filter(|member| !member.value.is_null()) {
+        if foreign.iter().any(|name| member.key.eq_ignore_ascii_case(name)) {
+            let at = Location { member: Some(document.member), at: At::Span(member.key_span) };
+            let message =
+                format!("{what} has `{}`, which makes it something else for other readers", member.key);
+            out.push(Finding::new(&AMBIGUOUS, at, message));
+        }
+    }
+}
+
+/// The type that a descriptor gives a document against the one it gives itself.
+pub fn declared(archive: &Archive, descriptor: &Descriptor, node: NodeId, out: &mut Vec<Finding>) {
+    let node = archive.node(node);
+    let Some(document) = node.document.map(|id| archive.document(id)) else { return };
+    let Some(own) = document.root().and_then(|root| root.get("mediaType")).and_then(|value| value.as_str())
+    else {
+        return;
+    };
+    let declared = descriptor.type_or_empty();
+    if declared.is_empty() || declared == own {
+        return;
+    }
+    // Signed and unsigned schema 1 carry no type of their own; equal kinds of one family never differ.
+    if DocumentType::of(declared) == Some(DocumentType::Schema1) {
+        return;
+    }
+    let message = format!("the descriptor says `{declared}`, the document says `{own}`");
+    out.push(
+        Finding::new(&TYPE_MISMATCH, descriptor.at.child("mediaType"), message)
+            .label("declared here")
+            .related(Location::pointer(document.member, "/mediaType"), "the document's own word"),
+    );
+}
+
+/// Findings from anomalies of documents.
+pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
+    Some(match anomaly {
+        Anomaly::Undecidable { member } => {
+            let known = archive.documents.iter().find(|document| document.member == *member);
+            if known.is_some_and(|document| document.json.is_err()) {
+                return None;
+            }
+            Finding::new(
+                &UNDECIDABLE,
+                Location::pointer(*member, ""),
+                "the document is neither a manifest nor an index",
+            )
+        }
+        Anomaly::Cycle { at, digest } => {
+            Finding::new(&CYCLE, at.clone(), format!("the index {digest} contains itself"))
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a node is an index.
+pub fn is_index(body: &Body) -> bool {
+    matches!(body, Body::Index { .. })
+}

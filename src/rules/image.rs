@@ -1,0 +1,257 @@
+//! Rules about an image: its config against its layers, and its layers against what they are called.
+
+use super::{Rule, rule};
+use crate::blob::{BlobFacts, Fault};
+use crate::digest::Digest;
+use crate::media::{Codec, Family, LayerType};
+use crate::model::{Archive, ImageParts, Part};
+use crate::report::{At, Finding, Location};
+
+/// The rules of this file.
+pub const RULES: &[&Rule] = &[
+    &LAYER_COUNT,
+    &DIFF_ID_MISMATCH,
+    &BAD_DIFF_ID,
+    &CODEC_MISMATCH,
+    &DOCKER_CODEC_MISMATCH,
+    &CORRUPT,
+    &LAYER_CUT,
+    &TOO_LARGE,
+    &TRAILING_BYTES,
+    &BASE_MISSING,
+    &CONFIG_NAME,
+    &UNKNOWN_CODEC,
+];
+
+rule! {
+    /// The numbers of layers and diff IDs differ.
+    LAYER_COUNT = "config/layer-count", Error, Soft, [112],
+    checks: "The config has as many `diff_ids` as the image has layers.",
+    matters: "image-spec config. Docker, containerd and skopeo's docker-archive refuse; umoci panics if there are fewer diff IDs.",
+    example: "Three diff IDs, one layer.",
+    mend: "Rebuild the image; nobody can tell which layers are missing.",
+}
+rule! {
+    /// A layer's content is not what the config says.
+    DIFF_ID_MISMATCH = "config/diff-id-mismatch", Error, Soft, [27, 113],
+    checks: "The decompressed bytes of layer i hash to `diff_ids[i]`.",
+    matters: "image-spec config. Docker, containerd and umoci fail when they unpack; skopeo, crane and registries never look.",
+    example: "Two layers of one image that changed places.",
+    mend: "If the layer is right, the config must say its digest, which changes the image ID. If it is not, fetch it again.",
+}
+rule! {
+    /// A diff ID that is no digest.
+    BAD_DIFF_ID = "config/bad-diff-id", Error, Soft, [79, 111],
+    checks: "Every item of `rootfs.diff_ids` is a digest.",
+    matters: "image-spec config; upper-case hex is refused by every tool (formats.md A.6).",
+    example: "`\"diff_ids\": [\"sha256:ABCD\"]`",
+    mend: "Write the digest of the decompressed layer.",
+}
+rule! {
+    /// The bytes are compressed otherwise than the OCI media type says.
+    CODEC_MISMATCH = "layer/codec-mismatch", Error, Soft, [148],
+    checks: "The compression of a layer is the one that its OCI media type names.",
+    matters: "image-spec layer. umoci trusts the type and fails, containerd trusts it for plain layers, skopeo looks at the bytes (formats.md D.10.3).",
+    example: "`…layer.v1.tar+gzip` over a plain tar.",
+    mend: "Convert with `--manifest-format oci -W layer/codec-mismatch`, which writes the type from the bytes.",
+}
+rule! {
+    /// The same for Docker's media types, where tools look at the bytes.
+    DOCKER_CODEC_MISMATCH = "layer/docker-codec-mismatch", Warning, No, [148, 236],
+    checks: "The compression of a layer is the one that its Docker media type names.",
+    matters: "skopeo and podman write plain layers under the gzip type into `dir:` layouts (formats.md C.5). Docker, containerd and containers/image look at the bytes.",
+    example: "`…rootfs.diff.tar.gzip` over a plain tar, in a directory that `skopeo copy docker-archive:… dir:…` wrote.",
+    mend: "Convert with `--manifest-format oci`, which writes the type from the bytes.",
+}
+rule! {
+    /// A layer cannot be decompressed.
+    CORRUPT = "layer/corrupt", Error, Hard, [149],
+    checks: "A compressed layer decodes to its end, and its checksums are right.",
+    matters: "RFC 1952 and RFC 8878. Every tool fails when it unpacks the layer, with the image half in place.",
+    example: "A gzip layer whose CRC-32 is wrong.",
+    mend: "Fetch the layer again.",
+}
+rule! {
+    /// A compressed layer ends too early.
+    LAYER_CUT = "layer/truncated", Error, Hard, [149],
+    checks: "A compressed layer does not end before its stream does.",
+    matters: "RFC 1952 and RFC 8878. Every tool fails when it unpacks the layer.",
+    example: "A layer that was cut while it was copied, and then named by the digest of what was left.",
+    mend: "Fetch the layer again.",
+}
+rule! {
+    /// A layer expands beyond the limit.
+    TOO_LARGE = "layer/too-large", Error, Hard, [157, 242, 245],
+    checks: "A layer expands to no more than the limit layer-bytes (64 GiB), through a zstd window of no more than zstd-window-log (128 MiB).",
+    matters: "A few kilobytes can expand to terabytes (gzip 1000:1, zstd 10000:1 and more).",
+    example: "A zstd layer of 2 MB that expands to 100 GiB of zeros.",
+    mend: "If the archive is trusted, raise the limit that the message names with --limit NAME=VALUE.",
+}
+rule! {
+    /// Something follows the compressed stream.
+    TRAILING_BYTES = "layer/trailing-bytes", Warning, No, [150],
+    checks: "Nothing follows the last gzip member or zstd frame of a layer.",
+    matters: "skopeo and containerd ignore it, umoci refuses the layer. The bytes are part of the digest, but of no file.",
+    example: "A gzip layer padded with zeros to a multiple of 512.",
+    mend: "Compress the layer anew with --compress gzip:6.",
+}
+rule! {
+    /// A layer that only its own daemon has.
+    BASE_MISSING = "docker-archive/base-missing", Error, Hard, [25],
+    checks: "No layer is a zero-byte placeholder for one that a daemon is expected to have.",
+    matters: "Cloud Native Buildpacks' imgutil saves images so; Docker skips the file if it has the layer, every other tool fails (formats.md A.4).",
+    example: "Members `blank_0` and `blank_1` of 0 bytes.",
+    mend: "Save the image with `docker save` from the daemon that has the base layers.",
+}
+rule! {
+    /// The config's name is another digest than its content's.
+    CONFIG_NAME = "docker-archive/config-name-mismatch", Error, Soft, [28],
+    checks: "A config whose member name is a digest hashes to it.",
+    matters: "The name is what people take for the image ID. No tool compares it (formats.md A.0), so an edited config travels under the old ID.",
+    example: "`0fef9c03….json` that hashes to `7e866a28…`.",
+    mend: "Find out who changed the config. With -W docker-archive/config-name-mismatch the image gets the ID of its content.",
+}
+rule! {
+    /// Compression that no specification registers.
+    UNKNOWN_CODEC = "layer/unregistered-codec", Error, Soft, [154],
+    checks: "Layers of a manifest are plain, gzip or zstd.",
+    matters: "Docker decompresses bzip2 and xz when it loads a docker-archive; as layers of a manifest no tool takes them.",
+    example: "An xz-compressed layer under `…layer.v1.tar+gzip`.",
+    mend: "Compress the layer anew: --compress gzip.",
+}
+
+/// `diff_ids` against the layers of an image. `facts` are those of each layer, where it was read and is sound.
+pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFacts>], out: &mut Vec<Finding>) {
+    let Some(config) = archive.config(parts) else { return };
+    let member = config.document.member;
+    let Some(list) = config.value.at("/rootfs/diff_ids").filter(|list| list.is_array()) else {
+        // An image without layers may leave them out (formats.md B.8); otherwise the schema has spoken.
+        if !parts.layers.is_empty() && config.value.get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
+            let at = Location::pointer(member, "/rootfs");
+            let message = format!("the config has no diff IDs, the image has {} layers", parts.layers.len());
+            out.push(Finding::new(&LAYER_COUNT, at, message));
+        }
+        return;
+    };
+    let base = Location::pointer(member, "/rootfs/diff_ids");
+    let mut good: Vec<Option<Digest>> = Vec::new();
+    for (i, item) in list.items().iter().enumerate() {
+        let digest = item.as_str().map(Digest::parse);
+        if let (Some(text), Some(Err(error))) = (item.as_str(), &digest) {
+            out.push(Finding::new(&BAD_DIFF_ID, base.child(i), format!("`{text}` is not a digest: {error}")));
+        }
+        good.push(digest.and_then(Result::ok));
+    }
+    if good.len() != parts.layers.len() {
+        let message =
+            format!("the config has {} diff IDs, the image has {} layers", good.len(), parts.layers.len());
+        let finding = Finding::new(&LAYER_COUNT, base, message);
+        out.push(match parts.layers.first() {
+            Some(layer) => finding.related(layer.at.clone(), "first layer"),
+            None => finding,
+        });
+        return;
+    }
+    for (i, ((wanted, layer), facts)) in good.iter().zip(&parts.layers).zip(facts).enumerate() {
+        let plain = facts.and_then(|facts| facts.plain.as_ref());
+        let (Some(wanted), Some(plain)) = (wanted, plain) else { continue };
+        if wanted.algorithm_name() == "sha256" && plain.diff_id != *wanted {
+            let message = format!("layer {i} is another one than the config says");
+            out.push(
+                Finding::new(&DIFF_ID_MISMATCH, base.child(i), message)
+                    .label(format!("found {}", plain.diff_id))
+                    .related(layer.at.clone(), format!("layer {i}")),
+            );
+        }
+    }
+}
+
+/// One layer's stream against its media type and its own format.
+pub fn layer(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mut Vec<Finding>) {
+    let codec = facts.codec.name();
+    let offset = |offset: u64| Location { member: at.member, at: At::Offset(offset) };
+    match &facts.fault {
+        Some(Fault::Truncated { offset: end }) => {
+            out.push(Finding::new(
+                &LAYER_CUT,
+                offset(*end),
+                format!("the {codec} stream of layer {i} ends too early"),
+            ));
+        }
+        Some(Fault::Corrupt { offset: near, problem }) => {
+            let message = format!("the {codec} stream of layer {i} is corrupt: {problem}");
+            out.push(Finding::new(&CORRUPT, offset(*near), message).label("near this offset"));
+        }
+        Some(Fault::TooLarge { limit }) => {
+            let message = format!("layer {i} expands to more than {limit} bytes (limit layer-bytes)");
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message));
+        }
+        Some(Fault::WindowTooLarge { limit }) => {
+            let message =
+                format!("layer {i} needs a zstd window above 2^{limit} bytes (limit zstd-window-log)");
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message));
+        }
+        None => {}
+    }
+    if let Some(trailing) = facts.plain.as_ref().and_then(|plain| plain.trailing) {
+        let what = if trailing.zeros { "zeros" } else { "bytes that are no further part of it" };
+        let message = format!("{what} follow the {codec} stream of layer {i}");
+        out.push(Finding::new(&TRAILING_BYTES, offset(trailing.offset), message));
+    }
+    let Some(descriptor) = &part.descriptor else { return };
+    let Some(layer_type) = LayerType::of(descriptor.type_or_empty()) else { return };
+    if matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {
+        let message = format!("layer {i} is compressed by {codec}, which no manifest can name");
+        out.push(Finding::new(&UNKNOWN_CODEC, descriptor.at.child("mediaType"), message));
+        return;
+    }
+    // A blob of no bytes is an empty layer under any type.
+    if layer_type.codec == facts.codec || facts.size == 0 {
+        return;
+    }
+    let rule = if layer_type.family == Family::Oci { &CODEC_MISMATCH } else { &DOCKER_CODEC_MISMATCH };
+    let message = format!("layer {i} is {codec}, its media type says {}", layer_type.codec.name());
+    out.push(
+        Finding::new(rule, descriptor.at.child("mediaType"), message)
+            .related(at, format!("begins as {codec}")),
+    );
+}
+
+/// A docker-archive's config: its member name, where that is a digest.
+pub fn config_name(archive: &Archive, parts: &ImageParts, out: &mut Vec<Finding>) {
+    let Some(document) = archive.part_document(&parts.config) else { return };
+    let name = archive.tree.member(document.member).name.to_string();
+    let base = name.strip_suffix(".json").unwrap_or(&name);
+    let claimed = base.strip_prefix("sha256:").or_else(|| base.strip_prefix("blobs/sha256/")).unwrap_or(base);
+    let Some(claimed) = Digest::from_sha256_hex(claimed) else { return };
+    if claimed != document.sha256 {
+        let message = format!(
+            "the config is called {}, but hashes to {}",
+            claimed.encoded(),
+            document.sha256.encoded()
+        );
+        out.push(
+            Finding::new(&CONFIG_NAME, Location::member(document.member), message)
+                .related(parts.config.at.clone(), "named here"),
+        );
+    }
+}
+
+/// A docker-archive's layer that is only a placeholder.
+pub fn placeholder(
+    archive: &Archive,
+    part: &Part,
+    i: usize,
+    wanted: Option<&Digest>,
+    out: &mut Vec<Finding>,
+) -> bool {
+    let Some(member) = part.blob.and_then(|blob| archive.blob(blob).member) else { return false };
+    let held = archive.tree.member(member);
+    let blank = part.wanted.trim_start_matches('/').starts_with("blank_");
+    if held.size > 0 || !(blank || wanted.is_some_and(|wanted| *wanted != Digest::sha256(b""))) {
+        return false;
+    }
+    let message = format!("layer {i} is an empty placeholder; base layers are missing from the archive");
+    out.push(Finding::new(&BASE_MISSING, part.at.clone(), message));
+    true
+}

@@ -1,0 +1,314 @@
+//! The one walk over an archive: calls every rule at its scope. No rule walks, none does I/O.
+//!
+//! A cause suppresses its consequences here: what is wrong with a blob's bytes is not said again of its size, its
+//! compression or its diff ID.
+
+use std::collections::HashSet;
+
+use super::{archive as archive_rules, blob, document, image, legacy};
+use crate::blob::BlobFacts;
+use crate::model::{
+    Archive, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part, Role,
+};
+use crate::report::{Finding, Location};
+
+/// What a run looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// Everything.
+    All,
+    /// These manifests and indexes, and what the archive says as a whole.
+    Nodes(&'a HashSet<NodeId>),
+}
+
+impl Scope<'_> {
+    fn holds(&self, node: NodeId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Nodes(nodes) => nodes.contains(&node),
+        }
+    }
+}
+
+/// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.
+pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+    let mut walk =
+        Walk { archive, facts, cut: archive_rules::is_cut(archive), out: Vec::new(), judged: HashSet::new() };
+    archive_rules::check(archive, facts, &mut walk.out);
+    let documents = documents_in(archive, scope);
+    for (i, found) in archive.documents.iter().enumerate() {
+        if documents.contains(&DocId(i as u32)) {
+            walk.document(found);
+        }
+    }
+    for root in &archive.roots {
+        if let Some(descriptor) = root.descriptor.as_ref().filter(|_| scope.holds(root.node)) {
+            walk.edge(descriptor, root.node, "the manifest", true);
+        }
+    }
+    for i in 0..archive.nodes.len() {
+        if scope.holds(NodeId(i as u32)) {
+            walk.node(NodeId(i as u32));
+        }
+    }
+    if let Scope::All = scope {
+        for descriptor in unreadable_roots(archive) {
+            blob::descriptor(&descriptor, &mut walk.out);
+        }
+        walk.unreferenced();
+    }
+    walk.out
+}
+
+/// Documents that are judged: those of nodes in scope with their configs, and those that belong to no node.
+fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
+    let all = || (0..archive.documents.len() as u32).map(DocId);
+    let Scope::Nodes(_) = scope else { return all().collect() };
+    let mut found: HashSet<DocId> = all()
+        .filter(|&id| {
+            let kind = archive.document(id).kind;
+            matches!(kind, DocKind::OciLayout | DocKind::DockerArchive | DocKind::Repositories)
+                || archive.index_json == Some(id)
+        })
+        .collect();
+    for (i, node) in archive.nodes.iter().enumerate() {
+        if !scope.holds(NodeId(i as u32)) {
+            continue;
+        }
+        found.extend(node.document);
+        found.extend(node.all_parts().iter().filter_map(|part| archive.blob(part.blob?).document));
+        if let Body::V1 { chain, .. } = &node.body {
+            found.extend(chain);
+        }
+    }
+    found
+}
+
+/// Descriptors of `index.json` that point at nothing because their digest is none.
+fn unreadable_roots(archive: &Archive) -> Vec<Descriptor> {
+    let Some(index) = archive.index_json.map(|id| archive.document(id)) else { return Vec::new() };
+    let Some(list) = index.root().and_then(|root| root.get("manifests")) else { return Vec::new() };
+    let base = Location::pointer(index.member, "/manifests");
+    let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
+    items
+        .map(|(i, item)| Descriptor::of(item, base.child(i)))
+        .filter(|descriptor| descriptor.good_digest().is_none())
+        .collect()
+}
+
+struct Walk<'a> {
+    archive: &'a Archive,
+    facts: &'a Facts,
+    /// The archive ends too early: what it lacks is a consequence.
+    cut: bool,
+    out: Vec<Finding>,
+    /// Blobs whose content was judged, so that a shared one is reported once.
+    judged: HashSet<BlobId>,
+}
+
+impl Walk<'_> {
+    fn document(&mut self, found: &crate::model::Document) {
+        document::syntax(found, &mut self.out);
+        document::kind(found, &mut self.out);
+        if let (DocKind::Schema1, Some(root)) = (found.kind, found.root()) {
+            legacy::schema1(found, root, &mut self.out);
+        }
+    }
+
+    /// A descriptor of a manifest or index.
+    fn edge(&mut self, descriptor: &Descriptor, node: NodeId, what: &str, must_exist: bool) {
+        blob::descriptor(descriptor, &mut self.out);
+        document::declared(self.archive, descriptor, node, &mut self.out);
+        let target = self.archive.node(node);
+        let Some(id) = target.blob else { return };
+        let held = self.archive.blob(id);
+        let Some(member) = held.member else {
+            if must_exist && !self.cut {
+                let digest = descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
+                let message = format!("{what} is not in the archive: {digest}");
+                self.out.push(Finding::new(&blob::MISSING, descriptor.at.clone(), message));
+            }
+            return;
+        };
+        if self.content(id, what, Some(&descriptor.at)) {
+            let length = self.archive.tree.member(member).size;
+            blob::size(descriptor, member, length, what, &mut self.out);
+        }
+    }
+
+    fn node(&mut self, id: NodeId) {
+        let archive = self.archive;
+        let node = archive.node(id);
+        if let Some(blob) = node.blob {
+            self.content(blob, "the manifest", None);
+        }
+        match &node.body {
+            Body::Index { children, .. } => children.iter().for_each(|edge| self.child(edge)),
+            Body::Manifest { parts, .. } => {
+                if !self.sparse(id) {
+                    self.image(parts);
+                }
+            }
+            Body::Item { parts } => {
+                self.image(parts);
+                image::config_name(archive, parts, &mut self.out);
+            }
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => {
+                for (i, layer) in layers.iter().enumerate() {
+                    self.layer(layer, i);
+                }
+            }
+            Body::ArtifactManifest { blobs } => {
+                for (i, part) in blobs.iter().enumerate() {
+                    self.part(part, &format!("blob {i}"));
+                }
+            }
+            Body::Absent | Body::Opaque => {}
+        }
+    }
+
+    fn child(&mut self, edge: &Edge) {
+        let Some(node) = edge.node else {
+            blob::descriptor(&edge.descriptor, &mut self.out);
+            return;
+        };
+        self.edge(&edge.descriptor, node, "the manifest", false);
+        let held = self.archive.node(node);
+        let absent = matches!(held.body, Body::Absent);
+        if (absent || self.sparse(node)) && !self.cut {
+            let digest = edge.descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
+            let what = edge
+                .descriptor
+                .platform
+                .as_ref()
+                .map_or_else(|| digest.clone(), |p| format!("{} ({digest})", p.normalised()));
+            let message = if absent {
+                format!("the archive does not hold {what}")
+            } else {
+                format!("the archive holds neither config nor layers of {what}")
+            };
+            self.out.push(Finding::new(&blob::MISSING_CHILD, edge.descriptor.at.clone(), message));
+        }
+    }
+
+    /// A manifest of which nothing else is here, below an index: Docker's save can write that (design.md 6).
+    fn sparse(&self, node: NodeId) -> bool {
+        let Some(parts) = self.archive.node(node).parts() else { return false };
+        let rooted = self.archive.roots.iter().any(|root| root.node == node);
+        let any = std::iter::once(&parts.config).chain(&parts.layers).any(|part| self.archive.holds(part));
+        !rooted && !any
+    }
+
+    fn image(&mut self, parts: &ImageParts) {
+        let archive = self.archive;
+        self.part(&parts.config, "the config");
+        let wanted = archive.config(parts).and_then(|config| config.diff_ids()).unwrap_or_default();
+        let mut facts: Vec<Option<&BlobFacts>> = Vec::new();
+        for (i, layer) in parts.layers.iter().enumerate() {
+            let placeholder = layer.descriptor.is_none()
+                && image::placeholder(
+                    archive,
+                    layer,
+                    i,
+                    wanted.get(i).and_then(Option::as_ref),
+                    &mut self.out,
+                );
+            let sound = if parts.role == Role::Image && !placeholder {
+                self.layer(layer, i)
+            } else if !placeholder {
+                self.part(layer, &format!("blob {i}"));
+                false
+            } else {
+                false
+            };
+            facts.push(layer.blob.filter(|_| sound).and_then(|blob| self.facts.get(blob)));
+        }
+        if parts.role == Role::Image {
+            image::diff_ids(archive, parts, &facts, &mut self.out);
+        }
+    }
+
+    /// A config or other blob; whether its content is sound.
+    fn part(&mut self, part: &Part, what: &str) -> bool {
+        if let Some(descriptor) = &part.descriptor {
+            blob::descriptor(descriptor, &mut self.out);
+        }
+        if !self.cut {
+            blob::missing(self.archive, part, what, &mut self.out);
+        }
+        let Some(id) = part.blob else { return false };
+        let Some(member) = self.archive.blob(id).member else { return false };
+        let sound = self.content(id, what, Some(&part.at));
+        if let (true, Some(descriptor)) = (sound, &part.descriptor) {
+            let length = self.archive.tree.member(member).size;
+            blob::size(descriptor, member, length, what, &mut self.out);
+        }
+        sound
+    }
+
+    /// A layer of an image; whether its content is sound.
+    fn layer(&mut self, part: &Part, i: usize) -> bool {
+        let sound = self.part(part, &format!("layer {i}"));
+        let Some(id) = part.blob.filter(|_| sound) else { return false };
+        let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else {
+            return sound;
+        };
+        if facts.plain.is_some() || facts.fault.is_some() {
+            image::layer(part, i, facts, Location::member(member), &mut self.out);
+        }
+        facts.fault.is_none()
+    }
+
+    /// A blob's content against its digest, reported once; whether it is sound.
+    fn content(&mut self, id: BlobId, what: &str, by: Option<&Location>) -> bool {
+        let archive = self.archive;
+        let held = archive.blob(id);
+        let mut found = Vec::new();
+        let sound = match held.document.map(|document| archive.document(document)) {
+            // A document is a blob that was read when the archive was opened.
+            Some(document) => match &held.digest {
+                Some(wanted) => {
+                    let computed = digest_of(document, wanted);
+                    let length = document.bytes.len() as u64;
+                    computed
+                        .is_none_or(|computed| blob::content(held, &computed, length, what, by, &mut found))
+                }
+                None => true,
+            },
+            None => match self.facts.get(id) {
+                Some(facts) => blob::facts(held, facts, what, by, &mut found),
+                None => true,
+            },
+        };
+        if self.judged.insert(id) {
+            // The end of the archive is said once, not of every blob behind it.
+            found.retain(|finding| !(self.cut && std::ptr::eq(finding.rule, &raw const blob::CUT)));
+            self.out.append(&mut found);
+        }
+        sound
+    }
+
+    /// Blobs that nothing points at.
+    fn unreferenced(&mut self) {
+        for i in 0..self.archive.blobs.len() {
+            let id = BlobId(i as u32);
+            if !self.archive.blob(id).referenced {
+                self.content(id, "a blob that nothing points at", None);
+            }
+        }
+    }
+}
+
+/// The digest of a document: for schema 1 that of its payload.
+fn digest_of(
+    document: &crate::model::Document,
+    like: &crate::digest::Digest,
+) -> Option<crate::digest::Digest> {
+    if document.kind == DocKind::Schema1 {
+        if let Some(root) = document.root() {
+            let payload = crate::model::legacy::jws::Jws::read(&document.bytes, root, 64).digest();
+            return payload.or_else(|| Some(document.sha256.clone()));
+        }
+    }
+    like.of_same_kind(&document.bytes)
+}
