@@ -1,10 +1,13 @@
 //! Opens a container image in any archive form, proves that it is sound, and rewrites it to any other form.
 
 pub mod blob;
+pub mod cli;
+pub mod compare;
 pub mod convert;
 pub mod digest;
 pub mod error;
 pub mod format;
+pub mod inspect;
 pub mod json;
 pub mod limits;
 pub mod media;

@@ -15,7 +15,7 @@ use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
 use crate::convert::rewrite::{self, Now};
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::format::ingest::caps;
 use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
 use crate::limits::Limits;
@@ -26,7 +26,7 @@ use crate::model::{Archive, BlobId, Body, Descriptor, Facts, ImageParts, NodeId,
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// What a run needs besides archive and plan.
-pub struct Context_<'a> {
+pub struct Context<'a> {
     /// The caps in force.
     pub limits: &'a Limits,
     /// Blobs read at once.
@@ -53,7 +53,7 @@ pub struct Written {
 }
 
 /// Reads the blobs that a plan needs, or all that anything points at if there is no plan to write.
-pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context_<'_>) -> Result<Facts> {
+pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Result<Facts> {
     let run = Run::new(archive, None, context);
     let steps: Vec<Step> =
         blobs.iter().map(|&blob| Step::Blob { blob, treatment: Treatment::Keep }).collect();
@@ -68,7 +68,7 @@ pub fn run(
     plan: &Plan,
     target: Target,
     sink: &dyn Sink,
-    context: &Context_<'_>,
+    context: &Context<'_>,
 ) -> Result<Outcome> {
     let run = Run::new(archive, Some(sink), context);
     let mut documents = Documents {
@@ -108,11 +108,59 @@ pub fn run(
     Ok(Outcome { facts, written: Some(Written { output, account }) })
 }
 
+/// The config of an image with its diff IDs, made from facts where the source has no config.
+pub fn config_of(archive: &Archive, node: NodeId, facts: &Facts) -> Result<Option<(Vec<u8>, Vec<Digest>)>> {
+    let diff_id = |part: &Part| facts.get(part.blob?)?.plain.as_ref().map(|plain| plain.diff_id.clone());
+    Ok(match &archive.node(node).body {
+        Body::Manifest { parts, .. } | Body::Item { parts } => archive.config(parts).map(|config| {
+            let diff_ids = config.diff_ids().unwrap_or_default().into_iter().flatten().collect();
+            (config.document.bytes.to_vec(), diff_ids)
+        }),
+        Body::V1 { chain, layers } => {
+            let diff_ids: Vec<Digest> = layers.iter().filter_map(diff_id).collect();
+            Some((v1_config(archive, chain, &diff_ids)?, diff_ids))
+        }
+        Body::Schema1 { layers } => {
+            let document = archive.node(node).document.map(|id| archive.document(id));
+            let Some(root) = document.and_then(|document| document.root()) else { return Ok(None) };
+            let parsed = legacy::Schema1::parse(root, DEPTH);
+            let diff_ids: Vec<Digest> =
+                schema1_parts(&parsed, layers).into_iter().filter_map(diff_id).collect();
+            Some((schema1_config(&parsed, &diff_ids)?, diff_ids))
+        }
+        _ => None,
+    })
+}
+
+fn v1_config(archive: &Archive, chain: &[crate::model::DocId], diff_ids: &[Digest]) -> Result<Vec<u8>> {
+    let chain: Vec<_> = chain
+        .iter()
+        .filter_map(|&id| {
+            let document = archive.document(id);
+            Some((&document.bytes[..], document.root()?))
+        })
+        .collect();
+    legacy::config_from_v1(&chain, diff_ids)
+        .map_err(|error| Error::refused(format!("no config can be made from the v1 images: {error}")))
+}
+
+fn schema1_config(manifest: &legacy::Schema1, diff_ids: &[Digest]) -> Result<Vec<u8>> {
+    legacy::config_from_schema1(manifest, diff_ids)
+        .map_err(|error| Error::refused(format!("no config can be made from schema 1: {error}")))
+}
+
+/// The parts of a schema 1 manifest that are layers of the image: empty ones are not.
+fn schema1_parts<'p>(manifest: &legacy::Schema1, parts: &'p [Part]) -> Vec<&'p Part> {
+    let at = |index: usize| crate::report::At::Pointer(format!("/fsLayers/{index}/blobSum"));
+    let kept = manifest.layers.iter().filter(|layer| !layer.empty);
+    kept.filter_map(|layer| parts.iter().find(|part| part.at.at == at(layer.index))).collect()
+}
+
 /// The state that the threads of a run share.
 struct Run<'a> {
     archive: &'a Archive,
     sink: Option<&'a dyn Sink>,
-    context: &'a Context_<'a>,
+    context: &'a Context<'a>,
     facts: Mutex<Facts>,
     kept: Mutex<HashMap<(BlobId, Treatment), (Digest, u64)>>,
     /// Set once something is broken: from then on blobs are read, but nothing is written.
@@ -120,7 +168,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(archive: &'a Archive, sink: Option<&'a dyn Sink>, context: &'a Context_<'a>) -> Run<'a> {
+    fn new(archive: &'a Archive, sink: Option<&'a dyn Sink>, context: &'a Context<'a>) -> Run<'a> {
         Run {
             archive,
             sink,
@@ -372,15 +420,7 @@ impl Documents<'_> {
             Body::Item { parts } => self.item(node, parts, make),
             Body::V1 { chain, layers } => {
                 let diff_ids = self.diff_ids(layers);
-                let chain: Vec<_> = chain
-                    .iter()
-                    .filter_map(|&id| {
-                        let document = self.archive.document(id);
-                        Some((&document.bytes[..], document.root()?))
-                    })
-                    .collect();
-                let config = legacy::config_from_v1(&chain, &diff_ids)
-                    .map_err(|error| Error::refused(format!("no config can be made: {error}")))?;
+                let config = v1_config(self.archive, chain, &diff_ids)?;
                 let layers: Vec<&Part> = layers.iter().collect();
                 self.without_config(node, config, &layers, &diff_ids, make, "made from v1 images")
             }
@@ -617,14 +657,9 @@ impl Documents<'_> {
         };
         let Some(root) = document.root() else { return Ok(()) };
         let parsed = legacy::Schema1::parse(root, DEPTH);
-        let mut layers = Vec::new();
-        for kept in parsed.layers.iter().filter(|layer| !layer.empty) {
-            let at = crate::report::At::Pointer(format!("/fsLayers/{}/blobSum", kept.index));
-            layers.extend(parts.iter().find(|part| part.at.at == at));
-        }
+        let layers = schema1_parts(&parsed, parts);
         let diff_ids: Vec<Digest> = layers.iter().filter_map(|part| self.diff_id(part)).collect();
-        let config = legacy::config_from_schema1(&parsed, &diff_ids)
-            .map_err(|error| Error::refused(format!("no config can be made from schema 1: {error}")))?;
+        let config = schema1_config(&parsed, &diff_ids)?;
         self.without_config(node, config, &layers, &diff_ids, make, "converted from schema 1")
     }
 

@@ -1,0 +1,282 @@
+//! What the user can type; validated here, built elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const PLACES: &str = "\
+Places:
+  docker-archive:FILE[:REF]           what `docker save` writes, of any version, or a folder of it
+  oci:DIR[:TAG]                       OCI layout
+  oci-archive:FILE[:TAG]              OCI layout in a tar
+  dir:DIR                             skopeo's and podman's dir: layout
+  registry-storage:DIR[:REPO[:TAG]]   storage of Docker Distribution
+A SOURCE may be a path without prefix (its form is found from its content) or `-`, standard
+input. A DESTINATION needs a prefix; docker-archive:- and oci-archive:- are standard output.
+
+Exit status:
+  0    done, nothing wrong
+  1    the image is wrong, or (compare) the places differ
+  2    the command could not, or may not, do what was asked
+  130, 143   ended by a signal; nothing half-written stays";
+
+/// Check, inspect and convert container image archives of any form.
+#[derive(Debug, Parser)]
+#[command(name = "restow", version, about, after_help = PLACES, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Check(CheckArgs),
+    Convert(ConvertArgs),
+    Inspect(InspectArgs),
+    Compare(CompareArgs),
+    Explain(ExplainArgs),
+    /// Print a completion script.
+    Completions {
+        /// The shell that it is for.
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page.
+    Man,
+}
+
+impl Command {
+    pub fn common(&self) -> Common {
+        match self {
+            Command::Check(args) => args.common.clone(),
+            Command::Convert(args) => args.common.clone(),
+            Command::Inspect(args) => args.common.clone(),
+            Command::Compare(args) => args.common.clone(),
+            Command::Explain(args) => Common { color: args.color, ..Common::default() },
+            Command::Completions { .. } | Command::Man => Common::default(),
+        }
+    }
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(super) enum ColorWhen {
+    /// If the output is a terminal and NO_COLOR is not set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// How to show progress, always on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(super) enum ProgressKind {
+    /// Bars on a terminal, nothing elsewhere.
+    #[default]
+    Auto,
+    /// A line now and then.
+    Plain,
+    None,
+}
+
+/// Options of every command that opens an archive.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Common {
+    /// Raise or lower a limit on hostile archives (see `--limit help`)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Common options")]
+    pub limit: Vec<String>,
+    /// Blobs read at once; the number of cores if not given
+    #[arg(long, value_name = "N", help_heading = "Common options")]
+    pub jobs: Option<usize>,
+    /// Where streams and compressed archives are spooled
+    #[arg(long, value_name = "DIR", help_heading = "Common options")]
+    pub tmpdir: Option<PathBuf>,
+    /// How to show progress, on standard error
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Common options")]
+    pub progress: ProgressKind,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Common options")]
+    pub color: ColorWhen,
+    /// Print nothing but errors and what was asked for
+    #[arg(short, long, help_heading = "Common options")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, help_heading = "Common options")]
+    pub verbose: bool,
+}
+
+/// Levels of rules, in the order given: the last one wins.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Levels {
+    /// Do not report a rule, a family of rules, or `all`
+    #[arg(short = 'A', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
+    pub allow: Vec<String>,
+    /// Report it as a warning
+    #[arg(short = 'W', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
+    pub warn: Vec<String>,
+    /// Report it as an error
+    #[arg(short = 'D', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
+    pub deny: Vec<String>,
+}
+
+/// Judge archives: digests, sizes, diff IDs, structure.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout:1.0\n\nExit status: 0 sound, 1 something is wrong, 2 the check could not be made."
+)]
+pub(super) struct CheckArgs {
+    /// The archives
+    #[arg(required = true)]
+    pub source: Vec<String>,
+    #[command(flatten)]
+    pub levels: Levels,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Rewrite an archive in another form, verified on the way.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:/var/lib/registry:team/app:1 docker-archive:-  | docker load\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could not or may not be done."
+)]
+pub(super) struct ConvertArgs {
+    /// The archive to read; `-` is standard input
+    pub source: String,
+    /// The archive to write, with a prefix
+    pub destination: String,
+    /// Take this image: a name, a tag, a manifest digest, an image ID of 12 or more digits, a
+    /// repository, or @N, the N-th image, from 0
+    #[arg(long, value_name = "NAME")]
+    pub image: Vec<String>,
+    /// Keep images for this platform
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Vec<String>,
+    /// With --platform: keep indexes byte for byte and leave the other images out
+    #[arg(long, requires = "platform")]
+    pub sparse: bool,
+    /// Give the one selected image this name instead of its own
+    #[arg(long, value_name = "NAME")]
+    pub tag: Vec<String>,
+    /// Change one name
+    #[arg(long, value_name = "OLD=NEW")]
+    pub rename: Vec<String>,
+    /// Compress layers: keep, none, gzip[:1-9], zstd[:1-22]
+    #[arg(long, value_name = "CODEC", default_value = "keep")]
+    pub compress: String,
+    /// Types of manifests and indexes
+    #[arg(long, value_enum, value_name = "FAMILY", default_value = "keep")]
+    pub manifest_format: ManifestArg,
+    /// Form of a docker-archive
+    #[arg(long, value_enum, value_name = "FORM", default_value = "universal")]
+    pub docker_format: DockerArg,
+    /// Which image of an index `manifest.json` of a docker-archive names
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub docker_platform: Option<String>,
+    /// Refuse if any manifest digest would change
+    #[arg(long)]
+    pub preserve_digests: bool,
+    /// Leave out what the destination cannot hold
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub drop: Vec<DropArg>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write what became of every digest, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub account: Option<PathBuf>,
+    /// Judge by every rule, not only by those that a conversion depends on
+    #[arg(long)]
+    pub check: bool,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+    /// Verify everything before the first byte goes to standard output
+    #[arg(long)]
+    pub buffer: bool,
+    /// Survive power loss, not only kills
+    #[arg(long)]
+    pub fsync: bool,
+    #[command(flatten)]
+    pub levels: Levels,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ManifestArg {
+    Keep,
+    Oci,
+    Docker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DockerArg {
+    /// An OCI layout with manifest.json: loads everywhere
+    Universal,
+    /// As Docker 1.10 to 24 wrote it
+    Legacy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DropArg {
+    Artifacts,
+    Attestations,
+    Annotations,
+    Nested,
+}
+
+/// Show what is in an archive; layers are not read.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq .images[].id\n  restow inspect --raw=config app.tar"
+)]
+pub(super) struct InspectArgs {
+    /// The archive; `-` is standard input
+    pub source: String,
+    /// Only this image (as for convert)
+    #[arg(long, value_name = "NAME")]
+    pub image: Vec<String>,
+    /// As JSON, in the shape that docs/inspect.md documents
+    #[arg(long)]
+    pub json: bool,
+    /// Print the exact bytes of a document: index, manifest, config, or a digest
+    #[arg(long, value_name = "WHICH", require_equals = true, conflicts_with = "json")]
+    pub raw: Option<String>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What `compare` may pass over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Ignore {
+    Names,
+    Digests,
+    Layers,
+    Platforms,
+}
+
+/// Do two places hold the same images?
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Compares image IDs, diff IDs (of the layers as they are, not as configs claim), layer bytes,\nnames, platforms and manifest digests, as far as both forms hold them.\n\nExit status: 0 the same, 1 they differ, 2 one of them could not be read."
+)]
+pub(super) struct CompareArgs {
+    /// One place
+    pub a: String,
+    /// The other
+    pub b: String,
+    /// Do not compare these
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub ignore: Vec<Ignore>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What a rule means, why it matters, and how to mend what it finds; without RULE, the list.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The rule
+    pub rule: Option<String>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorWhen,
+}

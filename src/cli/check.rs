@@ -1,0 +1,157 @@
+//! `restow check`: judges archives.
+
+use std::io;
+
+use super::args::CheckArgs;
+use super::place::Place;
+use super::progress::Progress;
+use super::shell::{ArchiveDocuments, Shell};
+use super::{FAILED, WRONG};
+use crate::convert::run::{Context, check};
+use crate::convert::select;
+use crate::error::{Error, Result};
+use crate::format::{self, Input, OpenOptions, ingest::SpoolDir};
+use crate::model::{Archive, BlobId, Facts};
+use crate::report::{self, Finding, Summary, escape_str};
+use crate::rules::{self, Level, Policy, Scope};
+
+pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
+    let mut code = 0;
+    for source in &args.source {
+        let one = match check_one(source, policy, shell) {
+            Ok(sound) => u8::from(!sound) * WRONG,
+            Err(error) if args.source.len() > 1 => {
+                shell.error(&error);
+                FAILED
+            }
+            Err(error) => return Err(error),
+        };
+        code = code.max(one);
+    }
+    Ok(code)
+}
+
+/// Whether nothing is at error level.
+fn check_one(source: &str, policy: &Policy, shell: &Shell) -> Result<bool> {
+    let place = Place::parse(source)?;
+    let archive = open(&place, shell, None)?;
+    if let Some(name) = &place.name {
+        // A name behind the place must exist; everything is judged all the same.
+        select::roots(&archive, std::slice::from_ref(name))?;
+    }
+    let facts = read_all(&archive, shell)?;
+    let findings = sorted(rules::run(&archive, &facts, Scope::All), &archive);
+    let levelled = levelled(&findings, policy);
+    shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
+    let summary = Summary::of(levelled.iter().map(|(level, _)| *level));
+    if levelled.is_empty() {
+        shell.print(&format!("{}: sound, {}\n", escape_str(source), contents(&archive)))?;
+    }
+    Ok(summary.errors == 0)
+}
+
+/// What an archive holds, in words.
+fn contents(archive: &Archive) -> String {
+    let mut images = 0;
+    let mut others = 0;
+    let mut seen = std::collections::HashSet::new();
+    for root in &archive.roots {
+        for node in archive.below(root.node) {
+            let body = &archive.node(node).body;
+            if !seen.insert(node)
+                || matches!(body, crate::model::Body::Absent | crate::model::Body::Index { .. })
+            {
+                continue;
+            }
+            if select::is_image(archive, node) { images += 1 } else { others += 1 }
+        }
+    }
+    let plural = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    match others {
+        0 => plural(images, "image"),
+        _ if images == 0 => plural(others, "artifact"),
+        _ => format!("{} and {}", plural(images, "image"), plural(others, "artifact")),
+    }
+}
+
+/// Opens a place for reading; `lend` may offer a directory for a stream.
+pub(super) fn open(
+    place: &Place,
+    shell: &Shell,
+    lend: Option<&mut dyn FnMut() -> Result<Option<SpoolDir>>>,
+) -> Result<Archive> {
+    let limits = shell.limits()?;
+    let input = if place.is_standard() {
+        if io::IsTerminal::is_terminal(&io::stdin()) {
+            return Err(Error::refused_help("standard input is a terminal", "pipe an archive into restow"));
+        }
+        Input::Stream(Box::new(io::stdin()))
+    } else {
+        Input::Path(place.path.clone())
+    };
+    let progress = Progress::new(&shell.common, "reading", 0);
+    let tmpdir = shell.common.tmpdir.as_deref();
+    let mut lend = lend;
+    let mut spool = || {
+        if let Some(lend) = lend.as_mut() {
+            if let Some(spool) = lend()? {
+                return Ok(spool);
+            }
+        }
+        SpoolDir::new(tmpdir)
+    };
+    let archive = format::open(
+        input,
+        OpenOptions {
+            place: &place.text,
+            form: place.transport.map(|transport| transport.id()),
+            limits: &limits,
+            spool: &mut spool,
+            progress: &mut |bytes| progress.set(bytes),
+        },
+    );
+    progress.finish();
+    archive
+}
+
+/// Reads every blob once.
+pub(super) fn read_all(archive: &Archive, shell: &Shell) -> Result<Facts> {
+    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).collect();
+    read(archive, &blobs, shell)
+}
+
+/// Reads these blobs once; documents were read when the archive was opened.
+pub(super) fn read(archive: &Archive, blobs: &[BlobId], shell: &Shell) -> Result<Facts> {
+    let blobs: Vec<BlobId> =
+        blobs.iter().copied().filter(|&id| archive.blob(id).document.is_none()).collect();
+    let limits = shell.limits()?;
+    let progress = Progress::new(&shell.common, "checking", total(archive, &blobs));
+    let context = Context { limits: &limits, jobs: shell.jobs(), progress: &|bytes| progress.add(bytes) };
+    let facts = check(archive, &blobs, &context);
+    progress.finish();
+    facts
+}
+
+/// Bytes of these blobs that are still to be read.
+pub(super) fn total(archive: &Archive, blobs: &[BlobId]) -> u64 {
+    let size = |&id: &BlobId| {
+        let member = archive.blob(id).member.filter(|member| !archive.ingested.contains_key(member))?;
+        Some(archive.tree.member(member).size)
+    };
+    blobs.iter().filter_map(size).sum()
+}
+
+/// In source order.
+pub(super) fn sorted(mut findings: Vec<Finding>, archive: &Archive) -> Vec<Finding> {
+    report::sort(&mut findings, &ArchiveDocuments::of(archive));
+    findings
+}
+
+/// With the levels in force, without those that are allowed.
+pub(super) fn levelled<'a>(findings: &'a [Finding], policy: &Policy) -> Vec<(Level, &'a Finding)> {
+    findings
+        .iter()
+        .map(|finding| (policy.level(finding.rule), finding))
+        .filter(|(level, _)| *level != Level::Allow)
+        .collect()
+}

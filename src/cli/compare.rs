@@ -1,0 +1,51 @@
+//! `restow compare`: do two places hold the same images?
+
+use super::args::{CompareArgs, Ignore};
+use super::place::Place;
+use super::shell::Shell;
+use super::{WRONG, check};
+use crate::compare::{Aspects, Holding, differences};
+use crate::error::{Error, Result};
+use crate::report::escape_str;
+
+pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
+    if args.a == "-" && args.b == "-" {
+        return Err(Error::refused("only one of the places can be standard input"));
+    }
+    let a = holding(&args.a, shell)?;
+    let b = holding(&args.b, shell)?;
+    let aspects = Aspects {
+        names: !args.ignore.contains(&Ignore::Names),
+        digests: !args.ignore.contains(&Ignore::Digests),
+        layers: !args.ignore.contains(&Ignore::Layers),
+        platforms: !args.ignore.contains(&Ignore::Platforms),
+    };
+    let found = differences(&a, &b, aspects);
+    let mut text = String::new();
+    for difference in &found {
+        text.push_str(&format!("{}\n", escape_str(&difference.to_string())));
+    }
+    if found.is_empty() {
+        let n = a.images.len();
+        let (verb, images) = if n == 1 { ("holds", "image") } else { ("hold", "images") };
+        let _ = verb;
+        text = format!("same: {n} {images}\n");
+    } else {
+        let n = found.len();
+        let plural = if n == 1 { "difference" } else { "differences" };
+        text.push_str(&format!(
+            "{n} {plural} between A = {} and B = {}\n",
+            escape_str(&args.a),
+            escape_str(&args.b)
+        ));
+    }
+    shell.print(&text)?;
+    Ok(if found.is_empty() { 0 } else { WRONG })
+}
+
+fn holding(text: &str, shell: &Shell) -> Result<Holding> {
+    let place = Place::parse(text)?;
+    let archive = check::open(&place, shell, None)?;
+    let facts = check::read_all(&archive, shell)?;
+    Holding::of(&archive, &facts, place.name.as_deref())
+}

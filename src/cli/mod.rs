@@ -1,0 +1,98 @@
+//! The command line: the only place that reads arguments or prints.
+
+mod args;
+mod check;
+mod compare;
+mod convert;
+mod explain;
+mod inspect;
+mod place;
+mod progress;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+use args::{Cli, Command};
+use shell::Shell;
+
+use crate::error::Error;
+use crate::rules::{Level, Policy};
+
+/// The image is wrong, or two places differ.
+const WRONG: u8 = 1;
+/// The command could not, or may not, do what was asked.
+const FAILED: u8 = 2;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let parsed =
+        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version are no failures, and a closed pipe changes neither.
+            let code = if error.use_stderr() { FAILED } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    shell::end_on_signals();
+    let common = cli.command.common();
+    let shell = Shell::new(common);
+    let result = match &cli.command {
+        Command::Check(args) => policy(&matches).and_then(|policy| check::run(args, &policy, &shell)),
+        Command::Convert(args) => policy(&matches).and_then(|policy| convert::run(args, &policy, &shell)),
+        Command::Inspect(args) => inspect::run(args, &shell),
+        Command::Compare(args) => compare::run(args, &shell),
+        Command::Explain(args) => explain::run(args, &shell),
+        Command::Completions { shell: name } => {
+            let mut out = Vec::new();
+            clap_complete::generate(*name, &mut Cli::command(), "restow", &mut out);
+            shell.print_bytes(&out).map(|()| 0)
+        }
+        Command::Man => man(&shell).map(|()| 0),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            shell.error(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// `-A`, `-W` and `-D` in the order in which they were typed: the last one wins.
+fn policy(matches: &ArgMatches) -> Result<Policy, Error> {
+    let Some((_, matches)) = matches.subcommand() else { return Ok(Policy::default()) };
+    let mut flags: Vec<(usize, Level, &String)> = Vec::new();
+    for (id, level) in [("allow", Level::Allow), ("warn", Level::Warning), ("deny", Level::Error)] {
+        let indices = matches.indices_of(id).into_iter().flatten();
+        let values = matches.get_many::<String>(id).into_iter().flatten();
+        flags.extend(indices.zip(values).map(|(index, value)| (index, level, value)));
+    }
+    flags.sort_by_key(|(index, ..)| *index);
+    let mut policy = Policy::default();
+    for (_, level, selector) in flags {
+        policy.set(selector, level)?;
+    }
+    Ok(policy)
+}
+
+/// One page for the command and every subcommand, one behind the other.
+fn man(shell: &Shell) -> Result<(), Error> {
+    let mut out = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    let render = |command: &clap::Command, out: &mut Vec<u8>| {
+        clap_mangen::Man::new(command.clone())
+            .render(out)
+            .map_err(|error| Error::io("cannot write", "the man page", error))
+    };
+    render(&command, &mut out)?;
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        render(sub, &mut out)?;
+    }
+    shell.print_bytes(&out)
+}

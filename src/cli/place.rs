@@ -1,0 +1,141 @@
+//! Places as the user types them: the transports of skopeo, `registry-storage:`, and plain paths.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A parsed SOURCE or DESTINATION.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// As typed.
+    pub text: String,
+    /// The transport; `None` for a plain path.
+    pub transport: Option<Transport>,
+    /// The path; `-` for standard input or output.
+    pub path: PathBuf,
+    /// What stands behind the path.
+    pub name: Option<String>,
+}
+
+/// The prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    DockerArchive,
+    Oci,
+    OciArchive,
+    Dir,
+    RegistryStorage,
+}
+
+const TRANSPORTS: &[(&str, Transport)] = &[
+    ("docker-archive", Transport::DockerArchive),
+    ("oci", Transport::Oci),
+    ("oci-archive", Transport::OciArchive),
+    ("dir", Transport::Dir),
+    ("registry-storage", Transport::RegistryStorage),
+];
+
+impl Transport {
+    /// The name of the prefix, which is the ID of the form too.
+    pub fn id(self) -> &'static str {
+        TRANSPORTS.iter().find(|(_, transport)| *transport == self).map_or("", |(id, _)| id)
+    }
+}
+
+impl Place {
+    /// After a prefix the first `:` ends the path, except for `dir:`, which has nothing behind it.
+    pub fn parse(text: &str) -> Result<Place> {
+        let prefixed = text.split_once(':').and_then(|(prefix, rest)| {
+            let transport = TRANSPORTS.iter().find(|(id, _)| *id == prefix)?.1;
+            Some((transport, rest))
+        });
+        let Some((transport, rest)) = prefixed else {
+            return Ok(Place { text: text.to_owned(), transport: None, path: text.into(), name: None });
+        };
+        let (path, name) = match rest.split_once(':') {
+            Some((path, name)) if transport != Transport::Dir => (path, Some(name)),
+            _ => (rest, None),
+        };
+        if path.is_empty() {
+            return Err(Error::refused(format!("`{text}` names no path behind the prefix")));
+        }
+        let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        Ok(Place { text: text.to_owned(), transport: Some(transport), path: path.into(), name })
+    }
+
+    /// A place to write to: the form must be said.
+    pub fn destination(text: &str) -> Result<(Place, Transport)> {
+        let place = Place::parse(text)?;
+        match place.transport {
+            Some(transport) => Ok((place, transport)),
+            None => Err(Error::refused_help(
+                format!("the destination `{text}` does not say its form"),
+                "put one of docker-archive:, oci:, oci-archive:, dir: or registry-storage: before the path",
+            )),
+        }
+    }
+
+    /// Whether it is standard input or output.
+    pub fn is_standard(&self) -> bool {
+        self.path == Path::new("-")
+    }
+}
+
+/// Refuses a destination that is the source, lies inside it, or would replace a folder that holds it.
+pub(super) fn apart(source: &Path, destination: &Path) -> Result<()> {
+    let Ok(source) = source.canonicalize() else { return Ok(()) };
+    let resolved = destination.canonicalize().or_else(|_| {
+        let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        parent.canonicalize().map(|parent| parent.join(destination.file_name().unwrap_or_default()))
+    });
+    let Ok(destination) = resolved else { return Ok(()) };
+    if destination == source {
+        return Err(Error::refused("source and destination are the same place"));
+    }
+    if source.is_dir() && destination.starts_with(&source) {
+        return Err(Error::refused("the destination lies inside the source"));
+    }
+    if source.starts_with(&destination) {
+        return Err(Error::refused("the source lies inside the destination"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Option<&'static str>, String, Option<String>) {
+        let place = Place::parse(text).expect("good");
+        (place.transport.map(Transport::id), place.path.display().to_string(), place.name)
+    }
+
+    #[test]
+    fn prefixes_paths_and_names() {
+        assert_eq!(parsed("a:b.tar"), (None, "a:b.tar".into(), None));
+        assert_eq!(parsed("oci:/x/y:1"), (Some("oci"), "/x/y".into(), Some("1".into())));
+        assert_eq!(
+            parsed("docker-archive:a.tar:localhost:5000/b:1"),
+            (Some("docker-archive"), "a.tar".into(), Some("localhost:5000/b:1".into()))
+        );
+        assert_eq!(parsed("dir:/x:y"), (Some("dir"), "/x:y".into(), None));
+        assert_eq!(
+            parsed("registry-storage:/r:team/app:1"),
+            (Some("registry-storage"), "/r".into(), Some("team/app:1".into()))
+        );
+        assert_eq!(parsed("-"), (None, "-".into(), None));
+        assert!(Place::parse("oci::x").is_err());
+        assert!(Place::destination("x.tar").is_err());
+    }
+
+    #[test]
+    fn source_and_destination_must_be_apart() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let source = dir.path().join("a");
+        std::fs::create_dir(&source).expect("directory");
+        assert!(apart(&source, &source).is_err());
+        assert!(apart(&source, &source.join("b")).is_err());
+        assert!(apart(&source, dir.path()).is_err());
+        assert!(apart(&source, &dir.path().join("ab")).is_ok());
+    }
+}

@@ -1,0 +1,164 @@
+//! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
+
+use std::io::{self, IsTerminal, Write};
+
+use bstr::{BStr, ByteSlice};
+
+use super::args::{ColorWhen, Common};
+use crate::error::{Context, Error, Result};
+use crate::limits::{self, Limits};
+use crate::model::Archive;
+use crate::report::human::{self, HumanOptions};
+use crate::report::{Document, Documents, Finding, MemberId, escape_str};
+use crate::rules::Level;
+
+/// What every command needs of its surroundings.
+pub(super) struct Shell {
+    pub common: Common,
+}
+
+impl Shell {
+    pub fn new(common: Common) -> Shell {
+        Shell { common }
+    }
+
+    /// Writes the result of a command. A reader that went away has seen enough.
+    pub fn print(&self, text: &str) -> Result<()> {
+        self.print_bytes(text.as_bytes())
+    }
+
+    /// Writes exact bytes to standard output.
+    pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(error).at("cannot write", "standard output")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something on standard error, unless --quiet.
+    pub fn say(&self, text: &str) {
+        if !self.common.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Tells an error with its advice. Paths and archive text in it are escaped.
+    pub fn error(&self, error: &Error) {
+        let style = |code: &'static str| if self.color(&io::stderr()) { code } else { "" };
+        let mut out = io::stderr().lock();
+        let (red, cyan, off) = (style("\x1b[1;31m"), style("\x1b[36m"), style("\x1b[0m"));
+        let _ = writeln!(out, "{red}error{off}: {}", escape_str(&error.to_string()));
+        if let Some(help) = error.help() {
+            let _ = writeln!(out, "  {cyan}help{off}: {}", escape_str(help));
+        }
+    }
+
+    fn color(&self, stream: &impl IsTerminal) -> bool {
+        match self.common.color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => {
+                let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+                stream.is_terminal()
+                    && unset("NO_COLOR")
+                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        }
+    }
+
+    /// Whether standard output gets colours.
+    pub fn color_out(&self) -> bool {
+        self.color(&io::stdout())
+    }
+
+    /// How findings are drawn on a stream.
+    pub fn human(&self, stream: &impl IsTerminal) -> HumanOptions {
+        let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        let width = width.or_else(terminal_width).unwrap_or(100);
+        HumanOptions { color: self.color(stream), unicode: true, width }
+    }
+
+    /// Renders findings for people.
+    pub fn render(&self, findings: &[(Level, &Finding)], archive: &Archive, options: HumanOptions) -> String {
+        human::render(findings, &ArchiveDocuments::of(archive), options)
+    }
+
+    /// The caps in force.
+    pub fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits::default();
+        for text in &self.common.limit {
+            let parsed = text.split_once('=').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let set = parsed.and_then(|(name, value)| limits.set(name, value));
+            if set.is_none() {
+                let names: Vec<&str> = limits::NAMES.iter().map(|(name, _)| *name).collect();
+                return Err(Error::refused_help(
+                    format!("--limit takes NAME=VALUE, not `{text}`"),
+                    format!("the names are {}", names.join(", ")),
+                ));
+            }
+        }
+        Ok(limits)
+    }
+
+    /// Blobs read at once.
+    pub fn jobs(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.common.jobs.unwrap_or(cores).max(1)
+    }
+}
+
+/// Columns of the terminal on standard output or error.
+fn terminal_width() -> Option<usize> {
+    let size =
+        rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr()));
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Documents of an archive as reports see them.
+pub(super) struct ArchiveDocuments<'a> {
+    archive: &'a Archive,
+    by_member: std::collections::HashMap<MemberId, usize>,
+}
+
+impl<'a> ArchiveDocuments<'a> {
+    pub fn of(archive: &'a Archive) -> Self {
+        let by_member =
+            archive.documents.iter().enumerate().map(|(i, document)| (document.member, i)).collect();
+        ArchiveDocuments { archive, by_member }
+    }
+}
+
+impl Documents for ArchiveDocuments<'_> {
+    fn name(&self, member: MemberId) -> &BStr {
+        self.archive
+            .tree
+            .members
+            .get(member.0 as usize)
+            .map_or(b"?".as_bstr(), |member| member.name.as_bstr())
+    }
+
+    fn text(&self, member: MemberId) -> Option<Document<'_>> {
+        let document = &self.archive.documents[*self.by_member.get(&member)?];
+        Some(Document { text: &document.bytes, json: document.json.as_ref().ok() })
+    }
+
+    fn place(&self) -> &str {
+        &self.archive.tree.place
+    }
+}
+
+/// Removes what is staged and ends the process when a signal asks for it.
+#[allow(clippy::exit)]
+pub(super) fn end_on_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            crate::format::sinks::staging::remove_all();
+            std::process::exit(128 + signal);
+        }
+    });
+}

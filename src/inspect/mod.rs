@@ -1,0 +1,256 @@
+//! What an archive holds, for people ([`tree`]) and as JSON of a documented shape (`docs/inspect.md`).
+
+pub mod tree;
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::convert::select;
+use crate::model::view::{annotation, text};
+use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root};
+use crate::report::At;
+
+/// The whole of an archive.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Version of this shape: 1.
+    pub version: u32,
+    /// What was typed.
+    pub source: String,
+    /// The form: `docker-archive`, `oci`, `dir`, `registry-storage`.
+    pub form: &'static str,
+    /// The compression around the whole archive, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<&'static str>,
+    /// What the names point at, each once, in source order.
+    pub images: Vec<Entry>,
+}
+
+/// An index, image or artifact.
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    /// `index`, `image`, `attestation`, `artifact`, `missing` or `unknown`.
+    pub kind: &'static str,
+    /// Its names; tags without repository as `:tag`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Digest of its manifest or index, if it has one.
+    pub digest: Option<String>,
+    /// Media type of its manifest or index.
+    #[serde(rename = "mediaType", skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Image ID: the digest of its config.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Normalised platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// When it was made, as the config says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// What kind of artifact it is.
+    #[serde(rename = "artifactType", skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The image that it attests or refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Annotations of the manifest or index.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<(String, String)>,
+    /// Layers, base first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
+    /// Children of an index.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<Entry>,
+}
+
+/// A layer, or a blob of an artifact.
+#[derive(Debug, Serialize)]
+pub struct Layer {
+    /// Its digest as stored, if the archive says it.
+    pub digest: Option<String>,
+    /// Its diff ID, as the config says.
+    #[serde(rename = "diffId", skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<String>,
+    /// Bytes as stored.
+    pub size: Option<u64>,
+    /// Its media type, if a manifest gives one.
+    #[serde(rename = "mediaType", skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The member that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// The command that made it, as the config's history says.
+    #[serde(rename = "createdBy", skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// Whether another image of the archive has it too.
+    pub shared: bool,
+    /// Whether the archive lacks it.
+    pub missing: bool,
+}
+
+impl View {
+    /// What these roots hold.
+    pub fn of(archive: &Archive, roots: &[Root]) -> View {
+        let mut order: Vec<(NodeId, Vec<String>)> = Vec::new();
+        for root in roots {
+            let name = (root.name != Name::None).then(|| root.name.shown());
+            match order.iter_mut().find(|(node, _)| *node == root.node) {
+                Some((_, names)) => names.extend(name),
+                None => order.push((root.node, name.into_iter().collect())),
+            }
+        }
+        let uses = uses(archive, roots);
+        let images =
+            order.into_iter().map(|(node, names)| entry(archive, &uses, node, None, names)).collect();
+        View {
+            version: 1,
+            source: archive.tree.place.clone(),
+            form: archive.form,
+            compression: archive.tree.outer.map(|codec| codec.name()),
+            images,
+        }
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// How many images use each blob.
+fn uses(archive: &Archive, roots: &[Root]) -> HashMap<BlobId, usize> {
+    let mut seen = std::collections::HashSet::new();
+    let mut uses = HashMap::new();
+    for node in roots.iter().flat_map(|root| archive.below(root.node)).filter(|node| seen.insert(*node)) {
+        let mut blobs: Vec<BlobId> =
+            archive.node(node).all_parts().iter().filter_map(|part| part.blob).collect();
+        blobs.sort();
+        blobs.dedup();
+        blobs.into_iter().for_each(|blob| *uses.entry(blob).or_default() += 1);
+    }
+    uses
+}
+
+fn entry(
+    archive: &Archive,
+    uses: &HashMap<BlobId, usize>,
+    node: NodeId,
+    edge: Option<&Edge>,
+    names: Vec<String>,
+) -> Entry {
+    let held = archive.node(node);
+    let kind = match &held.body {
+        Body::Index { .. } => "index",
+        Body::Manifest { parts, .. } | Body::Item { parts } => match parts.role {
+            Role::Image => "image",
+            Role::Attestation => "attestation",
+            Role::Artifact => "artifact",
+        },
+        Body::V1 { .. } | Body::Schema1 { .. } => "image",
+        Body::ArtifactManifest { .. } => "artifact",
+        Body::Absent => "missing",
+        Body::Opaque => "unknown",
+    };
+    let root = held.document.and_then(|id| archive.document(id).root());
+    let described = edge.and_then(|edge| edge.descriptor.platform.as_ref());
+    let platform =
+        select::platform_of(archive, node, described).filter(|p| !p.os.is_empty() && !p.is_unknown());
+    let config = held.parts().and_then(|parts| archive.config(parts)).filter(|_| kind == "image");
+    let subject = edge
+        .and_then(|edge| edge.attests.clone())
+        .or_else(|| root.and_then(|root| root.get("subject")).and_then(|subject| text(subject, "digest")));
+    let annotations = root.and_then(|root| root.get("annotations")).map(|a| a.members()).unwrap_or_default();
+    let parts: Vec<&Part> = match &held.body {
+        Body::Manifest { parts, .. } | Body::Item { parts } => parts.layers.iter().collect(),
+        _ => held.all_parts(),
+    };
+    let history = config.map(|config| config.layer_history(parts.len())).unwrap_or_default();
+    let diff_ids = config.and_then(|config| config.diff_ids()).unwrap_or_default();
+    let layers = parts.iter().enumerate().map(|(i, part)| Layer {
+        digest: part_digest(archive, part),
+        diff_id: diff_ids.get(i).and_then(|id| id.as_ref()).map(ToString::to_string),
+        size: part_size(archive, part),
+        media_type: part.descriptor.as_ref().and_then(|descriptor| descriptor.media_type.clone()),
+        member: part
+            .blob
+            .and_then(|blob| archive.blob(blob).member)
+            .map(|id| archive.tree.member(id).name.to_string()),
+        created_by: history.get(i).copied().flatten().or_else(|| predicate(archive, part)).map(str::to_owned),
+        shared: part.blob.is_some_and(|blob| uses.get(&blob).is_some_and(|n| *n > 1)),
+        missing: !archive.holds(part),
+    });
+    let children = match &held.body {
+        Body::Index { children, .. } => children.as_slice(),
+        _ => &[],
+    };
+    let manifests = children.iter().map(|edge| match edge.node {
+        Some(child) => entry(archive, uses, child, Some(edge), Vec::new()),
+        None => Entry::unknown(edge),
+    });
+    let v1 = match &held.body {
+        Body::V1 { chain, .. } => chain.last().and_then(|&id| archive.document(id).root()),
+        _ => None,
+    };
+    let config_type = held.parts().and_then(|parts| parts.config.descriptor.as_ref()?.media_type.clone());
+    Entry {
+        kind,
+        names,
+        digest: held.digest.as_ref().map(ToString::to_string),
+        media_type: held.media_type.clone(),
+        id: config.map(|config| config.document.sha256.to_string()),
+        platform: platform.map(|platform| platform.normalised().to_string()),
+        created: config.map(|config| config.value).or(v1).and_then(|value| text(value, "created")),
+        artifact_type: root
+            .and_then(|root| text(root, "artifactType"))
+            .or_else(|| config_type.filter(|_| kind == "artifact")),
+        subject,
+        annotations: annotations
+            .iter()
+            .filter_map(|member| Some((member.key.to_string(), member.value.as_str()?.to_owned())))
+            .collect(),
+        layers: layers.collect(),
+        manifests: manifests.collect(),
+    }
+}
+
+impl Entry {
+    fn unknown(edge: &Edge) -> Entry {
+        Entry {
+            kind: "unknown",
+            names: Vec::new(),
+            digest: edge.descriptor.good_digest().map(ToString::to_string),
+            media_type: edge.descriptor.media_type.clone(),
+            id: None,
+            platform: edge.descriptor.platform.as_ref().map(|platform| platform.normalised().to_string()),
+            created: None,
+            artifact_type: None,
+            subject: None,
+            annotations: Vec::new(),
+            layers: Vec::new(),
+            manifests: Vec::new(),
+        }
+    }
+}
+
+fn part_digest(archive: &Archive, part: &Part) -> Option<String> {
+    let declared = part.descriptor.as_ref().and_then(|descriptor| descriptor.good_digest());
+    declared.or_else(|| archive.blob(part.blob?).digest.as_ref()).map(ToString::to_string)
+}
+
+fn part_size(archive: &Archive, part: &Part) -> Option<u64> {
+    let held = part.blob.and_then(|blob| archive.blob(blob).member).map(|id| archive.tree.member(id).size);
+    held.or_else(|| u64::try_from(part.descriptor.as_ref()?.size?).ok())
+}
+
+/// What an attestation's layer states.
+fn predicate<'a>(archive: &'a Archive, part: &Part) -> Option<&'a str> {
+    let at = &part.descriptor.as_ref()?.at;
+    let At::Pointer(pointer) = &at.at else { return None };
+    let document = archive.documents.iter().find(|document| Some(document.member) == at.member)?;
+    annotation(document.root()?.at(pointer)?, "in-toto.io/predicate-type")
+}
