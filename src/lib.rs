@@ -16,5 +16,6 @@ pub mod platform;
 pub mod reference;
 pub mod report;
 pub mod rules;
+pub mod schema;
 pub mod tar;
 pub mod time;

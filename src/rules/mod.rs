@@ -14,6 +14,7 @@ pub mod image;
 pub mod legacy;
 pub mod policy;
 pub mod run;
+pub mod shape;
 
 pub use policy::Policy;
 pub use run::{Scope, run};
@@ -92,7 +93,7 @@ pub(crate) use rule;
 /// Every rule, sorted by name.
 pub fn all() -> Vec<&'static Rule> {
     let mut all: Vec<&'static Rule> =
-        [archive::RULES, blob::RULES, document::RULES, image::RULES, legacy::RULES].concat();
+        [archive::RULES, blob::RULES, document::RULES, image::RULES, legacy::RULES, shape::RULES].concat();
     all.sort_by_key(|rule| rule.name);
     all
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{archive as archive_rules, blob, document, image, legacy};
+use super::{archive as archive_rules, blob, document, image, legacy, shape};
 use crate::blob::BlobFacts;
 use crate::model::{
     Archive, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part, Role,
@@ -110,6 +110,7 @@ impl Walk<'_> {
     fn document(&mut self, found: &crate::model::Document) {
         document::syntax(found, &mut self.out);
         document::kind(found, &mut self.out);
+        shape::check(found, &mut self.out);
         if let (DocKind::Schema1, Some(root)) = (found.kind, found.root()) {
             legacy::schema1(found, root, &mut self.out);
         }
