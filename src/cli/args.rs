@@ -35,6 +35,11 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     Compare(CompareArgs),
     Explain(ExplainArgs),
+    /// Print a bundled JSON Schema; without NAME, the list.
+    Schema {
+        /// The schema, such as oci-manifest
+        name: Option<String>,
+    },
     /// Print a completion script.
     Completions {
         /// The shell that it is for.
@@ -52,7 +57,7 @@ impl Command {
             Command::Inspect(args) => args.common.clone(),
             Command::Compare(args) => args.common.clone(),
             Command::Explain(args) => Common { color: args.color, ..Common::default() },
-            Command::Completions { .. } | Command::Man => Common::default(),
+            Command::Schema { .. } | Command::Completions { .. } | Command::Man => Common::default(),
         }
     }
 }
@@ -116,6 +121,12 @@ pub(super) struct Levels {
     /// Report it as an error
     #[arg(short = 'D', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
     pub deny: Vec<String>,
+    /// Raise levels: spec, docker, containerd, portable, strict
+    #[arg(long, value_name = "NAME", help_heading = "Levels")]
+    pub profile: Vec<String>,
+    /// Read levels from this file instead of ./restow.toml
+    #[arg(long, value_name = "FILE", help_heading = "Levels")]
+    pub config: Option<PathBuf>,
 }
 
 /// Judge archives: digests, sizes, diff IDs, structure.

@@ -10,15 +10,18 @@ mod place;
 mod progress;
 mod shell;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use args::{Cli, Command};
+use args::{Cli, Command, Levels};
 use shell::Shell;
 
 use crate::error::Error;
+use crate::rules::policy::Profile;
 use crate::rules::{Level, Policy};
+use crate::schema::DocumentKind;
 
 /// The image is wrong, or two places differ.
 const WRONG: u8 = 1;
@@ -42,10 +45,16 @@ pub fn main() -> ExitCode {
     let common = cli.command.common();
     let shell = Shell::new(common);
     let result = match &cli.command {
-        Command::Check(args) => policy(&matches).and_then(|policy| check::run(args, &policy, &shell)),
-        Command::Convert(args) => policy(&matches).and_then(|policy| convert::run(args, &policy, &shell)),
+        Command::Check(args) => {
+            policy(&args.levels, true, &matches).and_then(|policy| check::run(args, &policy, &shell))
+        }
+        // Without --check a conversion is the same wherever it is run.
+        Command::Convert(args) => {
+            policy(&args.levels, args.check, &matches).and_then(|policy| convert::run(args, &policy, &shell))
+        }
         Command::Inspect(args) => inspect::run(args, &shell),
         Command::Compare(args) => compare::run(args, &shell),
+        Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
         Command::Completions { shell: name } => {
             let mut out = Vec::new();
@@ -63,9 +72,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// `-A`, `-W` and `-D` in the order in which they were typed: the last one wins.
-fn policy(matches: &ArgMatches) -> Result<Policy, Error> {
-    let Some((_, matches)) = matches.subcommand() else { return Ok(Policy::default()) };
+/// Profiles, then `restow.toml`, then `-A`, `-W` and `-D` in the order in which they were typed: the last one wins.
+fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Policy, Error> {
+    let mut policy = Policy::default();
+    for name in &levels.profile {
+        policy.profile(Profile::parse(name)?);
+    }
+    let here = Path::new("restow.toml");
+    match &levels.config {
+        Some(file) => policy.read(file)?,
+        None if reads_file && here.is_file() => policy.read(here)?,
+        None => {}
+    }
+    let Some((_, matches)) = matches.subcommand() else { return Ok(policy) };
     let mut flags: Vec<(usize, Level, &String)> = Vec::new();
     for (id, level) in [("allow", Level::Allow), ("warn", Level::Warning), ("deny", Level::Error)] {
         let indices = matches.indices_of(id).into_iter().flatten();
@@ -73,11 +92,23 @@ fn policy(matches: &ArgMatches) -> Result<Policy, Error> {
         flags.extend(indices.zip(values).map(|(index, value)| (index, level, value)));
     }
     flags.sort_by_key(|(index, ..)| *index);
-    let mut policy = Policy::default();
     for (_, level, selector) in flags {
         policy.set(selector, level)?;
     }
     Ok(policy)
+}
+
+/// Prints a bundled schema, or the list of them.
+fn schema(name: Option<&str>, shell: &Shell) -> Result<(), Error> {
+    let names: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.name()).collect();
+    let Some(name) = name else { return shell.print(&format!("{}\n", names.join("\n"))) };
+    match DocumentKind::ALL.iter().find(|kind| kind.name() == name) {
+        Some(kind) => shell.print(kind.text()),
+        None => {
+            let message = format!("there is no schema `{name}`");
+            Err(Error::refused_help(message, format!("the schemas are {}", names.join(", "))))
+        }
+    }
 }
 
 /// One page for the command and every subcommand, one behind the other.

@@ -54,7 +54,18 @@ impl Archive {
 
 const fn rule(name: &'static str, level: Level, mend: &'static str) -> Rule {
     let (checks, matters, example) = ("", "", "");
-    Rule { name, level, integrity: Integrity::No, catalogue: &[], checks, matters, example, mend }
+    Rule {
+        name,
+        level,
+        integrity: Integrity::No,
+        optional: false,
+        breaks: &[],
+        catalogue: &[],
+        checks,
+        matters,
+        example,
+        mend,
+    }
 }
 
 /// Mended by words that are wrapped.

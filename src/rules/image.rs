@@ -94,6 +94,7 @@ rule! {
     matters: "skopeo and containerd ignore it, umoci refuses the layer. The bytes are part of the digest, but of no file.",
     example: "A gzip layer padded with zeros to a multiple of 512.",
     mend: "Compress the layer anew with --compress gzip:6.",
+    breaks: [Umoci],
 }
 rule! {
     /// A layer that only its own daemon has.

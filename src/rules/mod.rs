@@ -43,6 +43,25 @@ pub enum Integrity {
     Hard,
 }
 
+/// A tool that may refuse or misread what a rule finds; the evidence stands in the rule's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// Docker Engine.
+    Docker,
+    /// containerd, `ctr` and nerdctl.
+    Containerd,
+    /// skopeo.
+    Skopeo,
+    /// podman and buildah.
+    Podman,
+    /// umoci.
+    Umoci,
+    /// crane and others on go-containerregistry.
+    Crane,
+    /// Docker Distribution's registry.
+    Registry,
+}
+
 /// A rule's name, level and documentation.
 #[derive(Debug)]
 pub struct Rule {
@@ -52,6 +71,10 @@ pub struct Rule {
     pub level: Level,
     /// What it means for `convert`.
     pub integrity: Integrity,
+    /// Whether it is off unless a profile or a flag turns it on: what it finds matters to some uses only.
+    pub optional: bool,
+    /// Tools that refuse or misread what it finds: profiles raise it to an error.
+    pub breaks: &'static [Tool],
     /// Entries of formats.md section H.
     pub catalogue: &'static [u16],
     /// What it checks.
@@ -74,12 +97,15 @@ impl Rule {
 /// Declares a rule: name, level, meaning for `convert`, entries of formats.md H, and the four headings of its page.
 macro_rules! rule {
     ($(#[$doc:meta])* $id:ident = $name:literal, $level:ident, $integrity:ident, $catalogue:expr,
-     checks: $checks:literal, matters: $matters:literal, example: $example:literal, mend: $mend:literal $(,)?) => {
+     checks: $checks:literal, matters: $matters:literal, example: $example:literal, mend: $mend:literal $(,)?
+     $(breaks: [$($tool:ident),* $(,)?] $(,)?)? $(optional: $optional:literal $(,)?)?) => {
         $(#[$doc])*
         pub static $id: $crate::rules::Rule = $crate::rules::Rule {
             name: $name,
             level: $crate::rules::Level::$level,
             integrity: $crate::rules::Integrity::$integrity,
+            optional: false $(|| $optional)?,
+            breaks: &[$($($crate::rules::Tool::$tool),*)?],
             catalogue: &$catalogue,
             checks: $checks,
             matters: $matters,

@@ -1,17 +1,119 @@
-//! Which level a rule has in one run: as written, then the flags in order, the last one wins (design.md 5).
+//! Which level a rule has in one run (design.md 5): the rule, then profiles, then `restow.toml`, then the flags in
+//! order. The last one wins.
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use super::{Integrity, Level, Rule, all};
-use crate::error::{Error, Result};
+use serde::Deserialize;
+
+use super::{Integrity, Level, Rule, Tool, all};
+use crate::error::{Context, Error, Result};
+
+/// A named set of levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Levels as written.
+    Spec,
+    /// What breaks Docker is an error.
+    Docker,
+    /// What breaks containerd is an error.
+    Containerd,
+    /// What breaks any tool is an error, and optional rules are on.
+    Portable,
+    /// Every warning is an error.
+    Strict,
+}
+
+/// The profiles by name.
+pub const PROFILES: &[(&str, Profile)] = &[
+    ("spec", Profile::Spec),
+    ("docker", Profile::Docker),
+    ("containerd", Profile::Containerd),
+    ("portable", Profile::Portable),
+    ("strict", Profile::Strict),
+];
+
+impl Profile {
+    /// The profile of a name.
+    pub fn parse(name: &str) -> Result<Profile> {
+        let found = PROFILES.iter().find(|(known, _)| *known == name).map(|(_, profile)| *profile);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = PROFILES.iter().map(|(name, _)| *name).collect();
+            Error::refused_help(
+                format!("there is no profile `{name}`"),
+                format!("the profiles are {}", names.join(", ")),
+            )
+        })
+    }
+
+    /// The level that the profile gives a rule which has `level` otherwise.
+    fn raise(self, rule: &Rule, level: Level) -> Level {
+        let breaks = match self {
+            Profile::Spec => false,
+            Profile::Docker => rule.breaks.contains(&Tool::Docker),
+            Profile::Containerd => rule.breaks.contains(&Tool::Containerd),
+            Profile::Portable => !rule.breaks.is_empty(),
+            Profile::Strict => level == Level::Warning,
+        };
+        if breaks { Level::Error } else { level }
+    }
+}
 
 /// The levels in force.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
+    profiles: Vec<Profile>,
     overrides: HashMap<&'static str, Level>,
 }
 
+/// `restow.toml`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Profiles, as `--profile`.
+    #[serde(default)]
+    profiles: Vec<String>,
+    /// Levels by rule or family: `"layer/sparse" = "deny"`.
+    #[serde(default)]
+    levels: std::collections::BTreeMap<String, Word>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Allow,
+    Warn,
+    Deny,
+}
+
 impl Policy {
+    /// Adds a profile; several are a union.
+    pub fn profile(&mut self, profile: Profile) {
+        self.profiles.push(profile);
+    }
+
+    /// Reads `restow.toml`. Its families come before its single rules, whatever their order in the file.
+    pub fn read(&mut self, path: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(path).at("cannot read", path)?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            Error::refused(format!("{}: {}", path.display(), error.to_string().trim_end()))
+        })?;
+        for name in &file.profiles {
+            self.profile(Profile::parse(name)?);
+        }
+        let mut levels: Vec<_> = file.levels.iter().collect();
+        levels.sort_by_key(|(selector, _)| (selector.as_str() != "all", selector.contains('/')));
+        for (selector, word) in levels {
+            let level = match word {
+                Word::Allow => Level::Allow,
+                Word::Warn => Level::Warning,
+                Word::Deny => Level::Error,
+            };
+            self.set(selector, level)?;
+        }
+        Ok(())
+    }
+
     /// Applies `-A`, `-W` or `-D` for a rule, a family or `all`.
     pub fn set(&mut self, selector: &str, level: Level) -> Result<()> {
         let matching: Vec<&'static Rule> = all()
@@ -27,12 +129,18 @@ impl Policy {
         Ok(())
     }
 
-    /// The level of a rule. What conversion cannot survive stays an error there, whatever the flags say.
+    /// The level of a rule.
     pub fn level(&self, rule: &Rule) -> Level {
-        self.overrides.get(rule.name).copied().unwrap_or(rule.level)
+        if let Some(level) = self.overrides.get(rule.name) {
+            return *level;
+        }
+        if rule.optional && !self.profiles.contains(&Profile::Portable) {
+            return Level::Allow;
+        }
+        self.profiles.iter().fold(rule.level, |level, profile| profile.raise(rule, level))
     }
 
-    /// Whether a finding of this rule keeps `convert` from writing.
+    /// Whether a finding of this rule keeps `convert` from writing. What conversion cannot survive always does.
     pub fn blocks(&self, rule: &Rule) -> bool {
         match rule.integrity {
             Integrity::Hard => true,
@@ -56,7 +164,7 @@ pub fn unknown(selector: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::blob;
+    use crate::rules::{archive, blob, image};
 
     #[test]
     fn the_last_flag_wins() {
@@ -80,5 +188,39 @@ mod tests {
     fn an_unknown_name_suggests_the_nearest() {
         let error = Policy::default().set("blob/digest-mismach", Level::Allow).expect_err("unknown");
         assert!(error.help().expect("help").contains("`blob/digest-mismatch`"));
+    }
+
+    #[test]
+    fn profiles_raise_and_flags_come_after_them() {
+        let mut policy = Policy::default();
+        assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Warning);
+        policy.profile(Profile::Strict);
+        assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Error);
+        assert_eq!(policy.level(&blob::MISSING_NONDISTRIBUTABLE), Level::Note);
+        policy.set("archive", Level::Warning).expect("family");
+        assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Warning);
+        let mut policy = Policy::default();
+        policy.profile(Profile::Portable);
+        assert_eq!(policy.level(&image::TRAILING_BYTES), Level::Error);
+        let mut policy = Policy::default();
+        policy.profile(Profile::Docker);
+        assert_eq!(policy.level(&image::TRAILING_BYTES), Level::Warning);
+    }
+
+    #[test]
+    fn a_file_sets_profiles_and_levels() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("restow.toml");
+        let text =
+            "profiles = [\"strict\"]\n[levels]\n\"archive/data-after-end\" = \"allow\"\narchive = \"deny\"\n";
+        std::fs::write(&path, text).expect("file");
+        let mut policy = Policy::default();
+        policy.read(&path).expect("good");
+        assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Allow);
+        assert_eq!(policy.level(&archive::HALF_INCOMPLETE), Level::Error);
+        std::fs::write(&path, "levels = 1").expect("file");
+        assert!(policy.read(&path).is_err());
+        std::fs::write(&path, "[levels]\n\"no/such\" = \"deny\"\n").expect("file");
+        assert!(policy.read(&path).is_err());
     }
 }
