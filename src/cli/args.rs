@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::format::lone;
+
 const PLACES: &str = "\
 Places:
   docker-archive:FILE[:REF]           what `docker save` writes, of any version, or a folder of it
@@ -135,9 +137,12 @@ pub(super) struct Levels {
     after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout:1.0\n\nExit status: 0 sound, 1 something is wrong, 2 the check could not be made."
 )]
 pub(super) struct CheckArgs {
-    /// The archives
+    /// The archives; also a single document
     #[arg(required = true)]
     pub source: Vec<String>,
+    /// Judge a single document as this; found from its content if not given
+    #[arg(long = "as", value_enum, value_name = "KIND")]
+    pub as_: Option<LoneArg>,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -290,4 +295,34 @@ pub(super) struct ExplainArgs {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,
+}
+
+/// What `check --as` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LoneArg {
+    Config,
+    Manifest,
+    Index,
+    /// manifest.json of a docker-archive
+    DockerArchive,
+    Schema1,
+    OciLayout,
+    Repositories,
+    /// v1 image JSON
+    V1,
+}
+
+impl LoneArg {
+    pub fn kind(self) -> lone::Kind {
+        match self {
+            LoneArg::Config => lone::Kind::Config,
+            LoneArg::Manifest => lone::Kind::Manifest,
+            LoneArg::Index => lone::Kind::Index,
+            LoneArg::DockerArchive => lone::Kind::DockerArchive,
+            LoneArg::Schema1 => lone::Kind::Schema1,
+            LoneArg::OciLayout => lone::Kind::OciLayout,
+            LoneArg::Repositories => lone::Kind::Repositories,
+            LoneArg::V1 => lone::Kind::V1Image,
+        }
+    }
 }

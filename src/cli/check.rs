@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, LoneArg};
 use super::place::Place;
 use super::progress::Progress;
 use super::shell::{ArchiveDocuments, Shell};
@@ -10,7 +10,7 @@ use super::{FAILED, WRONG};
 use crate::convert::run::{Context, check};
 use crate::convert::select;
 use crate::error::{Error, Result};
-use crate::format::{self, Input, OpenOptions, ingest::SpoolDir};
+use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
 use crate::model::{Archive, BlobId, Facts};
 use crate::report::{self, Finding, Summary, escape_str};
 use crate::rules::{self, Level, Policy, Scope};
@@ -18,7 +18,7 @@ use crate::rules::{self, Level, Policy, Scope};
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut code = 0;
     for source in &args.source {
-        let one = match check_one(source, policy, shell) {
+        let one = match check_one(source, args.as_, policy, shell) {
             Ok(sound) => u8::from(!sound) * WRONG,
             Err(error) if args.source.len() > 1 => {
                 shell.error(&error);
@@ -32,9 +32,9 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
 }
 
 /// Whether nothing is at error level.
-fn check_one(source: &str, policy: &Policy, shell: &Shell) -> Result<bool> {
+fn check_one(source: &str, kind: Option<LoneArg>, policy: &Policy, shell: &Shell) -> Result<bool> {
     let place = Place::parse(source)?;
-    let archive = open(&place, shell, None)?;
+    let archive = open(&place, shell, None, Some(kind.map(LoneArg::kind)))?;
     if let Some(name) = &place.name {
         // A name behind the place must exist; everything is judged all the same.
         select::roots(&archive, std::slice::from_ref(name))?;
@@ -45,7 +45,8 @@ fn check_one(source: &str, policy: &Policy, shell: &Shell) -> Result<bool> {
     shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
     let summary = Summary::of(levelled.iter().map(|(level, _)| *level));
     if levelled.is_empty() {
-        shell.print(&format!("{}: sound, {}\n", escape_str(source), contents(&archive)))?;
+        let what = if archive.form == lone::FORM { "a document".to_owned() } else { contents(&archive) };
+        shell.print(&format!("{}: sound, {what}\n", escape_str(source)))?;
     }
     Ok(summary.errors == 0)
 }
@@ -79,6 +80,7 @@ pub(super) fn open(
     place: &Place,
     shell: &Shell,
     lend: Option<&mut dyn FnMut() -> Result<Option<SpoolDir>>>,
+    lone: Option<Option<lone::Kind>>,
 ) -> Result<Archive> {
     let limits = shell.limits()?;
     let input = if place.is_standard() {
@@ -107,6 +109,7 @@ pub(super) fn open(
             form: place.transport.map(|transport| transport.id()),
             limits: &limits,
             spool: &mut spool,
+            lone,
             progress: &mut |bytes| progress.set(bytes),
         },
     );

@@ -53,7 +53,7 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
         sink = Some(created);
         Ok(spool)
     };
-    let archive = check::open(&source, shell, Some(&mut lend))?;
+    let archive = check::open(&source, shell, Some(&mut lend), None)?;
 
     // What is wrong with the archive as a whole comes before any question of which image.
     let nothing = Default::default();

@@ -12,7 +12,7 @@ use crate::report::escape_str;
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
-    let archive = check::open(&place, shell, None)?;
+    let archive = check::open(&place, shell, None, None)?;
     let mut images = args.image.clone();
     images.extend(place.name.clone());
     let roots: Vec<_> = select::roots(&archive, &images)?.into_iter().map(|chosen| chosen.root).collect();

@@ -8,6 +8,7 @@
 
 pub mod docker_archive;
 pub mod ingest;
+pub mod lone;
 pub mod oci_layout;
 pub mod registry_storage;
 pub mod sink;
@@ -83,12 +84,19 @@ pub struct OpenOptions<'a> {
     pub limits: &'a Limits,
     /// Where a stream is spooled.
     pub spool: &'a mut dyn FnMut() -> Result<SpoolDir>,
+    /// Whether a single document is taken for an archive of its own (`check`), and what it is if the user said so.
+    pub lone: Option<Option<lone::Kind>>,
     /// Told the bytes spooled so far.
     pub progress: &'a mut (dyn FnMut(u64) + Send),
 }
 
 /// Opens an archive of any form.
 pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+    if let (Some(kind), Input::Path(path), None) = (options.lone, &input, options.form) {
+        if path.is_file() && (kind.is_some() || lone::looks_like_json(&first_bytes(path)?)) {
+            return lone::open(options.place, path, kind, options.limits);
+        }
+    }
     let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
     let format = match options.form {
         Some(id) => by_id(id).filter(|format| (format.detect)(&tree) || accepts_damaged(id, &tree)),
@@ -120,8 +128,7 @@ fn tree_of(
         // A FIFO or device cannot be read twice.
         return ingest::ingest(place, Box::new(file), spool()?, limits, progress);
     }
-    let mut first = Vec::new();
-    (&file).take(8).read_to_end(&mut first).at("cannot read", &path)?;
+    let first = first_bytes(&path)?;
     if Codec::sniff(&first) != Codec::Plain {
         let file = File::open(&path).at("cannot open", &path)?;
         return ingest::ingest(place, Box::new(file), spool()?, limits, progress);
@@ -131,6 +138,14 @@ fn tree_of(
         return Err(Error::NotAnArchive { place: place.to_owned(), reason: what });
     }
     Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
+}
+
+/// What a file begins with, to tell what it is.
+fn first_bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut first = Vec::new();
+    let file = File::open(path).at("cannot open", path)?;
+    file.take(16).read_to_end(&mut first).at("cannot read", path)?;
+    Ok(first)
 }
 
 /// Whether a file begins like a tar: a header with a sound checksum, or with the magic of one, or end blocks.

@@ -156,6 +156,23 @@ impl Tree {
         Ok(Tree::new(place, members, anomalies, backing))
     }
 
+    /// A file as the only member of an archive, called by its own name.
+    pub fn of_file(place: &str, path: &Path, file: File) -> Result<Tree> {
+        let meta = file.metadata().at("cannot read", path)?;
+        let name = path.file_name().and_then(<[u8]>::from_os_str).unwrap_or(b"document");
+        let member = Member {
+            name: name.into(),
+            raw_name: None,
+            kind: MemberKind::File,
+            size: meta.len(),
+            header_offset: 0,
+            at: Place::Offset(0),
+        };
+        let stamp = Stamp::of(&meta);
+        let backing = Backing::File { file: Arc::new(file), path: path.to_owned(), stamp };
+        Ok(Tree::new(place, vec![member], Vec::new(), backing))
+    }
+
     /// Lists a folder. Directories whose name begins with `.restow-` are restow's own left-overs and are passed over.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;

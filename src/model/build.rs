@@ -526,14 +526,20 @@ fn own_type(value: Option<&Value>, document_type: DocumentType) -> String {
         return own;
     }
     let signed = value.is_some_and(|value| value.get("signatures").is_some());
+    if signed && document_type == DocumentType::Schema1 {
+        return media::DOCKER_SCHEMA1_SIGNED.to_owned();
+    }
+    type_of(document_type).to_owned()
+}
+
+/// The media type of a kind of document.
+pub fn type_of(document_type: DocumentType) -> &'static str {
     match document_type {
         DocumentType::Index(Family::Oci) => media::OCI_INDEX,
         DocumentType::Index(Family::Docker) => media::DOCKER_LIST,
         DocumentType::Manifest(Family::Oci) => media::OCI_MANIFEST,
         DocumentType::Manifest(Family::Docker) => media::DOCKER_MANIFEST,
-        DocumentType::Schema1 if signed => media::DOCKER_SCHEMA1_SIGNED,
         DocumentType::Schema1 => media::DOCKER_SCHEMA1,
         DocumentType::ArtifactManifest => media::OCI_ARTIFACT_MANIFEST,
     }
-    .to_owned()
 }

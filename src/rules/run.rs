@@ -32,9 +32,13 @@ impl Scope<'_> {
 
 /// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.
 pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
-    let mut walk =
-        Walk { archive, facts, cut: archive_rules::is_cut(archive), out: Vec::new(), judged: HashSet::new() };
-    archive_rules::check(archive, facts, &mut walk.out);
+    // What a single document points at is not expected to be there.
+    let alone = archive.form == crate::format::lone::FORM;
+    let cut = alone || archive_rules::is_cut(archive);
+    let mut walk = Walk { archive, facts, cut, out: Vec::new(), judged: HashSet::new() };
+    if !alone {
+        archive_rules::check(archive, facts, &mut walk.out);
+    }
     let documents = documents_in(archive, scope);
     for (i, found) in archive.documents.iter().enumerate() {
         if documents.contains(&DocId(i as u32)) {
