@@ -11,4 +11,5 @@ pub mod platform;
 pub mod reference;
 pub mod report;
 pub mod rules;
+pub mod schema;
 pub mod tar;
