@@ -43,6 +43,8 @@ mod compile;
 mod names;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_real;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -218,10 +220,10 @@ impl Cause {
 /// A member that `required` asks for is not there.
 fn missing(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plain, member: &str) -> ShapeFault {
     let expected = compile::phrase(&schema["properties"][member]);
-    let noun = schema["title"].as_str().unwrap_or("object");
-    let message = match subject(&place.real) {
-        None => format!("`{member}` is missing from the {noun}"),
-        Some(subject) => format!("`{member}` is missing from the {noun} `{subject}`"),
+    let message = match (schema["title"].as_str(), subject(&place.real)) {
+        (noun, None) => format!("`{member}` is missing from the {}", noun.unwrap_or("document")),
+        (Some(noun), Some(subject)) => format!("`{member}` is missing from the {noun} `{subject}`"),
+        (None, Some(subject)) => format!("`{member}` is missing from `{subject}`"),
     };
     ShapeFault {
         rule: names::of_missing(kind, &place.canonical, member),
@@ -268,6 +270,10 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
     let message = match subject(&place.real) {
         None => {
             let noun = schema["title"].as_str().unwrap_or("document");
+            if compile::takes(schema, "object") {
+                // Not `the manifest is an array, a manifest was expected`.
+                expected = "an object".to_owned();
+            }
             format!("the {noun} {verb} {found}, {expected} was expected")
         }
         Some(subject) => format!("`{subject}` {verb} {found}, {expected} was expected"),
@@ -276,7 +282,7 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
     ShapeFault { pointer, keyword: "type", missing: None, expected, found, message, rule }
 }
 
-/// Why a number does not do as an integer (see [`tree::number`], which lets only the others through).
+/// Why a number does not do as an integer (`tree::number` lets only the others through).
 enum Misfit {
     /// An integer by value, with a fraction or exponent in its text.
     Spelled,
