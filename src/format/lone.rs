@@ -12,10 +12,14 @@ use crate::limits::Limits;
 use crate::media::{DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
+use crate::model::legacy::jws::Jws;
 use crate::report::{Location, MemberId};
 
 /// The form's name for an archive that is one document.
 pub const FORM: &str = "document";
+
+/// Nesting of the JSON inside the signatures of schema 1.
+const DEPTH: usize = 64;
 
 /// What `--as` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +74,12 @@ pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Re
         DocKind::Schema1 => Some(DocumentType::Schema1),
         _ => None,
     };
-    let digest = builder.archive.document(id).sha256.clone();
+    let document = builder.archive.document(id);
+    let payload = match (&document.json, doc_kind) {
+        (Ok(json), DocKind::Schema1) => Jws::read(&document.bytes, &json.root, DEPTH).digest(),
+        _ => None,
+    };
+    let digest = payload.unwrap_or_else(|| document.sha256.clone());
     // Nothing else is here to be found.
     let own = digest.clone();
     builder.set_locate(Box::new(move |_, wanted, _| (*wanted == own).then_some(member)));

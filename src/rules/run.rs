@@ -199,6 +199,9 @@ impl Walk<'_> {
     /// A manifest of which nothing else is here, below an index: Docker's save can write that (design.md 6).
     fn sparse(&self, node: NodeId) -> bool {
         let Some(parts) = self.archive.node(node).parts() else { return false };
+        if self.archive.form == crate::format::lone::FORM {
+            return false;
+        }
         let rooted = self.archive.roots.iter().any(|root| root.node == node);
         let any = std::iter::once(&parts.config).chain(&parts.layers).any(|part| self.archive.holds(part));
         !rooted && !any
