@@ -631,7 +631,7 @@ pub(crate) const DEPTH: usize = 64;
 /// The members of a manifest or index, and of its descriptors, that only OCI defines.
 fn oci_only(root: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let filled = |value: &Value| !value.is_null() && !(value.is_object() && value.members().is_empty());
+    let filled = |value: &Value| !(value.is_null() || value.is_object() && value.members().is_empty());
     let mut note = |object: &Value, names: &[&str]| {
         for name in names {
             if object.get(name).is_some_and(filled) && !found.iter().any(|f: &String| f == name) {
