@@ -10,6 +10,8 @@ pub mod plan;
 pub mod rewrite;
 pub mod run;
 pub mod select;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, Action, Entry, Kind};
 pub use plan::{Compress, DropSet, ManifestFormat, Plan, Request, Target};
