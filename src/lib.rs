@@ -1,4 +1,55 @@
 //! Opens a container image in any archive form, proves that it is sound, and rewrites it to any other form.
+//!
+//! An archive of any form is a bag of *members*; some members are *blobs*, and JSON *documents* link blobs into a graph:
+//! index → manifests → config and layers. A form is only a way of naming and placing the same graph. So there are four
+//! steps, and data flows one way:
+//!
+//! ```text
+//!         format::open            blob::pipeline            rules              report
+//! place ──────────────▶ Archive ───────────────▶ Facts ────────────▶ Findings ─────────▶ for people or machines
+//! (any form)            members, documents,      per blob, one pass:  pure functions
+//!                       roots, anomalies         size, digests, codec,
+//!                             │                  diff ID
+//!                             │ convert::plan           ▲
+//!                             ▼                         │ the same pass, teed
+//!                       Plan + account ──▶ convert::run ──▶ format::sink::Sink ──▶ committed whole, or nothing
+//! ```
+//!
+//! A broken archive opens as far as it can: what was odd is a fact in the [`Archive`], and only [`rules`] call it wrong.
+//! An [`error::Error`] says that the job could not be done; a [`Finding`] says that the image is wrong.
+//!
+//! # Example
+//!
+//! Lists the images of an archive and says what is wrong with it.
+//!
+//! ```
+//! use restow::inspect::View;
+//!
+//! fn report(path: &std::path::Path) -> restow::error::Result<()> {
+//!     let archive = restow::open(path)?;
+//!     for entry in View::of(&archive, &archive.roots).images {
+//!         println!("{} {:?} {:?} {:?}", entry.kind, entry.names, entry.platform, entry.id);
+//!     }
+//!     // Reads every blob once.
+//!     for finding in restow::check(&archive)? {
+//!         println!("{}: {}", finding.rule.name, finding.message);
+//!     }
+//!     Ok(())
+//! }
+//! # report("corpus/good/docker-archive/docker-20.10/archive.tar".as_ref()).unwrap();
+//! ```
+//!
+//! # Where things are
+//!
+//! - [`format`]: one module per archive form; [`format::open`] with all its options, and the sinks that write.
+//! - [`model`]: the graph that every form is read into; [`inspect`]: its view for people and as JSON.
+//! - [`blob`]: the one pass over a blob; [`tar`], [`json`], [`digest`], [`media`], [`reference`], [`platform`],
+//!   [`time`]: the parts that it and the documents need.
+//! - [`schema`] judges shape, [`rules`] meaning; [`report`] draws findings.
+//! - [`convert`]: what to write ([`convert::plan`]), the writing ([`convert::run`]) and what became of every digest
+//!   ([`convert::account`]); [`mod@compare`]: whether two places hold the same images.
+//! - [`limits`]: every cap on what a hostile archive may cost.
+//! - [`cli`]: the command `restow`, the only place that reads arguments or prints.
 
 pub mod blob;
 pub mod cli;
@@ -19,3 +70,48 @@ pub mod rules;
 pub mod schema;
 pub mod tar;
 pub mod time;
+
+use std::path::Path;
+
+pub use model::Archive;
+pub use report::Finding;
+
+use convert::run::Context;
+use format::ingest::SpoolDir;
+use model::BlobId;
+
+/// Opens a file or folder whose form is found from its content, with the default limits.
+///
+/// # Errors
+///
+/// What cannot be read, or is no image archive. A broken archive is no error: see [`check`].
+pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
+    let path = path.as_ref();
+    let options = format::OpenOptions {
+        place: &path.to_string_lossy(),
+        form: None,
+        limits: &limits::Limits::default(),
+        spool: &mut || SpoolDir::new(None),
+        lone: None,
+        progress: &mut |_| {},
+    };
+    format::open(format::Input::Path(path.to_owned()), options)
+}
+
+/// Reads every blob once and judges the archive by every rule, rule by rule. Levels are the caller's:
+/// [`rules::Policy`] has the usual ones.
+///
+/// # Errors
+///
+/// What cannot be read, or changed while it was read.
+pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
+    let limits = limits::Limits::default();
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32)
+        .map(BlobId)
+        .filter(|&id| archive.blob(id).document.is_none())
+        .collect();
+    let context = Context { limits: &limits, jobs, progress: &|_| {} };
+    let facts = convert::run::check(archive, &blobs, &context)?;
+    Ok(rules::run(archive, &facts, rules::Scope::All))
+}

@@ -8,19 +8,20 @@ use crate::format::lone;
 
 const PLACES: &str = "\
 Places:
-  docker-archive:FILE[:REF]           what `docker save` writes, of any version, or a folder of it
-  oci:DIR[:TAG]                       OCI layout
-  oci-archive:FILE[:TAG]              OCI layout in a tar
-  dir:DIR                             skopeo's and podman's dir: layout
-  registry-storage:DIR[:REPO[:TAG]]   storage of Docker Distribution
-A SOURCE may be a path without prefix (its form is found from its content) or `-`, standard
-input. A DESTINATION needs a prefix; docker-archive:- and oci-archive:- are standard output.
+  docker-archive:FILE[:REF]          `docker save`, any version, or a folder
+  oci:DIR[:TAG]                      OCI layout
+  oci-archive:FILE[:TAG]             OCI layout in a tar
+  dir:DIR                            dir: layout of skopeo and podman
+  registry-storage:DIR[:REPO[:TAG]]  storage of Docker Distribution
+  A SOURCE may be a path without prefix, whose form is found from its
+  content, or `-`, standard input. A DESTINATION needs a prefix;
+  docker-archive:- and oci-archive:- are standard output.
 
 Exit status:
-  0    done, nothing wrong
-  1    the image is wrong, or (compare) the places differ
-  2    the command could not, or may not, do what was asked
-  130, 143   ended by a signal; nothing half-written stays";
+  0         done, nothing wrong
+  1         the image is wrong, or (compare) the places differ
+  2         the command could not, or may not, do what was asked
+  130, 143  ended by a signal; nothing half-written stays";
 
 /// Check, inspect and convert container image archives of any form.
 #[derive(Debug, Parser)]
@@ -68,34 +69,37 @@ impl Command {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub(super) enum ColorWhen {
-    /// If the output is a terminal and NO_COLOR is not set.
+    /// If the output is a terminal and NO_COLOR is not set
     #[default]
     Auto,
+    /// Into pipes and files too
     Always,
+    /// Plain text
     Never,
 }
 
 /// How to show progress, always on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub(super) enum ProgressKind {
-    /// Bars on a terminal, nothing elsewhere.
+    /// Bars on a terminal, nothing elsewhere
     #[default]
     Auto,
-    /// A line now and then.
+    /// A line now and then
     Plain,
+    /// Nothing
     None,
 }
 
 /// Options of every command that opens an archive.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Common {
-    /// Raise or lower a limit on hostile archives (see `--limit help`)
+    /// Raise or lower a limit, such as layers=2000; a wrong NAME lists them all
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Common options")]
     pub limit: Vec<String>,
     /// Blobs read at once; the number of cores if not given
     #[arg(long, value_name = "N", help_heading = "Common options")]
     pub jobs: Option<usize>,
-    /// Where streams and compressed archives are spooled
+    /// Where streams and compressed archives are spooled; $TMPDIR if not given
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     pub tmpdir: Option<PathBuf>,
     /// How to show progress, on standard error
@@ -104,10 +108,10 @@ pub(super) struct Common {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Common options")]
     pub color: ColorWhen,
-    /// Print nothing but errors and what was asked for
+    /// Print only the result, findings and errors
     #[arg(short, long, help_heading = "Common options")]
     pub quiet: bool,
-    /// Say more
+    /// Say more: the whole account of a conversion
     #[arg(short, long, help_heading = "Common options")]
     pub verbose: bool,
 }
@@ -132,10 +136,10 @@ pub(super) struct Levels {
     pub config: Option<PathBuf>,
 }
 
-/// Judge archives: digests, sizes, diff IDs, structure.
+/// Judge archives: structure, digests, sizes, diff IDs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout:1.0\n\nExit status: 0 sound, 1 something is wrong, 2 the check could not be made."
+    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
 )]
 pub(super) struct CheckArgs {
     /// The archives; also a single document
@@ -153,45 +157,46 @@ pub(super) struct CheckArgs {
 /// Rewrite an archive in another form, verified on the way.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:/var/lib/registry:team/app:1 docker-archive:-  | docker load\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could not or may not be done."
+    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:storage:app:1 docker-archive:- | docker load\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could\nnot, or may not, be done."
 )]
 pub(super) struct ConvertArgs {
     /// The archive to read; `-` is standard input
     pub source: String,
-    /// The archive to write, with a prefix
+    /// The archive to write, with a prefix such as oci:
     pub destination: String,
-    /// Take this image: a name, a tag, a manifest digest, an image ID of 12 or more digits, a
-    /// repository, or @N, the N-th image, from 0
+    /// Take only this image: a name, a tag, a manifest digest or image ID (12 digits or more), a
+    /// repository, or @N, the N-th image, from 0. Can be given several times
     #[arg(long, value_name = "NAME")]
     pub image: Vec<String>,
-    /// Keep images for this platform
+    /// Take only images for this platform. Can be given several times
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Vec<String>,
-    /// With --platform: keep indexes byte for byte and leave the other images out
+    /// With --platform: keep indexes byte for byte, although they name images that are left out
     #[arg(long, requires = "platform")]
     pub sparse: bool,
     /// Give the one selected image this name instead of its own
     #[arg(long, value_name = "NAME")]
     pub tag: Vec<String>,
-    /// Change one name
+    /// Change one name. Can be given several times
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<String>,
     /// Compress layers: keep, none, gzip[:1-9], zstd[:1-22]
     #[arg(long, value_name = "CODEC", default_value = "keep")]
     pub compress: String,
-    /// Types of manifests and indexes
+    /// Rewrite manifests and indexes as OCI or as Docker schema 2
     #[arg(long, value_enum, value_name = "FAMILY", default_value = "keep")]
     pub manifest_format: ManifestArg,
     /// Form of a docker-archive
     #[arg(long, value_enum, value_name = "FORM", default_value = "universal")]
     pub docker_format: DockerArg,
-    /// Which image of an index `manifest.json` of a docker-archive names
+    /// Which image of an index stands in a docker-archive's manifest.json, for tools that read
+    /// only that; linux/amd64 if it is there and nothing is given
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub docker_platform: Option<String>,
-    /// Refuse if any manifest digest would change
+    /// Refuse, before anything is written, if any manifest digest would change
     #[arg(long)]
     pub preserve_digests: bool,
-    /// Leave out what the destination cannot hold
+    /// Allow what the destination cannot hold to be left out
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub drop: Vec<DropArg>,
     /// Print what would be done, and do nothing
@@ -200,16 +205,16 @@ pub(super) struct ConvertArgs {
     /// Write what became of every digest, as JSON
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
-    /// Judge by every rule, not only by those that a conversion depends on
+    /// Judge by every rule, as `restow check` does, not only by those that a conversion needs
     #[arg(long)]
     pub check: bool,
     /// Replace an existing file
     #[arg(long)]
     pub force: bool,
-    /// Verify everything before the first byte goes to standard output
+    /// Verify everything in a temporary file before the first byte goes to standard output
     #[arg(long)]
     pub buffer: bool,
-    /// Survive power loss, not only kills
+    /// Flush to disk before finishing, to survive power loss too
     #[arg(long)]
     pub fsync: bool,
     #[command(flatten)]
@@ -244,12 +249,12 @@ pub(super) enum DropArg {
 /// Show what is in an archive; layers are not read.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq .images[].id\n  restow inspect --raw=config app.tar"
+    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect --raw=config app.tar\n  restow inspect --image app:1 --raw=manifest app.tar\n\nExit status: 0 shown, 2 it could not be read."
 )]
 pub(super) struct InspectArgs {
     /// The archive; `-` is standard input
     pub source: String,
-    /// Only this image (as for convert)
+    /// Only this image, as for convert. Can be given several times
     #[arg(long, value_name = "NAME")]
     pub image: Vec<String>,
     /// As JSON, in the shape that docs/inspect.md documents
@@ -271,27 +276,27 @@ pub(super) enum Ignore {
     Platforms,
 }
 
-/// Do two places hold the same images?
+/// Say whether two places hold the same images.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Compares image IDs, diff IDs (of the layers as they are, not as configs claim), layer bytes,\nnames, platforms and manifest digests, as far as both forms hold them.\n\nExit status: 0 the same, 1 they differ, 2 one of them could not be read."
+    after_help = "Compares image IDs, diff IDs (of the layers as they are, not as configs claim),\nlayer bytes, names, platforms and manifest digests, as far as both forms hold\nthem.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n\nExit status: 0 the same, 1 they differ, 2 one of them could not be read."
 )]
 pub(super) struct CompareArgs {
     /// One place
     pub a: String,
     /// The other
     pub b: String,
-    /// Do not compare these
+    /// Leave these out of the comparison
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub ignore: Vec<Ignore>,
     #[command(flatten)]
     pub common: Common,
 }
 
-/// What a rule means, why it matters, and how to mend what it finds; without RULE, the list.
+/// Explain a rule; without RULE, list all rules.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The rule
+    /// The rule, such as blob/digest-mismatch
     pub rule: Option<String>,
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]

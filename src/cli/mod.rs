@@ -125,5 +125,7 @@ fn man(shell: &Shell) -> Result<(), Error> {
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
         render(sub, &mut out)?;
     }
-    shell.print_bytes(&out)
+    // The texts after the options are laid out by lines, which troff would fill.
+    let page = String::from_utf8_lossy(&out).replace(".SH EXTRA\n", ".SH NOTES\n.nf\n");
+    shell.print(&page)
 }

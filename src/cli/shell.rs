@@ -76,9 +76,13 @@ impl Shell {
 
     /// How findings are drawn on a stream.
     pub fn human(&self, stream: &impl IsTerminal) -> HumanOptions {
+        HumanOptions { color: self.color(stream), unicode: true, width: self.width() }
+    }
+
+    /// Columns to write for.
+    pub fn width(&self) -> usize {
         let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        let width = width.or_else(terminal_width).unwrap_or(100);
-        HumanOptions { color: self.color(stream), unicode: true, width }
+        width.or_else(terminal_width).unwrap_or(100)
     }
 
     /// Renders findings for people.

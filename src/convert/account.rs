@@ -75,7 +75,7 @@ pub struct Entry {
     pub kind: Kind,
     /// What became of it.
     pub action: Action,
-    /// Which one, in words: an image's name, a platform, `layer 2`.
+    /// Which one, in words: the name itself, the image of a manifest or index, `layer 2 of app:1`, `config of app:1`.
     pub what: String,
     /// Digest in the source.
     #[serde(serialize_with = "digest_text", skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ impl Account {
         self.entries.iter().filter(|entry| entry.kind == kind && entry.action == action).count()
     }
 
-    /// One line a kind: `3 manifests: 2 kept, 1 synthesised`.
+    /// One line an action: `kept         1 config, 2 names`.
     pub fn summary(&self) -> Vec<String> {
         let actions = [
             Action::Kept,
@@ -132,22 +132,20 @@ impl Account {
             Action::Moved,
         ];
         let kinds = [Kind::Index, Kind::Manifest, Kind::Config, Kind::Layer, Kind::Name];
-        let lines = kinds.iter().filter_map(|&kind| {
-            let counts: Vec<String> = actions
+        let line = |&action: &Action| {
+            let counts: Vec<String> = kinds
                 .iter()
-                .map(|&action| (self.count(kind, action), action))
+                .map(|&kind| (self.count(kind, action), kind))
                 .filter(|(n, _)| *n > 0)
-                .map(|(n, action)| format!("{n} {}", action.word()))
+                .map(|(n, kind)| match (kind, n) {
+                    (_, 1) => format!("1 {}", kind.word()),
+                    (Kind::Index, _) => format!("{n} indexes"),
+                    _ => format!("{n} {}s", kind.word()),
+                })
                 .collect();
-            let total = self.entries.iter().filter(|entry| entry.kind == kind).count();
-            let plural = match (kind, total) {
-                (_, 1) => kind.word().to_owned(),
-                (Kind::Index, _) => "indexes".to_owned(),
-                _ => format!("{}s", kind.word()),
-            };
-            (total > 0).then(|| format!("{total} {plural}: {}", counts.join(", ")))
-        });
-        lines.collect()
+            (!counts.is_empty()).then(|| format!("{:12} {}", action.word(), counts.join(", ")))
+        };
+        actions.iter().filter_map(line).collect()
     }
 
     /// The entries that a person must know without asking: everything that is not simply kept.
@@ -165,9 +163,13 @@ impl Account {
 }
 
 impl Entry {
-    /// As a line of text: `layer 2 of app:1: rewritten sha256:a → sha256:b (gzip to zstd)`.
+    /// As a line of text: `layer 2 of app:1: rewritten sha256:a -> sha256:b (gzip to zstd)`.
     pub fn line(&self) -> String {
-        let mut line = format!("{} {}: {}", self.kind.word(), self.what, self.action.word());
+        let mut line = match self.kind {
+            Kind::Layer | Kind::Config | Kind::Other => String::new(),
+            kind => format!("{} ", kind.word()),
+        };
+        line.push_str(&format!("{}: {}", self.what, self.action.word()));
         match (&self.before, &self.after) {
             (Some(before), Some(after)) if before != after => line.push_str(&format!(" {before} -> {after}")),
             (Some(one), _) | (None, Some(one)) => line.push_str(&format!(" {one}")),
@@ -177,5 +179,67 @@ impl Entry {
             line.push_str(&format!(" ({})", self.why));
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(kind: Kind, action: Action, what: &str) -> Entry {
+        Entry::note(kind, action, what, "")
+    }
+
+    #[test]
+    fn the_summary_counts_by_action() {
+        let account = Account {
+            entries: vec![
+                entry(Kind::Layer, Action::Rewritten, "layer 0 of app:1"),
+                entry(Kind::Layer, Action::Rewritten, "layer 1 of app:1"),
+                entry(Kind::Config, Action::Kept, "config of app:1"),
+                entry(Kind::Manifest, Action::Rewritten, "app:1"),
+                entry(Kind::Name, Action::Kept, "app:1"),
+                entry(Kind::Index, Action::Dropped, "a"),
+                entry(Kind::Index, Action::Dropped, "b"),
+            ],
+        };
+        let expected = [
+            "kept         1 config, 1 name",
+            "rewritten    1 manifest, 2 layers",
+            "dropped      2 indexes",
+        ];
+        assert_eq!(account.summary(), expected);
+    }
+
+    #[test]
+    fn lines_say_each_word_once() {
+        assert_eq!(entry(Kind::Layer, Action::Kept, "layer 0 of a:1").line(), "layer 0 of a:1: kept");
+        assert_eq!(entry(Kind::Manifest, Action::Kept, "a:1").line(), "manifest a:1: kept");
+    }
+
+    #[test]
+    fn json_has_the_documented_shape() {
+        let digest = |text: &str| Digest::parse(text).ok();
+        let a = format!("sha256:{}", "a".repeat(64));
+        let entry = Entry {
+            before: digest(&a),
+            why: "gzip to zstd, the diff ID stays".into(),
+            ..entry(Kind::Layer, Action::Rewritten, "layer 0 of app:1")
+        };
+        let json = Account { entries: vec![entry] }.to_json("app.tar", "oci:out");
+        let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let expected = serde_json::json!({
+            "version": 1,
+            "source": "app.tar",
+            "destination": "oci:out",
+            "entries": [{
+                "kind": "layer",
+                "action": "rewritten",
+                "what": "layer 0 of app:1",
+                "before": a,
+                "why": "gzip to zstd, the diff ID stays",
+            }],
+        });
+        assert_eq!(value, expected);
     }
 }

@@ -39,9 +39,10 @@ pub fn assign(
         }
         Target::OciDir | Target::OciTar => named,
     };
+    let new = |name: &Reference| request.renames.iter().any(|(_, new)| full(new).is_ok_and(|new| new == *name));
     for root in &planned {
         if let (OutName::Full(name), Name::Full(before)) = (&root.name, &root.root.name) {
-            if name == before {
+            if name == before && !new(name) {
                 entries.push(Entry::note(Kind::Name, Action::Kept, name.familiar(), ""));
             }
         }

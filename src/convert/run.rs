@@ -916,7 +916,7 @@ impl Documents<'_> {
         action: Action,
         why: &str,
     ) {
-        let what = format!("of {}", self.describe(node));
+        let what = format!("config of {}", self.describe(node));
         let after = Some(after);
         self.account.entries.push(Entry {
             kind: Kind::Config,
@@ -929,7 +929,7 @@ impl Documents<'_> {
     }
 
     fn layer_entry(&mut self, node: NodeId, i: usize, part: &Part, now: &Now) {
-        let what = format!("{i} of {}", self.describe(node));
+        let what = format!("layer {i} of {}", self.describe(node));
         let facts = part.blob.and_then(|blob| self.run.fact(blob));
         let absent = facts.is_none();
         let before = match (&part.descriptor, &facts) {

@@ -100,7 +100,7 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
     let format = match options.form {
         Some(id) => by_id(id).filter(|format| (format.detect)(&tree) || accepts_damaged(id, &tree)),
-        None => FORMATS.iter().find(|format| (format.detect)(&tree)),
+        None => FORMATS.iter().find(|format| (format.detect)(&tree)).or_else(|| cut_short(&tree)),
     };
     let Some(format) = format else {
         return Err(not_an_archive(&tree, options.form));
@@ -183,11 +183,19 @@ fn describe(path: &Path, first: &[u8], size: u64) -> String {
 /// Asked for by name, a form is read although what makes it recognisable is missing: the fault is then a finding.
 fn accepts_damaged(id: &str, tree: &Tree) -> bool {
     match id {
-        "oci" | "oci-archive" => tree.get(b"index.json").is_some() || tree.get(b"oci-layout").is_some(),
-        "docker-archive" => tree.get(b"manifest.json").is_some() || oci_layout::detect(tree),
+        "oci" | "oci-archive" => {
+            oci_layout::detect(tree) || tree.get(b"index.json").is_some() || cut_short(tree).is_some()
+        }
+        "docker-archive" => tree.get(b"manifest.json").is_some() || accepts_damaged("oci", tree),
         "dir" => tree.get(b"manifest.json").is_some(),
         _ => false,
     }
+}
+
+/// The form of what holds blobs and nothing that names them: most writers put the documents last, so this is what is
+/// left of a save that broke off. That is a fault of the image, not a question of the form.
+fn cut_short(tree: &Tree) -> Option<&'static Format> {
+    tree.has_below("blobs/sha256/").then(|| by_id("oci")).flatten()
 }
 
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
@@ -213,4 +221,39 @@ fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
 /// `blobs/<algorithm>/<encoded>` of a member name, as in an OCI layout.
 pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A save that broke off has blobs and no document; asked for by name or not, that is a truncated archive.
+    #[test]
+    fn a_tar_cut_before_its_documents_opens() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("cut.tar");
+        let mut builder = ::tar::Builder::new(Vec::new());
+        let mut header = ::tar::Header::new_ustar();
+        header.set_size(1000);
+        header.set_mode(0o644);
+        let name = format!("blobs/sha256/{}", "0".repeat(64));
+        builder.append_data(&mut header, &name, &[1; 1000][..]).expect("in memory");
+        let bytes = builder.into_inner().expect("in memory");
+        std::fs::write(&path, &bytes[..1000]).expect("written");
+
+        for form in [None, Some("oci"), Some("oci-archive"), Some("docker-archive")] {
+            let options = OpenOptions {
+                place: "cut.tar",
+                form,
+                limits: &Limits::default(),
+                spool: &mut || SpoolDir::new(None),
+                lone: None,
+                progress: &mut |_| {},
+            };
+            let archive = open(Input::Path(path.clone()), options).expect("opens");
+            let findings = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);
+            let names: Vec<&str> = findings.iter().map(|finding| finding.rule.name).collect();
+            assert_eq!(names, ["archive/truncated"], "{form:?}");
+        }
+    }
 }

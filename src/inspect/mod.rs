@@ -2,7 +2,7 @@
 
 pub mod tree;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root};
 use crate::report::At;
 
 /// The whole of an archive.
+///
+/// In all of these shapes, lists and maps are always there, and what is not known is left out.
 #[derive(Debug, Serialize)]
 pub struct View {
     /// Version of this shape: 1.
@@ -33,9 +35,9 @@ pub struct Entry {
     /// `index`, `image`, `attestation`, `artifact`, `missing` or `unknown`.
     pub kind: &'static str,
     /// Its names; tags without repository as `:tag`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// Digest of its manifest or index, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Media type of its manifest or index.
     #[serde(rename = "mediaType", skip_serializing_if = "Option::is_none")]
@@ -56,13 +58,10 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Annotations of the manifest or index.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub annotations: Vec<(String, String)>,
-    /// Layers, base first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Layers, base first; of an attestation or artifact its blobs.
     pub layers: Vec<Layer>,
     /// Children of an index.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub manifests: Vec<Entry>,
 }
 
@@ -70,11 +69,13 @@ pub struct Entry {
 #[derive(Debug, Serialize)]
 pub struct Layer {
     /// Its digest as stored, if the archive says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// Its diff ID, as the config says.
     #[serde(rename = "diffId", skip_serializing_if = "Option::is_none")]
     pub diff_id: Option<String>,
     /// Bytes as stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Its media type, if a manifest gives one.
     #[serde(rename = "mediaType", skip_serializing_if = "Option::is_none")]
@@ -82,7 +83,7 @@ pub struct Layer {
     /// The member that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// The command that made it, as the config's history says.
+    /// The command that made it, as the config's history says; of an attestation its predicate type.
     #[serde(rename = "createdBy", skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
     /// Whether another image of the archive has it too.
@@ -230,7 +231,7 @@ impl Entry {
             created: None,
             artifact_type: None,
             subject: None,
-            annotations: Vec::new(),
+            annotations: BTreeMap::new(),
             layers: Vec::new(),
             manifests: Vec::new(),
         }

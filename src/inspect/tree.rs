@@ -76,7 +76,7 @@ impl Tree {
         fact("image ID", &entry.id);
         fact(if entry.kind == "index" { "index" } else { "manifest" }, &entry.digest);
         fact("created", &entry.created);
-        fact("of", &entry.subject);
+        fact("subject", &entry.subject);
         for (key, value) in &entry.annotations {
             facts.push(format!("{} = {}", escape_str(key), escape_str(value)));
         }

@@ -36,7 +36,7 @@ rule! {
     /// The archive ends too early.
     TRUNCATED = "archive/truncated", Error, Hard, [3],
     checks: "The tar ends between members, and the compressed stream around it, if any, decodes to its end.",
-    matters: "An archive that was cut off in transfer holds only part of its image (POSIX tar; formats.md A). Every tool fails on it, most with `unexpected EOF` and no place.",
+    matters: "An archive that was cut off in transfer holds only part of its image (POSIX tar). Every tool fails on it, most with `unexpected EOF` and no place.",
     example: "A `docker save` that stopped when the disk was full: the last member needs 10240 bytes and 4096 are there.",
     mend: "Save or copy the archive again; what is missing cannot be recomputed.",
 }
@@ -68,7 +68,7 @@ rule! {
     /// One name, two contents.
     DUPLICATE_MEMBER = "archive/duplicate-member", Error, Hard, [8],
     checks: "No two members of one cleaned name differ.",
-    matters: "Docker extracts to disk and takes the last, skopeo and crane take the first: two tools load two images from one file (formats.md 0.5).",
+    matters: "Docker extracts to disk and takes the last, skopeo and crane take the first: two tools load two images from one file.",
     example: "`manifest.json` stands at the beginning and, with another content, at the end.",
     mend: "Find out which one was meant, and write the archive again without the other.",
 }
@@ -76,7 +76,7 @@ rule! {
     /// One name, one content, twice.
     REPEATED_MEMBER = "archive/repeated-member", Warning, No, [8],
     checks: "No member stands twice with the same bytes.",
-    matters: "Harmless, but wasteful; `crane pull` writes a config twice when an image is pulled under two names (formats.md A.4).",
+    matters: "Harmless, but wasteful; `crane pull` writes a config twice when an image is pulled under two names.",
     example: "`sha256:7e86…` stands twice with the same 239 bytes.",
     mend: "Convert the archive: each blob is then written once.",
 }
@@ -108,7 +108,7 @@ rule! {
     /// The docker half is missing.
     MISSING_MANIFEST_JSON = "archive/missing-manifest-json", Error, Hard, [22],
     checks: "What is read as docker-archive or dir: has the file `manifest.json`.",
-    matters: "It is the only list of images that Docker's classic store and skopeo's docker-archive transport read (formats.md A.0).",
+    matters: "It is the only list of images that Docker's classic store and skopeo's docker-archive transport read.",
     example: "An OCI archive named with the prefix `docker-archive:`.",
     mend: "Name the archive without prefix, or with `oci-archive:`.",
 }
@@ -132,7 +132,7 @@ rule! {
     /// The halves of a Docker 25+ archive describe different images.
     HALVES_DISAGREE = "archive/halves-disagree", Error, Soft, [15],
     checks: "`manifest.json` and `index.json` of one archive give each image the same layers and each tag the same image.",
-    matters: "Docker's classic store reads the one, containerd the other: they would load different images. No other tool compares them (formats.md A.3).",
+    matters: "Docker's classic store reads the one, containerd the other: they would load different images. No other tool compares them.",
     example: "Docker 25.0.0 wrote the layers of a manifest in random order; `manifest.json` has them right.",
     mend: "Save the image again. With -W archive/halves-disagree restow takes the half whose layers fit `diff_ids`.",
 }
@@ -148,7 +148,7 @@ rule! {
     /// A link in registry storage that is no digest.
     BAD_LINK = "storage/bad-link", Error, Soft, [223],
     checks: "The content of a link is exactly one digest, without newline or spaces.",
-    matters: "A registry answers 500 for such a link (formats.md E.2).",
+    matters: "A registry answers 500 for such a link.",
     example: "A link that an editor saved with a newline at its end.",
     mend: "Write the digest alone into the link.",
 }
@@ -172,7 +172,7 @@ rule! {
     /// A name that is no reference.
     BAD_REFERENCE = "name/bad-reference", Error, Soft, [190, 191, 192, 197, 230],
     checks: "RepoTags, `io.containerd.image.name` and the names of repositories and tags obey the grammar of references.",
-    matters: "Docker refuses to load an archive with a tag that it cannot parse; skopeo ignores it, and then the image has no name (formats.md A.6, I).",
+    matters: "Docker refuses to load an archive with a tag that it cannot parse; skopeo ignores it, and then the image has no name.",
     example: "`\"RepoTags\": [\"App:1\"]`: repository names are lower case.",
     mend: "Give the image another name with --tag NAME:TAG.",
 }
@@ -180,7 +180,7 @@ rule! {
     /// One tag for two images.
     DUPLICATE_TAG = "name/duplicate-tag", Error, Soft, [32],
     checks: "No two images of a docker-archive claim one tag.",
-    matters: "Docker takes the last one and says nothing (formats.md A.7).",
+    matters: "Docker takes the last one and says nothing.",
     example: "Two items of `manifest.json` with `\"RepoTags\": [\"app:1\"]` and different configs.",
     mend: "Change one of the names with --rename, or choose one image with --image.",
 }

@@ -24,7 +24,7 @@ rule! {
     /// A blob is not in the archive.
     MISSING = "blob/missing", Error, Hard, [23, 24, 95, 97],
     checks: "The archive holds every manifest that a root names, and every config and layer of each image.",
-    matters: "The image cannot be used. `docker load` with the containerd store exits 0 all the same (formats.md A.6).",
+    matters: "The image cannot be used. `docker load` with the containerd store exits 0 all the same.",
     example: "A layer was lost when files were copied out of `blobs/sha256/`.",
     mend: "Save the image again, or copy the blob from where it is: its digest tells the right one.",
 }
@@ -48,7 +48,7 @@ rule! {
     /// A blob is not what its digest says.
     DIGEST_MISMATCH = "blob/digest-mismatch", Error, Hard, [28, 84, 85, 221, 222, 233],
     checks: "Every blob that something points at hashes to its digest.",
-    matters: "image-spec descriptor: content must be verified. skopeo and crane do not check the manifest blob; registries serve a corrupt blob with 200 (formats.md D.13, E.2).",
+    matters: "image-spec descriptor: content must be verified. skopeo and crane do not check the manifest blob; registries serve a corrupt blob with 200.",
     example: "One bit of a layer flipped on a worn disk.",
     mend: "Fetch the blob again; no tool can repair it.",
 }

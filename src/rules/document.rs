@@ -56,7 +56,7 @@ rule! {
     /// More after the end.
     TRAILING_DATA = "json/trailing-data", Error, Soft, [38],
     checks: "Nothing but white space follows the top-level value.",
-    matters: "Docker and crane ignore it, skopeo and registries refuse the document (formats.md 0.4).",
+    matters: "Docker and crane ignore it, skopeo and registries refuse the document.",
     example: "`manifest.json` with a second array behind the first.",
     mend: "Cut the document after its first value, if no digest covers it.",
 }
@@ -72,7 +72,7 @@ rule! {
     /// Neither manifest nor index.
     UNDECIDABLE = "manifest/undecidable", Error, Hard, [47, 48],
     checks: "A document that no descriptor gives a type says itself what it is, or lets it be told by schemaVersion and config.",
-    matters: "`dir:` and registry storage keep no media types; readers guess, each by its own rule (formats.md D.9).",
+    matters: "`dir:` and registry storage keep no media types; readers guess, each by its own rule.",
     example: "A `manifest.json` without `mediaType` and with `schemaVersion` 99999.",
     mend: "Add `mediaType` with the type that the document was written as. The digest changes with it.",
 }

@@ -43,7 +43,7 @@ rule! {
     /// A diff ID that is no digest.
     BAD_DIFF_ID = "config/bad-diff-id", Error, Soft, [79, 111],
     checks: "Every item of `rootfs.diff_ids` is a digest.",
-    matters: "image-spec config; upper-case hex is refused by every tool (formats.md A.6).",
+    matters: "image-spec config; upper-case hex is refused by every tool.",
     example: "`\"diff_ids\": [\"sha256:ABCD\"]`",
     mend: "Write the digest of the decompressed layer.",
 }
@@ -51,7 +51,7 @@ rule! {
     /// The bytes are compressed otherwise than the OCI media type says.
     CODEC_MISMATCH = "layer/codec-mismatch", Error, Soft, [148],
     checks: "The compression of a layer is the one that its OCI media type names.",
-    matters: "image-spec layer. umoci trusts the type and fails, containerd trusts it for plain layers, skopeo looks at the bytes (formats.md D.10.3).",
+    matters: "image-spec layer. umoci trusts the type and fails, containerd trusts it for plain layers, skopeo looks at the bytes.",
     example: "`…layer.v1.tar+gzip` over a plain tar.",
     mend: "Convert with `--manifest-format oci -W layer/codec-mismatch`, which writes the type from the bytes.",
 }
@@ -59,7 +59,7 @@ rule! {
     /// The same for Docker's media types, where tools look at the bytes.
     DOCKER_CODEC_MISMATCH = "layer/docker-codec-mismatch", Warning, No, [148, 236],
     checks: "The compression of a layer is the one that its Docker media type names.",
-    matters: "skopeo and podman write plain layers under the gzip type into `dir:` layouts (formats.md C.5). Docker, containerd and containers/image look at the bytes.",
+    matters: "skopeo and podman write plain layers under the gzip type into `dir:` layouts. Docker, containerd and containers/image look at the bytes.",
     example: "`…rootfs.diff.tar.gzip` over a plain tar, in a directory that `skopeo copy docker-archive:… dir:…` wrote.",
     mend: "Convert with `--manifest-format oci`, which writes the type from the bytes.",
 }
@@ -100,7 +100,7 @@ rule! {
     /// A layer that only its own daemon has.
     BASE_MISSING = "docker-archive/base-missing", Error, Hard, [25],
     checks: "No layer is a zero-byte placeholder for one that a daemon is expected to have.",
-    matters: "Cloud Native Buildpacks' imgutil saves images so; Docker skips the file if it has the layer, every other tool fails (formats.md A.4).",
+    matters: "Cloud Native Buildpacks' imgutil saves images so; Docker skips the file if it has the layer, every other tool fails.",
     example: "Members `blank_0` and `blank_1` of 0 bytes.",
     mend: "Save the image with `docker save` from the daemon that has the base layers.",
 }
@@ -108,7 +108,7 @@ rule! {
     /// The config's name is another digest than its content's.
     CONFIG_NAME = "docker-archive/config-name-mismatch", Error, Soft, [28],
     checks: "A config whose member name is a digest hashes to it.",
-    matters: "The name is what people take for the image ID. No tool compares it (formats.md A.0), so an edited config travels under the old ID.",
+    matters: "The name is what people take for the image ID. No tool compares it, so an edited config travels under the old ID.",
     example: "`0fef9c03….json` that hashes to `7e866a28…`.",
     mend: "Find out who changed the config. With -W docker-archive/config-name-mismatch the image gets the ID of its content.",
 }

@@ -36,7 +36,7 @@ rule! {
     /// A value of another type than its specification says.
     UNEXPECTED_SHAPE = "json/unexpected-shape", Error, Soft, [40],
     checks: "Every member of a document has the JSON type that its specification gives it.",
-    matters: "All tools decode documents into typed structures and refuse another type, mostly naming only the Go type (formats.md 0.4).",
+    matters: "All tools decode documents into typed structures and refuse another type, mostly naming only the Go type.",
     example: "`\"schemaVersion\": \"2\"`, a string where an integer was expected.",
     mend: "Write the value as the type that the message names.",
 }
@@ -44,7 +44,7 @@ rule! {
     /// `null` where something must be.
     NULL_FOR_REQUIRED = "json/null-for-required", Error, Soft, [41],
     checks: "No required member is `null`.",
-    matters: "Go reads `null` as absent, so the document lacks a required member (formats.md 0.4).",
+    matters: "Go reads `null` as absent, so the document lacks a required member.",
     example: "`\"config\": null` in a manifest.",
     mend: "Write the value that was meant.",
 }
@@ -76,7 +76,7 @@ rule! {
     /// A Docker document does not say its type.
     DOCKER_MEDIA_TYPE_MISSING = "document/docker-media-type-missing", Error, Soft, [48],
     checks: "Docker schema 2 manifests and manifest lists have `mediaType`.",
-    matters: "Docker's specification demands it (unlike OCI's); without it the type is a guess (formats.md C.3, D.9).",
+    matters: "Docker's specification demands it (unlike OCI's); without it the type is a guess.",
     example: "A schema 2 manifest without `mediaType`.",
     mend: "Add the type. The digest changes with it.",
 }
@@ -148,7 +148,7 @@ rule! {
     /// A command that is no list.
     COMMAND_NOT_ARRAY = "config/command-not-array", Error, Soft, [129],
     checks: "`Cmd` and `Entrypoint` are arrays of strings.",
-    matters: "image-spec config. Docker 29 and crane refuse a string, Docker 20.10 and skopeo take it (formats.md A.6).",
+    matters: "image-spec config. Docker 29 and crane refuse a string, Docker 20.10 and skopeo take it.",
     example: "`\"Cmd\": \"/bin/sh\"`",
     mend: "Rebuild the image with the exec form.",
 }
@@ -172,7 +172,7 @@ rule! {
     /// `manifest.json` is no list.
     MANIFEST_NOT_ARRAY = "docker-archive/manifest-not-array", Error, Hard, [22],
     checks: "`manifest.json` of a docker-archive is an array.",
-    matters: "It lists the images (formats.md A.0). Every tool fails.",
+    matters: "It lists the images. Every tool fails.",
     example: "`manifest.json` with the content `null`.",
     mend: "Save the image again.",
 }
@@ -180,7 +180,7 @@ rule! {
     /// An item without config.
     ARCHIVE_CONFIG_MISSING = "docker-archive/config-missing", Error, Hard, [23],
     checks: "Every item of `manifest.json` has `Config`.",
-    matters: "Without it the item is no image (formats.md A.0). Every tool fails.",
+    matters: "Without it the item is no image. Every tool fails.",
     example: "`[{\"RepoTags\": [\"app:1\"], \"Layers\": []}]`",
     mend: "Save the image again.",
 }
@@ -188,7 +188,7 @@ rule! {
     /// An item without layers.
     ARCHIVE_LAYERS_MISSING = "docker-archive/layers-missing", Error, Soft, [24],
     checks: "Every item of `manifest.json` has `Layers`, an array or `null`.",
-    matters: "It names the layers (formats.md A.0).",
+    matters: "It names the layers.",
     example: "`[{\"Config\": \"a.json\", \"Layers\": \"b/layer.tar\"}]`",
     mend: "Save the image again.",
 }
@@ -196,7 +196,7 @@ rule! {
     /// A schema 1 manifest lacks a member.
     SCHEMA1_MEMBER_MISSING = "schema1/missing-member", Error, Hard, [214, 216, 217],
     checks: "A schema 1 manifest has all the members that Distribution's specification demands.",
-    matters: "Every reader fails (formats.md C.2).",
+    matters: "Every reader fails.",
     example: "A manifest without `history`.",
     mend: "Pull the image again in schema 2.",
 }
