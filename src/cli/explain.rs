@@ -13,7 +13,11 @@ pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
         None => list(),
         Some(name) => {
             let rule = rules::all().into_iter().find(|rule| rule.name == name);
-            page(rule.ok_or_else(|| rules::policy::unknown(name))?, shell.width().min(WIDEST), shell.color_out())
+            page(
+                rule.ok_or_else(|| rules::policy::unknown(name))?,
+                shell.width().min(WIDEST),
+                shell.color_out(),
+            )
         }
     };
     shell.print(&text)?;
@@ -48,7 +52,8 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
     };
     let mut page = format!("{}\n\n", bold(rule.name));
     let off = if rule.optional { ", off unless a flag or profile turns it on" } else { "" };
-    for (name, text) in [("Level", format!("{}{off}", level(rule.level))), ("In convert", convert.to_owned())] {
+    for (name, text) in [("Level", format!("{}{off}", level(rule.level))), ("In convert", convert.to_owned())]
+    {
         page.push_str(&format!("{:11} {text}\n", format!("{name}:")));
     }
     let parts = [

@@ -203,11 +203,8 @@ mod tests {
                 entry(Kind::Index, Action::Dropped, "b"),
             ],
         };
-        let expected = [
-            "kept         1 config, 1 name",
-            "rewritten    1 manifest, 2 layers",
-            "dropped      2 indexes",
-        ];
+        let expected =
+            ["kept         1 config, 1 name", "rewritten    1 manifest, 2 layers", "dropped      2 indexes"];
         assert_eq!(account.summary(), expected);
     }
 

@@ -39,7 +39,8 @@ pub fn assign(
         }
         Target::OciDir | Target::OciTar => named,
     };
-    let new = |name: &Reference| request.renames.iter().any(|(_, new)| full(new).is_ok_and(|new| new == *name));
+    let new =
+        |name: &Reference| request.renames.iter().any(|(_, new)| full(new).is_ok_and(|new| new == *name));
     for root in &planned {
         if let Some((what, now)) = given_place(request, root) {
             entries.push(Entry::note(Kind::Name, Action::Moved, what, now));
