@@ -225,7 +225,7 @@ impl BufRead for Counting<'_> {
     }
 }
 
-/// A buffered reader that always shows at least four bytes unless the input ends, so that [`peek`] can be trusted.
+/// A buffered reader that always shows at least four bytes unless the input ends, so that a short look ahead means the end.
 pub struct Lookahead<R> {
     inner: R,
     buffer: Vec<u8>,
@@ -330,9 +330,9 @@ impl Compression {
 pub enum Encoder<W: Write> {
     /// Passes bytes on.
     None(W),
-    /// gzip.
-    Gzip(flate2::write::GzEncoder<W>),
-    /// zstd; boxed because its context is large.
+    /// gzip; boxed, as its state is large.
+    Gzip(Box<flate2::write::GzEncoder<W>>),
+    /// zstd; likewise.
     Zstd(Box<zstd::stream::write::Encoder<'static, W>>),
 }
 
@@ -343,7 +343,7 @@ impl<W: Write> Encoder<W> {
             Compression::None => Encoder::None(into),
             Compression::Gzip(level) => {
                 let builder = flate2::GzBuilder::new().mtime(0).operating_system(255);
-                Encoder::Gzip(builder.write(into, flate2::Compression::new(level)))
+                Encoder::Gzip(Box::new(builder.write(into, flate2::Compression::new(level))))
             }
             Compression::Zstd(level) => {
                 let mut encoder = zstd::stream::write::Encoder::new(into, level)?;

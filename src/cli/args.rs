@@ -32,6 +32,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once")]
 pub(super) enum Command {
     Check(CheckArgs),
     Convert(ConvertArgs),

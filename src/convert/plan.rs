@@ -492,9 +492,22 @@ impl Planner<'_> {
             };
             config.or_else(|| LayerType::of(media_type).map(|t| t.family)).is_some_and(|family| family != to)
         };
-        let mixed = self.request.manifest_format != ManifestFormat::Keep
-            && std::iter::once(&parts.config).chain(&parts.layers).any(other_family);
-        if recompressed || to != family || mixed { Ok(Make::Rewrite { family: to }) } else { Ok(Make::Keep) }
+        let asked = self.request.manifest_format != ManifestFormat::Keep;
+        let mixed = asked && std::iter::once(&parts.config).chain(&parts.layers).any(other_family);
+        // A manifest format that is asked for is written as its specification has it: with the types of the bytes.
+        let mistyped = asked && parts.layers.iter().any(|layer| self.mistyped(layer));
+        if recompressed || to != family || mixed || mistyped {
+            Ok(Make::Rewrite { family: to })
+        } else {
+            Ok(Make::Keep)
+        }
+    }
+
+    /// Whether a layer's media type names another compression than its bytes have.
+    fn mistyped(&self, layer: &Part) -> bool {
+        let declared = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+        let found = layer.blob.filter(|_| self.archive.holds(layer)).and_then(|blob| self.codecs.get(&blob));
+        matches!((declared, found), (Some(declared), Some(found)) if declared.codec != *found)
     }
 
     /// Plans config and layers; whether a layer changes.
@@ -631,7 +644,7 @@ pub(crate) const DEPTH: usize = 64;
 /// The members of a manifest or index, and of its descriptors, that only OCI defines.
 fn oci_only(root: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let filled = |value: &Value| !value.is_null() && !(value.is_object() && value.members().is_empty());
+    let filled = |value: &Value| !(value.is_null() || value.is_object() && value.members().is_empty());
     let mut note = |object: &Value, names: &[&str]| {
         for name in names {
             if object.get(name).is_some_and(filled) && !found.iter().any(|f: &String| f == name) {

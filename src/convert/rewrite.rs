@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn vectors_of_j1_both_ways() {
         let (config, layer) = j1(Family::Oci);
-        assert_eq!(synthesise(Family::Oci, &config, &[layer.clone()]), OCI.as_bytes());
+        assert_eq!(synthesise(Family::Oci, &config, std::slice::from_ref(&layer)), OCI.as_bytes());
         let oci = json::parse(OCI.as_bytes(), 64).expect("json");
         let (dc, dl) = j1(Family::Docker);
         let (docker, _) = manifest(OCI.as_bytes(), &oci, Family::Docker, Family::Oci, Some(&dc), &[Some(dl)]);

@@ -61,15 +61,16 @@ fn matching(archive: &Archive, wanted: &str) -> Found {
     };
     let reference = Reference::parse(wanted).ok();
     let full = reference.clone().map(Reference::with_default_tag);
-    let ways: [&dyn Fn(&Root) -> bool; 4] = [
+    let ways: [&dyn Fn(&Root) -> bool; 5] = [
         &exact_text,
+        // Only storage has repositories: there a name without tag is all of one, not its `latest`.
+        &|root| root.repository.as_deref() == Some(wanted),
         &|root| matches!((&root.name, &full), (Name::Full(name), Some(full)) if name == full),
         &|root| matches!(&root.name, Name::Full(name) if name.tag() == Some(wanted)),
         &|root| {
-            root.repository.as_deref() == Some(wanted)
-                || matches!((&root.name, &reference), (Name::Full(name), Some(wanted))
-                    if wanted.tag().is_none() && wanted.digest().is_none()
-                        && name.repository() == wanted.repository())
+            matches!((&root.name, &reference), (Name::Full(name), Some(wanted))
+                if wanted.tag().is_none() && wanted.digest().is_none()
+                    && name.repository() == wanted.repository())
         },
     ];
     for way in ways {

@@ -4,7 +4,7 @@
 //!
 //! 1. A file in the family's directory (or the file of rules that share its evidence): a [`Rule`] constant
 //!    with name, level and the four headings of its page, and a function that returns findings.
-//! 2. One line in the family's `RULES`, one call at its scope in [`run`].
+//! 2. One line in the family's `RULES`, one call at its scope in [`run()`].
 //! 3. Unit tests beside it that fire it and that just do not.
 
 pub mod archive;

@@ -1,4 +1,4 @@
-//! Rules about the shape of documents. The schemas find the faults ([`schema`](crate::schema)); here they get
+//! Rules about the shape of documents. The schemas find the faults ([`crate::schema`]); here they get
 //! their names, levels and pages.
 
 use super::{Rule, rule};

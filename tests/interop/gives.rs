@@ -2,7 +2,7 @@
 
 use super::daemons::{Registry, ctr, docker};
 use super::graph;
-use super::ours::{Expected, convert, same, takes};
+use super::ours::{Expected, convert, same, takes, wrong};
 use super::source::{Image, app, other, write_docker_archive, write_multi_layout};
 use super::tools::{Case, Scene, pipe, run};
 use std::fs;
@@ -27,7 +27,7 @@ pub const CASES: &[Case] = &[
     Case { name: "skopeo-dir-gzip", needs: SKOPEO, body: |s| skopeo(s, "dir", &["--dest-compress"]) },
     Case { name: "skopeo-dir-zstd", needs: SKOPEO, body: |s| skopeo(s, "dir", &OCI_ZSTD_DIR) },
     Case { name: "skopeo-oci-gzip", needs: SKOPEO, body: |s| skopeo(s, "oci", &[]) },
-    Case { name: "skopeo-oci-plain", needs: SKOPEO, body: |s| skopeo(s, "oci", PLAIN) },
+    Case { name: "skopeo-oci-plain", needs: SKOPEO, body: skopeo_oci_plain },
     Case { name: "skopeo-oci-zstd", needs: SKOPEO, body: |s| skopeo(s, "oci", ZSTD) },
     Case { name: "skopeo-oci-archive-gzip", needs: SKOPEO, body: |s| skopeo(s, "oci-archive", &[]) },
     Case { name: "skopeo-oci-archive-zstd", needs: SKOPEO, body: |s| skopeo(s, "oci-archive", ZSTD) },
@@ -74,7 +74,6 @@ const PODMAN: &[&str] = &["podman"];
 const BUILDAH: &[&str] = &["buildah"];
 const SKOPEO: &[&str] = &["skopeo"];
 const REGISTRY: &[&str] = &["docker-registry", "skopeo"];
-const PLAIN: &[&str] = &["--dest-oci-accept-uncompressed-layers"];
 const ZSTD: &[&str] = &["--dest-compress-format", "zstd"];
 /// `dir:` compresses only when told to, and Docker's manifest cannot hold zstd.
 const OCI_ZSTD_DIR: [&str; 5] = ["--format", "oci", "--dest-compress", "--dest-compress-format", "zstd"];
@@ -206,6 +205,28 @@ fn skopeo(scene: &Scene, form: &str, options: &[&str]) {
     takes(scene, "theirs", &expected);
 }
 
+/// skopeo 1.9 calls plain layers gzip: that is reported, and mended where it is asked for.
+fn skopeo_oci_plain(scene: &Scene) {
+    let app = app(scene.seed);
+    write_docker_archive(&scene.path("app.tar"), &[&app]);
+    let source = format!("docker-archive:app.tar:{}", app.names[0]);
+    let destination = format!("oci:skopeo:docker.io/{}", app.names[0]);
+    scene.skopeo_copy(&["--dest-oci-accept-uncompressed-layers", &source, &destination]);
+    let found = wrong(scene, &["check", "skopeo"]);
+    assert!(found.contains("layer/codec-mismatch"), "{found}");
+    let found = wrong(scene, &["convert", "skopeo", "oci:refused"]);
+    assert!(found.contains("layer/codec-mismatch") && !scene.path("refused").exists(), "{found}");
+    convert(scene, &["--manifest-format", "oci", "-W", "layer/codec-mismatch", "skopeo", "oci:theirs"]);
+    let expected = Expected {
+        layers_of: vec![&app],
+        names: vec![&app.names[0]],
+        storable: true,
+        single: true,
+        ..Expected::default()
+    };
+    takes(scene, "theirs", &expected);
+}
+
 fn ctr_export_image(scene: &Scene) {
     let app = app(scene.seed);
     write_docker_archive(&scene.path("app.tar"), &[&app]);
@@ -214,7 +235,7 @@ fn ctr_export_image(scene: &Scene) {
     run(ctr(scene).args(["images", "export", "theirs.tar"]).args(&names));
     let expected = Expected {
         images: vec![&app],
-        names: names.iter().map(|name| &**name).collect(),
+        names: app.names.iter().map(|name| &**name).collect(),
         storable: true,
         single: true,
         ..Expected::default()

@@ -16,9 +16,16 @@ pub fn same(scene: &Scene, a: &str, b: &str) {
 
 /// `restow compare`, which must find one.
 pub fn differ(scene: &Scene, a: &str, b: &str) {
+    wrong(scene, &["compare", a, b]);
+}
+
+/// A command that must find something wrong (exit 1); all that it says.
+pub fn wrong(scene: &Scene, args: &[&str]) -> String {
     let mut command = scene.restow();
-    let out = command.args(["compare", a, b]).output().expect("restow starts");
-    assert_eq!(out.status.code(), Some(1), "{}", failure(&command, &out));
+    let out = command.args(args).output().expect("restow starts");
+    let said = failure(&command, &out);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    said
 }
 
 /// What an archive from a tool must turn out to hold.

@@ -66,10 +66,22 @@ pub fn legacy_names<'a>(images: impl IntoIterator<Item = (&'a [u8], &'a [Digest]
 
 impl LegacyNames {
     /// Member names of config and layers of an image, if it was planned.
+    ///
+    /// A layer that is a link to a file of another image is named by that file: skopeo and podman take the size of a
+    /// link, 0, for the size of its layer unless the file is among the image's own. Loaders of the time follow either.
     fn paths(&self, item: &Item<'_>) -> Option<Paths> {
         let image_id = Digest::sha256(&item.image.config);
-        let layers = self.images.get(&image_id)?.iter().map(|id| layer_path(id)).collect();
-        Some(Paths { config: config_path(&image_id), layers })
+        let own = self.images.get(&image_id)?;
+        let layers = own.iter().zip(&item.image.diff_ids).map(|(id, diff_id)| {
+            let holder = self.holders.get(diff_id).filter(|holder| !own.contains(holder));
+            layer_path(holder.unwrap_or(id))
+        });
+        Some(Paths { config: config_path(&image_id), layers: layers.collect() })
+    }
+
+    /// The v1 ID that names an image in `repositories`; an image without layers has none.
+    fn top(&self, item: &Item<'_>) -> Option<&str> {
+        self.images.get(&Digest::sha256(&item.image.config))?.last().map(String::as_str)
     }
 }
 
@@ -189,7 +201,7 @@ impl Sink for LegacySink {
         let mut manifest = render(&items, &paths);
         manifest.push(b'\n');
         self.out.put("manifest.json", &manifest)?;
-        if let Some(repositories) = repositories(&items, &paths) {
+        if let Some(repositories) = repositories(&items, &self.names) {
             self.out.put("repositories", &repositories)?;
         }
         self.out.finish()
@@ -197,11 +209,10 @@ impl Sink for LegacySink {
 }
 
 /// The old name table: repository → tag → v1 ID of the top layer, sorted as Go sorts maps; none if nothing is tagged.
-fn repositories(items: &[Item<'_>], paths: &[Paths]) -> Option<Vec<u8>> {
+fn repositories(items: &[Item<'_>], names: &LegacyNames) -> Option<Vec<u8>> {
     let mut table: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for (item, Paths { layers, .. }) in items.iter().zip(paths) {
-        // An image without layers has no v1 image that could be named.
-        let Some(top) = layers.last().and_then(|path| path.strip_suffix("/layer.tar")) else { continue };
+    for item in items {
+        let Some(top) = names.top(item) else { continue };
         for (repository, tag) in item.repo_tags.iter().filter_map(|name| name.rsplit_once(':')) {
             table.entry(repository).or_default().insert(tag, top);
         }
@@ -322,6 +333,31 @@ mod tests {
         assert_eq!(members.iter().filter(|(name, _)| name.ends_with("/layer.tar")).count(), 3);
         let manifest = members.iter().find(|(name, _)| name == "manifest.json").expect("a manifest.json");
         assert_eq!(String::from_utf8_lossy(&manifest.1).matches(V1_0).count(), 2);
+    }
+
+    #[test]
+    fn a_link_to_the_layer_of_another_image_is_not_named_in_the_manifest() {
+        let mut both = output("x", &[&EMPTY, b"one"], "a:1");
+        let second = output("y", &[&EMPTY], "b:1");
+        both.documents.extend(second.documents.clone());
+        both.roots.extend(second.roots.clone());
+        let captured = Captured::default();
+        let options = WriteOptions::default();
+        let sink = legacy_stream(Box::new(captured.clone()), plan(&both), &options).expect("a sink");
+        for blob in [&config(&both)[..], &EMPTY, b"one", &config(&second), &EMPTY] {
+            write_blob(&*sink, blob, false);
+        }
+        sink.commit(&both).expect("committed");
+        let members = members(&captured.bytes());
+        let text = |wanted: &str| {
+            let (_, bytes) = members.iter().find(|(name, _)| name == wanted).expect("a member");
+            String::from_utf8_lossy(bytes).into_owned()
+        };
+        let own = &plan(&both).images[&Digest::sha256(&config(&second))][0];
+        assert_ne!(own, V1_0);
+        assert_eq!(text(&layer_path(own)), format!("../{V1_0}/layer.tar"));
+        assert!(text("manifest.json").contains(&format!("\"Layers\":[\"{V1_0}/layer.tar\"]")));
+        assert!(text("repositories").contains(&format!("\"b\":{{\"1\":\"{own}\"}}")));
     }
 
     #[test]
