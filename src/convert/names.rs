@@ -42,6 +42,10 @@ pub fn assign(
     let new =
         |name: &Reference| request.renames.iter().any(|(_, new)| full(new).is_ok_and(|new| new == *name));
     for root in &planned {
+        if let Some((what, now)) = given_place(request, root) {
+            entries.push(Entry::note(Kind::Name, Action::Moved, what, now));
+            continue;
+        }
         if let (OutName::Full(name), Name::Full(before)) = (&root.name, &root.root.name) {
             if name == before && !new(name) {
                 entries.push(Entry::note(Kind::Name, Action::Kept, name.familiar(), ""));
@@ -55,6 +59,23 @@ pub fn assign(
         }
     }
     Ok((planned, entries))
+}
+
+/// The old name of a root and what became of it, where `registry-storage:DIR:REPO[:TAG]` gives it another place.
+fn given_place(request: &Request, planned: &PlannedRoot) -> Option<(String, String)> {
+    request.destination_name.as_ref()?;
+    let (repository, tag) = planned.repository.as_ref()?;
+    let tagged = tag.as_ref().map_or_else(|| repository.clone(), |tag| format!("{repository}:{tag}"));
+    match &planned.name {
+        OutName::Full(name)
+            if own_path(planned, name).as_ref() == Some(repository) && name.tag() == tag.as_deref() =>
+        {
+            None
+        }
+        OutName::None => Some((tagged, "given on the command line".to_owned())),
+        _ if planned.root.name == Name::None => Some((tagged, "given on the command line".to_owned())),
+        _ => Some((planned.root.name.shown(), format!("now {tagged}"))),
+    }
 }
 
 /// `--rename OLD=NEW`

@@ -83,9 +83,12 @@ pub struct Layer {
     /// The member that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// The command that made it, as the config's history says; of an attestation its predicate type.
+    /// The command that made it, as the config's history says.
     #[serde(rename = "createdBy", skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
+    /// What kind of statement it is, of a blob of an attestation.
+    #[serde(rename = "predicateType", skip_serializing_if = "Option::is_none")]
+    pub predicate_type: Option<String>,
     /// Whether another image of the archive has it too.
     pub shared: bool,
     /// Whether the archive lacks it.
@@ -181,7 +184,8 @@ fn entry(
             .blob
             .and_then(|blob| archive.blob(blob).member)
             .map(|id| archive.tree.member(id).name.to_string()),
-        created_by: history.get(i).copied().flatten().or_else(|| predicate(archive, part)).map(str::to_owned),
+        created_by: history.get(i).copied().flatten().map(str::to_owned),
+        predicate_type: predicate(archive, part).map(str::to_owned),
         shared: part.blob.is_some_and(|blob| uses.get(&blob).is_some_and(|n| *n > 1)),
         missing: !archive.holds(part),
     });
@@ -254,4 +258,69 @@ fn predicate<'a>(archive: &'a Archive, part: &Part) -> Option<&'a str> {
     let At::Pointer(pointer) = &at.at else { return None };
     let document = archive.documents.iter().find(|document| Some(document.member) == at.member)?;
     annotation(document.root()?.at(pointer)?, "in-toto.io/predicate-type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/inspect.md: lists and maps are always there, what is not known is left out.
+    #[test]
+    fn json_has_the_documented_shape() {
+        let layer = Layer {
+            digest: None,
+            diff_id: Some("sha256:d".into()),
+            size: Some(7),
+            media_type: None,
+            member: Some("a/layer.tar".into()),
+            created_by: Some("RUN x".into()),
+            predicate_type: None,
+            shared: false,
+            missing: false,
+        };
+        let image = Entry {
+            kind: "image",
+            names: vec!["a:1".into()],
+            digest: None,
+            media_type: None,
+            id: Some("sha256:c".into()),
+            platform: Some("linux/amd64".into()),
+            created: None,
+            artifact_type: None,
+            subject: None,
+            annotations: BTreeMap::from([("k".into(), "v".into())]),
+            layers: vec![layer],
+            manifests: Vec::new(),
+        };
+        let view = View {
+            version: 1,
+            source: "a.tar".into(),
+            form: "docker-archive",
+            compression: None,
+            images: vec![image],
+        };
+        let value: serde_json::Value = serde_json::from_str(&view.to_json()).expect("JSON");
+        let expected = serde_json::json!({
+            "version": 1,
+            "source": "a.tar",
+            "form": "docker-archive",
+            "images": [{
+                "kind": "image",
+                "names": ["a:1"],
+                "id": "sha256:c",
+                "platform": "linux/amd64",
+                "annotations": {"k": "v"},
+                "layers": [{
+                    "diffId": "sha256:d",
+                    "size": 7,
+                    "member": "a/layer.tar",
+                    "createdBy": "RUN x",
+                    "shared": false,
+                    "missing": false,
+                }],
+                "manifests": [],
+            }],
+        });
+        assert_eq!(value, expected);
+    }
 }

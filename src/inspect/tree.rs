@@ -113,7 +113,7 @@ impl Tree {
         if layer.missing {
             text.push_str(&format!("  {}", self.paint("33", "not in the archive")));
         }
-        if let Some(command) = &layer.created_by {
+        if let Some(command) = layer.created_by.as_ref().or(layer.predicate_type.as_ref()) {
             let line: String = command.split_whitespace().collect::<Vec<_>>().join(" ");
             let cut: String = line.chars().take(COMMAND).collect();
             let dots = if cut.len() < line.len() { "…" } else { "" };
