@@ -80,8 +80,17 @@ fn convert(source: &Path, target: &str) -> Result<(), Failed> {
         }
         "docker-legacy" => {
             options.extend(["--docker-format".into(), "legacy".into()]);
-            ignore.push("layers");
-            if before.has_index {
+            // Layers are stored plain, manifests and tags without repository are lost, each with a line in the account.
+            ignore.extend(["layers", "digests"]);
+            if before.images.iter().any(|image| {
+                image.names.iter().any(|name| !name.contains(['/', ':']) || name.starts_with(':'))
+            }) {
+                ignore.push("names");
+            }
+            if !only_artifacts && before.images.iter().any(|image| image.kind == "artifact") {
+                options.extend(["--drop".into(), "artifacts".into()]);
+            }
+            if before.has_index && !only_artifacts {
                 let platform = before.first_platform().ok_or("an index without image")?;
                 options.extend(["--platform".into(), platform]);
             }

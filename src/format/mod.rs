@@ -25,6 +25,7 @@ use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::Archive;
+use crate::model::build::Builder;
 use ingest::{Ingested, SpoolDir};
 use tree::Tree;
 
@@ -103,6 +104,12 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
         None => FORMATS.iter().find(|format| (format.detect)(&tree)).or_else(|| cut_short(&tree)),
     };
     let Some(format) = format else {
+        // What would tell the form may be in the part that is missing: the image is wrong, not the request.
+        if tree.is_cut() && !tree.members.is_empty() {
+            return Ok(
+                Builder::new("unknown", tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
+            );
+        }
         return Err(not_an_archive(&tree, options.form));
     };
     (format.open)(tree, ingested, options.limits)

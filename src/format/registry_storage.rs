@@ -170,6 +170,48 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
             builder.archive.roots.push(Root { at, name, node, descriptor: None, repository });
         }
     }
+    if repository.tags.is_empty() {
+        untagged(builder, path, repository)
+    } else {
+        referrers(builder, path, repository)
+    }
+}
+
+/// Untagged revisions that refer to something reached by a tag belong to it; any other is history that no tag names.
+fn referrers(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
+    let nodes: HashSet<Digest> =
+        builder.archive.nodes.iter().filter_map(|node| node.digest.clone()).collect();
+    for (digest, &member) in repository.revisions.iter().filter(|(digest, _)| !nodes.contains(digest)) {
+        let Some(subject) = builder.subject_of(digest)? else { continue };
+        if !nodes.contains(&subject) {
+            continue;
+        }
+        let at = Location::member(member);
+        if let Some(node) = builder.manifest(digest.clone(), None, &at)? {
+            let repository = Some(path.to_owned());
+            builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository });
+        }
+    }
+    Ok(())
+}
+
+/// A repository without tags gives the revisions that no other one points at: nothing else names them.
+fn untagged(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
+    let mut found = Vec::new();
+    for (digest, &member) in &repository.revisions {
+        let at = Location::member(member);
+        found.extend(builder.manifest(digest.clone(), None, &at)?.map(|node| (node, at)));
+    }
+    let inner: HashSet<NodeId> = found
+        .iter()
+        .flat_map(|(node, _)| {
+            builder.archive.below(*node).into_iter().filter(|below| below != node).collect::<Vec<_>>()
+        })
+        .collect();
+    for (node, at) in found.into_iter().filter(|(node, _)| !inner.contains(node)) {
+        let repository = Some(path.to_owned());
+        builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository });
+    }
     Ok(())
 }
 

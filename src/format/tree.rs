@@ -329,6 +329,20 @@ impl Tree {
         }
     }
 
+    /// Whether the archive ends too early, or cannot be read from some point on.
+    pub fn is_cut(&self) -> bool {
+        self.anomalies.iter().any(|anomaly| match anomaly {
+            TreeAnomaly::OuterStream { .. } => true,
+            TreeAnomaly::Tar(anomaly) => matches!(
+                anomaly.kind,
+                tar::AnomalyKind::TruncatedHeader { .. }
+                    | tar::AnomalyKind::TruncatedData { .. }
+                    | tar::AnomalyKind::BadChecksum
+            ),
+            _ => false,
+        })
+    }
+
     /// Whether the archive is a folder.
     pub fn is_folder(&self) -> bool {
         matches!(self.backing, Backing::Folder { .. })

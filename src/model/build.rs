@@ -114,6 +114,17 @@ impl<'a> Builder<'a> {
         Ok(Some(id))
     }
 
+    /// The digest that a stored manifest's `subject` names; the manifest is looked at, not taken into the archive.
+    pub fn subject_of(&self, digest: &Digest) -> Result<Option<Digest>> {
+        let Some(member) = (self.locate)(&self.archive.tree, digest, true) else { return Ok(None) };
+        let Some(bytes) = self.archive.tree.read(member, self.limits.document_bytes)? else {
+            return Ok(None);
+        };
+        let Ok(json) = json::parse(&bytes, self.limits.json_depth as usize) else { return Ok(None) };
+        let subject = json.root.get("subject").and_then(|subject| text(subject, "digest"));
+        Ok(subject.and_then(|text| Digest::parse(&text).ok()))
+    }
+
     /// The top-level value of a document.
     pub fn value(&self, id: DocId) -> Option<&Value> {
         self.archive.document(id).root()

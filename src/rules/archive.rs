@@ -211,16 +211,7 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
 
 /// Whether the archive ends too early, or cannot be read from some point on.
 pub fn is_cut(archive: &Archive) -> bool {
-    archive.anomalies.iter().any(|anomaly| match anomaly {
-        Anomaly::Tree(TreeAnomaly::OuterStream { .. }) => true,
-        Anomaly::Tree(TreeAnomaly::Tar(anomaly)) => matches!(
-            anomaly.kind,
-            AnomalyKind::TruncatedHeader { .. }
-                | AnomalyKind::TruncatedData { .. }
-                | AnomalyKind::BadChecksum
-        ),
-        _ => false,
-    })
+    archive.tree.is_cut()
 }
 
 fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
