@@ -3,7 +3,7 @@
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use crate::error::Result;
-use crate::rules::{self, Integrity, Level, Rule};
+use crate::rules::{self, Integrity, Rule};
 
 pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
     let text = match &args.rule {
@@ -22,18 +22,9 @@ fn list() -> String {
     let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
     let line = |rule: &&Rule| {
         let first = rule.checks.split(". ").next().unwrap_or(rule.checks);
-        format!("{:width$}  {:7}  {}\n", rule.name, level(rule.level), first.trim_end_matches('.'))
+        format!("{:width$}  {:7}  {}\n", rule.name, rule.level.name(), first.trim_end_matches('.'))
     };
     rules.iter().map(line).collect()
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Allow => "allow",
-        Level::Note => "note",
-        Level::Warning => "warning",
-        Level::Error => "error",
-    }
 }
 
 fn page(rule: &Rule) -> String {
@@ -47,7 +38,7 @@ fn page(rule: &Rule) -> String {
         "{name}\n\nLevel: {level}\nIn convert: {convert}\nCatalogue: {numbers}\n\nWhat it checks\n  {checks}\n\n\
          Why it matters\n  {matters}\n\nExample\n  {example}\n\nHow to mend it\n  {mend}\n",
         name = rule.name,
-        level = level(rule.level),
+        level = rule.level.name(),
         numbers = numbers.join(", "),
         checks = rule.checks,
         matters = rule.matters,
