@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{At, Document, Documents, Finding, Image, Location, MemberId, Renderer, Source, sort};
+use super::{At, Container, Document, Documents, Finding, Image, Location, MemberId, Renderer, Source, sort};
 use crate::json::{Json, Span, parse};
 use crate::rules::{Integrity, Level, Rule};
 
@@ -248,15 +248,28 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
     };
     let images = [image("app:latest", &[1, 2]), image("\u{1b}[31mother\u{fffe}", &[2])];
     let path = Some(Path::new("lay out/app.tar"));
-    let source =
-        Source { docs: &docs, path, folder: true, form: "oci", images: &images, findings: &levelled };
+    let source = Source {
+        docs: &docs,
+        path,
+        container: Container::Folder,
+        form: "oci",
+        images: &images,
+        findings: &levelled,
+    };
     renderer.add(&source);
     let (docs, mut findings) = many();
     sort(&mut findings, &docs);
     let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
     let path = Some(Path::new("/tmp/app.tar"));
     let form = "oci-archive";
-    renderer.add(&Source { docs: &docs, path, folder: false, form, images: &[], findings: &levelled });
+    renderer.add(&Source {
+        docs: &docs,
+        path,
+        container: Container::Tar,
+        form,
+        images: &[],
+        findings: &levelled,
+    });
     renderer.failed("gone.tar", "cannot open \u{1b}[2Jgone.tar");
     renderer.finish()
 }

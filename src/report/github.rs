@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Locator, Renderer, Source, advice, escape_str, utf8};
+use super::{Container, Locator, Renderer, Source, advice, escape_str, utf8};
 use crate::rules::Level;
 
 /// Collects annotations.
@@ -24,7 +24,7 @@ impl Renderer for Github {
             if let Some(file) = source.file(location.member) {
                 let file = utf8(file.as_os_str().as_encoded_bytes()).into_owned();
                 let _ = write!(properties, "file={},", property(&file)); // a String takes everything
-                if let Some(position) = place.position.filter(|_| source.folder) {
+                if let Some(position) = place.position.filter(|_| source.container != Container::Tar) {
                     let _ = write!(properties, "line={},col={},", position.line, position.column);
                 }
             }

@@ -35,8 +35,8 @@ pub struct Source<'a> {
     pub docs: &'a dyn Documents,
     /// The file or folder; `None` for standard input.
     pub path: Option<&'a Path>,
-    /// Whether it is a folder, so that members are files of their own.
-    pub folder: bool,
+    /// What its members are to the file system.
+    pub container: Container,
     /// The form's ID, such as `oci`.
     pub form: &'a str,
     /// The images in it, in source order; only JUnit asks.
@@ -45,11 +45,22 @@ pub struct Source<'a> {
     pub findings: &'a [(Level, &'a Finding)],
 }
 
+/// What the members of a source are to the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// Parts of one file.
+    Tar,
+    /// Files of their own in a folder.
+    Folder,
+    /// The one member is the file itself.
+    Document,
+}
+
 impl Source<'_> {
     /// The file that holds `member`: itself in a folder, else the archive; no `.` in it. `None` for standard input.
     fn file(&self, member: Option<MemberId>) -> Option<PathBuf> {
         let mut path = self.path?.to_owned();
-        if let Some(member) = member.filter(|_| self.folder) {
+        if let Some(member) = member.filter(|_| self.container == Container::Folder) {
             path.push(self.docs.name(member).to_path_lossy());
         }
         let clean: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();

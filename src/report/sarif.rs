@@ -13,7 +13,7 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::pretty;
-use super::{At, Finding, Label, Locator, MemberId, Place, Renderer, Source, advice, utf8};
+use super::{At, Container, Finding, Label, Locator, MemberId, Place, Renderer, Source, utf8};
 use crate::digest::Digest;
 use crate::rules::{Level, Rule};
 
@@ -282,10 +282,11 @@ impl<'a> Places<'_, 'a> {
 
     /// Where a member is, with its index in the artifacts of the run.
     fn artifact(&mut self, member: Option<MemberId>) -> ArtifactLocation {
+        let member = member.filter(|_| self.source.container != Container::Document);
         if let Some(known) = self.known.get(&member) {
             return known.clone();
         }
-        let nested = member.filter(|_| !self.source.folder);
+        let nested = member.filter(|_| self.source.container == Container::Tar);
         let parent_index = nested.and_then(|_| self.artifact(None).index);
         let location = match (nested, self.source.file(member)) {
             (Some(member), _) => {
@@ -504,7 +505,7 @@ mod tests {
             sarif.add(&Source {
                 docs: &docs,
                 path,
-                folder: false,
+                container: Container::Tar,
                 form: "oci",
                 images: &[],
                 findings: &levelled,
