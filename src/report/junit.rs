@@ -39,7 +39,7 @@ impl Renderer for Junit {
         for (nth, image) in source.images.iter().enumerate() {
             image.members.iter().for_each(|member| images_of.entry(*member).or_default().push(nth));
         }
-        let mut cases: HashMap<(Option<usize>, &str), Vec<(Level, &Finding)>> = HashMap::new();
+        let mut cases: HashMap<_, Vec<(Level, &Finding)>> = HashMap::new();
         for (level, finding) in source.findings {
             let images = finding.primary.location.member.and_then(|member| images_of.get(&member));
             let classes = images.map_or_else(|| vec![None], |nths| nths.iter().copied().map(Some).collect());
