@@ -17,6 +17,8 @@ pub struct Decoded {
     pub size: u64,
     /// gzip members or zstd frames.
     pub parts: u64,
+    /// Skippable zstd frames.
+    pub skipped: u64,
     /// What follows the last of them.
     pub trailing: Option<Trailing>,
     /// Why it stopped early.
@@ -152,6 +154,7 @@ fn zstd(
                 if skipped.map_err(Stop::Stream)? < u64::from(len) {
                     return Err(Stop::Stream(io::ErrorKind::UnexpectedEof.into()));
                 }
+                done.skipped += 1;
             }
             [0x28, 0xb5, 0x2f, 0xfd] => {
                 let mut frame = zstd::stream::read::Decoder::with_buffer(&mut *input)

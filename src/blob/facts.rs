@@ -14,12 +14,35 @@ pub struct BlobFacts {
     pub other: Option<Digest>,
     /// The compression, by the first bytes.
     pub codec: Codec,
+    /// What the header of the first gzip member says.
+    pub gzip: Option<GzipHeader>,
     /// The decompressed stream, if the blob was read as a layer.
     pub plain: Option<Plain>,
     /// Why the decompressed stream could not be read to its end.
     pub fault: Option<Fault>,
     /// The archive ends before the member does: bytes that are missing.
     pub missing: u64,
+}
+
+/// What the header of a gzip member says of the file that was compressed (RFC 1952).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GzipHeader {
+    /// Seconds from 1970, 0 for none.
+    pub time: u32,
+    /// Whether it gives the file's name.
+    pub named: bool,
+}
+
+impl GzipHeader {
+    /// The header, if these bytes begin a gzip member.
+    pub fn of(first: &[u8]) -> Option<GzipHeader> {
+        match *first {
+            [0x1f, 0x8b, 8, flags, a, b, c, d, ..] => {
+                Some(GzipHeader { time: u32::from_le_bytes([a, b, c, d]), named: flags & 8 != 0 })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The decompressed stream of a layer.
@@ -31,6 +54,8 @@ pub struct Plain {
     pub size: u64,
     /// gzip members, or zstd frames that hold data.
     pub parts: u64,
+    /// Skippable zstd frames, whose content is not part of the stream.
+    pub skipped: u64,
     /// Offset in the stored blob at which something other than a further member or frame begins, and whether it is
     /// anything but zeros.
     pub trailing: Option<Trailing>,

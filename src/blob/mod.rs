@@ -4,4 +4,4 @@ pub mod codec;
 pub mod facts;
 pub mod pipeline;
 
-pub use facts::{BlobFacts, Fault, Plain};
+pub use facts::{BlobFacts, Fault, GzipHeader, Plain};

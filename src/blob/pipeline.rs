@@ -11,7 +11,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::codec::{self, Caps, Compression, Encoder, Lookahead};
-use super::facts::{BlobFacts, Fault, Plain};
+use super::facts::{BlobFacts, Fault, GzipHeader, Plain};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::media::Codec;
 
@@ -62,6 +62,7 @@ pub fn run(
     let needs_plain = request.plain || matches!(keep, Keep::Recompressed(_));
     let decodes = needs_plain && codec != Codec::Plain;
     let stored_tap = Tap {
+        gzip: GzipHeader::of(source.fill_buf()?),
         size: 0,
         hasher: Hasher::new(Algorithm::Sha256),
         other: request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new),
@@ -74,6 +75,8 @@ pub fn run(
 
 /// Hashes and counts the stored bytes.
 struct Tap {
+    /// What the first bytes say.
+    gzip: Option<GzipHeader>,
     size: u64,
     hasher: Hasher,
     other: Option<Hasher>,
@@ -94,6 +97,7 @@ impl Tap {
             sha256: self.hasher.finish(),
             other: self.other.map(Hasher::finish),
             codec,
+            gzip: self.gzip,
             plain: None,
             fault: None,
             missing: request.size.saturating_sub(self.size),
@@ -148,6 +152,7 @@ fn settle(
                 diff_id: diff_id(),
                 size: decoded.size,
                 parts: decoded.parts,
+                skipped: decoded.skipped,
                 trailing: decoded.trailing,
             });
         }
@@ -156,8 +161,13 @@ fn settle(
             facts.fault = Some(Fault::TooLarge { limit: request.caps.bytes });
         }
         None if request.plain => {
-            facts.plain =
-                Some(Plain { diff_id: facts.sha256.clone(), size: facts.size, parts: 1, trailing: None });
+            facts.plain = Some(Plain {
+                diff_id: facts.sha256.clone(),
+                size: facts.size,
+                parts: 1,
+                skipped: 0,
+                trailing: None,
+            });
         }
         None => {}
     }

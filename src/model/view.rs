@@ -23,6 +23,8 @@ pub struct Descriptor {
     pub platform: Option<Platform>,
     /// Whether `urls` is there and not empty.
     pub has_urls: bool,
+    /// Whether annotations of zstd:chunked are there (formats.md D.10.3).
+    pub chunked: bool,
 }
 
 impl Descriptor {
@@ -40,6 +42,7 @@ impl Descriptor {
             size: value.get("size").and_then(Value::as_i64),
             platform: value.get("platform").and_then(platform),
             has_urls: value.get("urls").is_some_and(|urls| !urls.items().is_empty()),
+            chunked: annotation(value, "io.github.containers.zstd-chunked.manifest-checksum").is_some(),
         }
     }
 
