@@ -86,20 +86,23 @@ rule! {
 }
 rule! {
     /// Manifest and index in one.
-    AMBIGUOUS = "manifest/ambiguous", Error, Hard, [37, 50],
-    checks: "A manifest has no `manifests`, an index no `config` or `layers`, neither `fsLayers`, in any letter case.",
+    AMBIGUOUS = "manifest/ambiguous", Error, Hard, [50],
+    checks: "A manifest has no `manifests`, an index no `config` or `layers`, neither `fsLayers`, `history` or `signatures`, in any letter case.",
     matters: "CVE-2021-41190: one digest with two meanings. containers/image, containerd, umoci and registries refuse such a document; regctl and oras take it.",
     example: "A document with `layers` and `manifests`: a scanner sees the image, the runtime pulls from the index.",
     mend: "Treat the archive as hostile: nobody writes this by mistake.",
 }
 rule! {
     /// An index that contains itself.
-    CYCLE = "graph/cycle", Error, Hard, [65, 99],
+    CYCLE = "graph/cycle", Error, Hard, [99],
     checks: "No index reaches itself.",
     matters: "Possible only if a digest does not fit its content. crane loops forever on it.",
     example: "An index whose child has the digest of the index.",
     mend: "Treat the archive as hostile.",
 }
+
+/// Members that make a document a manifest, an index or a schema 1 manifest.
+pub const FOREIGN: &[&str] = &["config", "layers", "manifests", "fsLayers", "history", "signatures"];
 
 /// Findings about the text of one document.
 pub fn syntax(document: &Document, out: &mut Vec<Finding>) {
@@ -153,13 +156,14 @@ pub fn syntax(document: &Document, out: &mut Vec<Finding>) {
 /// Findings about a document's kind: does it say what it is taken for, and is it only that?
 pub fn kind(document: &Document, out: &mut Vec<Finding>) {
     let Some(root) = document.root() else { return };
-    let (what, foreign): (&str, &[&str]) = match document.kind {
-        DocKind::Manifest(_) => ("a manifest", &["manifests", "fsLayers"]),
-        DocKind::Index(_) => ("an index", &["config", "layers", "fsLayers"]),
+    let (what, own): (&str, &[&str]) = match document.kind {
+        DocKind::Manifest(_) => ("a manifest", &["config", "layers"]),
+        DocKind::Index(_) => ("an index", &["manifests"]),
         _ => return,
     };
+    let is = |names: &[&str], key: &str| names.iter().any(|name| key.eq_ignore_ascii_case(name));
     for member in root.members().iter().filter(|member| !member.value.is_null()) {
-        if foreign.iter().any(|name| member.key.eq_ignore_ascii_case(name)) {
+        if is(FOREIGN, &member.key) && !is(own, &member.key) {
             let at = Location { member: Some(document.member), at: At::Span(member.key_span) };
             let message =
                 format!("{what} has `{}`, which makes it something else for other readers", member.key);
