@@ -5,12 +5,14 @@
 
 use std::collections::HashSet;
 
-use super::{archive as archive_rules, blob, document, image, legacy, shape};
+use super::{
+    archive as archive_rules, blob, document, graph, image, layer, legacy, meaning, platform, shape,
+};
 use crate::blob::BlobFacts;
 use crate::model::{
-    Archive, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part, Role,
+    Anomaly, Archive, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part, Role,
 };
-use crate::report::{Finding, Location};
+use crate::report::{Finding, Location, MemberId};
 
 /// What a run looks at.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +37,10 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     // What a single document points at is not expected to be there.
     let alone = archive.form == crate::format::lone::FORM;
     let cut = alone || archive_rules::is_cut(archive);
-    let rooted = archive.roots.iter().map(|root| root.node).collect();
-    let mut walk = Walk { archive, facts, cut, rooted, out: Vec::new(), judged: HashSet::new() };
+    let mut walk = Walk::new(archive, facts, cut);
     if !alone {
         archive_rules::check(archive, facts, &mut walk.out);
+        meaning::layout(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
     for (i, found) in archive.documents.iter().enumerate() {
@@ -59,6 +61,9 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     if let Scope::All = scope {
         for descriptor in unreadable_roots(archive) {
             blob::descriptor(&descriptor, &mut walk.out);
+        }
+        if !alone && !cut {
+            graph::check(archive, &mut walk.out);
         }
         walk.unreferenced();
     }
@@ -111,6 +116,33 @@ struct Walk<'a> {
     out: Vec<Finding>,
     /// Blobs whose content was judged, so that a shared one is reported once.
     judged: HashSet<BlobId>,
+    /// Configs and layers that were judged, likewise.
+    parts: HashSet<BlobId>,
+    /// Digests of the blobs that the archive holds.
+    held: HashSet<&'a crate::digest::Digest>,
+    /// Documents that may be manifests or indexes: what they say means nothing.
+    undecidable: HashSet<MemberId>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(archive: &'a Archive, facts: &'a Facts, cut: bool) -> Walk<'a> {
+        let held = archive.blobs.iter().filter(|blob| blob.member.is_some());
+        let undecidable = archive.anomalies.iter().filter_map(|odd| match odd {
+            Anomaly::Undecidable { member } => Some(*member),
+            _ => None,
+        });
+        Walk {
+            archive,
+            facts,
+            cut,
+            rooted: archive.roots.iter().map(|root| root.node).collect(),
+            out: Vec::new(),
+            judged: HashSet::new(),
+            parts: HashSet::new(),
+            held: held.filter_map(|blob| blob.digest.as_ref()).collect(),
+            undecidable: undecidable.collect(),
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -118,6 +150,9 @@ impl Walk<'_> {
         document::syntax(found, &mut self.out);
         document::kind(found, &mut self.out);
         shape::check(found, &mut self.out);
+        if !self.undecidable.contains(&found.member) {
+            meaning::document(self.archive, found, &|digest| self.held.contains(digest), &mut self.out);
+        }
         if let (DocKind::Schema1, Some(root)) = (found.kind, found.root()) {
             legacy::schema1(found, root, &mut self.out);
         }
@@ -127,6 +162,7 @@ impl Walk<'_> {
     fn edge(&mut self, descriptor: &Descriptor, node: NodeId, what: &str, must_exist: bool) {
         blob::descriptor(descriptor, &mut self.out);
         document::declared(self.archive, descriptor, node, &mut self.out);
+        platform::against_config(self.archive, descriptor, node, &mut self.out);
         let target = self.archive.node(node);
         let Some(id) = target.blob else { return };
         let held = self.archive.blob(id);
@@ -150,6 +186,7 @@ impl Walk<'_> {
         if let Some(blob) = node.blob {
             self.content(blob, "the manifest", None);
         }
+        meaning::node(archive, node, &mut self.out);
         match &node.body {
             Body::Index { children, .. } => children.iter().for_each(|edge| self.child(edge)),
             Body::Manifest { parts, .. } => {
@@ -212,7 +249,12 @@ impl Walk<'_> {
 
     fn image(&mut self, parts: &ImageParts) {
         let archive = self.archive;
-        self.part(&parts.config, "the config");
+        let sound = self.part(&parts.config, "the config");
+        if let Some(blob) = parts.config.blob.filter(|blob| sound && self.parts.insert(*blob)) {
+            if let Some(document) = archive.blob(blob).document {
+                meaning::config(archive.document(document), parts, &mut self.out);
+            }
+        }
         let wanted = archive.config(parts).and_then(|config| config.diff_ids()).unwrap_or_default();
         let mut facts: Vec<Option<&BlobFacts>> = Vec::new();
         for (i, layer) in parts.layers.iter().enumerate() {
@@ -267,6 +309,9 @@ impl Walk<'_> {
         if facts.plain.is_some() || facts.fault.is_some() {
             image::layer(part, i, facts, Location::member(member), &mut self.out);
         }
+        if self.parts.insert(id) {
+            layer::stream(part, i, facts, member, &mut self.out);
+        }
         facts.fault.is_none()
     }
 
@@ -314,7 +359,10 @@ impl Walk<'_> {
         for i in 0..self.archive.blobs.len() {
             let id = BlobId(i as u32);
             if !self.archive.blob(id).referenced {
-                self.content(id, "a blob that nothing points at", None);
+                let sound = self.content(id, "a blob that nothing points at", None);
+                if sound && !self.cut {
+                    graph::unreferenced(self.archive, self.archive.blob(id), &mut self.out);
+                }
             }
         }
     }

@@ -1,0 +1,80 @@
+//! The rules about what documents say, in formats.md H.2 to H.8, called at their scopes.
+//!
+//! They judge values only: whether a member is there and of the right type is the schema's affair, so each is silent
+//! about what it cannot understand.
+
+use std::collections::HashMap;
+
+use super::{Rule, config, descriptor, graph, index, layer, manifest, members, platform, run_config};
+use crate::digest::Digest;
+use crate::format::lone;
+use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, NodeId, Role};
+use crate::report::{Finding, Location};
+
+/// The rules of these files.
+pub const RULES: &[&[&Rule]] = &[
+    config::RULES,
+    descriptor::RULES,
+    graph::RULES,
+    index::RULES,
+    layer::RULES,
+    manifest::RULES,
+    members::RULES,
+    platform::RULES,
+    run_config::RULES,
+];
+
+/// One document by itself, if it can be told what it is.
+pub fn document(
+    archive: &Archive,
+    document: &Document,
+    held: &dyn Fn(&Digest) -> bool,
+    out: &mut Vec<Finding>,
+) {
+    manifest::document(document, out);
+    members::check(document, out);
+    descriptor::check(document, held, out);
+    graph::base_digests(document, out);
+    layer::descriptors(document, out);
+    platform::index(document, out);
+    match document.kind {
+        DocKind::OciLayout => index::version(document, out),
+        DocKind::V1Image => run_config::check(document, out),
+        DocKind::Config(_) if archive.form == lone::FORM => {
+            config::check(document, None, out);
+            run_as(document, out);
+        }
+        _ => {}
+    }
+}
+
+/// A manifest or index with what it points at.
+pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
+    manifest::node(archive, node, out);
+    if let (Body::Index { children, .. }, Some(id)) = (&node.body, node.document) {
+        let nodes = children.iter().filter_map(|edge| Some((&edge.descriptor.at, edge.node?)));
+        index::check(archive, archive.document(id), &nodes.collect(), false, out);
+    }
+}
+
+/// A layout's `index.json`.
+pub fn layout(archive: &Archive, out: &mut Vec<Finding>) {
+    let Some(id) = archive.index_json else { return };
+    let roots = archive.roots.iter();
+    let nodes: HashMap<&Location, NodeId> =
+        roots.filter_map(|root| Some((&root.descriptor.as_ref()?.at, root.node))).collect();
+    index::check(archive, archive.document(id), &nodes, true, out);
+}
+
+/// A config with the image or artifact that it belongs to.
+pub fn config(document: &Document, parts: &ImageParts, out: &mut Vec<Finding>) {
+    config::check(document, Some(parts), out);
+    if parts.role == Role::Image {
+        run_as(document, out);
+    }
+}
+
+fn run_as(document: &Document, out: &mut Vec<Finding>) {
+    platform::config(document, out);
+    run_config::check(document, out);
+}
