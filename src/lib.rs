@@ -27,7 +27,7 @@
 //!
 //! fn report(path: &std::path::Path) -> restow::error::Result<()> {
 //!     let archive = restow::open(path)?;
-//!     for entry in View::of(&archive, &archive.roots).images {
+//!     for entry in View::of(&archive, &archive.roots)?.images {
 //!         println!("{} {:?} {:?} {:?}", entry.kind, entry.names, entry.platform, entry.id);
 //!     }
 //!     // Reads every blob once.

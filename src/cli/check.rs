@@ -57,11 +57,9 @@ fn contents(archive: &Archive) -> String {
     let mut others = 0;
     let mut seen = std::collections::HashSet::new();
     for root in &archive.roots {
-        for node in archive.below(root.node) {
+        for node in archive.below_unseen(root.node, &mut seen) {
             let body = &archive.node(node).body;
-            if !seen.insert(node)
-                || matches!(body, crate::model::Body::Absent | crate::model::Body::Index { .. })
-            {
+            if matches!(body, crate::model::Body::Absent | crate::model::Body::Index { .. }) {
                 continue;
             }
             if select::is_image(archive, node) { images += 1 } else { others += 1 }
