@@ -63,6 +63,7 @@ pub fn main() -> ExitCode {
         }
         Command::Man => man(&shell).map(|()| 0),
     };
+    shell::yield_to_signal();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
