@@ -8,6 +8,7 @@ mod explain;
 mod inspect;
 mod place;
 mod progress;
+mod report;
 mod shell;
 
 use std::path::Path;
