@@ -312,3 +312,21 @@ fn an_image_whose_tag_another_has_taken_is_not_lost() {
     bench.run(1, &["convert", &source, &out]);
     bench.run(0, &["convert", "-W", "all", &source, &out]).stderr_has("2 manifests").expect("both");
 }
+
+#[test]
+fn small_documents_of_very_many_values_do_not_fill_the_memory() {
+    let bench = Bench::new();
+    let dir = bench.dir.path().join("archive");
+    std::fs::create_dir(&dir).expect("a folder");
+    let items = vec!["0"; 2_000_000].join(",");
+    std::fs::write(dir.join("manifest.json"), format!("[{items}]")).expect("written");
+    let source = format!("docker-archive:{}", dir.display());
+    let output = bench.run(1, &["check", &source]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("json-values"));
+
+    let layers = vec!["\"x\""; 2_000].join(",");
+    std::fs::write(dir.join("manifest.json"), format!(r#"[{{"Config":"c","Layers":[{layers}]}}]"#))
+        .expect("written");
+    let output = bench.run(1, &["check", &source]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("limit layers"));
+}
