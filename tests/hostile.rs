@@ -330,3 +330,20 @@ fn small_documents_of_very_many_values_do_not_fill_the_memory() {
     let output = bench.run(1, &["check", &source]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("limit layers"));
 }
+
+#[test]
+fn the_account_overwrites_neither_source_nor_destination() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &[0; 1024]);
+    layout.root(&image, "docker.io/library/app:1");
+    layout.finish();
+    let source = tar(&bench.dir.path().join("layout")).display().to_string();
+    let out = bench.dir.path().join("out.tar").display().to_string();
+    let destination = format!("oci-archive:{out}");
+    for account in [&source, &out] {
+        bench.run(2, &["convert", "--account", account, &source, &destination]);
+    }
+    bench.run(0, &["check", &source]);
+    assert!(!Path::new(&out).exists());
+}
