@@ -10,8 +10,12 @@ pub struct Limits {
     pub members: u64,
     /// Bytes of one JSON document that is read into memory. 16 MiB: four times what registries take.
     pub document_bytes: u64,
-    /// Bytes of all JSON documents held at once. 256 MiB.
+    /// Bytes of all JSON documents held at once, with 64 more for each value in them, which is what it costs once parsed.
+    /// 1 GiB: 30,000 images of common size.
     pub documents_bytes: u64,
+    /// Values in one JSON document. 500,000: an index as large as document-bytes allows has fewer. A document of nothing
+    /// but small values takes fifty times its size, and a thousand times where each of them is at fault.
+    pub json_values: u64,
     /// Nesting of JSON values. 64: no format nests deeper than 10.
     pub json_depth: u64,
     /// Nesting of indexes. 8: real ones nest twice.
@@ -35,7 +39,8 @@ impl Default for Limits {
         Limits {
             members: 1_000_000,
             document_bytes: 16 << 20,
-            documents_bytes: 256 << 20,
+            documents_bytes: 1 << 30,
+            json_values: 500_000,
             json_depth: 64,
             index_depth: 8,
             manifests: 100_000,
@@ -53,6 +58,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("members", "members of the outer archive"),
     ("document-bytes", "bytes of one JSON document"),
     ("documents-bytes", "bytes of all JSON documents"),
+    ("json-values", "values in one JSON document"),
     ("json-depth", "nesting of JSON values"),
     ("index-depth", "nesting of indexes"),
     ("manifests", "manifests and indexes in one archive"),
@@ -70,6 +76,7 @@ impl Limits {
             "members" => &mut self.members,
             "document-bytes" => &mut self.document_bytes,
             "documents-bytes" => &mut self.documents_bytes,
+            "json-values" => &mut self.json_values,
             "json-depth" => &mut self.json_depth,
             "index-depth" => &mut self.index_depth,
             "manifests" => &mut self.manifests,

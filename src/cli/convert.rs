@@ -54,6 +54,9 @@ fn convert(
     } else if !source.is_standard() {
         place::apart(&source.path, &destination.path)?;
     }
+    if let Some(file) = &args.account {
+        place::account_apart(file, &[&source.path, &destination.path])?;
+    }
     let options = WriteOptions {
         force: args.force,
         fsync: args.fsync,

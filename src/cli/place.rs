@@ -101,6 +101,21 @@ pub(super) fn apart(source: &Path, destination: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to write the account over what is converted.
+pub(super) fn account_apart(account: &Path, places: &[&PathBuf]) -> Result<()> {
+    let same = |place: &&&PathBuf| {
+        let resolved = account.canonicalize().ok();
+        account == place.as_path() || resolved.is_some() && resolved == place.canonicalize().ok()
+    };
+    match places.iter().find(same) {
+        Some(place) => {
+            let message = format!("--account would overwrite {}", place.display());
+            Err(Error::refused_help(message, "give the account a file of its own"))
+        }
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

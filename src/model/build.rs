@@ -98,7 +98,14 @@ impl<'a> Builder<'a> {
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "document-bytes" });
             return Ok(None);
         };
-        self.document_bytes += bytes.len() as u64;
+        // Every value but the first stands behind one of these; those in strings are few.
+        let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() as u64 + 1;
+        if values > self.limits.json_values {
+            let (at, limit) = (Location::member(member), self.limits.json_values);
+            self.odd(Anomaly::LimitHit { at, name: "json-values", limit });
+            return Ok(None);
+        }
+        self.document_bytes = self.document_bytes.saturating_add(bytes.len() as u64 + values * 64);
         if self.document_bytes > self.limits.documents_bytes {
             let limit = self.limits.documents_bytes;
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "documents-bytes" });
@@ -191,10 +198,18 @@ impl<'a> Builder<'a> {
 
     /// Cuts the layers of one image to the limit.
     pub fn cap_layers<T>(&mut self, layers: &mut Vec<T>, at: Location) {
-        let limit = self.limits.layers;
-        if layers.len() as u64 > limit {
-            self.odd(Anomaly::LimitHit { at, name: "layers", limit });
-            layers.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        self.cap(layers, at, "layers", self.limits.layers);
+    }
+
+    /// Cuts images that have no manifests to the limit.
+    pub fn cap_images<T>(&mut self, images: &mut Vec<T>, at: Location) {
+        self.cap(images, at, "manifests", self.limits.manifests);
+    }
+
+    fn cap<T>(&mut self, list: &mut Vec<T>, at: Location, name: &'static str, limit: u64) {
+        if list.len() as u64 > limit {
+            self.odd(Anomaly::LimitHit { at, name, limit });
+            list.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         }
     }
 

@@ -61,10 +61,11 @@ struct Item {
 
 fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
     let Some(document) = builder.document(member, DocKind::DockerArchive)? else { return Ok(()) };
-    let list: Vec<Item> = builder
+    let mut list: Vec<Item> = builder
         .value(document)
         .map(|root| root.items().iter().enumerate().map(|(i, item)| Item::of(member, i, item)).collect())
         .unwrap_or_default();
+    builder.cap_images(&mut list, Location::pointer(member, ""));
     if list.is_empty() && builder.archive.roots.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::pointer(member, "") });
     }
