@@ -1,6 +1,9 @@
 //! What the tests that drive the binary share.
 #![allow(dead_code)]
 
+pub mod builder;
+pub mod case;
+pub mod oracle;
 pub mod tree_digest;
 
 use std::collections::{BTreeMap, BTreeSet};
