@@ -56,7 +56,7 @@ fn main() {
 const SOURCES: [(&str, &str); 6] = [
     ("docker-archive", "docker-archive/docker-29-containerd"),
     ("docker-archive of the second era", "docker-archive/docker-20.10"),
-    ("oci", "oci/multiplatform-attestation"),
+    ("oci", "oci/multiplatform-attestation-nested"),
     ("oci-archive", "oci/skopeo"),
     ("dir", "oci/skopeo"),
     ("registry-storage", "docker-archive/ctr-2.4"),

@@ -119,6 +119,22 @@ fn convert(source: &Path, target: &str) -> Result<(), Failed> {
     run(1)?.expect(0)?;
     run(2)?.expect(0)?;
     same_bytes(&path(1), &path(2))?;
+    if Path::new(&source).is_file() {
+        // A stream gives the same bytes as the file.
+        let mut arguments = arguments.clone();
+        arguments.extend(["-".into(), place(3)]);
+        restow.run_with(&arguments, Some(Path::new(&source)))?.expect(0)?;
+        same_bytes(&path(1), &path(3))?;
+        if matches!(form, "docker-archive" | "oci-archive") {
+            // And so does standard output.
+            let mut arguments = arguments[..arguments.len() - 2].to_vec();
+            arguments.extend([source.clone(), format!("{form}:-")]);
+            let output = restow.run(&arguments)?.expect(0)?;
+            if output.stdout != std::fs::read(path(1))? {
+                return Err("standard output differs from a file".into());
+            }
+        }
+    }
     let written = format!("{form}:{}", path(1).display());
     restow.run(&["check".into(), written.clone()])?.expect(0)?;
 
