@@ -7,10 +7,10 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use common::Restow;
 use common::builder::{self, Content};
 use common::case::{self, Case, Expected};
 use common::oracle::Held;
-use common::Restow;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {

@@ -55,10 +55,8 @@ impl Expected<'_> {
         for (id, image) in &self.held.images {
             let reached = self.held.names.iter().filter(|(_, images)| images.contains(id));
             let names: BTreeSet<String> = reached.map(|(name, _)| name.clone()).collect();
-            let (kind, id) = match id.strip_prefix("artifact ") {
-                Some(digest) => ("artifact", digest),
-                None => ("image", &id[..]),
-            };
+            let kind = if image.runs { "image" } else { "artifact" };
+            let id = id.strip_prefix("artifact ").unwrap_or(id);
             text.push_str(&format!("\n[[{kind}]]\nid = {id:?}\nnames = {}\n", list(&names)));
             if !image.platform.is_empty() {
                 text.push_str(&format!("platform = {:?}\n", image.platform));

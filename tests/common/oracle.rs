@@ -43,8 +43,6 @@ pub struct Image {
     pub platform: String,
     /// Whether it is an image that can run: its layers are tars and there is a config.
     pub runs: bool,
-    /// Whether it is an attestation of BuildKit.
-    pub attestation: bool,
 }
 
 /// An entry point.
@@ -54,6 +52,10 @@ pub struct Root {
     pub names: BTreeSet<String>,
     /// What it reaches.
     pub images: BTreeSet<String>,
+    /// Digests of the manifests and indexes that it reaches.
+    pub documents: BTreeSet<String>,
+    /// What the root itself refers to by `subject`.
+    pub subject: Option<String>,
     /// Whether it is an index.
     pub index: bool,
 }
@@ -105,11 +107,6 @@ impl Held {
         held.names.retain(|_, images| !images.is_empty());
         held
     }
-
-    /// Whether any root is an index.
-    pub fn has_index(&self) -> bool {
-        self.roots.values().any(|root| root.index)
-    }
 }
 
 enum Kind {
@@ -147,22 +144,32 @@ impl Reader<'_> {
 
     fn root(&mut self, digest: &str, name: Option<String>) -> Result<()> {
         let mut reached = BTreeSet::new();
-        let index = self.node(digest, &mut reached)?;
+        let mut documents = BTreeSet::new();
+        let index = self.node(digest, &mut reached, &mut documents)?;
         if let Some(name) = &name {
             self.held.names.entry(name.clone()).or_default().extend(reached.iter().cloned());
         }
-        if self.blob(digest).is_some() {
+        if let Some(bytes) = self.blob(digest) {
+            let json: Value = serde_json::from_slice(bytes)?;
             let root = self.held.roots.entry(digest.to_owned()).or_default();
             root.names.extend(name);
             root.images.extend(reached);
+            root.documents.extend(documents);
+            root.subject = json["subject"]["digest"].as_str().map(str::to_owned);
             root.index = index;
         }
         Ok(())
     }
 
     /// Reads a manifest or index; says whether it is an index.
-    fn node(&mut self, digest: &str, reached: &mut BTreeSet<String>) -> Result<bool> {
+    fn node(
+        &mut self,
+        digest: &str,
+        reached: &mut BTreeSet<String>,
+        documents: &mut BTreeSet<String>,
+    ) -> Result<bool> {
         let Some(bytes) = self.blob(digest) else { return Ok(false) };
+        documents.insert(digest.to_owned());
         if digest.starts_with("sha256:") && digest[7..] != sha256(bytes) {
             return Err(format!("{digest} hashes to {}", sha256(bytes)).into());
         }
@@ -170,7 +177,7 @@ impl Reader<'_> {
         if let Some(children) = json["manifests"].as_array() {
             self.held.indexes.insert(digest.to_owned());
             for child in children {
-                self.node(child["digest"].as_str().unwrap_or_default(), reached)?;
+                self.node(child["digest"].as_str().unwrap_or_default(), reached, documents)?;
             }
             return Ok(true);
         }
@@ -196,7 +203,7 @@ impl Reader<'_> {
             None if is_config && stored.iter().all(Option::is_none) => return Ok(false),
             _ => (format!("artifact {digest}"), String::new()),
         };
-        let image = image(&stored, platform, is_config && tars, &layers)?;
+        let image = image(&stored, platform, is_config && tars)?;
         self.add(&key, image)?;
         reached.insert(key);
         Ok(false)
@@ -231,7 +238,7 @@ impl Reader<'_> {
                 .flatten()
                 .map(|layer| self.member(layer.as_str().unwrap_or_default()))
                 .collect();
-            let image = image(&stored, platform(config)?, true, &[])?;
+            let image = image(&stored, platform(config)?, true)?;
             let tags = field(item, "RepoTags");
             let names: BTreeSet<String> =
                 tags.as_array().into_iter().flatten().filter_map(|tag| normal(tag.as_str()?)).collect();
@@ -270,7 +277,7 @@ impl Reader<'_> {
                 }
                 let layer = |json: &Value| format!("{}/layer.tar", json["id"].as_str().unwrap_or_default());
                 let stored: Vec<Option<&[u8]>> = chain.iter().map(|json| self.member(&layer(json))).collect();
-                let mut image = image(&stored, String::new(), true, &[])?;
+                let mut image = image(&stored, String::new(), true)?;
                 let config = v1_config(&chain, &image.diff_ids);
                 image.platform = platform(config.as_bytes())?;
                 let key = format!("sha256:{}", sha256(config.as_bytes()));
@@ -329,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-fn image(stored: &[Option<&[u8]>], platform: String, runs: bool, descriptors: &[Value]) -> Result<Image> {
+fn image(stored: &[Option<&[u8]>], platform: String, runs: bool) -> Result<Image> {
     let mut diff_ids = Vec::new();
     let mut layers = Vec::new();
     for bytes in stored {
@@ -342,8 +349,7 @@ fn image(stored: &[Option<&[u8]>], platform: String, runs: bool, descriptors: &[
         diff_ids.push(format!("sha256:{}", sha256(&plain)));
         layers.push(format!("sha256:{}", sha256(bytes)));
     }
-    let attestation = descriptors.iter().any(|d| d["mediaType"] == "application/vnd.in-toto+json");
-    Ok(Image { diff_ids, layers: [layers].into(), platform, runs, attestation })
+    Ok(Image { diff_ids, layers: [layers].into(), platform, runs })
 }
 
 fn platform(config: &[u8]) -> Result<String> {
