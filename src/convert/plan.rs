@@ -115,6 +115,17 @@ pub struct Plan {
     pub entries: Vec<Entry>,
 }
 
+impl Plan {
+    /// The layers that change, and how.
+    pub fn treatments(&self) -> HashMap<BlobId, Treatment> {
+        let changes = self.steps.iter().filter_map(|step| match step {
+            Step::Blob { blob, treatment } if *treatment != Treatment::Keep => Some((*blob, *treatment)),
+            _ => None,
+        });
+        changes.collect()
+    }
+}
+
 /// One thing to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {

@@ -3,7 +3,7 @@
 //! A blob that turns out to be broken stops the writing, not the reading: one run lists every fault. Without a sink
 //! the same walk only checks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -79,6 +79,8 @@ pub fn run(
         output: Output::default(),
         account: Account::default(),
         now: HashMap::new(),
+        treatments: plan.treatments(),
+        made: HashSet::new(),
     };
     if sink.ordered() {
         for step in &plan.steps {
@@ -105,6 +107,33 @@ pub fn run(
         return Ok(Outcome { facts, written: None });
     }
     account.entries.extend(plan.entries.iter().cloned());
+    let zstd = |step: &Step| match *step {
+        Step::Blob { blob, treatment: Treatment::Recompress(compression) } => {
+            archive.blob(blob).layer && compression.codec() == Codec::Zstd
+        }
+        Step::Blob { blob, treatment: Treatment::Keep } => {
+            archive.blob(blob).layer && facts.get(blob).is_some_and(|facts| facts.codec == Codec::Zstd)
+        }
+        Step::Document(_) => false,
+    };
+    if target == Target::DockerArchive && plan.steps.iter().any(zstd) {
+        let why = "Docker before 23 cannot load them; --compress gzip writes layers that it can";
+        account.entries.push(Entry::note(Kind::Other, Action::Kept, "zstd layers", why));
+    }
+    for digest in lock(&run.replaced).iter() {
+        let why = "the destination held other bytes under this digest";
+        let before = None;
+        let after = Some(digest.clone());
+        let what = "blob in the destination".to_owned();
+        account.entries.push(Entry {
+            kind: Kind::Other,
+            action: Action::Rewritten,
+            what,
+            before,
+            after,
+            why: why.into(),
+        });
+    }
     Ok(Outcome { facts, written: Some(Written { output, account }) })
 }
 
@@ -163,6 +192,8 @@ struct Run<'a> {
     context: &'a Context<'a>,
     facts: Mutex<Facts>,
     kept: Mutex<HashMap<(BlobId, Treatment), (Digest, u64)>>,
+    /// Blobs that the destination held under other bytes than their digest's, and that were replaced.
+    replaced: Mutex<Vec<Digest>>,
     /// Set once something is broken: from then on blobs are read, but nothing is written.
     stopped: AtomicBool,
 }
@@ -175,6 +206,7 @@ impl<'a> Run<'a> {
             context,
             facts: Mutex::new(Facts(vec![None; archive.blobs.len()])),
             kept: Mutex::new(HashMap::new()),
+            replaced: Mutex::new(Vec::new()),
             stopped: AtomicBool::new(false),
         }
     }
@@ -331,7 +363,11 @@ impl<'a> Run<'a> {
         };
         let (facts, _) = pipeline::run(&mut reader, request, Keep::Nothing, &mut io::sink())
             .at("cannot read", "the destination")?;
-        Ok(facts.digest_like(digest) == Some(digest))
+        let sound = facts.digest_like(digest) == Some(digest);
+        if !sound {
+            lock(&self.replaced).push(digest.clone());
+        }
+        Ok(sound)
     }
 
     /// Whether a blob is what its name promises, so that it may be written.
@@ -405,6 +441,10 @@ struct Documents<'a> {
     account: Account,
     /// What each node is in the destination.
     now: HashMap<NodeId, Now>,
+    /// Layers that change; a blob that is both a layer and an artifact's is kept for the latter as well.
+    treatments: HashMap<BlobId, Treatment>,
+    /// Digests of the documents that were made.
+    made: HashSet<Digest>,
 }
 
 impl Documents<'_> {
@@ -523,7 +563,7 @@ impl Documents<'_> {
             signatures,
         };
         self.now.insert(node, now);
-        if !self.output.documents.iter().any(|other| other.digest == document.digest) {
+        if self.made.insert(document.digest.clone()) {
             if let Some(sink) = self.run.sink {
                 sink.document(&document)?;
             }
@@ -848,17 +888,9 @@ impl Documents<'_> {
         Some(Now { digest, size, media_type, changed: treatment != Treatment::Keep })
     }
 
-    /// How the plan treats a layer; a blob that is both a layer and an artifact's is kept for the latter.
+    /// How the plan treats a layer.
     fn treatment(&self, blob: BlobId) -> Treatment {
-        let mut found = Treatment::Keep;
-        for step in &self.plan.steps {
-            if let Step::Blob { blob: other, treatment } = step {
-                if *other == blob && *treatment != Treatment::Keep {
-                    found = *treatment;
-                }
-            }
-        }
-        found
+        self.treatments.get(&blob).copied().unwrap_or(Treatment::Keep)
     }
 
     fn out_blob(&self, part: &Part, now: Option<&Now>) -> Option<OutBlob> {
@@ -962,11 +994,13 @@ impl Documents<'_> {
     fn roots(&mut self) {
         let index_json = self.archive.index_json.map(|id| self.archive.document(id));
         self.output.index_json = index_json.map(|document| Arc::clone(&document.bytes));
+        let by_member: HashMap<_, _> =
+            self.archive.documents.iter().map(|document| (document.member, document)).collect();
         for planned in &self.plan.roots {
             let Some(now) = self.now.get(&planned.root.node) else { continue };
             let descriptor = planned.root.descriptor.as_ref().and_then(|descriptor| {
                 let member = descriptor.at.member?;
-                let document = self.archive.documents.iter().find(|document| document.member == member)?;
+                let document = by_member.get(&member)?;
                 document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)
             });
             self.output.roots.push(OutRoot {

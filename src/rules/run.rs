@@ -35,7 +35,8 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     // What a single document points at is not expected to be there.
     let alone = archive.form == crate::format::lone::FORM;
     let cut = alone || archive_rules::is_cut(archive);
-    let mut walk = Walk { archive, facts, cut, out: Vec::new(), judged: HashSet::new() };
+    let rooted = archive.roots.iter().map(|root| root.node).collect();
+    let mut walk = Walk { archive, facts, cut, rooted, out: Vec::new(), judged: HashSet::new() };
     if !alone {
         archive_rules::check(archive, facts, &mut walk.out);
     }
@@ -105,6 +106,8 @@ struct Walk<'a> {
     facts: &'a Facts,
     /// The archive ends too early: what it lacks is a consequence.
     cut: bool,
+    /// What roots point at.
+    rooted: HashSet<NodeId>,
     out: Vec<Finding>,
     /// Blobs whose content was judged, so that a shared one is reported once.
     judged: HashSet<BlobId>,
@@ -202,7 +205,7 @@ impl Walk<'_> {
         if self.archive.form == crate::format::lone::FORM {
             return false;
         }
-        let rooted = self.archive.roots.iter().any(|root| root.node == node);
+        let rooted = self.rooted.contains(&node);
         let any = std::iter::once(&parts.config).chain(&parts.layers).any(|part| self.archive.holds(part));
         !rooted && !any
     }

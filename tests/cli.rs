@@ -1,0 +1,315 @@
+//! What the command line promises: exit codes, names, selection, merging, and what happens when it is interrupted.
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use common::{Archive, Output, Restow};
+
+const MULTI: &str = "oci/multiplatform-attestation-nested";
+const DUAL: &str = "docker-archive/docker-29-containerd";
+const IMAGE: &str = "sha256:0fef9c03549352eb68d88ceb9a8c2c8d7809603d7744fdeb76fcb89cc1436d4c";
+
+struct Test {
+    dir: tempfile::TempDir,
+    restow: Restow,
+}
+
+fn case(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus/good")
+        .join(name)
+        .join("archive.tar")
+        .display()
+        .to_string()
+}
+
+impl Test {
+    fn new() -> Test {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let restow = Restow::new(dir.path());
+        Test { dir, restow }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn place(&self, form: &str, name: &str) -> String {
+        format!("{form}:{}", self.path(name).display())
+    }
+
+    #[track_caller]
+    fn run(&self, code: i32, arguments: &[&str]) -> Output {
+        let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let output = self.restow.run(&arguments).expect("restow runs");
+        assert_eq!(
+            output.code,
+            code,
+            "restow {}\n{}{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stdout),
+            output.stderr
+        );
+        output
+    }
+
+    #[track_caller]
+    fn says(&self, code: i32, arguments: &[&str], words: &[&str]) {
+        let output = self.run(code, arguments);
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), output.stderr);
+        for word in words {
+            assert!(said.contains(word), "`{word}` is not in:\n{said}");
+        }
+    }
+
+    fn inspect(&self, place: &str) -> Archive {
+        Archive::inspect(&self.restow, place).expect("inspect")
+    }
+}
+
+#[test]
+fn an_image_is_chosen_by_name_tag_digest_id_and_number() {
+    let test = Test::new();
+    let id = &IMAGE["sha256:".len()..][..12];
+    let manifest = "sha256:7528445e3b5cf3ad2fbb2c3459aa32879a2d0894881d074e854a375a467c8d5d";
+    for (i, name) in ["lab/dup:one", "docker.io/lab/dup:one", "one", id, IMAGE, manifest, "@0", "lab/dup"]
+        .iter()
+        .enumerate()
+    {
+        let out = test.place("oci", &format!("out{i}"));
+        test.run(0, &["convert", "--image", name, &case(DUAL), &out]);
+        assert!(test.inspect(&out).images.iter().any(|image| image.id.as_deref() == Some(IMAGE)), "{name}");
+    }
+    let one = test.place("oci", "one");
+    test.run(0, &["convert", &format!("docker-archive:{}:lab/dup:one", case(DUAL)), &one]);
+    let names = &test.inspect(&one).images[0].names;
+    assert_eq!(names.iter().collect::<Vec<_>>(), ["lab/dup:one"]);
+    let missing = ["convert", "--image", "lab/dup:onw", &case(DUAL), &test.place("oci", "none")];
+    test.says(2, &missing, &["no image `lab/dup:onw`", "did you mean `lab/dup:one`?", "lab/dup:two"]);
+    assert!(!test.path("none").exists());
+}
+
+#[test]
+fn platforms_are_kept_by_name_or_the_ones_that_exist_are_listed() {
+    let test = Test::new();
+    let one = test.place("oci", "one");
+    test.run(0, &["convert", "--platform", "linux/aarch64", &case(MULTI), &one]);
+    let archive = test.inspect(&one);
+    assert_eq!(archive.images.len(), 1, "one match: the root becomes that manifest");
+    assert_eq!(archive.images[0].platform.as_deref(), Some("linux/arm64"));
+    let two = test.place("oci", "two");
+    test.run(0, &["convert", "--platform", "linux/amd64", "--platform", "linux/arm/v7", &case(MULTI), &two]);
+    let kinds: Vec<String> = test.inspect(&two).images.into_iter().map(|image| image.kind).collect();
+    assert_eq!(kinds, ["index", "image", "image", "attestation"], "the attestation stays with its image");
+    test.run(0, &["check", &two]);
+    let sparse = test.place("oci", "sparse");
+    test.run(0, &["convert", "--sparse", "--platform", "linux/arm64", &case(MULTI), &sparse]);
+    let index = "sha256:c689a5429fb67968f2d27de4699b02cca693354c1e90e621d452d5c995b14b72";
+    assert_eq!(test.inspect(&sparse).images[0].digest.as_deref(), Some(index), "sparse keeps the index");
+    let missing = ["convert", "--platform", "linux/s390x", &case(MULTI), &test.place("oci", "none")];
+    test.says(2, &missing, &["no image for linux/s390x", "linux/amd64, linux/arm/v7, linux/arm64"]);
+}
+
+#[test]
+fn names_are_replaced_and_changed() {
+    let test = Test::new();
+    let tagged = test.place("docker-archive", "tagged.tar");
+    test.run(0, &["convert", "--tag", "quay.io/a/b:c", &case(DUAL), &tagged]);
+    let names = &test.inspect(&tagged).images[0].names;
+    assert_eq!(names.iter().collect::<Vec<_>>(), ["quay.io/a/b:c"]);
+    let renamed = test.place("docker-archive", "renamed.tar");
+    test.run(0, &["convert", "--rename", "lab/dup:one=lab/dup:1", &case(DUAL), &renamed]);
+    let names = &test.inspect(&renamed).images[0].names;
+    assert_eq!(names.iter().collect::<Vec<_>>(), ["lab/dup:1", "lab/dup:two"]);
+    let none = test.place("oci", "none");
+    test.says(
+        2,
+        &["convert", "--rename", "a=b", &case(DUAL), &none],
+        &["no image is called `a`", "lab/dup:one"],
+    );
+    test.says(2, &["convert", "--tag", "lab/UPPER:1", &case(DUAL), &none], &["not an image name"]);
+}
+
+#[test]
+fn digests_are_preserved_or_the_conversion_is_refused() {
+    let test = Test::new();
+    let out = test.place("oci", "out");
+    let zstd = ["convert", "--preserve-digests", "--compress", "zstd", &case(MULTI), &out];
+    test.says(2, &zstd, &["--preserve-digests", "would change"]);
+    assert!(!test.path("out").exists());
+    test.run(0, &["convert", "--preserve-digests", &case(MULTI), &out]);
+}
+
+#[test]
+fn manifests_go_to_docker_and_back_with_the_same_digests() {
+    let test = Test::new();
+    let (docker, oci) = (test.place("oci", "docker"), test.place("oci", "oci"));
+    let source = case(MULTI);
+    test.says(
+        2,
+        &["convert", "--manifest-format", "docker", &source, &docker],
+        &["attestation", "--drop attestations"],
+    );
+    let drop = "attestations,annotations";
+    test.run(0, &["convert", "--manifest-format", "docker", "--drop", drop, &source, &docker]);
+    test.run(0, &["check", &docker]);
+    test.run(0, &["convert", "--manifest-format", "oci", &docker, &oci]);
+    test.run(0, &["compare", "--ignore", "digests", &docker, &oci]);
+    let ids = |place: &str| {
+        let images = test.inspect(place).images;
+        images.into_iter().filter(|i| i.kind == "image").map(|i| (i.id, i.digest)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&source), ids(&oci), "J.1: the manifests come back byte for byte");
+}
+
+#[test]
+fn layers_are_compressed_on_request_and_keep_their_diff_ids() {
+    let test = Test::new();
+    let source = case("docker-archive/docker-20.10");
+    for (n, codec) in ["gzip", "zstd", "none", "gzip:1", "zstd:9"].iter().enumerate() {
+        let out = test.place("oci", &format!("out{n}"));
+        test.run(0, &["convert", "--compress", codec, &source, &out]);
+        test.run(0, &["check", &out]);
+        test.run(0, &["compare", "--ignore", "layers,digests", &source, &out]);
+    }
+    test.says(
+        2,
+        &["convert", "--compress", "gzip:10", &source, &test.place("oci", "x")],
+        &["a level from 1 to 9"],
+    );
+}
+
+#[test]
+fn an_existing_layout_takes_more_images_and_a_corrupt_blob_is_replaced() {
+    let test = Test::new();
+    let layout = test.place("oci", "layout");
+    test.run(0, &["convert", &case(MULTI), &layout]);
+    test.run(0, &["convert", &case(DUAL), &layout]);
+    let archive = test.inspect(&layout);
+    assert!(archive.images.iter().any(|image| image.names.contains("lab/multi:1")));
+    assert!(archive.images.iter().any(|image| image.names.contains("lab/dup:two")));
+    let blob = test.path("layout/blobs").join(IMAGE.replace(':', "/"));
+    std::fs::write(&blob, "broken").expect("blob");
+    test.run(1, &["check", &layout]);
+    test.says(0, &["convert", &case(DUAL), &layout], &["the destination held other bytes under this digest"]);
+    test.run(0, &["check", &layout]);
+    std::fs::write(test.path("layout/index.json"), "{").expect("index");
+    test.run(2, &["convert", &case(DUAL), &layout]);
+}
+
+#[test]
+fn a_destination_is_never_harmed_by_accident() {
+    let test = Test::new();
+    let file = test.place("oci-archive", "file.tar");
+    std::fs::write(test.path("file.tar"), "precious").expect("file");
+    test.says(2, &["convert", &case(DUAL), &file], &["--force"]);
+    assert_eq!(std::fs::read(test.path("file.tar")).expect("file"), b"precious");
+    test.run(0, &["convert", "--force", &case(DUAL), &file]);
+    test.run(0, &["check", &file]);
+    let layout = test.place("oci", "layout");
+    test.run(0, &["convert", &case(DUAL), &layout]);
+    let inside = test.place("oci", "layout/inside");
+    test.says(2, &["convert", &layout, &inside], &["inside the source"]);
+    test.says(2, &["convert", &layout, &layout], &["same place"]);
+    test.says(2, &["convert", &case(DUAL), "out.tar"], &["does not say its form", "docker-archive:"]);
+    test.says(2, &["convert", &case(DUAL), "oci:-"], &["standard output"]);
+}
+
+#[test]
+fn soft_faults_are_lowered_by_flags_and_hard_ones_are_not() {
+    let test = Test::new();
+    test.run(0, &["convert", &case(MULTI), &test.place("oci", "layout")]);
+    std::fs::remove_file(test.path("layout/oci-layout")).expect("there");
+    let layout = test.place("oci", "layout");
+    test.says(
+        1,
+        &["convert", &layout, &test.place("oci", "a")],
+        &["archive/missing-oci-layout", "nothing was written"],
+    );
+    test.run(0, &["convert", "-W", "archive/missing-oci-layout", &layout, &test.place("oci", "b")]);
+    test.run(1, &["check", "-A", "archive", "-D", "archive/missing-oci-layout", &layout]);
+    test.run(0, &["check", "-D", "archive/missing-oci-layout", "-A", "archive", &layout]);
+    std::fs::remove_file(
+        test.path("layout/blobs")
+            .join("sha256")
+            .join("e4da8a5763fa7d52c05a76cef9296365c1dacb6fdf4f7b10a618e750f3fcbb66"),
+    )
+    .expect("there");
+    test.says(1, &["convert", "-A", "all", &layout, &test.place("oci", "c")], &["blob/missing"]);
+    test.says(2, &["check", "-A", "blob/mising", &layout], &["did you mean `blob/missing`?"]);
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_writes_nothing() {
+    let test = Test::new();
+    test.says(
+        0,
+        &["convert", "--dry-run", &case(MULTI), &test.place("oci", "out")],
+        &["manifest", "index", "keep"],
+    );
+    assert!(!test.path("out").exists());
+}
+
+#[test]
+fn limits_are_named_and_can_be_raised() {
+    let test = Test::new();
+    test.says(1, &["check", "--limit", "members=3", &case(MULTI)], &["limit members"]);
+    test.run(0, &["check", "--limit", "members=300", &case(MULTI)]);
+    test.says(2, &["check", "--limit", "membres=3", &case(MULTI)], &["the names are members"]);
+}
+
+#[test]
+fn documents_are_printed_by_their_exact_bytes() {
+    let test = Test::new();
+    let output = test.run(0, &["inspect", "--raw=config", &case(DUAL)]);
+    assert_eq!(format!("sha256:{}", common::tree_digest::sha256(&output.stdout)), IMAGE);
+    test.says(2, &["inspect", "--raw=config", &case(MULTI)], &["3 documents fit", "--image"]);
+}
+
+#[test]
+fn places_are_compared() {
+    let test = Test::new();
+    test.says(0, &["compare", &case(DUAL), &case("docker-archive/docker-20.10")], &["same"]);
+    test.says(1, &["compare", &case(DUAL), &case(MULTI)], &["only in A", "only in B"]);
+}
+
+#[test]
+fn a_signal_ends_a_conversion_and_leaves_nothing() {
+    let test = Test::new();
+    let out = test.dir.path().join("destination");
+    std::fs::create_dir(&out).expect("folder");
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let place = format!("oci:{}", out.join("layout").display());
+        let mut child = test
+            .restow
+            .command()
+            .args(["convert", "-", &place])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("restow starts");
+        let bytes = std::fs::read(case(DUAL)).expect("case");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(&bytes[..20_000]).expect("restow reads");
+        stdin.flush().expect("restow reads");
+        // Until something is staged, the signal would prove nothing.
+        let staged = || std::fs::read_dir(&out).expect("folder").next().is_some();
+        for _ in 0..500 {
+            if staged() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert!(staged(), "nothing was staged in five seconds");
+        let kill = std::process::Command::new("kill")
+            .args([&format!("-{signal}"), &child.id().to_string()])
+            .status();
+        assert!(kill.expect("kill").success());
+        let status = child.wait().expect("ended");
+        assert_eq!(status.code(), Some(code));
+        assert!(!staged(), "something was left");
+    }
+}
