@@ -206,6 +206,10 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
             Some(Obstacle::Final { .. }) => return Ok(()),
             Some(Obstacle::Until { options, .. }) => {
                 chosen = true;
+                if options[0] == "--platform" {
+                    // Only images have a platform: artifacts are left out with it.
+                    left.retain(|other| !matches!(other, Obstacle::Until { .. }));
+                }
                 run.options.extend(options);
             }
             Some(Obstacle::Repository { .. }) => run.suffix = ":lab/app",
@@ -235,7 +239,7 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
         ignore.extend(["layers", "digests"]);
     }
     let bare = before.names.keys().any(|name| name.starts_with(':') || !name.contains('/'));
-    if !run.suffix.is_empty() || (legacy && bare) {
+    if !run.suffix.is_empty() || ((legacy || form == "registry-storage") && bare) {
         ignore.push("names");
     }
     let source = source.display().to_string();

@@ -320,20 +320,30 @@ impl Reader<'_> {
                 let domain = if host { "" } else { "docker.io/" };
                 self.root(digest, normal(&format!("{domain}{repository}:{tag}")))?;
             }
-            for digest in digests {
+            // Indexes first, since their children are no roots.
+            let is_index =
+                |digest: &String| self.blob(digest).is_some_and(|bytes| has(bytes, b"\"manifests\""));
+            let (first, rest): (Vec<String>, Vec<String>) = digests.into_iter().partition(is_index);
+            for digest in first.into_iter().chain(rest) {
                 let manifest =
                     self.blob(&digest).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
                 let subject = manifest.and_then(|m| m["subject"]["digest"].as_str().map(str::to_owned));
                 let refers = subject
                     .is_some_and(|s| self.held.manifests.contains(&s) || self.held.indexes.contains(&s));
                 let known = self.held.manifests.contains(&digest) || self.held.indexes.contains(&digest);
-                if !known && (refers || named.is_empty()) {
+                let about = digest.replace(':', "-");
+                let signed = named.iter().any(|(tag, _)| tag.starts_with(&about));
+                if !known && (refers || signed || named.is_empty()) {
                     self.root(&digest, None)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+fn has(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
 }
 
 fn image(stored: &[Option<&[u8]>], platform: String, runs: bool) -> Result<Image> {
