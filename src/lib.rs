@@ -27,7 +27,7 @@
 //!
 //! fn report(path: &std::path::Path) -> restow::error::Result<()> {
 //!     let archive = restow::open(path)?;
-//!     for entry in View::of(&archive, &archive.roots).images {
+//!     for entry in View::of(&archive, &archive.roots)?.images {
 //!         println!("{} {:?} {:?} {:?}", entry.kind, entry.names, entry.platform, entry.id);
 //!     }
 //!     // Reads every blob once.
@@ -41,12 +41,12 @@
 //!
 //! # Where things are
 //!
-//! - [`format`]: one module per archive form; [`format::open`] with all its options, and the sinks that write.
+//! - [`mod@format`]: one module per archive form; [`format::open`] with all its options, and the sinks that write.
 //! - [`model`]: the graph that every form is read into; [`inspect`]: its view for people and as JSON.
-//! - [`blob`]: the one pass over a blob; [`tar`], [`json`], [`digest`], [`media`], [`reference`], [`platform`],
+//! - [`blob`]: the one pass over a blob; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
 //!   [`time`]: the parts that it and the documents need.
 //! - [`schema`] judges shape, [`rules`] meaning; [`report`] draws findings.
-//! - [`convert`]: what to write ([`convert::plan`]), the writing ([`convert::run`]) and what became of every digest
+//! - [`convert`]: what to write ([`convert::plan`]), the writing ([`convert::run()`]) and what became of every digest
 //!   ([`convert::account`]); [`mod@compare`]: whether two places hold the same images.
 //! - [`limits`]: every cap on what a hostile archive may cost.
 //! - [`cli`]: the command `restow`, the only place that reads arguments or prints.

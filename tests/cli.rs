@@ -313,3 +313,77 @@ fn a_signal_ends_a_conversion_and_leaves_nothing() {
         assert!(!staged(), "something was left");
     }
 }
+
+/// An archive of the first era: three v1 images, one of them tagged twice.
+fn v1_archive(path: &Path) {
+    let mut archive = tar::Builder::new(std::fs::File::create(path).expect("file"));
+    let mut add = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, bytes).expect("member");
+    };
+    let ids = ["a".repeat(64), "b".repeat(64), "c".repeat(64)];
+    for (i, id) in ids.iter().enumerate() {
+        let parent = if i > 0 { format!(",\"parent\":\"{}\"", ids[i - 1]) } else { String::new() };
+        let json = format!(
+            "{{\"id\":\"{id}\"{parent},\"created\":\"2015-01-01T00:00:0{i}Z\",\"container_config\":{{\"Cmd\":[\"step\",\"{i}\"]}},\"docker_version\":\"1.8.3\",\"architecture\":\"amd64\",\"os\":\"linux\"}}"
+        );
+        let mut layer = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1);
+        layer.append_data(&mut header, format!("f{i}"), &b"x"[..]).expect("entry");
+        add(&format!("{id}/VERSION"), b"1.0");
+        add(&format!("{id}/json"), json.as_bytes());
+        add(&format!("{id}/layer.tar"), &layer.into_inner().expect("layer"));
+    }
+    add("repositories", format!("{{\"app\":{{\"1\":\"{0}\",\"latest\":\"{0}\"}}}}\n", ids[2]).as_bytes());
+    archive.finish().expect("archive");
+}
+
+#[test]
+fn an_archive_of_the_first_era_becomes_any_other() {
+    let test = Test::new();
+    let source = test.path("v1.tar");
+    v1_archive(&source);
+    let source = source.display().to_string();
+    test.says(0, &["check", &source], &["sound, 1 image"]);
+    for form in ["oci", "oci-archive", "docker-archive", "dir", "registry-storage"] {
+        let out = test.place(form, form);
+        test.run(0, &["convert", &source, &out]);
+        test.run(0, &["check", &out]);
+        test.run(0, &["compare", &source, &out]);
+    }
+    let legacy = test.place("docker-archive", "legacy.tar");
+    test.run(0, &["convert", "--docker-format", "legacy", &source, &legacy]);
+    test.run(0, &["compare", &source, &legacy]);
+    let archive = test.inspect(&test.place("oci", "oci"));
+    assert_eq!(archive.images[0].names.iter().collect::<Vec<_>>(), ["app:1", "app:latest"]);
+    assert_eq!(archive.images[0].diff_ids.len(), 3);
+}
+
+#[test]
+fn schema_1_is_kept_where_it_can_be_and_converted_on_request() {
+    let test = Test::new();
+    let dir = test.path("schema1");
+    std::fs::create_dir(&dir).expect("folder");
+    let layer = "a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4";
+    let history = r#"{\"id\":\"1974559469fa9ea06fc780fa2d455acaaa298b56e3144330d3c371e06a312c69\",\"created\":\"2015-01-01T00:00:00Z\",\"architecture\":\"amd64\",\"os\":\"linux\"}"#;
+    let manifest = format!(
+        r#"{{"schemaVersion":1,"name":"lab/app","tag":"1","architecture":"amd64","fsLayers":[{{"blobSum":"sha256:{layer}"}}],"history":[{{"v1Compatibility":"{history}"}}]}}"#
+    );
+    std::fs::write(dir.join("manifest.json"), manifest).expect("file");
+    std::fs::write(dir.join("version"), "Directory Transport Version: 1.1\n").expect("file");
+    let gzip = b"\x1f\x8b\x08\x00\x00\x09\x6e\x88\x00\xff\x62\x18\x05\xa3\x60\x14\x8c\x58\x00\x08\x00\x00\xff\xff\x2e\xaf\xb5\xef\x00\x04\x00\x00";
+    std::fs::write(dir.join(layer), gzip).expect("file");
+    let source = dir.display().to_string();
+    test.run(0, &["check", &source]);
+    test.says(2, &["convert", &source, &test.place("oci", "no")], &["schema 1", "--manifest-format oci"]);
+    let storage = format!("{}:lab/app:1", test.place("registry-storage", "storage"));
+    test.run(0, &["convert", "--preserve-digests", &source, &storage]);
+    let oci = test.place("oci", "oci");
+    test.run(0, &["convert", "--manifest-format", "oci", &source, &oci]);
+    test.run(0, &["check", &oci]);
+    let diff_id = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+    assert_eq!(test.inspect(&oci).images[0].diff_ids, [diff_id]);
+}

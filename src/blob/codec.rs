@@ -230,12 +230,19 @@ pub struct Lookahead<R> {
     inner: R,
     buffer: Vec<u8>,
     start: usize,
+    chunk: usize,
 }
 
 impl<R: Read> Lookahead<R> {
     /// Wraps a reader.
     pub fn new(inner: R) -> Self {
-        Lookahead { inner, buffer: Vec::with_capacity(CHUNK), start: 0 }
+        Lookahead::for_size(inner, CHUNK as u64)
+    }
+
+    /// Wraps a reader of about `size` bytes: archives of very many small members must not cost a full buffer each.
+    pub fn for_size(inner: R, size: u64) -> Self {
+        let chunk = size.clamp(64, CHUNK as u64) as usize;
+        Lookahead { inner, buffer: Vec::new(), start: 0, chunk }
     }
 }
 
@@ -254,7 +261,7 @@ impl<R: Read> BufRead for Lookahead<R> {
             self.buffer.drain(..self.start);
             self.start = 0;
             let mut filled = self.buffer.len();
-            self.buffer.resize(CHUNK, 0);
+            self.buffer.resize(self.chunk, 0);
             while filled < 8 {
                 match self.inner.read(&mut self.buffer[filled..]) {
                     Ok(0) => break,

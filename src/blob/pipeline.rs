@@ -57,7 +57,7 @@ pub fn run(
     keep: Keep,
     tee: &mut (dyn Write + Send),
 ) -> io::Result<(BlobFacts, Kept)> {
-    let mut source = Lookahead::new(source);
+    let mut source = Lookahead::for_size(source, request.size);
     let codec = Codec::sniff(source.fill_buf()?);
     let needs_plain = request.plain || matches!(keep, Keep::Recompressed(_));
     let decodes = needs_plain && codec != Codec::Plain;
@@ -116,7 +116,7 @@ fn small(
     tap.push(&stored);
     let mut plain = Hasher::new(Algorithm::Sha256);
     let decoded = if decodes {
-        let mut input = Lookahead::new(stored.as_slice());
+        let mut input = Lookahead::for_size(stored.as_slice(), stored.len() as u64);
         Some(codec::decode(codec, &mut input, request.caps, &mut |chunk| {
             plain.update(chunk);
             Ok(())

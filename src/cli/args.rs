@@ -139,7 +139,7 @@ pub(super) struct Levels {
 /// Judge archives: structure, digests, sizes, diff IDs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
+    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n  restow check --report sarif=out.sarif app.tar\n  restow check --report json oci:layout | jq -r '.sources[].findings[].rule'\n\nWithout --report, findings are drawn for people on standard output; a report\nthat goes there instead leaves them out. The shapes stand in docs/reports.md.\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
 )]
 pub(super) struct CheckArgs {
     /// The archives; also a single document
@@ -148,6 +148,9 @@ pub(super) struct CheckArgs {
     /// Judge a single document as this; found from its content if not given
     #[arg(long = "as", value_enum, value_name = "KIND")]
     pub as_: Option<LoneArg>,
+    /// Write findings as human, json, sarif, junit or github, to FILE or standard output; may be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    pub report: Vec<String>,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -157,7 +160,7 @@ pub(super) struct CheckArgs {
 /// Rewrite an archive in another form, verified on the way.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:storage:app:1 docker-archive:- | docker load\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could\nnot, or may not, be done."
+    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:storage:app:1 docker-archive:- | docker load\n  restow convert --check --report junit=out.xml app.tar oci:layout\n\nFindings are drawn on standard error, whatever --report asks for besides.\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could\nnot, or may not, be done."
 )]
 pub(super) struct ConvertArgs {
     /// The archive to read; `-` is standard input
@@ -205,6 +208,9 @@ pub(super) struct ConvertArgs {
     /// Write what became of every digest, as JSON
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
+    /// Write findings as human, json, sarif, junit or github, to FILE or standard output; may be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", conflicts_with = "dry_run")]
+    pub report: Vec<String>,
     /// Judge by every rule, as `restow check` does, not only by those that a conversion needs
     #[arg(long)]
     pub check: bool,

@@ -5,6 +5,7 @@ use std::io;
 use super::args::{CheckArgs, LoneArg};
 use super::place::Place;
 use super::progress::Progress;
+use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
 use super::{FAILED, WRONG};
 use crate::convert::run::{Context, check};
@@ -16,25 +17,38 @@ use crate::report::{self, Finding, Summary, escape_str};
 use crate::rules::{self, Level, Policy, Scope};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
-    let mut code = 0;
+    let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
+    let mut places = Vec::new();
     for source in &args.source {
-        let one = match check_one(source, args.as_, policy, shell) {
-            Ok(sound) => u8::from(!sound) * WRONG,
-            Err(error) if args.source.len() > 1 => {
+        let place = Place::parse(source)?;
+        reports.apart(&place)?;
+        places.push(place);
+    }
+    let mut code = 0;
+    for place in &places {
+        let one = check_one(place, args.as_, policy, shell, &mut reports).map_or_else(
+            |error| {
                 shell.error(&error);
+                reports.failed(&place.text, &error);
                 FAILED
-            }
-            Err(error) => return Err(error),
-        };
+            },
+            |sound| u8::from(!sound) * WRONG,
+        );
         code = code.max(one);
     }
+    reports.finish(shell)?;
     Ok(code)
 }
 
 /// Whether nothing is at error level.
-fn check_one(source: &str, kind: Option<LoneArg>, policy: &Policy, shell: &Shell) -> Result<bool> {
-    let place = Place::parse(source)?;
-    let archive = open(&place, shell, None, Some(kind.map(LoneArg::kind)))?;
+fn check_one(
+    place: &Place,
+    kind: Option<LoneArg>,
+    policy: &Policy,
+    shell: &Shell,
+    reports: &mut Reports,
+) -> Result<bool> {
+    let archive = open(place, shell, None, Some(kind.map(LoneArg::kind)))?;
     if let Some(name) = &place.name {
         // A name behind the place must exist; everything is judged all the same.
         select::roots(&archive, std::slice::from_ref(name))?;
@@ -42,12 +56,16 @@ fn check_one(source: &str, kind: Option<LoneArg>, policy: &Policy, shell: &Shell
     let facts = read_all(&archive, shell)?;
     let findings = sorted(rules::run(&archive, &facts, Scope::All), &archive);
     let levelled = levelled(&findings, policy);
-    shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
-    let summary = Summary::of(levelled.iter().map(|(level, _)| *level));
-    if levelled.is_empty() {
-        let what = if archive.form == lone::FORM { "a document".to_owned() } else { contents(&archive) };
-        shell.print(&format!("{}: sound, {what}\n", escape_str(source)))?;
+    let what = if archive.form == lone::FORM { "a document".to_owned() } else { contents(&archive) };
+    let sound = format!("{}: sound, {what}\n", escape_str(&place.text));
+    if reports.human {
+        shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
+        if levelled.is_empty() {
+            shell.print(&sound)?;
+        }
     }
+    reports.add(shell, place, &archive, &levelled, &sound);
+    let summary = Summary::of(levelled.iter().map(|(level, _)| *level));
     Ok(summary.errors == 0)
 }
 
@@ -57,11 +75,9 @@ fn contents(archive: &Archive) -> String {
     let mut others = 0;
     let mut seen = std::collections::HashSet::new();
     for root in &archive.roots {
-        for node in archive.below(root.node) {
+        for node in archive.below_unseen(root.node, &mut seen) {
             let body = &archive.node(node).body;
-            if !seen.insert(node)
-                || matches!(body, crate::model::Body::Absent | crate::model::Body::Index { .. })
-            {
+            if matches!(body, crate::model::Body::Absent | crate::model::Body::Index { .. }) {
                 continue;
             }
             if select::is_image(archive, node) { images += 1 } else { others += 1 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg};
 use super::place::{self, Place, Transport};
 use super::progress::Progress;
+use super::report::{Own, Reports};
 use super::shell::Shell;
 use super::{WRONG, check};
 use crate::blob::codec::Compression;
@@ -27,7 +28,27 @@ use crate::rules::{self, Level, Policy, Scope};
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let source = Place::parse(&args.source)?;
     let (destination, transport) = Place::destination(&args.destination)?;
-    let request = request(args, &source, &destination, transport)?;
+    let taken = if destination.is_standard() { Some("the archive") } else { None };
+    let mut reports = Reports::parse(&args.report, taken, Own::Stderr)?;
+    reports.apart(&source)?;
+    reports.apart(&destination)?;
+    let result = convert(args, (&source, &destination, transport), policy, shell, &mut reports);
+    if let Err(error) = &result {
+        reports.failed(&source.text, error);
+    }
+    let written = reports.finish(shell);
+    let code = result?;
+    written.map(|()| code)
+}
+
+fn convert(
+    args: &ConvertArgs,
+    (source, destination, transport): (&Place, &Place, Transport),
+    policy: &Policy,
+    shell: &Shell,
+    reports: &mut Reports,
+) -> Result<u8> {
+    let request = request(args, source, destination, transport)?;
     if destination.is_standard() {
         standard_output(transport)?;
     } else if !source.is_standard() {
@@ -48,18 +69,18 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
         if args.dry_run || !matches!(target, Target::OciDir | Target::Storage) {
             return Ok(None);
         }
-        let created = create(target, &destination, &options, None)?;
+        let created = create(target, destination, &options, None)?;
         let spool = created.spool_dir().map(SpoolDir::lent);
         sink = Some(created);
         Ok(spool)
     };
-    let archive = check::open(&source, shell, Some(&mut lend), None)?;
+    let archive = check::open(source, shell, Some(&mut lend), None)?;
 
     // What is wrong with the archive as a whole comes before any question of which image.
     let nothing = Default::default();
     let whole = rules::run(&archive, &Facts::default(), Scope::Nodes(&nothing));
     if blocked(&whole, policy) {
-        return refuse(&archive, Scope::All, policy, shell);
+        return refuse(source, &archive, Scope::All, policy, shell, reports);
     }
     let plan = plan::plan(&archive, &request, &codecs(&archive)?)?;
     let scope = Scope::Nodes(&plan.scope);
@@ -68,15 +89,15 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
         return dry_run(&archive, &plan, shell);
     }
     if blocked(&rules::run(&archive, &Facts::default(), scope), policy) {
-        return refuse(&archive, scope, policy, shell);
+        return refuse(source, &archive, scope, policy, shell, reports);
     }
     let sink = match sink {
         Some(sink) => sink,
         None if target == Target::DockerLegacy => {
             let names = legacy_names(&archive, &plan, shell)?;
-            create(target, &destination, &options, Some(names))?
+            create(target, destination, &options, Some(names))?
         }
-        None => create(target, &destination, &options, None)?,
+        None => create(target, destination, &options, None)?,
     };
     let limits = shell.limits()?;
     let blobs: Vec<BlobId> = plan
@@ -107,15 +128,16 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
         Some(written) if !blocked(&findings, policy) => written,
         _ => {
             drop(sink);
-            report(&archive, &findings, policy, shell, true);
+            report(source, &archive, &findings, policy, shell, reports, true);
             return Ok(WRONG);
         }
     };
     sink.commit(&written.output)?;
-    if args.check {
-        report(&archive, &findings, policy, shell, false);
+    if args.check || reports.human_on_stdout() {
+        report(source, &archive, &findings, policy, shell, reports, false);
     } else {
         count_warnings(&archive, &findings, policy, shell);
+        reports.add(shell, source, &archive, &check::levelled(&findings, policy), "");
     }
     let mut account = written.account;
     account.entries.extend(left_out(&archive, target));
@@ -289,26 +311,51 @@ fn blocked(findings: &[Finding], policy: &Policy) -> bool {
 }
 
 /// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.
-fn refuse(archive: &Archive, scope: Scope<'_>, policy: &Policy, shell: &Shell) -> Result<u8> {
+fn refuse(
+    source: &Place,
+    archive: &Archive,
+    scope: Scope<'_>,
+    policy: &Policy,
+    shell: &Shell,
+    reports: &mut Reports,
+) -> Result<u8> {
     let facts = check::read_all(archive, shell)?;
     let findings = check::sorted(rules::run(archive, &facts, scope), archive);
-    report(archive, &findings, policy, shell, true);
+    report(source, archive, &findings, policy, shell, reports, true);
     Ok(WRONG)
 }
 
-/// Shows findings on standard error. If they kept the archive from being written, only those that did.
-fn report(archive: &Archive, findings: &[Finding], policy: &Policy, shell: &Shell, refused: bool) {
-    let shown: Vec<(Level, &Finding)> = findings
+/// Shows findings to people, on standard error if they did not ask for standard output, and adds them to reports.
+/// If they kept the archive from being written, people are shown only those that did.
+fn report(
+    source: &Place,
+    archive: &Archive,
+    findings: &[Finding],
+    policy: &Policy,
+    shell: &Shell,
+    reports: &mut Reports,
+    refused: bool,
+) {
+    let levelled: Vec<(Level, &Finding)> = findings
         .iter()
-        .filter(|finding| !refused || policy.blocks(finding.rule))
         .map(|finding| {
-            let level = policy.level(finding.rule);
-            (if refused { Level::Error } else { level }, finding)
+            let blocks = refused && policy.blocks(finding.rule);
+            (if blocks { Level::Error } else { policy.level(finding.rule) }, finding)
         })
         .filter(|(level, _)| *level != Level::Allow)
         .collect();
-    let text = shell.render(&shown, archive, shell.human(&io::stderr()));
-    let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
+    if reports.human {
+        let shown: Vec<(Level, &Finding)> =
+            levelled.iter().filter(|(_, finding)| !refused || policy.blocks(finding.rule)).copied().collect();
+        if reports.human_on_stdout() {
+            // A report that nobody reads does not change what was done.
+            let _ = shell.print(&shell.render(&shown, archive, shell.human(&io::stdout())));
+        } else {
+            let text = shell.render(&shown, archive, shell.human(&io::stderr()));
+            let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
+        }
+    }
+    reports.add(shell, source, archive, &levelled, "");
     if refused {
         shell.say("nothing was written");
     }

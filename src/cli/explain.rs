@@ -3,7 +3,7 @@
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use crate::error::Result;
-use crate::rules::{self, Integrity, Level, Rule};
+use crate::rules::{self, Integrity, Rule};
 
 /// Longer lines are hard to read, however wide the terminal is.
 const WIDEST: usize = 88;
@@ -29,30 +29,21 @@ fn list() -> String {
     let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
     let line = |rule: &&Rule| {
         let first = rule.checks.split(". ").next().unwrap_or(rule.checks);
-        format!("{:width$}  {:7}  {}\n", rule.name, level(rule.level), first.trim_end_matches('.'))
+        format!("{:width$}  {:7}  {}\n", rule.name, rule.level.name(), first.trim_end_matches('.'))
     };
     rules.iter().map(line).collect()
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Allow => "allow",
-        Level::Note => "note",
-        Level::Warning => "warning",
-        Level::Error => "error",
-    }
 }
 
 fn page(rule: &Rule, width: usize, color: bool) -> String {
     let bold = |text: &str| if color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
     let convert = match rule.integrity {
         Integrity::No => "not looked at without --check",
-        Integrity::Soft => "blocks, unless lowered by -W or -A; the bytes are then carried as they are",
+        Integrity::Soft => "blocks unless lowered by -W or -A; the bytes are carried as they are",
         Integrity::Hard => "always blocks",
     };
     let mut page = format!("{}\n\n", bold(rule.name));
     let off = if rule.optional { ", off unless a flag or profile turns it on" } else { "" };
-    for (name, text) in [("Level", format!("{}{off}", level(rule.level))), ("In convert", convert.to_owned())]
+    for (name, text) in [("Level", format!("{}{off}", rule.level.name())), ("In convert", convert.to_owned())]
     {
         page.push_str(&format!("{:11} {text}\n", format!("{name}:")));
     }

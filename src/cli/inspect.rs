@@ -20,7 +20,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
         shell.print_bytes(&raw(&archive, &roots, which)?)?;
         return Ok(0);
     }
-    let view = View::of(&archive, &roots);
+    let view = View::of(&archive, &roots)?;
     let text = if args.json { view.to_json() } else { inspect::tree::render(&view, shell.color_out()) };
     shell.print(&text)?;
     Ok(0)
@@ -30,8 +30,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
 fn raw(archive: &Archive, roots: &[crate::model::Root], which: &str) -> Result<Vec<u8>> {
     let nodes: Vec<NodeId> = {
         let mut seen = std::collections::HashSet::new();
-        let all = roots.iter().flat_map(|root| archive.below(root.node));
-        all.filter(|node| seen.insert(*node)).collect()
+        roots.iter().flat_map(|root| archive.below_unseen(root.node, &mut seen)).collect()
     };
     let document = |id| archive.document(id);
     let mut found: Vec<(String, &[u8])> = Vec::new();

@@ -8,6 +8,7 @@ mod explain;
 mod inspect;
 mod place;
 mod progress;
+mod report;
 mod shell;
 
 use std::path::Path;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         }
         Command::Man => man(&shell).map(|()| 0),
     };
+    shell::yield_to_signal();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

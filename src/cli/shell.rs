@@ -1,6 +1,7 @@
 //! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bstr::{BStr, ByteSlice};
 
@@ -154,6 +155,17 @@ impl Documents for ArchiveDocuments<'_> {
     }
 }
 
+/// Set when a signal came.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Waits for the end of the process if a signal came: what then fails in other threads, because what they wrote is gone,
+/// is neither to be told nor to decide the exit code, and the removal must not be cut short.
+pub(super) fn yield_to_signal() {
+    while ENDING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
 /// Removes what is staged and ends the process when a signal asks for it.
 #[allow(clippy::exit)]
 pub(super) fn end_on_signals() {
@@ -161,6 +173,7 @@ pub(super) fn end_on_signals() {
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
+            ENDING.store(true, Ordering::SeqCst);
             crate::format::sinks::staging::remove_all();
             std::process::exit(128 + signal);
         }

@@ -85,6 +85,8 @@ fn rename(
     mut roots: Vec<Root>,
     entries: &mut Vec<Entry>,
 ) -> Result<Vec<Root>> {
+    // All of them mean the names as they are in the source, so that two images can change places.
+    let before: Vec<Name> = roots.iter().map(|root| root.name.clone()).collect();
     for (old, new) in &request.renames {
         let new_name = full(new)?;
         let wanted = Reference::parse(old).ok().map(Reference::with_default_tag);
@@ -93,22 +95,26 @@ fn rename(
             Name::BareTag(text) | Name::Unreadable(text) => text == old.strip_prefix(':').unwrap_or(old),
             Name::None => false,
         };
-        let found: Vec<&mut Root> = roots.iter_mut().filter(|root| is_it(&root.name)).collect();
-        if found.is_empty() {
+        let mut found = false;
+        for (root, before) in roots.iter_mut().zip(&before).filter(|(_, before)| is_it(before)) {
+            found = true;
+            let now = format!("now {}", new_name.familiar());
+            entries.push(Entry::note(Kind::Name, Action::Moved, before.shown(), now));
+            root.name = Name::Full(new_name.clone());
+            root.repository = None;
+        }
+        if !found {
             let names: Vec<String> = archive.roots.iter().map(|root| root.name.shown()).collect();
             let message = format!("--rename: no image is called `{old}`");
             return Err(Error::refused_help(message, format!("there are {}", select::list(&names))));
         }
-        for root in found {
-            let what = root.name.shown();
-            entries.push(Entry::note(
-                Kind::Name,
-                Action::Moved,
-                what,
-                format!("now {}", new_name.familiar()),
-            ));
-            root.name = Name::Full(new_name.clone());
-            root.repository = None;
+    }
+    for (_, new) in &request.renames {
+        let name = Name::Full(full(new)?);
+        let called: HashSet<NodeId> =
+            roots.iter().filter(|root| root.name == name).map(|root| root.node).collect();
+        if called.len() > 1 {
+            return Err(Error::refused(format!("--rename: `{new}` would name {} images", called.len())));
         }
     }
     Ok(roots)
@@ -287,10 +293,11 @@ fn path_of(name: &Reference) -> Result<String> {
 /// For every manifest that a named root reaches, the repository of that root: where its referrers belong.
 fn repositories_by_digest(archive: &Archive, roots: &[PlannedRoot]) -> HashMap<String, String> {
     let mut found = HashMap::new();
+    let mut seen = HashSet::new();
     for planned in roots {
         let OutName::Full(name) = &planned.name else { continue };
         let Some(path) = own_path(planned, name) else { continue };
-        for node in archive.below(planned.root.node) {
+        for node in archive.below_unseen(planned.root.node, &mut seen) {
             if let Some(digest) = &archive.node(node).digest {
                 found.entry(digest.to_string()).or_insert_with(|| path.clone());
             }

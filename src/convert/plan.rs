@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::blob::codec::Compression;
 use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::names;
-use crate::convert::select::{self, Chosen};
+use crate::convert::select::{self, Chosen, Lost};
 use crate::error::{Error, Result};
 use crate::format::sink::OutName;
 use crate::json::Value;
@@ -107,23 +107,14 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// How each manifest and index is made.
     pub make: HashMap<NodeId, Make>,
+    /// The layers that a manifest wants compressed anew; another manifest may want the same blob as it is.
+    pub anew: HashMap<(NodeId, BlobId), Compression>,
     /// The entry points.
     pub roots: Vec<PlannedRoot>,
     /// Manifests and indexes that the conversion is about; others are not looked at.
     pub scope: HashSet<NodeId>,
     /// What is known already of the account: what is dropped, and names.
     pub entries: Vec<Entry>,
-}
-
-impl Plan {
-    /// The layers that change, and how.
-    pub fn treatments(&self) -> HashMap<BlobId, Treatment> {
-        let changes = self.steps.iter().filter_map(|step| match step {
-            Step::Blob { blob, treatment } if *treatment != Treatment::Keep => Some((*blob, *treatment)),
-            _ => None,
-        });
-        changes.collect()
-    }
 }
 
 /// One thing to write.
@@ -189,7 +180,7 @@ pub struct PlannedRoot {
 /// Decides everything, or refuses. `codecs` are the compressions of layers by their first bytes.
 pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec>) -> Result<Plan> {
     let chosen = select::roots(archive, &request.images)?;
-    let chosen = select::platforms(archive, chosen, &request.platforms, request.sparse)?;
+    let (chosen, lost) = select::platforms(archive, chosen, &request.platforms, request.sparse)?;
     let mut planner = Planner {
         archive,
         request,
@@ -198,6 +189,7 @@ pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec
         plan: Plan {
             steps: Vec::new(),
             make: HashMap::new(),
+            anew: HashMap::new(),
             roots: Vec::new(),
             scope: HashSet::new(),
             entries: Vec::new(),
@@ -205,6 +197,7 @@ pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec
         staged: HashSet::new(),
         changes: Vec::new(),
     };
+    lost.iter().for_each(|lost| planner.lost(lost));
     let mut kept = Vec::new();
     for chosen in chosen {
         if planner.root(&chosen)? {
@@ -370,6 +363,33 @@ impl Planner<'_> {
         });
     }
 
+    /// What `--platform` takes away with a root, or with the index around the one image that is left of it.
+    fn lost(&mut self, lost: &Lost) {
+        let node = lost.root.node;
+        let what = self.describe(node, &lost.root.name.shown());
+        let Some(image) = lost.image else {
+            return self.drop(node, what, "not among the platforms asked for");
+        };
+        self.drop(node, what.clone(), "only one image of it was asked for, which takes its name");
+        let archive = self.archive;
+        let digest = archive.node(image).digest.as_ref().map(ToString::to_string);
+        for parent in archive.below(node) {
+            let Body::Index { children, .. } = &archive.node(parent).body else { continue };
+            for edge in children {
+                let Some(child) = edge.node.filter(|&child| child != image) else { continue };
+                let own = edge.attests.is_some() && edge.attests == digest;
+                let why = if own {
+                    "attests the image from within the index only"
+                } else {
+                    "not among the platforms asked for"
+                };
+                let platform = edge.descriptor.platform.as_ref().filter(|platform| !platform.is_unknown());
+                let name = platform.map_or_else(|| what.clone(), |p| format!("{what} {}", p.normalised()));
+                self.drop(child, name, why);
+            }
+        }
+    }
+
     /// Plans a node and everything below it; children and blobs before the document.
     fn visit(&mut self, node: NodeId, what: &str, only: Option<&HashSet<NodeId>>) -> Result<()> {
         if !self.done.insert(node) {
@@ -380,11 +400,11 @@ impl Planner<'_> {
             Body::Index { family, children } => self.index(node, *family, children, what, only)?,
             Body::Manifest { family, parts } => self.manifest(node, *family, parts)?,
             Body::Item { parts } => {
-                self.image(parts)?;
+                self.image(node, parts)?;
                 Make::Synthesise { family: self.new_family() }
             }
             Body::V1 { layers, .. } => {
-                self.layers_of(layers, true)?;
+                self.layers_of(node, layers, true)?;
                 Make::Synthesise { family: self.new_family() }
             }
             Body::Schema1 { layers } if self.request.manifest_format != ManifestFormat::Keep => {
@@ -490,7 +510,7 @@ impl Planner<'_> {
             ManifestFormat::Oci => Family::Oci,
             ManifestFormat::Docker => Family::Docker,
         };
-        let recompressed = self.image(parts)?;
+        let recompressed = self.image(node, parts)?;
         if to == Family::Docker && family == Family::Oci {
             self.annotations(node)?;
         }
@@ -522,13 +542,13 @@ impl Planner<'_> {
     }
 
     /// Plans config and layers; whether a layer changes.
-    fn image(&mut self, parts: &ImageParts) -> Result<bool> {
+    fn image(&mut self, node: NodeId, parts: &ImageParts) -> Result<bool> {
         self.stage(&parts.config, Treatment::Keep);
         let synthesised = parts.config.descriptor.is_none();
-        self.layers_of(&parts.layers, synthesised)
+        self.layers_of(node, &parts.layers, synthesised)
     }
 
-    fn layers_of(&mut self, layers: &[Part], synthesised: bool) -> Result<bool> {
+    fn layers_of(&mut self, node: NodeId, layers: &[Part], synthesised: bool) -> Result<bool> {
         let mut changed = false;
         for layer in layers {
             let treatment = self.treatment(layer, synthesised)?;
@@ -548,7 +568,7 @@ impl Planner<'_> {
                     ));
                 }
             }
-            self.stage(layer, treatment);
+            self.stage_layer(node, layer, treatment);
         }
         Ok(changed)
     }
@@ -563,7 +583,7 @@ impl Planner<'_> {
             let part = layers.iter().find(|part| part.at.at == At::Pointer(at.clone()));
             if let Some(part) = part {
                 let treatment = self.treatment(part, true)?;
-                self.stage(part, treatment);
+                self.stage_layer(node, part, treatment);
             }
         }
         Ok(())
@@ -616,6 +636,13 @@ impl Planner<'_> {
             return Ok(gzip);
         }
         Ok(Treatment::Keep)
+    }
+
+    fn stage_layer(&mut self, node: NodeId, part: &Part, treatment: Treatment) {
+        if let (Some(blob), Treatment::Recompress(compression)) = (part.blob, treatment) {
+            self.plan.anew.insert((node, blob), compression);
+        }
+        self.stage(part, treatment);
     }
 
     fn stage(&mut self, part: &Part, treatment: Treatment) {

@@ -20,7 +20,7 @@ use crate::format::ingest::caps;
 use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
 use crate::limits::Limits;
 use crate::media::{Codec, Family};
-use crate::model::{Archive, BlobId, Body, Descriptor, Facts, ImageParts, NodeId, Part, Role, legacy};
+use crate::model::{Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy};
 
 /// Told of bytes read, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
@@ -79,9 +79,13 @@ pub fn run(
         output: Output::default(),
         account: Account::default(),
         now: HashMap::new(),
-        treatments: plan.treatments(),
         made: HashSet::new(),
+        moved: HashSet::new(),
+        names: HashMap::new(),
     };
+    for planned in plan.roots.iter().filter(|planned| planned.root.name != Name::None) {
+        documents.names.entry(planned.root.node).or_insert_with(|| planned.root.name.shown());
+    }
     if sink.ordered() {
         for step in &plan.steps {
             match step {
@@ -100,6 +104,7 @@ pub fn run(
         }
     }
     documents.roots();
+    documents.stale_references();
     archive.tree.unchanged()?;
     let Documents { output, mut account, .. } = documents;
     let facts = run.facts();
@@ -257,7 +262,14 @@ impl<'a> Run<'a> {
         let size = self.archive.tree.member(member).size;
         let other = source.digest.as_ref().and_then(Digest::algorithm).filter(|a| *a != Algorithm::Sha256);
         let request = Request { size, other, plain: source.layer, caps: caps(self.context.limits) };
-        let known = self.archive.ingested.get(&member).cloned();
+        // What was learnt in spooling counts only if it can be compared with the blob's own digest.
+        let comparable =
+            |facts: &&BlobFacts| other.is_none() || facts.other.as_ref().and_then(Digest::algorithm) == other;
+        let mut known = self.archive.ingested.get(&member).filter(comparable).cloned();
+        // Spooling takes every member for a layer; what a stream is like is asked of layers only.
+        if let Some(facts) = known.as_mut().filter(|_| !source.layer) {
+            (facts.plain, facts.fault) = (None, None);
+        }
         let sink = self.sink.filter(|_| !self.stopped());
         let Some(sink) = sink else {
             let facts = match known {
@@ -276,7 +288,8 @@ impl<'a> Run<'a> {
                 Some(facts) => facts,
                 None => self.read(blob, request, Keep::Nothing, &mut io::sink())?.0,
             };
-            self.keep(blob, treatment, facts.sha256.clone(), facts.size);
+            let digest = source.digest.as_ref().unwrap_or(&facts.sha256).clone();
+            self.keep(blob, treatment, digest, facts.size);
             self.note(blob, facts);
             return Ok(());
         }
@@ -307,13 +320,10 @@ impl<'a> Run<'a> {
         };
         let sound = self.sound(blob, &facts);
         if let (true, Some((sha256, size))) = (sound, kept) {
-            // A blob that its archive names by another algorithm stays under that name.
-            let digest = match &source.digest {
-                Some(digest) if treatment == Treatment::Keep && facts.other.as_ref() == Some(digest) => {
-                    digest.clone()
-                }
-                _ => sha256,
-            };
+            // A blob that its archive names by another algorithm stays under that name, one that cannot be computed
+            // included: the manifest names it so.
+            let digest = source.digest.as_ref().filter(|_| treatment == Treatment::Keep).cloned();
+            let digest = digest.unwrap_or(sha256);
             staged.keep(&digest, size)?;
             self.keep(blob, treatment, digest, size);
         }
@@ -441,10 +451,12 @@ struct Documents<'a> {
     account: Account,
     /// What each node is in the destination.
     now: HashMap<NodeId, Now>,
-    /// Layers that change; a blob that is both a layer and an artifact's is kept for the latter as well.
-    treatments: HashMap<BlobId, Treatment>,
     /// Digests of the documents that were made.
     made: HashSet<Digest>,
+    /// Digests in the source of those that have another now.
+    moved: HashSet<String>,
+    /// The first name of every root.
+    names: HashMap<NodeId, String>,
 }
 
 impl Documents<'_> {
@@ -562,6 +574,8 @@ impl Documents<'_> {
             body,
             signatures,
         };
+        let before = source.digest.as_ref().filter(|before| **before != now.digest);
+        self.moved.extend(before.map(ToString::to_string));
         self.now.insert(node, now);
         if self.made.insert(document.digest.clone()) {
             if let Some(sink) = self.run.sink {
@@ -583,9 +597,8 @@ impl Documents<'_> {
     }
 
     fn describe(&self, node: NodeId) -> String {
-        let root = self.plan.roots.iter().find(|planned| planned.root.node == node);
-        if let Some(name) = root.map(|planned| planned.root.name.shown()).filter(|name| name != "<none>") {
-            return name;
+        if let Some(name) = self.names.get(&node) {
+            return name.clone();
         }
         let platform =
             crate::convert::select::platform_of(self.archive, node, None).filter(|p| !p.os.is_empty());
@@ -605,17 +618,18 @@ impl Documents<'_> {
         let mut layers = Vec::new();
         let mut changes = Vec::new();
         for (i, part) in parts.layers.iter().enumerate() {
-            let now = self.layer_now(part, to, make != Make::Keep);
+            let now = self.layer_now(node, part, to, make != Make::Keep);
             if let Some(now) = &now {
-                if parts.role == Role::Image {
-                    self.layer_entry(node, i, part, now);
-                }
+                self.layer_entry(node, i, part, now);
             }
             layers.extend(self.out_blob(part, now.as_ref()));
             changes.push(now);
         }
         if let Some(digest) = parts.config.descriptor.as_ref().and_then(Descriptor::good_digest) {
-            self.config_entry(node, Some(digest.clone()), digest.clone(), Action::Kept, "");
+            let absent = !self.archive.holds(&parts.config);
+            let action = if absent { Action::Absent } else { Action::Kept };
+            let why = if absent { "named by its manifest, not in the archive" } else { "" };
+            self.config_entry(node, Some(digest.clone()), digest.clone(), action, why);
         }
         let image = self.image(parts);
         let Some(mut config) = config else { return Ok(()) };
@@ -739,7 +753,7 @@ impl Documents<'_> {
         };
         let mut nows = Vec::new();
         for (i, part) in parts.iter().enumerate() {
-            let Some(now) = self.layer_now(part, family, true) else { continue };
+            let Some(now) = self.layer_now(node, part, family, true) else { continue };
             self.layer_entry(node, i, part, &now);
             nows.push(now);
         }
@@ -829,7 +843,6 @@ impl Documents<'_> {
         if !moved.is_empty() {
             why.push(format!("{} children changed", moved.len()));
         }
-        self.stale_references(&moved);
         let media_type = if to == Family::Oci { crate::media::OCI_INDEX } else { crate::media::DOCKER_LIST };
         let now = Now {
             digest: Digest::sha256(&bytes),
@@ -840,25 +853,54 @@ impl Documents<'_> {
         self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
     }
 
-    /// In-toto statements name the old digest inside their own bytes, which are not touched.
-    fn stale_references(&mut self, moved: &HashMap<String, Digest>) {
-        for node in &self.plan.scope {
-            let Body::Index { children, .. } = &self.archive.node(*node).body else { continue };
-            for edge in children {
-                if let Some(before) = edge.attests.as_ref().filter(|digest| moved.contains_key(*digest)) {
-                    let what = format!("attestation of {before}");
-                    let why = "its statement still names the old digest";
-                    let entry = Entry::note(Kind::Other, Action::Kept, what, why);
-                    if !self.account.entries.contains(&entry) {
-                        self.account.entries.push(entry);
-                    }
-                }
+    /// What names a digest that is no more: statements, signatures and subjects keep their bytes, and are marked.
+    fn stale_references(&mut self) {
+        let archive = self.archive;
+        let mut stale = Vec::new();
+        for node in self.output_nodes() {
+            let held = archive.node(node);
+            if let Body::Index { children, .. } = &held.body {
+                let attested =
+                    children.iter().filter(|edge| edge.node.is_some_and(|node| self.now.contains_key(&node)));
+                let why = "its statement still names the old digest";
+                stale
+                    .extend(attested.filter_map(|edge| Some(("attestation of", edge.attests.clone()?, why))));
+            }
+            let root = held.document.and_then(|id| archive.document(id).root());
+            let subject = root.and_then(|root| root.get("subject")?.get("digest")?.as_str());
+            let why = "its subject is the old digest";
+            stale.extend(subject.map(|digest| ("referrer of", digest.to_owned(), why)));
+        }
+        for planned in &self.plan.roots {
+            // cosign, and the fallback for registries without the referrers API.
+            let tag = match &planned.root.name {
+                Name::BareTag(tag) => Some(tag.as_str()),
+                Name::Full(name) => name.tag(),
+                _ => None,
+            };
+            let about = tag.and_then(|tag| tag.strip_prefix("sha256-")?.get(..64));
+            let why = "its tag still names the old digest";
+            stale.extend(about.map(|hex| ("referrers of", format!("sha256:{hex}"), why)));
+        }
+        for (what, before, why) in stale {
+            if self.moved.contains(&before) {
+                let entry = Entry::note(Kind::Other, Action::Kept, format!("{what} {before}"), why);
+                self.account.entries.push(entry);
             }
         }
     }
 
+    /// The manifests and indexes that were made, in the order of writing.
+    fn output_nodes(&self) -> Vec<NodeId> {
+        let documents = self.plan.steps.iter().filter_map(|step| match step {
+            Step::Document(node) => Some(*node),
+            Step::Blob { .. } => None,
+        });
+        documents.filter(|node| self.now.contains_key(node)).collect()
+    }
+
     /// What a layer is now. Layers that are not written (nondistributable) are what their descriptor says.
-    fn layer_now(&self, part: &Part, family: Family, rewriting: bool) -> Option<Now> {
+    fn layer_now(&self, node: NodeId, part: &Part, family: Family, rewriting: bool) -> Option<Now> {
         let declared = part.descriptor.as_ref().map_or("", Descriptor::type_or_empty);
         let known = part.descriptor.is_none() || crate::media::LayerType::of(declared).is_some();
         let facts = part.blob.and_then(|blob| self.run.fact(blob));
@@ -874,7 +916,7 @@ impl Documents<'_> {
             return Some(Now { digest: descriptor.good_digest()?.clone(), size, media_type, changed: false });
         };
         let blob = part.blob?;
-        let treatment = self.treatment(blob);
+        let treatment = self.treatment(node, blob);
         let (digest, size) = self.run.kept(blob, treatment)?;
         let codec = match treatment {
             Treatment::Keep => facts.codec,
@@ -888,9 +930,9 @@ impl Documents<'_> {
         Some(Now { digest, size, media_type, changed: treatment != Treatment::Keep })
     }
 
-    /// How the plan treats a layer.
-    fn treatment(&self, blob: BlobId) -> Treatment {
-        self.treatments.get(&blob).copied().unwrap_or(Treatment::Keep)
+    /// How the plan treats a layer of a manifest.
+    fn treatment(&self, node: NodeId, blob: BlobId) -> Treatment {
+        self.plan.anew.get(&(node, blob)).map_or(Treatment::Keep, |&anew| Treatment::Recompress(anew))
     }
 
     fn out_blob(&self, part: &Part, now: Option<&Now>) -> Option<OutBlob> {
@@ -977,13 +1019,13 @@ impl Documents<'_> {
         };
         let why = match (&facts, changed) {
             (Some(facts), true) => {
-                let to = match part.blob.map(|blob| self.treatment(blob)) {
+                let to = match part.blob.map(|blob| self.treatment(node, blob)) {
                     Some(Treatment::Recompress(compression)) => compression.codec(),
                     _ => facts.codec,
                 };
                 format!("{} to {}, the diff ID stays", facts.codec.name(), to.name())
             }
-            (None, _) => "nondistributable, carried as a descriptor".into(),
+            (None, _) => "named by its manifest, not in the archive".into(),
             _ => String::new(),
         };
         let after = Some(now.digest.clone());

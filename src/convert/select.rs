@@ -47,13 +47,10 @@ fn matching(archive: &Archive, wanted: &str) -> Found {
         roots().filter(|(_, root)| test(root)).map(|(i, root)| (i, root.clone())).collect()
     };
     if let Some(number) = wanted.strip_prefix('@').and_then(|n| n.parse::<usize>().ok()) {
-        let mut seen = Vec::new();
-        roots().for_each(|(_, root)| {
-            if !seen.contains(&root.node) {
-                seen.push(root.node);
-            }
-        });
-        return seen.get(number).map(|node| take(&|root| root.node == *node)).unwrap_or_default();
+        let mut met = HashSet::new();
+        let distinct: Vec<NodeId> =
+            archive.roots.iter().map(|root| root.node).filter(|&node| met.insert(node)).collect();
+        return distinct.get(number).map(|node| take(&|root| root.node == *node)).unwrap_or_default();
     }
     let exact_text = |root: &Root| match &root.name {
         Name::BareTag(text) | Name::Unreadable(text) => text == wanted,
@@ -110,8 +107,8 @@ fn by_digest(archive: &Archive, wanted: &str) -> Found {
     let mut seen = HashSet::new();
     let mut found = Found::new();
     for (i, root) in archive.roots.iter().enumerate() {
-        for node in archive.below(root.node) {
-            if is_it(node) && seen.insert(node) {
+        for node in archive.below_unseen(root.node, &mut seen) {
+            if is_it(node) {
                 found.push((i, below(archive, root, node)));
             }
         }
@@ -194,6 +191,15 @@ pub fn platform_of(archive: &Archive, node: NodeId, described: Option<&Platform>
     described.filter(|platform| !platform.os.is_empty()).cloned().or_else(own)
 }
 
+/// A root that `--platform` took away.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// The root.
+    pub root: Root,
+    /// The image that took its place and its name, if there is one.
+    pub image: Option<NodeId>,
+}
+
 /// Keeps what `wanted` names: a root of one image is kept or left out, an index is cut to the matching children and
 /// their attestations, and if only one image is left and `sparse` is not set, the root becomes that image.
 pub fn platforms(
@@ -201,9 +207,10 @@ pub fn platforms(
     chosen: Vec<Chosen>,
     wanted: &[Specifier],
     sparse: bool,
-) -> Result<Vec<Chosen>> {
+) -> Result<(Vec<Chosen>, Vec<Lost>)> {
+    let mut lost = Vec::new();
     if wanted.is_empty() {
-        return Ok(chosen);
+        return Ok((chosen, lost));
     }
     let matches = |platform: &Platform| wanted.iter().any(|specifier| specifier.matches(platform));
     let mut kept = Vec::new();
@@ -213,9 +220,10 @@ pub fn platforms(
         there.extend(images.iter().map(|(_, platform)| platform.normalised().to_string()));
         let hits: Vec<NodeId> = images.iter().filter(|(_, p)| matches(p)).map(|(node, _)| *node).collect();
         match hits.as_slice() {
-            [] => {}
+            [] => lost.push(Lost { root: chosen.root, image: None }),
             [one] if *one == chosen.root.node => kept.push(chosen),
             [one] if !sparse => {
+                lost.push(Lost { root: chosen.root.clone(), image: Some(*one) });
                 let name = chosen.root.name.clone();
                 let root = Root { name, ..below(archive, &chosen.root, *one) };
                 kept.push(Chosen { root, only: None });
@@ -234,7 +242,7 @@ pub fn platforms(
         let message = format!("no image for {} in {}", list(&wanted), archive.tree.place);
         return Err(Error::refused_help(message, format!("it holds {have}")));
     }
-    Ok(kept)
+    Ok((kept, lost))
 }
 
 /// The images at or below a node that the archive holds, with their platforms.
@@ -244,6 +252,7 @@ pub fn images_below(
     descriptor: Option<&crate::model::Descriptor>,
 ) -> Vec<(NodeId, Platform)> {
     let mut found = Vec::new();
+    let mut seen = HashSet::new();
     let described = descriptor.and_then(|descriptor| descriptor.platform.as_ref());
     if is_image(archive, node) {
         found.extend(platform_of(archive, node, described).map(|platform| (node, platform)));
@@ -253,7 +262,7 @@ pub fn images_below(
         for edge in children.iter().filter(|edge| !edge.attestation) {
             let Some(child) = edge.node.filter(|&child| is_image(archive, child)) else { continue };
             if let Some(platform) = platform_of(archive, child, edge.descriptor.platform.as_ref()) {
-                if !found.iter().any(|(node, _)| *node == child) {
+                if child != node && seen.insert(child) {
                     found.push((child, platform));
                 }
             }

@@ -110,13 +110,8 @@ pub fn ingest(
             members.push(member);
             continue;
         }
-        let request =
-            Request { size: member.size, other: Some(Algorithm::Sha512), plain: true, caps: caps(limits) };
-        let request = if looks_like_blob_of_sha512(&member.name) {
-            request
-        } else {
-            Request { other: None, ..request }
-        };
+        let other = other_algorithm(&member.name);
+        let request = Request { size: member.size, other, plain: true, caps: caps(limits) };
         let mut data = tar.data();
         let (found, spooled) = if member.size <= PACKED {
             member.pack_at(packed);
@@ -146,9 +141,11 @@ pub fn ingest(
     Ok((tree, facts))
 }
 
-/// Only these are named by another algorithm than SHA-256; hashing everything twice would cost for nothing.
-fn looks_like_blob_of_sha512(name: &[u8]) -> bool {
-    name.windows(8).any(|part| part == b"/sha512/")
+/// The algorithm other than SHA-256 that a member's place names it by; hashing everything twice would cost for nothing.
+fn other_algorithm(name: &[u8]) -> Option<Algorithm> {
+    let named =
+        |algorithm: &Algorithm| name.split(|b| *b == b'/').any(|part| part == algorithm.name().as_bytes());
+    [Algorithm::Sha384, Algorithm::Sha512].into_iter().find(named)
 }
 
 /// Tells the progress of one large member.

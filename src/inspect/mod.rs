@@ -2,11 +2,13 @@
 
 pub mod tree;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
 use crate::convert::select;
+use crate::error::{Error, Result};
+use crate::json::Value;
 use crate::model::view::{annotation, text};
 use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root};
 use crate::report::At;
@@ -97,25 +99,30 @@ pub struct Layer {
 
 impl View {
     /// What these roots hold.
-    pub fn of(archive: &Archive, roots: &[Root]) -> View {
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it is more than anybody could read: indexes that share children multiply.
+    pub fn of(archive: &Archive, roots: &[Root]) -> Result<View> {
         let mut order: Vec<(NodeId, Vec<String>)> = Vec::new();
+        let mut known: HashMap<NodeId, usize> = HashMap::new();
         for root in roots {
-            let name = (root.name != Name::None).then(|| root.name.shown());
-            match order.iter_mut().find(|(node, _)| *node == root.node) {
-                Some((_, names)) => names.extend(name),
-                None => order.push((root.node, name.into_iter().collect())),
+            let at = *known.entry(root.node).or_insert(order.len());
+            if at == order.len() {
+                order.push((root.node, Vec::new()));
             }
+            order[at].1.extend((root.name != Name::None).then(|| root.name.shown()));
         }
+        bounded(archive, order.iter().map(|(node, _)| *node))?;
         let uses = uses(archive, roots);
         let images =
             order.into_iter().map(|(node, names)| entry(archive, &uses, node, None, names)).collect();
-        View {
+        Ok(View {
             version: 1,
             source: archive.tree.place.clone(),
             form: archive.form,
             compression: archive.tree.outer.map(|codec| codec.name()),
             images,
-        }
+        })
     }
 
     /// As JSON.
@@ -126,11 +133,43 @@ impl View {
     }
 }
 
+/// Images and layers that a view may show. 1,000,000: an index of a few kilobytes whose children are indexes again, each
+/// named a hundred times, unfolds to more than any memory holds.
+const MOST: u64 = 1_000_000;
+
+/// Counts what will be shown, without unfolding it.
+fn bounded(archive: &Archive, roots: impl Iterator<Item = NodeId>) -> Result<()> {
+    let mut known = HashMap::new();
+    let total = roots.fold(0u64, |total, root| total.saturating_add(lines(archive, root, &mut known)));
+    if total > MOST {
+        let message = format!("{} unfolds to more than {MOST} images and layers", archive.tree.place);
+        return Err(Error::refused_help(message, "choose one with --image, or use --raw"));
+    }
+    Ok(())
+}
+
+/// Entries and layers of a node with all its children written out. Indexes nest no deeper than the limit index-depth,
+/// so this may recurse.
+fn lines(archive: &Archive, node: NodeId, known: &mut HashMap<NodeId, u64>) -> u64 {
+    if let Some(&lines) = known.get(&node) {
+        return lines;
+    }
+    let held = archive.node(node);
+    let mut sum = 1 + held.all_parts().len() as u64;
+    if let Body::Index { children, .. } = &held.body {
+        for edge in children {
+            sum = sum.saturating_add(edge.node.map_or(1, |child| lines(archive, child, known)));
+        }
+    }
+    known.insert(node, sum);
+    sum
+}
+
 /// How many images use each blob.
 fn uses(archive: &Archive, roots: &[Root]) -> HashMap<BlobId, usize> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut uses = HashMap::new();
-    for node in roots.iter().flat_map(|root| archive.below(root.node)).filter(|node| seen.insert(*node)) {
+    for node in roots.iter().flat_map(|root| archive.below_unseen(root.node, &mut seen)) {
         let mut blobs: Vec<BlobId> =
             archive.node(node).all_parts().iter().filter_map(|part| part.blob).collect();
         blobs.sort();
@@ -185,7 +224,7 @@ fn entry(
             .and_then(|blob| archive.blob(blob).member)
             .map(|id| archive.tree.member(id).name.to_string()),
         created_by: history.get(i).copied().flatten().map(str::to_owned),
-        predicate_type: predicate(archive, part).map(str::to_owned),
+        predicate_type: predicate(root, part).map(str::to_owned),
         shared: part.blob.is_some_and(|blob| uses.get(&blob).is_some_and(|n| *n > 1)),
         missing: !archive.holds(part),
     });
@@ -253,11 +292,9 @@ fn part_size(archive: &Archive, part: &Part) -> Option<u64> {
 }
 
 /// What an attestation's layer states.
-fn predicate<'a>(archive: &'a Archive, part: &Part) -> Option<&'a str> {
-    let at = &part.descriptor.as_ref()?.at;
-    let At::Pointer(pointer) = &at.at else { return None };
-    let document = archive.documents.iter().find(|document| Some(document.member) == at.member)?;
-    annotation(document.root()?.at(pointer)?, "in-toto.io/predicate-type")
+fn predicate<'a>(manifest: Option<&'a Value>, part: &Part) -> Option<&'a str> {
+    let At::Pointer(pointer) = &part.descriptor.as_ref()?.at.at else { return None };
+    annotation(manifest?.at(pointer)?, "in-toto.io/predicate-type")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! An opened archive: documents, blobs, and the graph that links them. Facts only; rules judge.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::blob::BlobFacts;
@@ -458,8 +458,13 @@ impl Archive {
 
     /// A node and everything below it, parents before children, each once.
     pub fn below(&self, node: NodeId) -> Vec<NodeId> {
-        let mut found = vec![node];
-        let mut seen: std::collections::HashSet<NodeId> = found.iter().copied().collect();
+        self.below_unseen(node, &mut HashSet::new())
+    }
+
+    /// The same without what was seen before: many roots may share one large index, which must not be walked for each.
+    pub fn below_unseen(&self, node: NodeId, seen: &mut HashSet<NodeId>) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        found.extend(seen.insert(node).then_some(node));
         let mut next = 0;
         while let Some(&node) = found.get(next) {
             next += 1;

@@ -32,6 +32,10 @@ pub struct Builder<'a> {
     /// By digest, and by what a descriptor takes it for: one digest may be named under two types.
     nodes: HashMap<(Digest, Option<DocumentType>), NodeId>,
     document_bytes: u64,
+    /// Of the nodes whose edges are settled: how deep indexes nest from there.
+    heights: HashMap<NodeId, u64>,
+    /// Whether it was said that indexes nest too deep.
+    told_depth: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -63,6 +67,8 @@ impl<'a> Builder<'a> {
             documents: HashMap::new(),
             nodes: HashMap::new(),
             document_bytes: 0,
+            heights: HashMap::new(),
+            told_depth: false,
         }
     }
 
@@ -183,6 +189,15 @@ impl<'a> Builder<'a> {
         BlobId(self.archive.blobs.len() as u32 - 1)
     }
 
+    /// Cuts the layers of one image to the limit.
+    pub fn cap_layers<T>(&mut self, layers: &mut Vec<T>, at: Location) {
+        let limit = self.limits.layers;
+        if layers.len() as u64 > limit {
+            self.odd(Anomaly::LimitHit { at, name: "layers", limit });
+            layers.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Marks a blob as a layer to be decompressed.
     pub fn is_layer(&mut self, blob: BlobId) {
         self.archive.blobs[blob.index()].layer = true;
@@ -240,7 +255,7 @@ impl<'a> Builder<'a> {
                 children[slot].node = child;
             }
         }
-        self.cut_cycles(root);
+        self.settle(root);
         Ok(root)
     }
 
@@ -327,8 +342,7 @@ impl<'a> Builder<'a> {
             DocumentType::Index(family) => {
                 let children = self.children(document, "/manifests");
                 if depth >= self.limits.index_depth {
-                    let limit = self.limits.index_depth;
-                    self.odd(Anomaly::LimitHit { at: at.clone(), name: "index-depth", limit });
+                    self.too_deep(at);
                     return Ok(Body::Index { family, children: Vec::new() });
                 }
                 for (slot, edge) in children.iter().enumerate().rev() {
@@ -386,11 +400,7 @@ impl<'a> Builder<'a> {
             None => Descriptor::of(&NOTHING, Location::pointer(member, "")),
         };
         let mut layers = self.descriptors(document, member, "/layers");
-        if layers.len() as u64 > self.limits.layers {
-            let at = Location::pointer(member, "/layers");
-            self.odd(Anomaly::LimitHit { at, name: "layers", limit: self.limits.layers });
-            layers.truncate(self.limits.layers as usize);
-        }
+        self.cap_layers(&mut layers, Location::pointer(member, "/layers"));
         let config_type = config.type_or_empty().to_owned();
         let image_config = media::is_image_config(&config_type) || media::is_legacy_config(&config_type);
         let layer_like = |d: &Descriptor| is_layer_like(d.type_or_empty());
@@ -446,39 +456,69 @@ impl<'a> Builder<'a> {
         .collect()
     }
 
-    /// Removes edges that lead back to one of their own ancestors. Without a forged digest there are none.
-    fn cut_cycles(&mut self, root: Option<NodeId>) {
-        let Some(root) = root else { return };
-        let mut state: HashMap<NodeId, bool> = HashMap::new();
-        let mut stack = vec![(root, 0)];
-        state.insert(root, true);
+    /// Removes edges that lead back to one of their own ancestors (without a forged digest there are none), and those
+    /// below which indexes nest too deep. What was loaded for an earlier root is not walked again: many roots may share
+    /// one large index, and each may add a level to the one before.
+    fn settle(&mut self, root: Option<NodeId>) {
+        let mut open = HashSet::new();
+        let mut stack: Vec<(NodeId, usize)> = root.map(|root| (root, 0)).into_iter().collect();
         while let Some((node, slot)) = stack.pop() {
+            if slot == 0 && (self.heights.contains_key(&node) || !open.insert(node)) {
+                continue;
+            }
             let Body::Index { children, .. } = &self.archive.nodes[node.index()].body else {
-                state.insert(node, false);
+                self.heights.insert(node, 0);
                 continue;
             };
-            let Some(edge) = children.get(slot) else {
-                state.insert(node, false);
-                continue;
-            };
-            stack.push((node, slot + 1));
-            let Some(child) = edge.node else { continue };
-            match state.get(&child) {
-                Some(true) => {
-                    let (at, digest) = (edge.descriptor.at.clone(), edge.descriptor.good_digest().cloned());
-                    if let Body::Index { children, .. } = &mut self.archive.nodes[node.index()].body {
-                        children[slot].node = None;
-                    }
-                    if let Some(digest) = digest {
-                        self.odd(Anomaly::Cycle { at, digest });
-                    }
+            // The child before this slot is settled by now.
+            let before = slot.checked_sub(1).and_then(|slot| Some((slot, children.get(slot)?.node?)));
+            let next = children.get(slot).map(|edge| edge.node);
+            if let Some((slot, child)) = before {
+                self.judge_edge(node, slot, child);
+            }
+            match next {
+                Some(child) => {
+                    stack.push((node, slot + 1));
+                    stack.extend(child.map(|child| (child, 0)));
                 }
-                Some(false) => {}
                 None => {
-                    state.insert(child, true);
-                    stack.push((child, 0));
+                    let height = self.height_of(node);
+                    self.heights.insert(node, height);
+                    open.remove(&node);
                 }
             }
+        }
+    }
+
+    /// Cuts an edge whose child is still open, for then it is an ancestor, or too deep.
+    fn judge_edge(&mut self, node: NodeId, slot: usize, child: NodeId) {
+        let height = self.heights.get(&child).copied();
+        if height.is_some_and(|height| height < self.limits.index_depth) {
+            return;
+        }
+        let Body::Index { children, .. } = &mut self.archive.nodes[node.index()].body else { return };
+        let Some(edge) = children.get_mut(slot) else { return };
+        edge.node = None;
+        let (at, digest) = (edge.descriptor.at.clone(), edge.descriptor.good_digest().cloned());
+        match (height, digest) {
+            (Some(_), _) => self.too_deep(&at),
+            (None, Some(digest)) => self.odd(Anomaly::Cycle { at, digest }),
+            (None, None) => {}
+        }
+    }
+
+    /// Indexes from a node to its deepest descendant, itself included.
+    fn height_of(&self, node: NodeId) -> u64 {
+        let Body::Index { children, .. } = &self.archive.nodes[node.index()].body else { return 0 };
+        let below = children.iter().filter_map(|edge| self.heights.get(&edge.node?)).max();
+        1 + below.copied().unwrap_or(0)
+    }
+
+    /// Said once: where one index nests too deep, many do.
+    fn too_deep(&mut self, at: &Location) {
+        let limit = self.limits.index_depth;
+        if !std::mem::replace(&mut self.told_depth, true) {
+            self.odd(Anomaly::LimitHit { at: at.clone(), name: "index-depth", limit });
         }
     }
 }

@@ -38,6 +38,19 @@ pub fn escape_str(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The text with bytes that are not UTF-8 as `\xff` and all else as it is, for formats that hold any text.
+pub fn utf8(text: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for chunk in text.utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| push_byte(&mut out, *byte));
+    }
+    Cow::Owned(out)
+}
+
 /// Appends one character, escaped if it must be.
 pub(super) fn push(out: &mut String, c: char) {
     match c {
@@ -58,7 +71,7 @@ pub(super) fn push_byte(out: &mut String, byte: u8) {
 }
 
 /// Whether a terminal would obey the character, show nothing for it, or reorder text because of it.
-fn is_unsafe(c: char) -> bool {
+pub(super) fn is_unsafe(c: char) -> bool {
     // C0, DEL and C1: `is_control` is exactly general category Cc.
     c.is_control()
         || matches!(c,
@@ -109,6 +122,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8() {
         assert_eq!(escape(b"caf\xe9"), r"caf\xe9");
+        assert_eq!(utf8(b"caf\xe9\x1b\n"), "caf\\xe9\x1b\n");
         assert_eq!(escape(b"\xff\x1b\xc3\xa9\xed\xa0\x80\xe2\x80"), r"\xff\x1bé\xed\xa0\x80\xe2\x80");
     }
 }

@@ -1,8 +1,10 @@
 //! One fixed archive and list of findings, for the tests of every renderer.
 
+use std::path::Path;
+
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{At, Document, Documents, Finding, Location, MemberId};
+use super::{At, Container, Document, Documents, Finding, Image, Location, MemberId, Renderer, Source, sort};
 use crate::json::{Json, Span, parse};
 use crate::rules::{Integrity, Level, Rule};
 
@@ -233,4 +235,41 @@ pub(crate) fn many() -> (Archive, Vec<Finding>) {
         .chain([Finding::new(&PADDING, Location::archive(), "no end-of-archive marker")])
         .collect();
     (archive, findings)
+}
+
+/// What a format makes of [`everything`] in a folder, [`many`] in a file, and a source that could not be opened.
+pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
+    let (docs, mut findings) = everything();
+    sort(&mut findings, &docs);
+    let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
+    let image = |name: &str, members: &[u32]| Image {
+        name: name.into(),
+        members: members.iter().copied().map(MemberId).collect(),
+    };
+    let images = [image("app:latest", &[1, 2]), image("\u{1b}[31mother\u{fffe}", &[2])];
+    let path = Some(Path::new("lay out/app.tar"));
+    let source = Source {
+        docs: &docs,
+        path,
+        container: Container::Folder,
+        form: "oci",
+        images: &images,
+        findings: &levelled,
+    };
+    renderer.add(&source);
+    let (docs, mut findings) = many();
+    sort(&mut findings, &docs);
+    let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
+    let path = Some(Path::new("/tmp/app.tar"));
+    let form = "oci-archive";
+    renderer.add(&Source {
+        docs: &docs,
+        path,
+        container: Container::Tar,
+        form,
+        images: &[],
+        findings: &levelled,
+    });
+    renderer.failed("gone.tar", "cannot open \u{1b}[2Jgone.tar");
+    renderer.finish()
 }

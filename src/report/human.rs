@@ -13,7 +13,7 @@ use miette::{
 };
 
 use super::excerpt::{Bounds, Excerpt};
-use super::{At, Documents, Finding, Label, Locator, MemberId, Summary, escape_str};
+use super::{At, Documents, Finding, Label, Locator, MemberId, Summary, advice, escape_str};
 use crate::rules::Level;
 
 /// Faults of one kind that are shown; more are counted.
@@ -181,14 +181,10 @@ impl<'a> Screen<'a> {
             let text = format!("and {} more places", rest.len() - NOTES);
             self.paragraph((CYAN, "  note: "), &text, 8, None);
         }
-        let own = finding.rule.mend.split("\n\n").next().unwrap_or_default();
-        let help = match &finding.help {
-            Some(help) => escape_str(help).into_owned(),
-            None if advise => own.split_whitespace().collect::<Vec<_>>().join(" "),
-            None => String::new(),
-        };
-        if !help.is_empty() {
-            let help = clip(&help, MESSAGE, self.ellipsis());
+        // The rule's own advice is given once.
+        let help = advice(finding).filter(|_| advise || finding.help.is_some());
+        if let Some(help) = help {
+            let help = clip(&escape_str(&help), MESSAGE, self.ellipsis());
             self.paragraph((CYAN, "  help: "), &help, 8, None);
         }
         self.line("");

@@ -5,21 +5,96 @@
 //! terminal, and one module for each format writes them. Renderers see an archive only through
 //! [`Documents`].
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use bstr::ByteSlice;
 
 mod escape;
 pub mod excerpt;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod github;
 pub mod human;
+pub mod json;
+pub mod junit;
 pub mod locate;
+pub mod sarif;
 
-pub use escape::{escape, escape_str};
+pub use escape::{escape, escape_str, utf8};
 pub use finding::{At, Finding, Label, Location, MemberId};
 pub use locate::{Document, Documents, Lines, Locator, Place, Position};
 
 use crate::rules::Level;
+
+/// One judged source, as the formats for machines take it.
+pub struct Source<'a> {
+    /// Names and texts of its members; its place is SOURCE as typed.
+    pub docs: &'a dyn Documents,
+    /// The file or folder; `None` for standard input.
+    pub path: Option<&'a Path>,
+    /// What its members are to the file system.
+    pub container: Container,
+    /// The form's ID, such as `oci`.
+    pub form: &'a str,
+    /// The images in it, in source order; only JUnit asks.
+    pub images: &'a [Image],
+    /// What was found, in the order of [`sort`]; none of level `Allow`.
+    pub findings: &'a [(Level, &'a Finding)],
+}
+
+/// What the members of a source are to the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// Parts of one file.
+    Tar,
+    /// Files of their own in a folder.
+    Folder,
+    /// The one member is the file itself.
+    Document,
+}
+
+impl Source<'_> {
+    /// The file that holds `member`: itself in a folder, else the archive; no `.` in it. `None` for standard input.
+    fn file(&self, member: Option<MemberId>) -> Option<PathBuf> {
+        let mut path = self.path?.to_owned();
+        if let Some(member) = member.filter(|_| self.container == Container::Folder) {
+            path.push(self.docs.name(member).to_path_lossy());
+        }
+        let clean: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+        Some(if clean.as_os_str().is_empty() { path } else { clean })
+    }
+}
+
+/// An image and the members that it is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Image {
+    /// Its name as people read it, with the platform if one name stands for several images; not escaped.
+    pub name: String,
+    /// Manifest, config and layers.
+    pub members: BTreeSet<MemberId>,
+}
+
+/// A format for machines: sources are added one by one, and one whole document comes out at the end.
+pub trait Renderer {
+    /// Adds a source that was judged.
+    fn add(&mut self, source: &Source<'_>);
+    /// Adds a source that could not be judged, and why.
+    fn failed(&mut self, place: &str, why: &str);
+    /// The document; ends with a line feed, if it is not empty.
+    fn finish(self: Box<Self>) -> String;
+}
+
+/// The advice that goes with a finding: its own, else the first paragraph of the rule's; `None` if there is none.
+pub fn advice(finding: &Finding) -> Option<String> {
+    let own = || {
+        let first = finding.rule.mend.split("\n\n").next().unwrap_or_default();
+        first.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    Some(finding.help.clone().unwrap_or_else(own)).filter(|text| !text.is_empty())
+}
 
 /// Sorts findings as they are reported: by member (the archive as a whole first), offset, pointer, rule
 /// and message. The order depends on nothing else, so the same input gives the same report whatever the

@@ -32,6 +32,18 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// The word for it in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Allow => "allow",
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
 /// Whether a finding keeps `convert` from writing (design.md 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Integrity {

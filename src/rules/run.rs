@@ -227,7 +227,7 @@ impl Walk<'_> {
             let sound = if parts.role == Role::Image && !placeholder {
                 self.layer(layer, i)
             } else if !placeholder {
-                self.part(layer, &format!("blob {i}"));
+                self.artifact_blob(layer, i);
                 false
             } else {
                 false
@@ -268,6 +268,16 @@ impl Walk<'_> {
             image::layer(part, i, facts, Location::member(member), &mut self.out);
         }
         facts.fault.is_none()
+    }
+
+    /// A blob of an artifact. Under a layer's media type it is decompressed like one, and must stand that.
+    fn artifact_blob(&mut self, part: &Part, i: usize) {
+        let sound = self.part(part, &format!("blob {i}"));
+        let Some(id) = part.blob.filter(|_| sound) else { return };
+        let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else { return };
+        if facts.fault.is_some() {
+            image::layer(part, i, facts, Location::member(member), &mut self.out);
+        }
     }
 
     /// A blob's content against its digest, reported once; whether it is sound.

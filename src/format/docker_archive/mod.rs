@@ -5,7 +5,7 @@
 
 mod v1;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::ingest::Ingested;
 use super::oci_layout;
@@ -71,10 +71,11 @@ fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
     let known = Known::of(&builder.archive);
     let mut tagged: HashMap<String, (NodeId, Location)> = HashMap::new();
     let mut by_config: HashMap<BlobId, NodeId> = HashMap::new();
-    for item in list {
-        let parts = parts(builder, &item)?;
+    let mut rooted: HashSet<NodeId> = known.reached.keys().copied().collect();
+    for mut item in list {
+        let parts = parts(builder, &mut item)?;
         let node = node_of(builder, &item, parts, &known, &mut by_config);
-        let mut named = false;
+        let before = builder.archive.roots.len();
         for (text, at) in &item.tags {
             let name = match Reference::parse(text) {
                 Ok(reference) if reference.digest().is_none() => reference.with_default_tag(),
@@ -89,7 +90,6 @@ fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
                     continue;
                 }
             };
-            named = true;
             let canonical = name.canonical();
             if let Some((other, first)) = tagged.get(&canonical) {
                 if *other != node {
@@ -101,9 +101,9 @@ fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
             tagged.insert(canonical.clone(), (node, at.clone()));
             add_name(builder, &known, node, name, at);
         }
-        let rooted =
-            known.reached.contains_key(&node) || builder.archive.roots.iter().any(|root| root.node == node);
-        if !named && !rooted {
+        rooted.extend(builder.archive.roots[before..].iter().map(|root| root.node));
+        // No tag, or another image has taken it.
+        if rooted.insert(node) {
             let at = item.at.clone();
             builder.archive.roots.push(Root {
                 at,
@@ -144,7 +144,9 @@ fn exact_key<'a>(object: &'a Value, name: &'a str) -> &'a str {
     if exact { name } else { other().unwrap_or(name) }
 }
 
-fn parts(builder: &mut Builder<'_>, item: &Item) -> Result<ImageParts> {
+fn parts(builder: &mut Builder<'_>, item: &mut Item) -> Result<ImageParts> {
+    let at = item.layers.first().map_or_else(|| item.at.clone(), |(_, at)| at.clone());
+    builder.cap_layers(&mut item.layers, at);
     let (path, at) = item.config.clone().unwrap_or_else(|| (String::new(), item.at.clone()));
     let config = builder.part_of_member(&path, at);
     if let Some(member) = config.blob.and_then(|blob| builder.archive.blob(blob).member) {
@@ -181,11 +183,12 @@ impl Known {
         }
         let mut reached = HashMap::new();
         let mut names = HashMap::new();
+        let mut seen = HashSet::new();
         for (i, root) in archive.roots.iter().enumerate() {
             if let Name::Full(name) = &root.name {
                 names.entry(name.canonical()).or_insert(i);
             }
-            for node in archive.below(root.node) {
+            for node in archive.below_unseen(root.node, &mut seen) {
                 reached.entry(node).or_insert(i);
             }
         }

@@ -135,6 +135,10 @@ fn node_of(
         chain.push(document);
         next = parents.get(id).map(String::as_str);
     }
+    let at = chain
+        .first()
+        .map_or_else(Location::archive, |&top| Location::member(builder.archive.document(top).member));
+    builder.cap_layers(&mut chain, at);
     chain.reverse();
     let layers = chain
         .iter()

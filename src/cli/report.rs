@@ -1,0 +1,338 @@
+//! `--report`: which reports are wanted, where they go, and writing them whole.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::place::Place;
+use super::shell::{ArchiveDocuments, Shell};
+use crate::convert::select;
+use crate::error::{Context, Error, Result};
+use crate::format::lone;
+use crate::model::{Archive, Body, Name, NodeId};
+use crate::platform::Platform;
+use crate::report::github::Github;
+use crate::report::human::HumanOptions;
+use crate::report::json::Json;
+use crate::report::junit::Junit;
+use crate::report::sarif::Sarif;
+use crate::report::{Container, Finding, Image, MemberId, Renderer, Source, escape_str};
+use crate::rules::Level;
+
+const FORMATS: &str = "human, json, sarif, junit or github";
+
+/// The reports of one run.
+pub(super) struct Reports {
+    wanted: Vec<Report>,
+    /// Whether to draw findings for people where the command does so by itself.
+    pub human: bool,
+}
+
+struct Report {
+    /// `None` is standard output.
+    file: Option<PathBuf>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// For people; what has been drawn so far, if it goes to a file.
+    Human(String),
+    Machine(Box<dyn Renderer>),
+}
+
+impl Reports {
+    /// Reads the values of `--report`. `taken` says what standard output is already used for, if it is: two things
+    /// on it are refused. `own` is the stream that the command draws findings for people on by itself.
+    pub fn parse(values: &[String], taken: Option<&str>, own: Own) -> Result<Reports> {
+        let mut wanted: Vec<Report> = Vec::new();
+        for value in values {
+            let (format, file) = match value.split_once('=') {
+                Some((format, file)) => (format, Some(file)),
+                None => (value.as_str(), None),
+            };
+            let kind = match format {
+                "human" => Kind::Human(String::new()),
+                "json" => Kind::Machine(Box::<Json>::default()),
+                "sarif" => Kind::Machine(Box::<Sarif>::default()),
+                "junit" => Kind::Machine(Box::<Junit>::default()),
+                "github" => Kind::Machine(Box::<Github>::default()),
+                _ => return Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
+            };
+            if file == Some("") {
+                return Err(Error::refused(format!("--report {value} names no file")));
+            }
+            let file = file.map(PathBuf::from);
+            if wanted.iter().any(|report| report.file == file) {
+                return Err(match &file {
+                    Some(file) => Error::refused(format!("two reports cannot go to {}", file.display())),
+                    None => only_one(format),
+                });
+            }
+            if let (None, Some(taken)) = (&file, taken) {
+                return Err(Error::refused_help(
+                    format!("standard output carries {taken} and cannot carry the {format} report, too"),
+                    format!("give the report a file: --report {format}=FILE"),
+                ));
+            }
+            wanted.push(Report { file, kind });
+        }
+        let asked = wanted.iter().any(|report| matches!(report.kind, Kind::Human(_)));
+        let free = own == Own::Stderr || wanted.iter().all(|report| report.file.is_some());
+        let human = !asked && free || wanted.iter().any(Report::is_drawn_at_once);
+        for file in wanted.iter().filter_map(|report| report.file.as_deref()) {
+            writable(file)?;
+        }
+        Ok(Reports { wanted, human })
+    }
+
+    /// Whether `human` was asked for without a file.
+    pub fn human_on_stdout(&self) -> bool {
+        self.wanted.iter().any(Report::is_drawn_at_once)
+    }
+
+    /// Refuses a report that would replace a file which the command reads or writes.
+    pub fn apart(&self, place: &Place) -> Result<()> {
+        let Ok(used) = place.path.canonicalize() else { return Ok(()) };
+        let mut files = self.wanted.iter().filter_map(|report| report.file.as_deref());
+        match files.find(|file| used.is_file() && file.canonicalize().is_ok_and(|file| file == used)) {
+            Some(file) => {
+                let message =
+                    format!("a report cannot replace {}, which is `{}`", file.display(), place.text);
+                Err(Error::refused(message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds what was found in a source to every report that is written at the end. `sound` is what is told to people
+    /// where there is nothing to draw.
+    pub fn add(
+        &mut self,
+        shell: &Shell,
+        place: &Place,
+        archive: &Archive,
+        findings: &[(Level, &Finding)],
+        sound: &str,
+    ) {
+        if self.wanted.is_empty() {
+            return;
+        }
+        let docs = ArchiveDocuments::of(archive);
+        let images = images(archive);
+        let container = match archive.form {
+            lone::FORM => Container::Document,
+            _ if archive.tree.is_folder() => Container::Folder,
+            _ => Container::Tar,
+        };
+        let path = Some(place.path.as_path()).filter(|_| !place.is_standard());
+        let source = Source { docs: &docs, path, container, form: archive.form, images: &images, findings };
+        for report in &mut self.wanted {
+            match &mut report.kind {
+                Kind::Human(text) if report.file.is_some() => {
+                    // A file is as wide as its readers' screens, which are not this one.
+                    let color = shell.common.color == super::args::ColorWhen::Always;
+                    let options = HumanOptions { color, unicode: true, width: 100 };
+                    text.push_str(&shell.render(findings, archive, options));
+                    if findings.is_empty() {
+                        text.push_str(sound);
+                    }
+                }
+                Kind::Human(_) => {}
+                Kind::Machine(renderer) => renderer.add(&source),
+            }
+        }
+    }
+
+    /// Adds a source that could not be judged.
+    pub fn failed(&mut self, place: &str, error: &Error) {
+        let why = error.to_string();
+        for report in &mut self.wanted {
+            match &mut report.kind {
+                Kind::Human(text) if report.file.is_some() => {
+                    text.push_str(&format!("error: {}\n", escape_str(&why)));
+                }
+                Kind::Human(_) => {}
+                Kind::Machine(renderer) => renderer.failed(place, &why),
+            }
+        }
+    }
+
+    /// Writes every report.
+    pub fn finish(self, shell: &Shell) -> Result<()> {
+        for report in self.wanted {
+            let text = match report.kind {
+                Kind::Human(text) => text,
+                Kind::Machine(renderer) => renderer.finish(),
+            };
+            match report.file {
+                Some(file) => write(&file, text.as_bytes())?,
+                None => shell.print(&text)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a command draws findings for people by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    Stdout,
+    Stderr,
+}
+
+impl Report {
+    /// Whether people read it while the command runs.
+    fn is_drawn_at_once(&self) -> bool {
+        matches!(self.kind, Kind::Human(_)) && self.file.is_none()
+    }
+}
+
+fn only_one(format: &str) -> Error {
+    Error::refused_help(
+        "only one report can go to standard output",
+        format!("give the others a file, such as --report {format}=FILE or --report {format}=/dev/stderr"),
+    )
+}
+
+/// Fails early if the file cannot come to be: a check may take long.
+fn writable(file: &Path) -> Result<()> {
+    if file.is_dir() {
+        return Err(Error::io("cannot write", file, io::ErrorKind::IsADirectory.into()));
+    }
+    let parent = parent(file);
+    fs::metadata(parent).at("cannot write into", parent).map(|_| ())
+}
+
+fn parent(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a file whole or not at all. A pipe or device is written to as it is, and may close early.
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    let special = file.starts_with("/dev") || file.starts_with("/proc");
+    if special || fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {
+        return match File::options().write(true).open(file).and_then(|mut out| out.write_all(bytes)) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).at("cannot write", file),
+            _ => Ok(()),
+        };
+    }
+    // A symlink stays one.
+    let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let staged = || {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666); // less the umask
+        let mut staged =
+            tempfile::Builder::new().prefix(".restow-").permissions(mode).tempfile_in(parent(&target))?;
+        staged.write_all(bytes)?;
+        staged.persist(&target).map_err(|error| error.error)
+    };
+    staged().at("cannot write", file).map(|_| ())
+}
+
+/// The images of an archive, each with the members that only matter to it and others like it.
+fn images(archive: &Archive) -> Vec<Image> {
+    let mut found: Vec<(NodeId, Image)> = Vec::new();
+    for root in &archive.roots {
+        let below = select::images_below(archive, root.node, root.descriptor.as_ref());
+        let many = below.len() > 1;
+        for (node, platform) in below {
+            let name = image_name(archive, node, &root.name, many.then_some(&platform));
+            match found.iter_mut().find(|(known, _)| *known == node) {
+                Some((_, image)) if root.name == Name::None || image.name == name => {}
+                Some((_, image)) => image.name = format!("{}, {name}", image.name),
+                None => found.push((node, Image { name, members: members(archive, node) })),
+            }
+        }
+    }
+    found.into_iter().map(|(_, image)| image).collect()
+}
+
+fn image_name(archive: &Archive, node: NodeId, name: &Name, platform: Option<&Platform>) -> String {
+    let name = match name {
+        Name::None => {
+            let digest = archive.node(node).digest.as_ref().map(ToString::to_string);
+            digest.or_else(|| select::image_id(archive, node)).unwrap_or_else(|| name.shown())
+        }
+        name => name.shown(),
+    };
+    match platform {
+        Some(platform) => format!("{name} {}", platform.normalised()),
+        None => name,
+    }
+}
+
+/// The manifest, config and layers of an image.
+fn members(archive: &Archive, node: NodeId) -> BTreeSet<MemberId> {
+    let held = archive.node(node);
+    let document = |id| archive.document(id).member;
+    let chain = match &held.body {
+        Body::V1 { chain, .. } => chain.as_slice(),
+        _ => &[],
+    };
+    let item = matches!(held.body, Body::Item { .. });
+    let blobs = held.all_parts().into_iter().filter_map(|part| part.blob);
+    // Items share one document, which is about the archive.
+    let own = held.document.filter(|_| !item).map(document);
+    own.into_iter()
+        .chain(chain.iter().copied().map(document))
+        .chain(blobs.filter_map(|blob| archive.blob(blob).member))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(values: &[&str], taken: Option<&str>, own: Own) -> Result<(bool, bool), String> {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        let reports = Reports::parse(&values, taken, own).map_err(|error| error.to_string())?;
+        Ok((reports.human, reports.human_on_stdout()))
+    }
+
+    #[test]
+    fn who_gets_standard_output() {
+        use Own::{Stderr, Stdout};
+        assert_eq!(parse(&[], None, Stdout), Ok((true, false)));
+        assert_eq!(parse(&["json"], None, Stdout), Ok((false, false)));
+        assert_eq!(parse(&["json=a"], None, Stdout), Ok((true, false)));
+        assert_eq!(parse(&["json=a", "human"], None, Stdout), Ok((true, true)));
+        assert_eq!(parse(&["human=a"], None, Stdout), Ok((false, false)));
+        assert_eq!(parse(&["json"], None, Stderr), Ok((true, false)));
+        assert_eq!(parse(&["sarif", "human=a", "junit=b"], None, Stdout), Ok((false, false)));
+        assert!(parse(&["json", "human"], None, Stdout).is_err());
+        assert!(parse(&["json", "sarif"], None, Stdout).is_err());
+        assert!(parse(&["github"], Some("the archive"), Stderr).is_err());
+        assert_eq!(parse(&["github=a"], Some("the archive"), Stderr), Ok((true, false)));
+    }
+
+    #[test]
+    fn what_is_no_report() {
+        for bad in
+            [&["xml"][..], &["json="], &["json=a", "sarif=a"], &["json=/no/such/folder/a"], &["json=/"]]
+        {
+            assert!(parse(bad, None, Own::Stdout).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn files_are_replaced_whole_and_links_followed() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (file, link) = (dir.path().join("a"), dir.path().join("link"));
+        write(&file, b"long before").expect("written");
+        std::os::unix::fs::symlink("a", &link).expect("link");
+        write(&link, b"new").expect("written");
+        assert_eq!(fs::read(&file).expect("there"), b"new");
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(fs::read_dir(dir.path()).expect("there").count(), 2, "something is left");
+        write(Path::new("/dev/null"), b"x").expect("written");
+    }
+
+    #[test]
+    fn a_report_never_replaces_what_is_read() {
+        let file = tempfile::NamedTempFile::new().expect("file");
+        let name = file.path().to_str().expect("UTF-8");
+        let reports = Reports::parse(&[format!("json={name}")], None, Own::Stdout).expect("good");
+        assert!(reports.apart(&Place::parse(name).expect("a place")).is_err());
+        assert!(reports.apart(&Place::parse("/dev").expect("a place")).is_ok());
+    }
+}

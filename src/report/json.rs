@@ -1,0 +1,269 @@
+//! Findings as JSON, in restow's own shape: version 1, described by `schemas/report-v1.json` and
+//! `docs/reports.md`.
+//!
+//! Nothing is left out and nothing is shortened. Text from the archive stands as it is, since JSON can hold
+//! it; only bytes that are not UTF-8 become `\xff`. Characters that a terminal would obey are written as
+//! `\u` escapes, which changes the bytes of the report but not what it says.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+
+use super::escape::is_unsafe;
+use super::{Finding, Label, Locator, Renderer, Source, Summary, advice, utf8};
+use crate::rules::Level;
+
+/// The shape's schema.
+pub const SCHEMA: &str = include_str!("../../schemas/report-v1.json");
+
+/// Collects one report.
+#[derive(Debug, Default)]
+pub struct Json {
+    sources: Vec<SourceView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReportView {
+    version: u32,
+    tool: Tool,
+    sources: Vec<SourceView>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceView {
+    source: String,
+    form: Option<String>,
+    sound: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    summary: SummaryView,
+    findings: Vec<FindingView>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct SummaryView {
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingView {
+    rule: &'static str,
+    level: &'static str,
+    message: String,
+    help: Option<String>,
+    primary: PlaceView,
+    related: Vec<PlaceView>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlaceView {
+    member: Option<String>,
+    pointer: Option<String>,
+    offset: Option<u64>,
+    span: Option<SpanView>,
+    line: Option<usize>,
+    column: Option<usize>,
+    entry: Option<String>,
+    text: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SpanView {
+    start: usize,
+    end: usize,
+}
+
+impl Renderer for Json {
+    fn add(&mut self, source: &Source<'_>) {
+        let locator = Locator::new(source.docs);
+        let summary = Summary::of(source.findings.iter().map(|(level, _)| *level));
+        let findings = source.findings.iter().map(|(level, finding)| view(*level, finding, &locator));
+        self.sources.push(SourceView {
+            source: source.docs.place().to_owned(),
+            form: Some(source.form.to_owned()),
+            sound: Some(summary.errors == 0),
+            failure: None,
+            findings: findings.collect(),
+            summary: SummaryView { errors: summary.errors, warnings: summary.warnings, notes: summary.notes },
+        });
+    }
+
+    fn failed(&mut self, place: &str, why: &str) {
+        self.sources.push(SourceView {
+            source: place.to_owned(),
+            form: None,
+            sound: None,
+            failure: Some(why.to_owned()),
+            summary: SummaryView::default(),
+            findings: Vec::new(),
+        });
+    }
+
+    fn finish(self: Box<Self>) -> String {
+        let tool = Tool { name: "restow", version: env!("CARGO_PKG_VERSION") };
+        pretty(&ReportView { version: 1, tool, sources: self.sources })
+    }
+}
+
+fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> FindingView {
+    FindingView {
+        rule: finding.rule.name,
+        level: level.name(),
+        message: finding.message.clone(),
+        help: advice(finding),
+        primary: place(&finding.primary, locator),
+        related: finding.related.iter().map(|label| place(label, locator)).collect(),
+    }
+}
+
+fn place<'a>(label: &'a Label, locator: &Locator<'a>) -> PlaceView {
+    let place = locator.place(&label.location);
+    PlaceView {
+        member: label.location.member.map(|_| utf8(place.name).into_owned()),
+        pointer: place.pointer.map(str::to_owned),
+        offset: place.offset,
+        span: place.span.map(|span| SpanView { start: span.start, end: span.end }),
+        line: place.position.map(|position| position.line),
+        column: place.position.map(|position| position.column),
+        entry: place.entry.map(|entry| utf8(entry).into_owned()),
+        text: Some(label.text.clone()).filter(|text| !text.is_empty()),
+    }
+}
+
+/// JSON that people can read, and that nothing in it can harm a terminal. Ends with a line feed.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut out, Safe(PrettyFormatter::new()));
+    // Writing to memory does not fail, and no type here can refuse to be serialised.
+    let _ = value.serialize(&mut serializer);
+    out.push(b'\n');
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Writes what a terminal would obey, hide or turn around as `\u` escapes.
+struct Safe(PrettyFormatter<'static>);
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_unsafe) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            let mut chars = rest[at..].chars();
+            let mut units = [0; 2];
+            for unit in chars.next().unwrap_or_default().encode_utf16(&mut units) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use serde_json::Value;
+
+    fn report() -> (String, Value) {
+        let text = fixture::rendered(Box::<Json>::default());
+        let value = serde_json::from_str(&text).expect("JSON");
+        (text, value)
+    }
+
+    #[test]
+    fn the_schema_holds() {
+        let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
+        let validator = jsonschema::options().offline().build(&schema).expect("a schema");
+        let (_, value) = report();
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        // The schema is strict enough to notice a change of shape.
+        for (pointer, with) in [
+            ("/version", Value::from(2)),
+            ("/sources/0/findings/0/level", "allow".into()),
+            ("/sources/0/findings/0/primary/line", 0.into()),
+            ("/sources/0/findings/0/rule", Value::Null),
+            ("/sources/0/summary", serde_json::json!({"errors": 0})),
+            ("/sources/0/findings/0/primary/span", serde_json::json!({"start": 1, "end": 2, "x": 1})),
+        ] {
+            let mut changed = value.clone();
+            *changed.pointer_mut(pointer).expect("a place") = with;
+            assert!(!validator.is_valid(&changed), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn everything_is_told() {
+        let (_, value) = report();
+        assert_eq!(value["version"], 1);
+        let [app, many, failed] = value["sources"].as_array().expect("array").as_slice() else {
+            panic!("three sources: {value}");
+        };
+        assert_eq!(
+            (&app["source"], &app["form"], &app["sound"]),
+            (&"app.tar".into(), &"oci".into(), &false.into())
+        );
+        assert_eq!(app["summary"], serde_json::json!({"errors": 6, "warnings": 5, "notes": 2}));
+        assert_eq!(many["findings"].as_array().expect("array").len(), 201);
+        assert_eq!((&failed["sound"], &failed["form"]), (&Value::Null, &Value::Null));
+        assert_eq!(failed["failure"], "cannot open \u{1b}[2Jgone.tar");
+        let size = app["findings"].as_array().expect("array").iter();
+        let size = size.clone().find(|f| f["rule"] == "descriptor/size-mismatch").expect("a finding");
+        assert_eq!(size["primary"]["pointer"], "/layers/99/size");
+        assert_eq!((&size["primary"]["line"], &size["primary"]["column"]), (&1.into(), &15491.into()));
+        assert_eq!(size["related"][0]["member"], fixture::blob_name('a').as_str());
+        assert_eq!(
+            size["help"],
+            "Set `size` to the length of the blob, then the digest of the manifest in whatever names it. \
+             `restow convert` writes both."
+        );
+    }
+
+    #[test]
+    fn hostile_text_is_kept_but_cannot_act() {
+        let (text, value) = report();
+        assert!(!text.chars().any(|c| is_unsafe(c) && c != '\n'), "something that acts");
+        assert!(text.contains(r"evil\u001b[2J\u001b]0;owned\u0007/\u202egpj.\\xff"), "{text}");
+        let mut findings = value["sources"][0]["findings"].as_array().expect("array").iter();
+        assert!(findings.any(|f| f["message"] == "the name is `\u{1b}[31m\u{202e}red`"));
+        assert_eq!(pretty(&"\u{e0041}\u{7f}\u{9b}é🦀"), "\"\\udb40\\udc41\\u007f\\u009bé🦀\"\n");
+    }
+}

@@ -1,0 +1,536 @@
+//! Findings as SARIF 2.1.0 (OASIS Standard, with errata 01), the parts of it that restow has something to say in.
+//!
+//! In a folder a member is a file of its own; in a tar it is a nested artifact (section 3.24.3), so that lines and
+//! columns are those of the member and not of the tar. Fingerprints are made of names only, never of offsets,
+//! absolute paths or numbers in messages, so a finding keeps its own between runs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::Path;
+
+use bstr::ByteSlice;
+use serde::Serialize;
+
+use super::json::pretty;
+use super::{At, Container, Finding, Label, Locator, MemberId, Place, Renderer, Source, utf8};
+use crate::digest::Digest;
+use crate::rules::{Level, Rule};
+
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+/// Relative paths are relative to where restow was run.
+const BASE: &str = "%SRCROOT%";
+
+/// Collects one log with one run.
+#[derive(Debug, Default)]
+pub struct Sarif {
+    artifacts: Vec<Artifact>,
+    results: Vec<(&'static Rule, ResultView)>,
+    failures: Vec<Notification>,
+    /// How often each fingerprint was given.
+    seen: HashMap<String, usize>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Log {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    tool: Tool,
+    invocations: [Invocation; 1],
+    original_uri_base_ids: BTreeMap<&'static str, ArtifactLocation>,
+    artifacts: Vec<Artifact>,
+    results: Vec<ResultView>,
+    column_kind: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Tool {
+    driver: Driver,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Driver {
+    name: &'static str,
+    semantic_version: &'static str,
+    rules: Vec<Descriptor>,
+}
+
+/// A rule (reportingDescriptor).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    id: &'static str,
+    name: String,
+    short_description: Text,
+    full_description: Text,
+    help: Text,
+    default_configuration: Configuration,
+    properties: Properties,
+}
+
+#[derive(Debug, Serialize)]
+struct Configuration {
+    level: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Properties {
+    tags: [&'static str; 2],
+}
+
+/// A message or a text in two forms.
+#[derive(Debug, Clone, Serialize)]
+struct Text {
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    markdown: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    execution_successful: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Debug, Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Text,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Artifact {
+    location: ArtifactLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_index: Option<usize>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactLocation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri_base_id: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<Words>,
+}
+
+/// A message of ours.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Words {
+    text: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultView {
+    rule_id: &'static str,
+    rule_index: usize,
+    level: &'static str,
+    message: Text,
+    locations: [Location; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location>,
+    partial_fingerprints: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<usize>,
+    physical_location: PhysicalLocation,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logical_locations: Vec<LogicalLocation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Text>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: ArtifactLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Region>,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_column: Option<usize>,
+    byte_offset: u64,
+    byte_length: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation {
+    name: String,
+    fully_qualified_name: String,
+    kind: &'static str,
+}
+
+impl Renderer for Sarif {
+    fn add(&mut self, source: &Source<'_>) {
+        let locator = Locator::new(source.docs);
+        let mut places =
+            Places { source, locator: &locator, known: HashMap::new(), artifacts: &mut self.artifacts };
+        for (level, finding) in source.findings {
+            let primary = places.location(&finding.primary, None);
+            let related = finding.related.iter().enumerate();
+            let related = related.map(|(nth, label)| places.location(label, Some(nth + 1))).collect();
+            let print = fingerprint(source, finding, &locator);
+            let nth = self.seen.entry(print.clone()).or_default();
+            *nth += 1;
+            let print = format!("{print}:{nth}");
+            let mut message = finding.message.clone();
+            if let Some(help) = &finding.help {
+                let _ = write!(message, "\n{help}"); // a String takes everything
+            }
+            let view = ResultView {
+                rule_id: finding.rule.name,
+                rule_index: 0,
+                level: word(*level),
+                message: plain(&message),
+                locations: [primary],
+                related_locations: related,
+                // GitHub reads only its own name, and would hash lines of a file that it does not have.
+                partial_fingerprints: [("primaryLocationLineHash", print.clone()), ("restow/v1", print)]
+                    .into(),
+            };
+            self.results.push((finding.rule, view));
+        }
+    }
+
+    fn failed(&mut self, place: &str, why: &str) {
+        self.failures.push(Notification { level: "error", message: plain(&format!("{place}: {why}")) });
+    }
+
+    fn finish(self: Box<Self>) -> String {
+        let mut rules: Vec<&'static Rule> = self.results.iter().map(|(rule, _)| *rule).collect();
+        rules.sort_by_key(|rule| rule.name);
+        rules.dedup_by_key(|rule| rule.name);
+        let index: HashMap<&str, usize> = rules.iter().enumerate().map(|(i, rule)| (rule.name, i)).collect();
+        let results = self.results.into_iter().map(|(rule, result)| ResultView {
+            rule_index: index.get(rule.name).copied().unwrap_or_default(),
+            ..result
+        });
+        let description = Some(Words { text: "The directory in which restow was run." });
+        let base = ArtifactLocation { description, ..ArtifactLocation::default() };
+        let run = Run {
+            tool: Tool {
+                driver: Driver {
+                    name: "restow",
+                    semantic_version: env!("CARGO_PKG_VERSION"),
+                    rules: rules.into_iter().map(descriptor).collect(),
+                },
+            },
+            invocations: [Invocation {
+                execution_successful: self.failures.is_empty(),
+                tool_execution_notifications: self.failures,
+            }],
+            original_uri_base_ids: [(BASE, base)].into(),
+            artifacts: self.artifacts,
+            results: results.collect(),
+            column_kind: "unicodeCodePoints",
+        };
+        pretty(&Log { schema: SCHEMA, version: "2.1.0", runs: [run] })
+    }
+}
+
+/// Makes locations of one source, and the artifacts that they are in.
+struct Places<'s, 'a> {
+    source: &'s Source<'a>,
+    locator: &'s Locator<'a>,
+    known: HashMap<Option<MemberId>, ArtifactLocation>,
+    artifacts: &'s mut Vec<Artifact>,
+}
+
+impl<'a> Places<'_, 'a> {
+    fn location(&mut self, label: &'a Label, id: Option<usize>) -> Location {
+        let place = self.locator.place(&label.location);
+        let artifact_location = self.artifact(label.location.member);
+        let region = self.region(&place, label);
+        let message = Some(&label.text).filter(|text| !text.is_empty()).map(|text| plain(text));
+        let logical_locations = logical(&place, label.location.member.is_some());
+        let physical_location = PhysicalLocation { artifact_location, region };
+        Location { id, physical_location, logical_locations, message }
+    }
+
+    /// Where a member is, with its index in the artifacts of the run.
+    fn artifact(&mut self, member: Option<MemberId>) -> ArtifactLocation {
+        let member = member.filter(|_| self.source.container != Container::Document);
+        if let Some(known) = self.known.get(&member) {
+            return known.clone();
+        }
+        let nested = member.filter(|_| self.source.container == Container::Tar);
+        let parent_index = nested.and_then(|_| self.artifact(None).index);
+        let location = match (nested, self.source.file(member)) {
+            (Some(member), _) => {
+                let uri = format!("/{}", percent(self.source.docs.name(member)));
+                ArtifactLocation { uri: Some(uri), ..ArtifactLocation::default() }
+            }
+            (None, Some(file)) => outer(&file),
+            (None, None) => {
+                let description = Some(Words { text: "Standard input." });
+                ArtifactLocation { description, ..ArtifactLocation::default() }
+            }
+        };
+        let index = Some(self.artifacts.len());
+        self.artifacts.push(Artifact { location: location.clone(), parent_index });
+        let location = ArtifactLocation { index, ..location };
+        self.known.insert(member, location.clone());
+        location
+    }
+
+    /// The bytes that are meant. An offset in a layer's decompressed tar is none in the layer.
+    fn region(&self, place: &Place<'_>, label: &Label) -> Option<Region> {
+        if let (Some(span), Some(position)) = (place.span, place.position) {
+            let lines = label.location.member.and_then(|member| self.locator.lines(member))?;
+            let end = lines.position(span.end);
+            return Some(Region {
+                start_line: Some(position.line),
+                start_column: Some(position.column),
+                end_line: Some(end.line),
+                end_column: Some(end.column),
+                byte_offset: span.start as u64,
+                byte_length: span.end.saturating_sub(span.start) as u64,
+            });
+        }
+        let offset = place.offset.filter(|_| !matches!(label.location.at, At::Entry { .. }))?;
+        Some(Region { byte_offset: offset, ..Region::default() })
+    }
+}
+
+/// A file as a URI: relative to the base if the path is, so that no absolute path is told that was not typed.
+fn outer(file: &Path) -> ArtifactLocation {
+    let path = percent(file.as_os_str().as_encoded_bytes());
+    match file.is_absolute() {
+        true => ArtifactLocation { uri: Some(format!("file://{path}")), ..ArtifactLocation::default() },
+        false => ArtifactLocation { uri: Some(path), uri_base_id: Some(BASE), ..ArtifactLocation::default() },
+    }
+}
+
+/// The most exact name that the place has inside its archive.
+fn logical(place: &Place<'_>, in_member: bool) -> Vec<LogicalLocation> {
+    if !in_member {
+        return Vec::new();
+    }
+    let member = utf8(place.name).into_owned();
+    let (name, fully_qualified_name, kind) = match (place.entry, place.pointer) {
+        (Some(entry), _) => {
+            let entry = utf8(entry).into_owned();
+            (entry.clone(), format!("{member}!{entry}"), "resource")
+        }
+        (None, Some(pointer)) if !pointer.is_empty() => {
+            let name = pointer.rsplit('/').next().unwrap_or_default();
+            (name.replace("~1", "/").replace("~0", "~"), format!("{member}#{pointer}"), "value")
+        }
+        _ => (member.clone(), member, "resource"),
+    };
+    vec![LogicalLocation { name, fully_qualified_name, kind }]
+}
+
+/// What tells a finding from others, whatever else changes: rule, name of the archive, member, and place in it.
+fn fingerprint<'a>(source: &Source<'_>, finding: &'a Finding, locator: &Locator<'a>) -> String {
+    let location = &finding.primary.location;
+    let place = locator.place(location);
+    let archive = source.path.and_then(Path::file_name).map_or(&b""[..], OsStr::as_encoded_bytes);
+    let member = location.member.map_or(&b""[..], |_| place.name.as_bytes());
+    let parts = [
+        finding.rule.name.as_bytes(),
+        archive,
+        member,
+        place.pointer.unwrap_or_default().as_bytes(),
+        place.entry.map_or(&b""[..], |entry| entry.as_bytes()),
+    ];
+    Digest::sha256(&parts.join(&0)).encoded().get(..32).unwrap_or_default().to_owned()
+}
+
+fn descriptor(rule: &'static Rule) -> Descriptor {
+    let first = rule.checks.split_once(". ").map_or(rule.checks, |(first, _)| first);
+    let help = format!("{}\n\nHow to mend it: {}", rule.matters, rule.mend);
+    let markdown = format!(
+        "**Why it matters**\n\n{}\n\n**Example**\n\n{}\n\n**How to mend it**\n\n{}",
+        rule.matters, rule.example, rule.mend
+    );
+    Descriptor {
+        id: rule.name,
+        name: pascal(rule.name),
+        short_description: Text { text: first.to_owned(), markdown: None },
+        full_description: Text { text: rule.checks.to_owned(), markdown: None },
+        help: Text { text: help, markdown: Some(markdown) },
+        default_configuration: Configuration { level: word(rule.level) },
+        properties: Properties { tags: ["container-image", rule.family()] },
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    if level == Level::Allow { "none" } else { level.name() }
+}
+
+/// A plain text, in which `[…](…)` would be a link (section 3.11.6).
+fn plain(text: &str) -> Text {
+    Text { text: text.replace("](", "\\]("), markdown: None }
+}
+
+/// `descriptor/size-mismatch` as `DescriptorSizeMismatch`.
+fn pascal(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for word in name.split(['/', '-']) {
+        let mut chars = word.chars();
+        out.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        out.push_str(chars.as_str());
+    }
+    out
+}
+
+/// A path as a URI reference (RFC 3986): all but unreserved characters and `/` is percent-encoded.
+fn percent(path: &[u8]) -> String {
+    let mut out = String::with_capacity(path.len());
+    for &byte in path {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(byte.into())
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}"); // a String takes everything
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Source, fixture};
+    use serde_json::{Value, json};
+
+    fn log() -> Value {
+        serde_json::from_str(&fixture::rendered(Box::<Sarif>::default())).expect("JSON")
+    }
+
+    fn of<'v>(log: &'v Value, rule: &str) -> &'v Value {
+        let mut results = log["runs"][0]["results"].as_array().expect("array").iter();
+        results.find(|result| result["ruleId"] == rule).expect("a result")
+    }
+
+    #[test]
+    fn results_point_at_rules_and_artifacts() {
+        let log = log();
+        let run = &log["runs"][0];
+        let results = run["results"].as_array().expect("array");
+        assert_eq!(results.len(), 13 + 201);
+        for result in results {
+            let nth = result["ruleIndex"].as_u64().expect("index") as usize;
+            assert_eq!(run["tool"]["driver"]["rules"][nth]["id"], result["ruleId"]);
+            let location = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+            let artifact = &run["artifacts"][location["index"].as_u64().expect("index") as usize];
+            assert_eq!(artifact["location"]["uri"], location["uri"]);
+        }
+        assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    }
+
+    #[test]
+    fn members_of_folders_are_files_and_members_of_tars_are_nested() {
+        let log = log();
+        let missing = &of(&log, "descriptor/missing-size")["locations"][0];
+        assert_eq!(
+            missing["physicalLocation"]["artifactLocation"],
+            json!({"uri": "lay%20out/app.tar/index.json", "uriBaseId": "%SRCROOT%", "index": 1})
+        );
+        assert_eq!(
+            missing["physicalLocation"]["region"],
+            json!({"startLine": 14, "startColumn": 5, "endLine": 14, "endColumn": 6, "byteOffset": 386, "byteLength": 1})
+        );
+        assert_eq!(
+            missing["logicalLocations"],
+            json!([{"name": "1", "fullyQualifiedName": "index.json#/manifests/1", "kind": "value"}])
+        );
+        let artifacts = log["runs"][0]["artifacts"].as_array().expect("array");
+        let tar =
+            artifacts.iter().position(|a| a["location"]["uri"] == "file:///tmp/app.tar").expect("the tar");
+        let nested = artifacts.last().expect("artifacts");
+        assert_eq!(nested["parentIndex"], tar);
+        assert_eq!(nested["location"]["uri"], format!("/{}", fixture::blob_name('6')));
+        let hostile = artifacts.iter().any(|a| {
+            a["location"]["uri"] == "lay%20out/app.tar/evil%1B%5B2J%1B%5D0%3Bowned%07/%E2%80%AEgpj.%FF"
+        });
+        assert!(hostile || cfg!(not(unix)), "{artifacts:?}");
+    }
+
+    #[test]
+    fn entries_have_a_name_and_no_region() {
+        let log = log();
+        let entry = &of(&log, "layer/absolute-path")["locations"][0];
+        assert_eq!(entry["logicalLocations"][0]["name"], "/etc/\u{1b}[2Jpasswd");
+        assert_eq!(entry["physicalLocation"].get("region"), None);
+        let digest = &of(&log, "blob/digest-mismatch");
+        assert_eq!(digest["locations"][0]["physicalLocation"]["region"]["byteOffset"], 123);
+        assert_eq!(digest["relatedLocations"].as_array().expect("array").len(), 3);
+        assert_eq!(digest["relatedLocations"][1]["message"]["text"], "the manifest is declared here");
+    }
+
+    #[test]
+    fn fingerprints_are_unique_and_do_not_know_where_the_archive_is() {
+        let prints = |path: &str| {
+            let (docs, findings) = fixture::everything();
+            let levelled: Vec<_> = findings.iter().map(|f| (f.rule.level, f)).collect();
+            let mut sarif = Box::<Sarif>::default();
+            let path = Some(Path::new(path));
+            sarif.add(&Source {
+                docs: &docs,
+                path,
+                container: Container::Tar,
+                form: "oci",
+                images: &[],
+                findings: &levelled,
+            });
+            let log: Value = serde_json::from_str(&sarif.finish()).expect("JSON");
+            let results = log["runs"][0]["results"].as_array().expect("array").clone();
+            let print =
+                |result: &Value| result["partialFingerprints"]["restow/v1"].as_str().map(str::to_owned);
+            results.iter().map(|result| print(result).expect("a fingerprint")).collect::<Vec<_>>()
+        };
+        let here = prints("app.tar");
+        assert_eq!(here, prints("/somewhere/else/app.tar"));
+        assert_ne!(here, prints("other.tar"));
+        let mut unique = here.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), here.len());
+        // Known bytes: a change would make every finding of every user a new one.
+        assert_eq!(here[1], "0f777dda881883cdb1ce091fde9f90c4:1");
+    }
+
+    #[test]
+    fn names_and_texts() {
+        assert_eq!(pascal("descriptor/size-mismatch"), "DescriptorSizeMismatch");
+        assert_eq!(percent("a b/é%:?#.tar".as_bytes()), "a%20b/%C3%A9%25%3A%3F%23.tar");
+        assert_eq!(plain("see [this](http://x)").text, "see [this\\](http://x)");
+    }
+}
