@@ -140,6 +140,7 @@ pub struct Image {
     pub id: Option<String>,
     pub digest: Option<String>,
     pub platform: Option<String>,
+    pub diff_ids: Vec<Value>,
 }
 
 /// What `inspect --json` says of an archive, flattened.
@@ -164,11 +165,13 @@ impl Archive {
         let own = entry["names"].as_array().into_iter().flatten();
         let mut names = above.clone();
         names.extend(own.filter_map(|name| name.as_str().map(str::to_owned)));
+        let layers = entry["layers"].as_array().cloned().unwrap_or_default();
         self.images.push(Image {
             kind: text("kind").unwrap_or_default(),
             id: text("id"),
             digest: text("digest"),
             platform: text("platform"),
+            diff_ids: layers.iter().map(|layer| layer["diffId"].clone()).collect(),
             names: names.clone(),
         });
         for child in entry["manifests"].as_array().into_iter().flatten() {
