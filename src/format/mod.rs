@@ -194,7 +194,7 @@ fn accepts_damaged(id: &str, tree: &Tree) -> bool {
             oci_layout::detect(tree) || tree.get(b"index.json").is_some() || cut_short(tree).is_some()
         }
         "docker-archive" => tree.get(b"manifest.json").is_some() || accepts_damaged("oci", tree),
-        "dir" => tree.get(b"manifest.json").is_some(),
+        "dir" => tree.get(b"manifest.json").is_some() && !docker_archive::detect(tree),
         _ => false,
     }
 }
