@@ -68,8 +68,10 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
+type Pack = fn(&[u8]) -> std::io::Result<Vec<u8>>;
+
 /// The compressions of whole archives other than gzip.
-const PACKERS: [(&str, fn(&[u8]) -> std::io::Result<Vec<u8>>); 3] = [
+const PACKERS: [(&str, Pack); 3] = [
     ("zstd", |plain| zstd::stream::encode_all(plain, 1)),
     ("xz", |mut plain| {
         let mut packed = Vec::new();
