@@ -14,7 +14,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for (form, case) in SOURCES {
-        for fault in FAULTS {
+        for fault in FAULTS.into_iter().filter(|fault| fault.fits(form)) {
             trials.push(Trial::test(format!("{form}: {}", fault.name), move || {
                 let dir = tempfile::tempdir()?;
                 let source = source(dir.path(), form, case)?;
@@ -27,11 +27,27 @@ fn main() {
                 let dir = tempfile::tempdir()?;
                 let whole = source(dir.path(), form, case)?.tar(dir.path())?;
                 let bytes = std::fs::read(&whole)?;
+                if form.ends_with("in gzip") {
+                    let packed = common::builder::gzip(&bytes);
+                    std::fs::write(&whole, &packed[..packed.len() * percent / 100])?;
+                    return refused(dir.path(), &whole.display().to_string(), &["archive/truncated"]);
+                }
                 // Losing zeros at the end loses nothing; a cut between two members looks like missing members.
                 let end = bytes.iter().rposition(|b| *b != 0).ok_or("no bytes")?;
                 let cut = (end * percent / 100) / 512 * 512 + 7;
                 std::fs::write(&whole, &bytes[..cut])?;
                 refused(dir.path(), &whole.display().to_string(), &["archive/truncated", "blob/cut"])
+            }));
+        }
+    }
+    for (codec, pack) in PACKERS {
+        for percent in [30, 70, 99] {
+            trials.push(Trial::test(format!("docker-archive in {codec}: cut at {percent} %"), move || {
+                let dir = tempfile::tempdir()?;
+                let whole = source(dir.path(), "docker-archive", "docker-archive/jib")?.tar(dir.path())?;
+                let packed = pack(&std::fs::read(&whole)?)?;
+                std::fs::write(&whole, &packed[..packed.len() * percent / 100])?;
+                refused(dir.path(), &whole.display().to_string(), &["archive/truncated"])
             }));
         }
     }
@@ -52,10 +68,30 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
+type Pack = fn(&[u8]) -> std::io::Result<Vec<u8>>;
+
+/// The compressions of whole archives other than gzip.
+const PACKERS: [(&str, Pack); 3] = [
+    ("zstd", |plain| zstd::stream::encode_all(plain, 1)),
+    ("xz", |mut plain| {
+        let mut packed = Vec::new();
+        liblzma::read::XzEncoder::new(&mut plain, 1).read_to_end(&mut packed)?;
+        Ok(packed)
+    }),
+    ("bzip2", |plain| {
+        let mut packed = Vec::new();
+        bzip2::read::BzEncoder::new(plain, bzip2::Compression::fast()).read_to_end(&mut packed)?;
+        Ok(packed)
+    }),
+];
+
 /// Forms, and the sound case that each is made from.
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 9] = [
     ("docker-archive", "docker-archive/docker-29-containerd"),
+    ("docker-archive of a classic store", "docker-archive/docker-29-classic"),
     ("docker-archive of the second era", "docker-archive/docker-20.10"),
+    ("docker-archive of the first era", "docker-archive/docker-1.9"),
+    ("docker-archive in gzip", "docker-archive/rules_oci"),
     ("oci", "oci/multiplatform-attestation-nested"),
     ("oci-archive", "oci/skopeo"),
     ("dir", "oci/skopeo"),
@@ -67,29 +103,82 @@ struct Fault {
     name: &'static str,
     break_it: fn(&Source) -> Result<(), Failed>,
     rules: &'static [&'static str],
+    /// Forms of which a part has no such thing.
+    not_in: &'static [&'static str],
 }
 
-const FAULTS: [Fault; 7] = [
+/// v1 images have neither configs nor digests of layers: what is changed there is another image.
+const FIRST: &str = "docker-archive of the first era";
+/// No manifests.
+const OLD: [&str; 3] = [FIRST, "docker-archive of the second era", "docker-archive in gzip"];
+
+const FAULTS: [Fault; 11] = [
     Fault {
         name: "flipped byte in a layer",
         break_it: flip_layer,
-        rules: &["blob/digest-mismatch", "config/diff-id-mismatch"],
+        rules: &["blob/digest-mismatch", "config/diff-id-mismatch", "layer/corrupt"],
+        not_in: &[FIRST],
     },
     Fault {
         name: "flipped byte in the config",
         break_it: flip_config,
         rules: &["blob/digest-mismatch", "docker-archive/config-name-mismatch", "json/"],
+        not_in: &[FIRST],
     },
-    Fault { name: "layer missing", break_it: remove_layer, rules: &["blob/missing"] },
-    Fault { name: "config missing", break_it: remove_config, rules: &["blob/missing"] },
-    Fault { name: "wrong diff ID", break_it: wrong_diff_id, rules: &["config/diff-id-mismatch"] },
-    Fault { name: "wrong count of diff IDs", break_it: wrong_count, rules: &["config/layer-count"] },
+    Fault {
+        name: "flipped byte in the manifest",
+        break_it: flip_manifest,
+        // What defines the manifest of dir: is its bytes: a flip in a digest there is a blob that is missing.
+        rules: &["blob/digest-mismatch", "blob/missing", "json/"],
+        not_in: &OLD,
+    },
+    Fault { name: "layer missing", break_it: remove_layer, rules: &["blob/missing"], not_in: &[] },
+    Fault { name: "config missing", break_it: remove_config, rules: &["blob/missing"], not_in: &[FIRST] },
+    Fault {
+        name: "manifest missing",
+        break_it: remove_manifest,
+        rules: &["blob/missing", "docker-archive/halves-disagree"],
+        // dir: without its manifest is no archive; a child of an index may be absent.
+        not_in: &[FIRST, "docker-archive of the second era", "docker-archive in gzip", "dir", "oci"],
+    },
+    Fault {
+        name: "ancestor missing",
+        break_it: remove_ancestor,
+        rules: &["v1/broken-ancestry"],
+        not_in: &["*"],
+    },
+    Fault {
+        name: "wrong diff ID",
+        break_it: wrong_diff_id,
+        rules: &["config/diff-id-mismatch"],
+        not_in: &[FIRST],
+    },
+    Fault {
+        name: "wrong count of diff IDs",
+        break_it: wrong_count,
+        rules: &["config/layer-count"],
+        not_in: &[FIRST],
+    },
+    Fault {
+        name: "layers swapped",
+        break_it: swap_diff_ids,
+        rules: &["config/diff-id-mismatch"],
+        not_in: &[FIRST],
+    },
     Fault {
         name: "wrong size",
         break_it: wrong_size,
         rules: &["descriptor/size-mismatch", "blob/digest-mismatch", "config/"],
+        // Nothing there says a size, and zeros behind a gzip stream change no layer.
+        not_in: &[FIRST, "docker-archive in gzip"],
     },
 ];
+
+impl Fault {
+    fn fits(&self, form: &str) -> bool {
+        if self.not_in.contains(&"*") { form == FIRST } else { !self.not_in.contains(&form) }
+    }
+}
 
 /// An archive as a folder of files.
 struct Source {
@@ -129,7 +218,12 @@ impl Source {
         if matches!(self.form, "oci" | "dir" | "registry-storage") {
             return Ok(self.folder.display().to_string());
         }
-        Ok(self.tar(dir)?.display().to_string())
+        let tar = self.tar(dir)?;
+        if self.form.ends_with("in gzip") {
+            let bytes = std::fs::read(&tar)?;
+            std::fs::write(&tar, common::builder::gzip(&bytes))?;
+        }
+        Ok(tar.display().to_string())
     }
 
     /// The folder as a tar, documents last; links stay links.
@@ -240,6 +334,34 @@ fn flip_config(source: &Source) -> Result<(), Failed> {
     source.write(&name, &bytes)
 }
 
+/// The manifest, by path: what names a config and layers.
+fn manifest(source: &Source) -> Result<(String, Vec<u8>), Failed> {
+    let found = source.files()?.into_iter().find(|(name, bytes)| {
+        name != "index.json" && contains(bytes, b"\"layers\":") && contains(bytes, b"\"config\":")
+    });
+    found.ok_or_else(|| "no manifest".into())
+}
+
+fn flip_manifest(source: &Source) -> Result<(), Failed> {
+    let (name, mut bytes) = manifest(source)?;
+    let at = bytes.windows(7).rposition(|w| w == b"sha256:").ok_or("no digest")? + 10;
+    bytes[at] ^= 0x01;
+    source.write(&name, &bytes)
+}
+
+fn remove_manifest(source: &Source) -> Result<(), Failed> {
+    Ok(std::fs::remove_file(source.folder.join(manifest(source)?.0))?)
+}
+
+/// The folder of a v1 image that is another one's parent.
+fn remove_ancestor(source: &Source) -> Result<(), Failed> {
+    let parent = source.files()?.into_iter().find_map(|(name, bytes)| {
+        let text = String::from_utf8(bytes).ok().filter(|_| name.ends_with("/json"))?;
+        Some(text.split_once("\"parent\":\"")?.1.get(..64)?.to_owned())
+    });
+    Ok(std::fs::remove_dir_all(source.folder.join(parent.ok_or("no parent")?))?)
+}
+
 fn remove_layer(source: &Source) -> Result<(), Failed> {
     Ok(std::fs::remove_file(source.folder.join(source.layer()?.0))?)
 }
@@ -258,6 +380,16 @@ fn wrong_diff_id(source: &Source) -> Result<(), Failed> {
     edit_config(source, |text| {
         let at = text.find("\"diff_ids\"").map_or(0, |at| at + text[at..].find("sha256:").unwrap_or(0) + 7);
         format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..])
+    })
+}
+
+fn swap_diff_ids(source: &Source) -> Result<(), Failed> {
+    edit_config(source, |text| {
+        let from = text.find("\"diff_ids\"").unwrap_or(0);
+        let at: Vec<usize> = text[from..].match_indices("sha256:").map(|(at, _)| from + at).take(2).collect();
+        let [a, b] = at[..] else { return text.replace("sha256:", "sha256:0") };
+        let (first, second) = (&text[a..a + 71], &text[b..b + 71]);
+        format!("{}{second}{}{first}{}", &text[..a], &text[a + 71..b], &text[b + 71..])
     })
 }
 
@@ -305,15 +437,24 @@ fn refused(dir: &Path, place: &str, rules: &[&str]) -> Result<(), Failed> {
         let destination = format!("{form}:{}{suffix}", out.join("new").display());
         let output = restow.run(&["convert".into(), place.to_owned(), destination])?.expect(1)?;
         output.stderr_has("nothing was written")?;
+        // The place: a member, or the archive as a whole.
+        output.stderr_has("-->").or_else(|_| output.stderr_has("╭─["))?;
         restow.left_nothing_in(&out)?;
         if std::fs::read_dir(&out)?.next().is_some() {
             return Err(format!("something is left at the destination {form}").into());
         }
     }
+    // Nor in the folder for temporary files.
+    if std::fs::read_dir(dir.join("tmp"))?.next().is_some() {
+        return Err("something is left in TMPDIR".into());
+    }
     // On standard output the documents are the commit record: none may get out.
     let output = restow.run(&["convert".into(), place.to_owned(), "oci-archive:-".into()])?.expect(1)?;
-    if contains(&output.stdout, b"index.json") {
-        return Err("index.json went to standard output".into());
+    if ["index.json", "manifest.json", "oci-layout"]
+        .iter()
+        .any(|name| contains(&output.stdout, name.as_bytes()))
+    {
+        return Err("documents went to standard output".into());
     }
     Ok(())
 }

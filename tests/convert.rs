@@ -1,13 +1,17 @@
-//! Every sound archive to every form that can hold it, and back.
+//! Every sound archive to every form that can hold it, and back: through the binary, judged by `restow compare` and by
+//! a reader of the tests' own (`common/oracle.rs`). What a form cannot hold is refused first, in words that name the
+//! option that helps.
 //!
 //! Cases: `corpus/good/`, and where the folder `../shared` (or `RESTOW_SHARED`) is, its samples and the image cases of
 //! `real/` that its index calls VALID or ODD. One test for each case and target.
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use common::{Archive, Restow, same_bytes, shared, tree_digest};
+use common::oracle::Held;
+use common::{Restow, case, same_bytes, shared, tree_digest};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The forms that are written.
@@ -17,11 +21,7 @@ const TARGETS: [&str; 6] =
 fn main() {
     let arguments = Arguments::from_args();
     let mut cases: Vec<(String, PathBuf)> = Vec::new();
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good");
-    for archive in common::files_named(&corpus, "archive.tar") {
-        let name = archive.parent().and_then(|p| p.strip_prefix(&corpus).ok()).expect("below the corpus");
-        cases.push((name.display().to_string(), archive.clone()));
-    }
+    cases.extend(case::all().into_iter().map(|case| (case.name, case.archive)));
     assert!(!cases.is_empty(), "the corpus is empty");
     let mut trials = Vec::new();
     match shared() {
@@ -59,109 +59,313 @@ fn shared_cases(shared: &Path) -> Vec<(String, PathBuf)> {
     cases
 }
 
-fn convert(source: &Path, target: &str) -> Result<(), Failed> {
-    let dir = tempfile::tempdir()?;
-    let restow = Restow::new(dir.path());
-    let source = source.display().to_string();
-    let before = Archive::inspect(&restow, &source)?;
-    let only_artifacts = before.images.iter().all(|image| image.kind != "image");
+/// Something that a form cannot hold.
+enum Obstacle {
+    /// No option helps.
+    Final { says: &'static str },
+    /// The option that helps.
+    Until { says: &'static str, options: Vec<String> },
+    /// A repository has to be said behind the destination.
+    Repository { says: &'static [&'static str] },
+}
 
-    let mut options: Vec<String> = Vec::new();
-    let mut ignore: Vec<&str> = Vec::new();
-    // A name is needed where a form has a place for one and the source gives none that fits.
-    let mut suffix = "";
+/// Everything in an archive that a form cannot hold: each must be refused, and lifted by what the refusal names.
+fn obstacles(held: &Held, target: &str) -> Result<Vec<Obstacle>, Failed> {
+    let until = |says, options: &[&str]| Obstacle::Until {
+        says,
+        options: options.iter().map(|option| (*option).to_owned()).collect(),
+    };
+    let runs = |key: &String| held.images.get(key).is_some_and(|image| image.runs);
+    let any_image = held.images.values().any(|image| image.runs);
+    let artifact_root = held.roots.values().any(|root| !root.index && !root.images.iter().any(runs));
+    let mut found = Vec::new();
     match target {
-        "registry-storage" if before.needs_repository() => {
-            suffix = ":lab/app";
-            ignore.push("names");
-        }
-        "dir" if before.roots > 1 => {
-            options.extend(["--image".into(), "@0".into()]);
-        }
+        "docker-archive" if !any_image => found.push(Obstacle::Final { says: "oci-archive:" }),
+        "docker-legacy" if !any_image => found.push(Obstacle::Final { says: "an artifact" }),
         "docker-legacy" => {
-            options.extend(["--docker-format".into(), "legacy".into()]);
-            // Layers are stored plain, manifests and tags without repository are lost, each with a line in the account.
-            ignore.extend(["layers", "digests"]);
-            if before.images.iter().any(|image| {
-                image.names.iter().any(|name| !name.contains(['/', ':']) || name.starts_with(':'))
-            }) {
-                ignore.push("names");
+            if artifact_root {
+                found.push(until("--drop artifacts", &["--drop", "artifacts"]));
             }
-            if !only_artifacts && before.images.iter().any(|image| image.kind == "artifact") {
-                options.extend(["--drop".into(), "artifacts".into()]);
+            if let Some(index) = held.roots.values().find(|root| root.index) {
+                let first = index.images.iter().find(|key| runs(key)).ok_or("an index without image")?;
+                found.push(until("--platform", &["--platform", &held.images[first].platform]));
             }
-            if before.has_index && !only_artifacts {
-                let platform = before.first_platform().ok_or("an index without image")?;
-                options.extend(["--platform".into(), platform]);
-            }
+        }
+        "dir" if held.roots.len() > 1 => found.push(until("dir: holds one image", &["--image", "@0"])),
+        "registry-storage" if needs_repository(held) => {
+            found.push(Obstacle::Repository {
+                says: &["registry storage needs one", "cannot be a repository"],
+            });
         }
         _ => {}
     }
-    let form = if target == "docker-legacy" { "docker-archive" } else { target };
-    let place = |n: u32| format!("{form}:{}{suffix}", dir.path().join(format!("out{n}")).display());
-    let path = |n: u32| dir.path().join(format!("out{n}"));
-    let account = dir.path().join("account.json");
-    let mut arguments = vec!["convert".into(), "--account".into(), account.display().to_string()];
-    arguments.extend(options.clone());
-    let run = |n: u32| {
-        let mut arguments = arguments.clone();
-        arguments.extend([source.clone(), place(n)]);
-        restow.run(&arguments)
-    };
+    Ok(found)
+}
 
-    // A docker-archive holds images; artifacts alone are refused with the form that holds them.
-    if only_artifacts && form == "docker-archive" {
-        let output = run(0)?.expect(2)?;
-        output.stderr_has("oci-archive:").or_else(|_| output.stderr_has("--drop artifacts"))?;
-        return if path(0).exists() { Err("something was written".into()) } else { Ok(()) };
+/// Whether a root has a name that registry storage has no place for: none, a tag alone, a port, not a name. What
+/// belongs to another image of the archive goes where that is: referrers, and cosign's tags.
+fn needs_repository(held: &Held) -> bool {
+    let full = |name: &String| !name.starts_with(':') && name.contains('/');
+    let usable = |name: &String| {
+        let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository);
+        full(name) && !repository.contains(':') && repository == repository.to_lowercase()
+    };
+    let reached: BTreeSet<&String> = held
+        .roots
+        .values()
+        .filter(|root| root.names.iter().any(full))
+        .flat_map(|root| &root.documents)
+        .collect();
+    held.roots.values().any(|root| {
+        let about =
+            |name: &String| name.strip_prefix(":sha256-").and_then(|rest| rest.get(..64).map(str::to_owned));
+        let belongs = root.subject.as_ref().is_some_and(|subject| reached.contains(subject));
+        let placed = |name: &String| {
+            usable(name) || about(name).is_some_and(|hex| reached.contains(&format!("sha256:{hex}")))
+        };
+        if root.names.is_empty() {
+            held.form != "registry-storage" && !belongs
+        } else {
+            !root.names.iter().all(placed)
+        }
+    })
+}
+
+/// One conversion: from where, to which form, with what.
+struct Conversion<'a> {
+    restow: &'a Restow,
+    source: &'a Path,
+    form: &'static str,
+    suffix: &'static str,
+    options: Vec<String>,
+}
+
+impl Conversion<'_> {
+    fn arguments(&self, source: &str, destination: &str) -> Vec<String> {
+        let mut arguments = vec!["convert".to_owned()];
+        arguments.extend(self.options.clone());
+        arguments.extend([source.to_owned(), format!("{}:{destination}{}", self.form, self.suffix)]);
+        arguments
     }
 
-    run(1)?.expect(0)?;
-    run(2)?.expect(0)?;
-    same_bytes(&path(1), &path(2))?;
-    if Path::new(&source).is_file() {
-        // A stream gives the same bytes as the file.
-        let mut arguments = arguments.clone();
-        arguments.extend(["-".into(), place(3)]);
-        restow.run_with(&arguments, Some(Path::new(&source)))?.expect(0)?;
-        same_bytes(&path(1), &path(3))?;
-        if matches!(form, "docker-archive" | "oci-archive") {
-            // And so does standard output.
-            let mut arguments = arguments[..arguments.len() - 2].to_vec();
-            arguments.extend([source.clone(), format!("{form}:-")]);
-            let output = restow.run(&arguments)?.expect(0)?;
-            if output.stdout != std::fs::read(path(1))? {
+    fn to(&self, destination: &Path) -> Result<common::Output, Failed> {
+        let source = self.source.display().to_string();
+        self.restow.run(&self.arguments(&source, &destination.display().to_string()))
+    }
+
+    /// Again, from the same file, from a stream, and into a stream: always the same bytes.
+    fn again(&self, dir: &Path, first: &Path) -> Result<(), Failed> {
+        let second = dir.join("second");
+        self.to(&second)?.expect(0)?;
+        same_bytes(first, &second)?;
+        if self.source.is_file() {
+            let third = dir.join("third");
+            let arguments = self.arguments("-", &third.display().to_string());
+            self.restow.run_with(&arguments, Some(self.source))?.expect(0)?;
+            same_bytes(first, &third)?;
+        }
+        if matches!(self.form, "docker-archive" | "oci-archive") {
+            let source = self.source.display().to_string();
+            let output = self.restow.run(&self.arguments(&source, "-"))?.expect(0)?;
+            if output.stdout != std::fs::read(first)? {
                 return Err("standard output differs from a file".into());
             }
         }
+        Ok(())
     }
-    let written = format!("{form}:{}", path(1).display());
+}
+
+fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let restow = Restow::new(dir.path());
+    let before = Held::read(source)?;
+    let legacy = target == "docker-legacy";
+    let form = if legacy { "docker-archive" } else { target };
+    let account = dir.path().join("account.json");
+    let options = vec!["--account".into(), account.display().to_string()];
+    let mut run = Conversion { restow: &restow, source, form, suffix: "", options };
+    if legacy {
+        run.options.extend(["--docker-format".into(), "legacy".into()]);
+    }
+
+    // What the form cannot hold is refused, until everything that a refusal names was done.
+    let out = dir.path().join("out");
+    let mut left = obstacles(&before, target)?;
+    let mut chosen = false;
+    while !left.is_empty() {
+        let refused = run.to(&out)?.expect(2)?;
+        if out.exists() || account.exists() {
+            return Err("a refusal wrote something".into());
+        }
+        let said = |says: &str| refused.stderr.contains(says);
+        let found = left.iter().position(|obstacle| match obstacle {
+            Obstacle::Final { says } | Obstacle::Until { says, .. } => said(says),
+            Obstacle::Repository { says } => says.iter().any(|says| said(says)),
+        });
+        match found.map(|at| left.remove(at)) {
+            Some(Obstacle::Final { .. }) => return Ok(()),
+            Some(Obstacle::Until { options, .. }) => {
+                chosen = true;
+                if options[0] == "--platform" {
+                    // Only images have a platform: artifacts are left out with it.
+                    left.retain(|other| !matches!(other, Obstacle::Until { .. }));
+                }
+                run.options.extend(options);
+            }
+            Some(Obstacle::Repository { .. }) => run.suffix = ":lab/app",
+            None => return Err(format!("refused for another reason:\n{}", refused.stderr).into()),
+        }
+    }
+    run.to(&out)?.expect(0)?;
+    run.again(dir.path(), &out)?;
+    let written = format!("{form}:{}", out.display());
     restow.run(&["check".into(), written.clone()])?.expect(0)?;
 
-    // What was chosen from the source is the same in the destination, by our own eyes and by restow's.
-    let after = Archive::inspect(&restow, &written)?;
-    before.must_survive(&after, target, !options.is_empty())?;
-    if form == "oci" {
-        tree_digest::verify_layout(&path(1))?;
+    // The same by our own eyes,
+    let after = Held::read(&out)?;
+    let wanted = wanted(&before, &after, &run.options)?;
+    same_images(&wanted, &after, legacy)?;
+    same_names(&wanted, &after, target, run.suffix)?;
+    if !chosen && !legacy {
+        same_documents(&before, &after)?;
     }
-    common::account_is_true(&account, &before, &after)?;
-    let whole = options.iter().all(|option| option == "--docker-format" || option == "legacy");
-    if whole {
+    if form == "oci" {
+        tree_digest::verify_layout(&out)?;
+    }
+    account_is_true(&account, &before, &after, chosen || legacy)?;
+    // and by restow's.
+    let mut ignore = Vec::new();
+    if legacy {
+        ignore.extend(["layers", "digests"]);
+    }
+    let bare = before.names.keys().any(|name| name.starts_with(':') || !name.contains('/'));
+    if !run.suffix.is_empty() || ((legacy || form == "registry-storage") && bare) {
+        ignore.push("names");
+    }
+    let source = source.display().to_string();
+    if !chosen {
         restow.compare(&source, &written, &ignore)?;
     }
 
     // And back to the form that it came from.
-    let back = format!("{}:{}", before.own_form(), dir.path().join("back").display());
-    let back_suffix = if before.own_form() == "registry-storage" { ":lab/app" } else { "" };
-    if before.own_form() == "docker-archive" && only_artifacts {
-        return Ok(());
+    let back = dir.path().join("back");
+    let suffix = if before.form == "registry-storage" && needs_repository(&after) { ":lab/app" } else { "" };
+    let place = format!("{}:{}", before.form, back.display());
+    restow.run(&["convert".into(), written, format!("{place}{suffix}")])?.expect(0)?;
+    let round = Held::read(&back)?;
+    same_images(&after, &round, false)?;
+    if !suffix.is_empty() || target == "dir" || before.form == "dir" {
+        ignore.push("names");
+    } else {
+        same_names(&after, &round, before.form, "")?;
     }
-    restow.run(&["convert".into(), written, format!("{back}{back_suffix}")])?.expect(0)?;
-    if whole {
-        if target == "dir" || !back_suffix.is_empty() {
-            ignore.push("names");
+    if !legacy {
+        same_documents(&after, &round)?;
+    }
+    if chosen { Ok(()) } else { restow.compare(&source, &place, &ignore) }
+}
+
+/// What the options leave of an archive.
+fn wanted(before: &Held, after: &Held, options: &[String]) -> Result<Held, Failed> {
+    let keys: BTreeSet<String> = after.images.keys().cloned().collect();
+    let value = |name: &str| options.iter().position(|option| option == name).map(|at| &options[at + 1]);
+    let mut keep: BTreeSet<String> = before.images.keys().cloned().collect();
+    if value("--image").is_some() {
+        let root =
+            before.roots.values().find(|root| root.images == keys).ok_or("no root has these images")?;
+        keep = root.images.clone();
+    }
+    if value("--drop").is_some() {
+        keep.retain(|key| before.images[key].runs);
+    }
+    if let Some(platform) = value("--platform") {
+        keep.retain(|key| before.images[key].runs && before.images[key].platform == *platform);
+    }
+    Ok(before.only(&keep))
+}
+
+/// The same IDs, diff IDs, platforms and stored layers.
+fn same_images(before: &Held, after: &Held, plain: bool) -> Result<(), Failed> {
+    if before.images.keys().ne(after.images.keys()) {
+        return Err(format!("images {:?} became {:?}", before.images.keys(), after.images.keys()).into());
+    }
+    for (key, image) in &before.images {
+        let mut image = image.clone();
+        if plain {
+            image.layers = [image.diff_ids.clone()].into();
         }
-        restow.compare(&source, &back, &ignore)?;
+        if image != after.images[key] {
+            return Err(format!("{key}: {image:?} became {:?}", after.images[key]).into());
+        }
     }
     Ok(())
+}
+
+/// The same names at the same images, as far as the form holds names.
+fn same_names(before: &Held, after: &Held, target: &str, suffix: &str) -> Result<(), Failed> {
+    let mut wanted: BTreeMap<String, BTreeSet<String>> = before.names.clone();
+    match target {
+        "dir" => wanted.clear(),
+        "docker-legacy" => wanted.retain(|name, _| !name.starts_with(':') && name.contains('/')),
+        _ => {}
+    }
+    if !suffix.is_empty() {
+        let tag = |name: &str| name.rsplit_once(':').map(|(_, tag)| format!("docker.io/lab/app:{tag}"));
+        wanted = wanted.into_iter().filter_map(|(name, images)| Some((tag(&name)?, images))).collect();
+    }
+    // cosign's tags get a repository from the image that they are about.
+    let storage = |held: BTreeMap<String, BTreeSet<String>>| -> BTreeMap<String, BTreeSet<String>> {
+        let bare = |name: String| match name.rfind(":sha256-") {
+            Some(at) => name[at..].to_owned(),
+            None => name,
+        };
+        held.into_iter().map(|(name, images)| (bare(name), images)).collect()
+    };
+    let (wanted, found) = match target {
+        "registry-storage" => (storage(wanted), storage(after.names.clone())),
+        _ => (wanted, after.names.clone()),
+    };
+    if wanted == found { Ok(()) } else { Err(format!("names {wanted:?} became {found:?}").into()) }
+}
+
+/// Every manifest and index that was there is there, byte for byte.
+fn same_documents(before: &Held, after: &Held) -> Result<(), Failed> {
+    let lost: Vec<&String> = before
+        .manifests
+        .difference(&after.manifests)
+        .chain(before.indexes.difference(&after.indexes))
+        .collect();
+    if lost.is_empty() { Ok(()) } else { Err(format!("lost: {lost:?}").into()) }
+}
+
+/// Every line of the account is true of what was read and written, and a plain conversion changes nothing.
+fn account_is_true(file: &Path, before: &Held, after: &Held, changes: bool) -> Result<(), Failed> {
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
+    let digests =
+        |held: &Held| -> BTreeSet<String> { held.manifests.union(&held.indexes).cloned().collect() };
+    let (a, b) = (digests(before), digests(after));
+    let mut told = BTreeSet::new();
+    for entry in json["entries"].as_array().ok_or("the account has no entries")? {
+        let digest = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let (from, to, action) =
+            (digest("before"), digest("after"), entry["action"].as_str().unwrap_or_default());
+        let document = matches!(entry["kind"].as_str(), Some("manifest" | "index"));
+        let good = match action {
+            "kept" if document => from == to && a.contains(&from) && b.contains(&to),
+            "rewritten" if document => from != to && a.contains(&from) && b.contains(&to),
+            "synthesised" if document => !a.contains(&to) && b.contains(&to),
+            "dropped" if document => from.is_empty() || !b.contains(&from),
+            "rewritten" | "dropped" if !changes => matches!(entry["kind"].as_str(), Some("name" | "other")),
+            "kept" => from == to,
+            _ => true,
+        };
+        if !good || (document && !changes && matches!(action, "rewritten" | "dropped")) {
+            return Err(format!("the account is not true: {entry}").into());
+        }
+        if document {
+            told.insert(to);
+        }
+    }
+    let untold: Vec<&String> = b.difference(&told).collect();
+    if untold.is_empty() { Ok(()) } else { Err(format!("the account does not tell of {untold:?}").into()) }
 }

@@ -265,7 +265,11 @@ fn tag_of(name: &OutName) -> Option<String> {
     match name {
         OutName::Full(name) => name.tag().map(str::to_owned),
         OutName::BareTag(tag) => Some(tag.clone()),
-        OutName::Exact { ref_name, .. } => reference::is_tag(ref_name).then(|| ref_name.clone()),
+        // Of a text that is no name (`_cosign:sha256-….sig`) the tag is what a repository can still hold.
+        OutName::Exact { ref_name, .. } => {
+            let tag = ref_name.rsplit_once(':').map_or(&ref_name[..], |(_, tag)| tag);
+            reference::is_tag(tag).then(|| tag.to_owned())
+        }
         OutName::None => None,
     }
 }

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tree::{Member, MemberKind, Tree, TreeAnomaly};
 use crate::blob::codec::Caps;
@@ -77,9 +79,12 @@ pub fn ingest(
     let mut stream = stream;
     (&mut stream).take(8).read_to_end(&mut first).at("cannot read", place)?;
     let outer = Codec::sniff(&first);
-    let whole = io::Cursor::new(first).chain(stream);
+    let failed = Arc::new(AtomicBool::new(false));
+    let whole = Stored { inner: io::Cursor::new(first).chain(stream), failed: Arc::clone(&failed) };
     let window = caps(limits).window_log;
+    let problem = Arc::new(Mutex::new(None));
     let plain = codec::reader(outer, whole, window).at("cannot decompress", place)?;
+    let plain = Decoded { inner: plain, failed, problem: Arc::clone(&problem) };
 
     let mut members: Vec<Member> = Vec::new();
     let mut anomalies = Vec::new();
@@ -94,11 +99,6 @@ pub fn ingest(
         let entry = match tar.next_entry() {
             Ok(Some(entry)) => entry,
             Ok(None) => break,
-            // A compressed stream that breaks off is a truncated archive: what came before it is still judged.
-            Err(error) if outer != Codec::Plain && !members.is_empty() => {
-                anomalies.push(TreeAnomaly::OuterStream { problem: error.to_string() });
-                break;
-            }
             Err(error) => return Err(error).at("cannot read", place),
         };
         if members.len() as u64 >= limits.members {
@@ -133,12 +133,58 @@ pub fn ingest(
         facts.insert(MemberId(members.len() as u32), found);
         members.push(member);
     }
-    anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar));
+    match problem.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // That the tar ends where its compression breaks off goes without saying.
+        Some(problem) => anomalies.push(TreeAnomaly::OuterStream { problem }),
+        None => anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar)),
+    }
     let pack = File::open(&pack_path).at("cannot open", &pack_path)?;
     std::fs::remove_file(&pack_path).at("cannot remove", &pack_path)?;
     let mut tree = Tree::of_spool(place, members, anomalies, pack, spool);
     tree.outer = (outer != Codec::Plain).then_some(outer);
     Ok((tree, facts))
+}
+
+/// The stream as it comes, which remembers whether reading it failed.
+struct Stored<R> {
+    inner: R,
+    failed: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Stored<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = self.inner.read(buffer);
+        if result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// The stream without its compression. Where that breaks off the stream ends: what came before it is still judged, and
+/// the problem is kept. Failures of reading stay failures.
+struct Decoded<R> {
+    inner: R,
+    failed: Arc<AtomicBool>,
+    problem: Arc<Mutex<Option<String>>>,
+}
+
+impl<R: Read> Read for Decoded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        if problem.is_some() {
+            return Ok(0);
+        }
+        match self.inner.read(buffer) {
+            Err(error)
+                if error.kind() != io::ErrorKind::Interrupted && !self.failed.load(Ordering::Relaxed) =>
+            {
+                *problem = Some(error.to_string());
+                Ok(0)
+            }
+            result => result,
+        }
+    }
 }
 
 /// The algorithm other than SHA-256 that a member's place names it by; hashing everything twice would cost for nothing.

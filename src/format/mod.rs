@@ -105,7 +105,7 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     };
     let Some(format) = format else {
         // What would tell the form may be in the part that is missing: the image is wrong, not the request.
-        if tree.is_cut() && !tree.members.is_empty() {
+        if tree.is_cut() && (!tree.members.is_empty() || tree.outer.is_some()) {
             return Ok(
                 Builder::new("unknown", tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
             );
@@ -194,7 +194,7 @@ fn accepts_damaged(id: &str, tree: &Tree) -> bool {
             oci_layout::detect(tree) || tree.get(b"index.json").is_some() || cut_short(tree).is_some()
         }
         "docker-archive" => tree.get(b"manifest.json").is_some() || accepts_damaged("oci", tree),
-        "dir" => tree.get(b"manifest.json").is_some(),
+        "dir" => tree.get(b"manifest.json").is_some() && !docker_archive::detect(tree),
         _ => false,
     }
 }

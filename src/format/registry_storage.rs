@@ -171,16 +171,32 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
         }
     }
     if repository.tags.is_empty() {
-        untagged(builder, path, repository)
-    } else {
-        referrers(builder, path, repository)
+        // Nothing else names them.
+        let all = repository.revisions.iter().map(|(digest, &member)| (digest.clone(), member)).collect();
+        return untagged(builder, path, all);
     }
+    let reached = reached(builder);
+    let signed =
+        repository.tags.keys().filter_map(|tag| about(tag)).filter(|digest| !reached.contains(digest));
+    let signed = signed.filter_map(|digest| Some((digest.clone(), *repository.revisions.get(&digest)?)));
+    untagged(builder, path, signed.collect())?;
+    referrers(builder, path, repository)
+}
+
+/// The manifest that a tag of cosign's scheme or of the referrers fallback is about: `sha256-<hex>`, then anything.
+fn about(tag: &str) -> Option<Digest> {
+    let hex = tag.strip_prefix("sha256-")?.get(..64)?;
+    Digest::parse(&format!("sha256:{hex}")).ok()
+}
+
+/// The digests of everything read so far.
+fn reached(builder: &Builder<'_>) -> HashSet<Digest> {
+    builder.archive.nodes.iter().filter_map(|node| node.digest.clone()).collect()
 }
 
 /// Untagged revisions that refer to something reached by a tag belong to it; any other is history that no tag names.
 fn referrers(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
-    let nodes: HashSet<Digest> =
-        builder.archive.nodes.iter().filter_map(|node| node.digest.clone()).collect();
+    let nodes = reached(builder);
     for (digest, &member) in repository.revisions.iter().filter(|(digest, _)| !nodes.contains(digest)) {
         let Some(subject) = builder.subject_of(digest)? else { continue };
         if !nodes.contains(&subject) {
@@ -195,20 +211,24 @@ fn referrers(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> 
     Ok(())
 }
 
-/// A repository without tags gives the revisions that no other one points at: nothing else names them.
-fn untagged(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
+/// Takes the revisions that no other one of them points at.
+fn untagged(builder: &mut Builder<'_>, path: &str, revisions: BTreeMap<Digest, MemberId>) -> Result<()> {
     let mut found = Vec::new();
-    for (digest, &member) in &repository.revisions {
+    for (digest, member) in revisions {
         let at = Location::member(member);
-        found.extend(builder.manifest(digest.clone(), None, &at)?.map(|node| (node, at)));
+        found.extend(builder.manifest(digest, None, &at)?.map(|node| (node, at)));
     }
-    let inner: HashSet<NodeId> = found
-        .iter()
-        .flat_map(|(node, _)| {
-            builder.archive.below(*node).into_iter().filter(|below| below != node).collect::<Vec<_>>()
-        })
-        .collect();
-    for (node, at) in found.into_iter().filter(|(node, _)| !inner.contains(node)) {
+    // By digest, for a child is another node where its descriptor gives it a type.
+    let digest_of = |builder: &Builder<'_>, node: NodeId| builder.archive.node(node).digest.clone();
+    let mut inner: HashSet<Digest> = HashSet::new();
+    for (node, _) in &found {
+        let below = builder.archive.below(*node).into_iter().filter(|below| below != node);
+        inner.extend(below.filter_map(|below| digest_of(builder, below)));
+    }
+    for (node, at) in found {
+        if digest_of(builder, node).is_some_and(|digest| inner.contains(&digest)) {
+            continue;
+        }
         let repository = Some(path.to_owned());
         builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository });
     }

@@ -11,6 +11,7 @@ use super::{
 use crate::blob::BlobFacts;
 use crate::model::{
     Anomaly, Archive, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part, Role,
+    Root,
 };
 use crate::report::{Finding, Location, MemberId};
 
@@ -48,9 +49,10 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
             walk.document(found);
         }
     }
-    for root in &archive.roots {
-        if let Some(descriptor) = root.descriptor.as_ref().filter(|_| scope.holds(root.node)) {
-            walk.edge(descriptor, root.node, "the manifest", true);
+    for root in archive.roots.iter().filter(|root| scope.holds(root.node)) {
+        match &root.descriptor {
+            Some(descriptor) => walk.edge(descriptor, root.node, "the manifest", true),
+            None => walk.linked(root),
         }
     }
     for i in 0..archive.nodes.len() {
@@ -178,6 +180,17 @@ impl Walk<'_> {
             let length = self.archive.tree.member(member).size;
             blob::size(descriptor, member, length, what, &mut self.out);
         }
+    }
+
+    /// A root without descriptor, such as the link of a tag.
+    fn linked(&mut self, root: &Root) {
+        let held = self.archive.node(root.node);
+        let Some(digest) = held.digest.as_ref().filter(|_| !self.cut && matches!(held.body, Body::Absent))
+        else {
+            return;
+        };
+        let message = format!("the manifest is not in the archive: {digest}");
+        self.out.push(Finding::new(&blob::MISSING, root.at.clone(), message));
     }
 
     fn node(&mut self, id: NodeId) {

@@ -1,9 +1,12 @@
 //! What the tests that drive the binary share.
 #![allow(dead_code)]
 
+pub mod builder;
+pub mod case;
+pub mod oracle;
 pub mod tree_digest;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -128,23 +131,21 @@ impl Output {
     }
 }
 
-/// An index, image or artifact as `inspect --json` shows it, flattened.
+/// An index, image or artifact as `inspect --json` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub kind: String,
+    /// Its own and those of everything above it.
     pub names: BTreeSet<String>,
     pub id: Option<String>,
     pub digest: Option<String>,
     pub platform: Option<String>,
     pub diff_ids: Vec<Value>,
-    pub layers: Vec<Value>,
 }
 
-/// What `inspect --json` says of an archive.
+/// What `inspect --json` says of an archive, flattened.
+#[derive(Default)]
 pub struct Archive {
-    pub form: String,
-    pub roots: usize,
-    pub has_index: bool,
     pub images: Vec<Image>,
 }
 
@@ -152,12 +153,7 @@ impl Archive {
     pub fn inspect(restow: &Restow, place: &str) -> Result<Archive, Failed> {
         let output = restow.run(&["inspect".into(), "--json".into(), place.into()])?.expect(0)?;
         let json: Value = serde_json::from_slice(&output.stdout)?;
-        let mut archive = Archive {
-            form: json["form"].as_str().unwrap_or_default().to_owned(),
-            roots: json["images"].as_array().map_or(0, Vec::len),
-            has_index: false,
-            images: Vec::new(),
-        };
+        let mut archive = Archive::default();
         for entry in json["images"].as_array().into_iter().flatten() {
             archive.add(entry, &BTreeSet::new());
         }
@@ -166,102 +162,22 @@ impl Archive {
 
     fn add(&mut self, entry: &Value, above: &BTreeSet<String>) {
         let text = |name: &str| entry[name].as_str().map(str::to_owned);
+        let own = entry["names"].as_array().into_iter().flatten();
         let mut names = above.clone();
-        names.extend(
-            entry["names"].as_array().into_iter().flatten().filter_map(|n| n.as_str().map(str::to_owned)),
-        );
+        names.extend(own.filter_map(|name| name.as_str().map(str::to_owned)));
         let layers = entry["layers"].as_array().cloned().unwrap_or_default();
-        let image = Image {
+        self.images.push(Image {
             kind: text("kind").unwrap_or_default(),
             id: text("id"),
             digest: text("digest"),
             platform: text("platform"),
             diff_ids: layers.iter().map(|layer| layer["diffId"].clone()).collect(),
-            layers: layers.iter().map(|layer| layer["digest"].clone()).collect(),
             names: names.clone(),
-        };
-        self.has_index |= image.kind == "index";
-        self.images.push(image);
+        });
         for child in entry["manifests"].as_array().into_iter().flatten() {
             self.add(child, &names);
         }
     }
-
-    /// The transport to write the archive's own form with.
-    pub fn own_form(&self) -> &str {
-        &self.form
-    }
-
-    /// Whether registry storage needs to be told a repository.
-    pub fn needs_repository(&self) -> bool {
-        let usable = |name: &String| {
-            let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository);
-            !name.starts_with(':') && !repository.contains(':') && !repository.is_empty()
-        };
-        self.form != "registry-storage"
-            && self.images.iter().any(|image| image.names.is_empty() || !image.names.iter().all(usable))
-    }
-
-    pub fn first_platform(&self) -> Option<String> {
-        self.images
-            .iter()
-            .filter(|image| image.kind == "image" && image.id.is_some())
-            .find_map(|i| i.platform.clone())
-    }
-
-    /// Image IDs, diff IDs, platforms, layers and names of `self` that must be in what was written.
-    pub fn must_survive(&self, after: &Archive, target: &str, chosen: bool) -> Result<(), Failed> {
-        let by_id = |archive: &Archive| -> BTreeMap<String, Image> {
-            archive.images.iter().filter_map(|image| Some((image.id.clone()?, image.clone()))).collect()
-        };
-        let (a, b) = (by_id(self), by_id(after));
-        if !chosen && a.keys().ne(b.keys()) {
-            return Err(format!("image IDs {:?} became {:?}", a.keys(), b.keys()).into());
-        }
-        if b.is_empty() && !a.is_empty() {
-            return Err("no image was written".into());
-        }
-        for (id, image) in &b {
-            let Some(before) = a.get(id) else {
-                return Err(format!("image {id} was not in the source").into());
-            };
-            if before.diff_ids != image.diff_ids || before.platform != image.platform {
-                return Err(format!("{before:?} became {image:?}").into());
-            }
-            let known =
-                before.layers.iter().all(Value::is_string) && image.layers.iter().all(Value::is_string);
-            if known && target != "docker-legacy" && before.layers != image.layers {
-                return Err(format!("layers {:?} became {:?}", before.layers, image.layers).into());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Every digest that the account calls kept is in both archives, and none that it calls dropped is in the second.
-pub fn account_is_true(file: &Path, before: &Archive, after: &Archive) -> Result<(), Failed> {
-    let json: Value = serde_json::from_slice(&std::fs::read(file)?)?;
-    let digests = |archive: &Archive| -> BTreeSet<String> {
-        archive.images.iter().filter_map(|image| image.digest.clone()).collect()
-    };
-    let (a, b) = (digests(before), digests(after));
-    let entries = json["entries"].as_array().ok_or("the account has no entries")?;
-    for entry in entries.iter().filter(|entry| matches!(entry["kind"].as_str(), Some("manifest" | "index"))) {
-        let digest = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-        let (from, to) = (digest("before"), digest("after"));
-        let action = entry["action"].as_str().unwrap_or_default();
-        let good = match action {
-            "kept" => from == to && a.contains(&from) && b.contains(&to),
-            "rewritten" => from != to && a.contains(&from) && b.contains(&to),
-            "synthesised" => b.contains(&to),
-            "dropped" => from.is_empty() || !b.contains(&from),
-            _ => true,
-        };
-        if !good {
-            return Err(format!("the account is not true: {entry}").into());
-        }
-    }
-    Ok(())
 }
 
 /// Two files or folders hold the same bytes.

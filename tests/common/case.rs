@@ -1,0 +1,67 @@
+//! The cases of `corpus/good/` and what their `case.toml` says (`corpus/README.md`).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::oracle::Held;
+
+/// A sound archive.
+pub struct Case {
+    /// Its folder below `corpus/good/`.
+    pub name: String,
+    /// The archive.
+    pub archive: PathBuf,
+    /// Its description.
+    pub toml: PathBuf,
+}
+
+/// `corpus/good/`
+pub fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good")
+}
+
+/// Every case, in order of names.
+pub fn all() -> Vec<Case> {
+    let cases = super::files_named(&corpus(), "case.toml").into_iter().map(|toml| {
+        let folder = toml.parent().expect("case.toml is in a folder");
+        let name = folder.strip_prefix(corpus()).expect("below the corpus").display().to_string();
+        let archives = ["archive.tar", "archive.tar.gz", "archive"].map(|file| folder.join(file));
+        let archive = archives.into_iter().find(|path| path.exists());
+        let archive = archive.unwrap_or_else(|| panic!("{name} has no archive"));
+        Case { name, archive, toml }
+    });
+    cases.collect()
+}
+
+/// What a `case.toml` says of its archive.
+pub struct Expected<'a> {
+    held: &'a Held,
+    findings: BTreeSet<String>,
+}
+
+impl Expected<'_> {
+    /// What an archive holds, and the rules that were reported.
+    pub fn of(held: &Held, findings: BTreeSet<String>) -> Expected<'_> {
+        Expected { held, findings }
+    }
+
+    /// The part of `case.toml` from `form` on.
+    pub fn to_toml(&self) -> String {
+        let list = |items: &BTreeSet<String>| {
+            let items: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+            format!("[{}]", items.join(", "))
+        };
+        let mut text = format!("form = {:?}\nfindings = {}\n", self.held.form, list(&self.findings));
+        for (id, image) in &self.held.images {
+            let reached = self.held.names.iter().filter(|(_, images)| images.contains(id));
+            let names: BTreeSet<String> = reached.map(|(name, _)| name.clone()).collect();
+            let kind = if image.runs { "image" } else { "artifact" };
+            let id = id.strip_prefix("artifact ").unwrap_or(id);
+            text.push_str(&format!("\n[[{kind}]]\nid = {id:?}\nnames = {}\n", list(&names)));
+            if !image.platform.is_empty() {
+                text.push_str(&format!("platform = {:?}\n", image.platform));
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,90 @@
+//! Every case of `corpus/good/` is what its `case.toml` says: its images, names and platforms by a reader of its own, and
+//! the rules that `restow check` reports. Cases that no tool wrote equal what the builder makes; `BLESS=1` writes them
+//! anew, with the facts in their `case.toml`.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use common::Restow;
+use common::builder::{self, Content};
+use common::case::{self, Case, Expected};
+use common::oracle::Held;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut trials = Vec::new();
+    for (name, content) in builder::cases() {
+        if bless {
+            write(&case::corpus().join(name), &content).expect("the corpus can be written");
+        } else {
+            trials.push(Trial::test(format!("{name}: equals what the builder makes"), move || {
+                let dir = tempfile::tempdir()?;
+                let here = write(dir.path(), &content)?;
+                let there = case::corpus().join(name).join(here.file_name().ok_or("no name")?);
+                common::same_bytes(&here, &there).map_err(|error| {
+                    format!("{} (BLESS=1 writes it anew)", error.message().unwrap_or_default()).into()
+                })
+            }));
+        }
+    }
+    for case in case::all() {
+        trials.push(Trial::test(format!("{}: holds what case.toml says", case.name), move || {
+            holds(&case, bless)
+        }));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Writes the archive of a case into a folder.
+fn write(folder: &Path, content: &Content) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let path = match content {
+        Content::Tar(_) => folder.join("archive.tar"),
+        Content::TarGz(_) => folder.join("archive.tar.gz"),
+        Content::Folder(_) => folder.join("archive"),
+    };
+    match content {
+        Content::Tar(bytes) | Content::TarGz(bytes) => std::fs::write(&path, bytes)?,
+        Content::Folder(files) => {
+            if path.exists() {
+                std::fs::remove_dir_all(&path)?;
+            }
+            for (name, bytes) in files {
+                let file = path.join(name);
+                std::fs::create_dir_all(file.parent().unwrap_or(&path))?;
+                std::fs::write(file, bytes)?;
+            }
+        }
+    }
+    Ok(path)
+}
+
+fn holds(case: &Case, bless: bool) -> Result<(), Failed> {
+    let held = Held::read(&case.archive)?;
+    let dir = tempfile::tempdir()?;
+    let place = case.archive.display().to_string();
+    let output = Restow::new(dir.path()).run(&["check".into(), place])?.expect(0)?;
+    let findings = rules_in(&String::from_utf8_lossy(&output.stdout));
+    let found = Expected::of(&held, findings);
+    let text = std::fs::read_to_string(&case.toml)?;
+    let expected = found.to_toml();
+    let at = text.find("form = ").unwrap_or(text.len());
+    if bless {
+        return Ok(std::fs::write(&case.toml, format!("{}{expected}", &text[..at]))?);
+    }
+    if text[at..] == expected { Ok(()) } else { Err(format!("case.toml should say\n{expected}").into()) }
+}
+
+/// Names of the rules in a report.
+fn rules_in(report: &str) -> BTreeSet<String> {
+    let heads = report.lines().filter_map(|line| {
+        let (level, rest) = line.trim_start().split_once('[')?;
+        matches!(level, "error" | "warning" | "note")
+            .then(|| rest.split(']').next().unwrap_or_default().to_owned())
+    });
+    heads.collect()
+}
