@@ -142,10 +142,10 @@ pub(super) struct Levels {
     after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n  restow check --report sarif=out.sarif app.tar\n  restow check --report json oci:layout | jq -r '.sources[].findings[].rule'\n\nWithout --report, findings are drawn for people on standard output; a report\nthat goes there instead leaves them out. The shapes stand in docs/reports.md.\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
 )]
 pub(super) struct CheckArgs {
-    /// The archives; also a single document
+    /// The archives; also a single document or layer
     #[arg(required = true)]
     pub source: Vec<String>,
-    /// Judge a single document as this; found from its content if not given
+    /// Judge a single document or layer as this; found from its content if not given
     #[arg(long = "as", value_enum, value_name = "KIND")]
     pub as_: Option<LoneArg>,
     /// Write findings as human, json, sarif, junit or github, to FILE or standard output; may be repeated
@@ -322,6 +322,8 @@ pub(super) enum LoneArg {
     Repositories,
     /// v1 image JSON
     V1,
+    /// A tar, plain or compressed
+    Layer,
 }
 
 impl LoneArg {
@@ -335,6 +337,7 @@ impl LoneArg {
             LoneArg::OciLayout => lone::Kind::OciLayout,
             LoneArg::Repositories => lone::Kind::Repositories,
             LoneArg::V1 => lone::Kind::V1Image,
+            LoneArg::Layer => lone::Kind::Layer,
         }
     }
 }

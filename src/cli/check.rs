@@ -12,7 +12,8 @@ use crate::convert::run::{Context, check};
 use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
-use crate::model::{Archive, BlobId, Facts};
+use crate::media::Family;
+use crate::model::{Archive, BlobId, DocKind, Facts};
 use crate::report::{self, Finding, Summary, escape_str};
 use crate::rules::{self, Level, Policy, Scope};
 
@@ -56,7 +57,7 @@ fn check_one(
     let facts = read_all(&archive, shell)?;
     let findings = sorted(rules::run(&archive, &facts, Scope::All), &archive);
     let levelled = levelled(&findings, policy);
-    let what = if archive.form == lone::FORM { "a document".to_owned() } else { contents(&archive) };
+    let what = if lone::is_lone(&archive) { alone(&archive).to_owned() } else { contents(&archive) };
     let sound = format!("{}: sound, {what}\n", escape_str(&place.text));
     if reports.human {
         shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
@@ -67,6 +68,24 @@ fn check_one(
     reports.add(shell, place, &archive, &levelled, &sound);
     let summary = Summary::of(levelled.iter().map(|(level, _)| *level));
     Ok(summary.errors == 0)
+}
+
+/// What a single document or layer was taken for, in words.
+fn alone(archive: &Archive) -> &'static str {
+    let Some(document) = archive.documents.first() else { return "a layer" };
+    match document.kind {
+        DocKind::OciLayout => "an oci-layout file",
+        DocKind::Index(Family::Oci) => "an OCI index",
+        DocKind::Index(Family::Docker) => "a Docker manifest list",
+        DocKind::Manifest(Family::Oci) => "an OCI manifest",
+        DocKind::Manifest(Family::Docker) => "a Docker manifest",
+        DocKind::Schema1 => "a schema 1 manifest",
+        DocKind::ArtifactManifest => "an OCI artifact manifest",
+        DocKind::Config(_) => "an image config",
+        DocKind::DockerArchive => "a manifest.json of a docker-archive",
+        DocKind::Repositories => "a repositories file",
+        DocKind::V1Image => "a v1 image's json",
+    }
 }
 
 /// What an archive holds, in words.

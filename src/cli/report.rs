@@ -121,7 +121,7 @@ impl Reports {
         let docs = ArchiveDocuments::of(archive);
         let images = images(archive);
         let container = match archive.form {
-            lone::FORM => Container::Document,
+            lone::FORM | lone::LAYER => Container::Document,
             _ if archive.tree.is_folder() => Container::Folder,
             _ => Container::Tar,
         };

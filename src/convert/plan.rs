@@ -419,7 +419,7 @@ impl Planner<'_> {
                 blobs.iter().for_each(|blob| self.stage(blob, Treatment::Keep));
                 Make::Keep
             }
-            Body::Opaque => Make::Keep,
+            Body::Opaque | Body::Layer { .. } => Make::Keep,
             // Named, but not here: nothing to write.
             Body::Absent => return Ok(()),
         };

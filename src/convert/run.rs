@@ -485,7 +485,7 @@ impl Documents<'_> {
                 let blobs = self.blobs(blobs.iter());
                 self.keep(node, OutBody::Opaque { blobs })
             }
-            Body::Opaque => self.keep(node, OutBody::Opaque { blobs: Vec::new() }),
+            Body::Opaque | Body::Layer { .. } => self.keep(node, OutBody::Opaque { blobs: Vec::new() }),
             Body::Absent => Ok(()),
         }
     }

@@ -276,7 +276,11 @@ pub fn is_image(archive: &Archive, node: NodeId) -> bool {
     match &archive.node(node).body {
         Body::Manifest { parts, .. } | Body::Item { parts } => parts.role == crate::model::Role::Image,
         Body::V1 { .. } | Body::Schema1 { .. } => true,
-        Body::Index { .. } | Body::ArtifactManifest { .. } | Body::Absent | Body::Opaque => false,
+        Body::Index { .. }
+        | Body::ArtifactManifest { .. }
+        | Body::Layer { .. }
+        | Body::Absent
+        | Body::Opaque => false,
     }
 }
 

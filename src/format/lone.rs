@@ -1,6 +1,7 @@
-//! A single document outside any archive: a config, manifest, index, `manifest.json` or schema 1 manifest.
+//! A single document or layer outside any archive: a config, manifest, index, `manifest.json`, schema 1 manifest, or a
+//! tar.
 //!
-//! It is judged alone: what it points at is not expected to be there.
+//! It is judged alone: what it points at, or what lies below it, is not expected to be there.
 
 use std::path::Path;
 
@@ -17,6 +18,9 @@ use crate::report::{Location, MemberId};
 
 /// The form's name for an archive that is one document.
 pub const FORM: &str = "document";
+
+/// The form's name for an archive that is one layer.
+pub const LAYER: &str = "layer";
 
 /// Nesting of the JSON inside the signatures of schema 1.
 const DEPTH: usize = 64;
@@ -40,6 +44,13 @@ pub enum Kind {
     Repositories,
     /// v1 image JSON.
     V1Image,
+    /// A layer.
+    Layer,
+}
+
+/// Whether an archive is a single document or layer.
+pub fn is_lone(archive: &Archive) -> bool {
+    archive.form == FORM || archive.form == LAYER
 }
 
 /// Whether a file begins like a JSON document.
@@ -48,8 +59,33 @@ pub fn looks_like_json(first: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
+/// Takes a file as one layer, whatever is in it.
+pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
+    let file = std::fs::File::open(path).at("cannot open", path)?;
+    let tree = Tree::of_file(place, path, file)?;
+    let name = tree.member(MemberId(0)).name.to_string();
+    let mut builder = Builder::new(LAYER, tree, Ingested::new(), limits, Box::new(|_, _, _| None));
+    let at = Location::member(MemberId(0));
+    let blob = builder.blob_of_member(MemberId(0));
+    builder.is_layer(blob);
+    let layers = vec![Part { descriptor: None, blob: Some(blob), at: at.clone(), wanted: name }];
+    let node = builder.node(Node {
+        digest: None,
+        media_type: None,
+        blob: None,
+        document: None,
+        body: Body::Layer { layers },
+        signatures: Vec::new(),
+    });
+    builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+    Ok(builder.archive)
+}
+
 /// Reads one document; `kind` is found from the content if it is not given.
 pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Result<Archive> {
+    if kind == Some(Kind::Layer) {
+        return layer(place, path, limits);
+    }
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let mut builder =
@@ -104,7 +140,7 @@ fn kind_of(root: &Value, kind: Option<Kind>) -> Option<DocKind> {
         Some(Kind::OciLayout) => DocKind::OciLayout,
         Some(Kind::Repositories) => DocKind::Repositories,
         Some(Kind::V1Image) => DocKind::V1Image,
-        None => return guess(root),
+        Some(Kind::Layer) | None => return guess(root),
     })
 }
 

@@ -85,7 +85,8 @@ pub struct OpenOptions<'a> {
     pub limits: &'a Limits,
     /// Where a stream is spooled.
     pub spool: &'a mut dyn FnMut() -> Result<SpoolDir>,
-    /// Whether a single document is taken for an archive of its own (`check`), and what it is if the user said so.
+    /// Whether a single document or layer is taken for an archive of its own (`check`), and what it is if the user
+    /// said so.
     pub lone: Option<Option<lone::Kind>>,
     /// Told the bytes spooled so far.
     pub progress: &'a mut (dyn FnMut(u64) + Send),
@@ -93,10 +94,12 @@ pub struct OpenOptions<'a> {
 
 /// Opens an archive of any form.
 pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+    let mut layer = None;
     if let (Some(kind), Input::Path(path), None) = (options.lone, &input, options.form) {
         if path.is_file() && (kind.is_some() || lone::looks_like_json(&first_bytes(path)?)) {
             return lone::open(options.place, path, kind, options.limits);
         }
+        layer = Some(path.clone()).filter(|path| path.is_file());
     }
     let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
     let format = match options.form {
@@ -110,7 +113,11 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
                 Builder::new("unknown", tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
             );
         }
-        return Err(not_an_archive(&tree, options.form));
+        // A tar that is no image archive. If it is compressed it is read twice: only its end shows that it is none.
+        return match layer {
+            Some(path) => lone::layer(options.place, &path, options.limits),
+            None => Err(not_an_archive(&tree, options.form)),
+        };
     };
     (format.open)(tree, ingested, options.limits)
 }
@@ -180,6 +187,9 @@ fn describe(path: &Path, first: &[u8], size: u64) -> String {
     }
     if matches!(first.trim_ascii_start().first(), Some(b'{' | b'[')) {
         return "it looks like a JSON document; give the folder or tar that holds it".into();
+    }
+    if first.starts_with(b"\x1f\x9d") {
+        return "it is compressed by `compress` (.Z), which no image tool reads".into();
     }
     if path.extension().is_some_and(|extension| extension == "zip") || first.starts_with(b"PK") {
         return "it is a zip file".into();
@@ -261,6 +271,40 @@ mod tests {
             let findings = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);
             let names: Vec<&str> = findings.iter().map(|finding| finding.rule.name).collect();
             assert_eq!(names, ["archive/truncated"], "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_tar_that_is_no_archive_is_a_layer() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mut header = ::tar::Header::new_ustar();
+        header.set_size(1);
+        header.set_mode(0o644);
+        let mut builder = ::tar::Builder::new(Vec::new());
+        builder.append_data(&mut header, "etc/a", &b"x"[..]).expect("in memory");
+        let plain = builder.into_inner().expect("in memory");
+        let zstd = zstd::encode_all(&plain[..], 1).expect("in memory");
+        for bytes in [&plain[..], &zstd[..]] {
+            let path = dir.path().join("layer");
+            std::fs::write(&path, bytes).expect("written");
+            let open = |lone| {
+                let options = OpenOptions {
+                    place: "layer",
+                    form: None,
+                    limits: &Limits::default(),
+                    spool: &mut || SpoolDir::new(None),
+                    lone,
+                    progress: &mut |_| {},
+                };
+                open(Input::Path(path.clone()), options)
+            };
+            for kind in [None, Some(lone::Kind::Layer)] {
+                let archive = open(Some(kind)).expect("opens");
+                assert_eq!((archive.form, archive.blobs.len()), (lone::LAYER, 1), "{kind:?}");
+                assert!(archive.blobs[0].layer && archive.blobs[0].referenced);
+                assert_eq!(archive.tree.member(archive.blobs[0].member.expect("there")).name, "layer");
+            }
+            assert!(matches!(open(None), Err(Error::NotAnArchive { .. })));
         }
     }
 }

@@ -196,6 +196,7 @@ fn entry(
         },
         Body::V1 { .. } | Body::Schema1 { .. } => "image",
         Body::ArtifactManifest { .. } => "artifact",
+        Body::Layer { .. } => "layer",
         Body::Absent => "missing",
         Body::Opaque => "unknown",
     };

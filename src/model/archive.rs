@@ -187,6 +187,11 @@ pub enum Body {
         /// Its blobs.
         blobs: Vec<Part>,
     },
+    /// A layer outside any archive: what lies below it is not known.
+    Layer {
+        /// The one layer.
+        layers: Vec<Part>,
+    },
     /// The archive does not hold it.
     Absent,
     /// It is there, but is not what it should be, or its type is none of ours.
@@ -497,7 +502,9 @@ impl Node {
             Body::Manifest { parts, .. } | Body::Item { parts } => {
                 std::iter::once(&parts.config).chain(&parts.layers).collect()
             }
-            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers.iter().collect(),
+            Body::V1 { layers, .. } | Body::Schema1 { layers } | Body::Layer { layers } => {
+                layers.iter().collect()
+            }
             Body::ArtifactManifest { blobs } => blobs.iter().collect(),
             Body::Index { .. } | Body::Absent | Body::Opaque => Vec::new(),
         }

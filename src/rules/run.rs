@@ -35,8 +35,8 @@ impl Scope<'_> {
 
 /// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.
 pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
-    // What a single document points at is not expected to be there.
-    let alone = archive.form == crate::format::lone::FORM;
+    // What a single document points at, or what lies below a single layer, is not expected to be there.
+    let alone = crate::format::lone::is_lone(archive);
     let cut = alone || archive_rules::is_cut(archive);
     let mut walk = Walk::new(archive, facts, cut);
     if !alone {
@@ -211,7 +211,7 @@ impl Walk<'_> {
                 self.image(parts);
                 image::config_name(archive, parts, &mut self.out);
             }
-            Body::V1 { layers, .. } | Body::Schema1 { layers } => {
+            Body::V1 { layers, .. } | Body::Schema1 { layers } | Body::Layer { layers } => {
                 for (i, layer) in layers.iter().enumerate() {
                     self.layer(layer, i);
                 }
