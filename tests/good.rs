@@ -31,7 +31,7 @@ fn main() {
             }));
         }
     }
-    for case in case::all() {
+    for case in case::all().into_iter().chain(case::documents()) {
         trials.push(Trial::test(format!("{}: holds what case.toml says", case.name), move || {
             holds(&case, bless)
         }));
@@ -46,9 +46,12 @@ fn write(folder: &Path, content: &Content) -> std::io::Result<PathBuf> {
         Content::Tar(_) => folder.join("archive.tar"),
         Content::TarGz(_) => folder.join("archive.tar.gz"),
         Content::Folder(_) => folder.join("archive"),
+        Content::Document(_) => folder.join("document.json"),
     };
     match content {
-        Content::Tar(bytes) | Content::TarGz(bytes) => std::fs::write(&path, bytes)?,
+        Content::Tar(bytes) | Content::TarGz(bytes) | Content::Document(bytes) => {
+            std::fs::write(&path, bytes)?
+        }
         Content::Folder(files) => {
             if path.exists() {
                 std::fs::remove_dir_all(&path)?;
@@ -64,7 +67,7 @@ fn write(folder: &Path, content: &Content) -> std::io::Result<PathBuf> {
 }
 
 fn holds(case: &Case, bless: bool) -> Result<(), Failed> {
-    let held = Held::read(&case.archive)?;
+    let held = if case.is_document() { Held::document() } else { Held::read(&case.archive)? };
     let dir = tempfile::tempdir()?;
     let place = case.archive.display().to_string();
     let output = Restow::new(dir.path()).run(&["check".into(), place])?.expect(0)?;

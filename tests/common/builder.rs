@@ -29,6 +29,8 @@ pub enum Content {
     TarGz(Vec<u8>),
     /// `archive/`, files by path.
     Folder(Files),
+    /// `document.json`
+    Document(Vec<u8>),
 }
 
 /// Files by path.
@@ -43,14 +45,20 @@ pub fn cases() -> Vec<(&'static str, Content)> {
         ("docker-archive/nix", nix()),
         ("docker-archive/rules_oci", rules_oci()),
         ("docker-archive/docker-29-child-without-blobs", child_without_blobs()),
+        ("docker-archive/minimal", minimal_docker()),
         ("docker-archive/unpacked", unpacked()),
+        ("oci/docker-types", docker_types()),
         ("oci/minimal", minimal()),
         ("oci/nested-index", nested_index()),
         ("oci/referrers", referrers()),
         ("oci/same-tag-twice", same_tag_twice()),
+        ("oci/two-layers", two_layers()),
+        ("oci/two-platforms", two_platforms()),
         ("oci/zstd", zstd()),
         ("dir/list-with-signatures", dir_list()),
         ("dir/one-image", dir_one()),
+        ("document/schema1", Content::Document(SCHEMA1.as_bytes().to_vec())),
+        ("registry-storage/minimal", minimal_storage()),
         ("registry-storage/two-repositories", storage()),
     ]
 }
@@ -125,7 +133,7 @@ pub fn gzip(plain: &[u8]) -> Vec<u8> {
 }
 
 /// One zstd frame of one raw block; `plain` has 256 to 65791 bytes.
-fn zstd_stored(plain: &[u8]) -> Vec<u8> {
+pub fn zstd_stored(plain: &[u8]) -> Vec<u8> {
     // Single segment, content size in two bytes, no checksum, no dictionary (RFC 8878, 3.1.1).
     let mut out = vec![0x28, 0xb5, 0x2f, 0xfd, 0x60];
     out.extend(((plain.len() - 256) as u16).to_le_bytes());
@@ -430,6 +438,82 @@ fn minimal() -> Content {
     Content::Folder(layout(&[root], image.blobs()))
 }
 
+/// The same image in a docker-archive without an OCI half, named as skopeo does.
+fn minimal_docker() -> Content {
+    let image = Image::new("amd64", &[vec![0; 1024]], plain, "");
+    let config = format!("{}.json", sha256(&image.config));
+    let layer = format!("{}.tar", sha256(&image.layers[0].0));
+    let manifest =
+        format!("[{}]", items(&config, &["lab/app:1"], std::slice::from_ref(&layer), str::to_owned));
+    let members = [
+        (layer, image.layers[0].0.clone()),
+        (config, image.config),
+        ("manifest.json".to_owned(), manifest.into_bytes()),
+    ];
+    Content::Tar(docker_tar(&members, 0o644, 0))
+}
+
+/// A manifest list of Docker's family in a layout, one of its images with the canonical empty layer.
+fn docker_types() -> Content {
+    let empty = vec![(EMPTY_LAYER_GZIP.to_vec(), vec![0; 1024])];
+    let types = (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER);
+    let images = ["amd64", "arm64/v8"].map(|arch| Image::of(arch, empty.clone(), types));
+    let list = index(DOCKER_LIST, &images.each_ref().map(Image::child));
+    let root = descriptor(DOCKER_LIST, &list, &named("docker.io/lab/docker:1"));
+    let mut blobs: Vec<&[u8]> = vec![&list];
+    blobs.extend(images.iter().flat_map(Image::blobs));
+    Content::Folder(layout(&[root], blobs))
+}
+
+/// Plain layers with folders, a file that changes, a link and a whiteout.
+fn two_layers() -> Content {
+    let mut base = Tar::default();
+    base.folder("etc/", 0);
+    base.file("etc/one", b"1", 0o644, 0);
+    base.file("etc/two", b"2", 0o644, 0);
+    let mut above = Tar::default();
+    above.folder("etc/", 0);
+    above.file("etc/.wh.one", b"", 0o644, 0);
+    above.file("etc/two", b"II", 0o644, 0);
+    let image = Image::new("amd64", &[base.end(), above.end()], plain, "");
+    let root = descriptor(OCI_MANIFEST, &image.manifest, &tagged("1"));
+    Content::Folder(layout(&[root], image.blobs()))
+}
+
+/// What buildx makes for two platforms: an index with an attestation behind its images.
+fn two_platforms() -> Content {
+    let images = ["amd64", "arm64/v8"].map(|arch| {
+        Image::of(
+            arch,
+            vec![(EMPTY_LAYER_GZIP.to_vec(), vec![0; 1024])],
+            (OCI_MANIFEST, OCI_CONFIG, &format!("{OCI_LAYER}+gzip")),
+        )
+    });
+    let statement = br#"{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://slsa.dev/provenance/v0.2","subject":[],"predicate":{}}"#;
+    let attested = config("", [&statement[..]].into_iter());
+    let attested = String::from_utf8_lossy(&attested)
+        .replace("\"architecture\":\"\"", "\"architecture\":\"unknown\"")
+        .replace("\"os\":\"linux\"", "\"os\":\"unknown\"")
+        .into_bytes();
+    let layer = descriptor(
+        "application/vnd.in-toto+json",
+        statement,
+        ",\"annotations\":{\"in-toto.io/predicate-type\":\"https://slsa.dev/provenance/v0.2\"}",
+    );
+    let attestation = manifest(OCI_MANIFEST, OCI_CONFIG, &attested, [layer].into_iter(), "");
+    let marks = format!(
+        ",\"annotations\":{{\"vnd.docker.reference.digest\":\"sha256:{}\",\"vnd.docker.reference.type\":\"attestation-manifest\"}},\
+         \"platform\":{{\"architecture\":\"unknown\",\"os\":\"unknown\"}}",
+        sha256(&images[0].manifest)
+    );
+    let children = [images[0].child(), images[1].child(), descriptor(OCI_MANIFEST, &attestation, &marks)];
+    let list = index(OCI_INDEX, &children);
+    let root = descriptor(OCI_INDEX, &list, &named("docker.io/lab/two:1"));
+    let mut blobs: Vec<&[u8]> = vec![&list, statement, &attested, &attestation];
+    blobs.extend(images.iter().flat_map(Image::blobs));
+    Content::Folder(layout(&[root], blobs))
+}
+
 /// An index inside an index, beside a manifest; a variant of arm.
 fn nested_index() -> Content {
     let [a, b, c] =
@@ -532,6 +616,23 @@ fn dir_one() -> Content {
         files.insert(sha256(stored), stored.clone());
     }
     Content::Folder(files)
+}
+
+/// A signed schema 1 manifest of the canonical empty layer (formats.md J.2), ES256 with a key of its own; the digest of its payload is
+/// `sha256:b2cae5cabe2372bcfcdf404c415239d9dfa995d813d5834823fb4b8bed9b4fd1`.
+const SCHEMA1: &str = r#"{"schemaVersion":1,"name":"lab/app","tag":"1","architecture":"amd64","fsLayers":[{"blobSum":"sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"}],"history":[{"v1Compatibility":"{\"id\":\"1974559469fa9ea06fc780fa2d455acaaa298b56e3144330d3c371e06a312c69\",\"created\":\"2015-01-01T00:00:00Z\",\"architecture\":\"amd64\",\"os\":\"linux\",\"throwaway\":true}"}],"signatures":[{"header":{"jwk":{"crv":"P-256","kid":"PKVW:Y7K6:722C:IJYT:3XEO:BTTK:5AYL:23F6:6UX7:NNJZ:6NJR:DDQP","kty":"EC","x":"SiRf-Sx6nFenKwtKdMfli88M_OFwov4PXPwo7tepkIU","y":"gy_hiIGq1teArSAI6FV4U_SG0UNZ5JXwS8yDfF2Zez0"},"alg":"ES256"},"signature":"spAMaTh0W0-CCUYXMki72AD6sl7w3n07mtkd6TagsXvYD_gErC24Q2wEElcFVGIG3ugXNlCqIlysfQes6jk4nw","protected":"eyJmb3JtYXRMZW5ndGgiOjM3OSwiZm9ybWF0VGFpbCI6ImZRIiwidGltZSI6IjIwMTUtMDEtMDFUMDA6MDA6MDBaIn0"}]}"#;
+
+/// Storage with one image under one tag.
+fn minimal_storage() -> Content {
+    let image = Image::of(
+        "amd64",
+        vec![(EMPTY_LAYER_GZIP.to_vec(), vec![0; 1024])],
+        (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER),
+    );
+    let mut storage = Storage::default();
+    storage.image("lab/app", &image);
+    storage.tag("lab/app", "1", &[&image.manifest]);
+    Content::Folder(storage.0)
 }
 
 /// Storage with two repositories that share a layer: one with a tag that moved, one with an index; one layer was

@@ -20,17 +20,34 @@ pub fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good")
 }
 
-/// Every case, in order of names.
+/// Every archive, in order of names.
 pub fn all() -> Vec<Case> {
+    cases().into_iter().filter(|case| !case.is_document()).collect()
+}
+
+/// Every document that stands alone.
+pub fn documents() -> Vec<Case> {
+    cases().into_iter().filter(Case::is_document).collect()
+}
+
+fn cases() -> Vec<Case> {
     let cases = super::files_named(&corpus(), "case.toml").into_iter().map(|toml| {
         let folder = toml.parent().expect("case.toml is in a folder");
         let name = folder.strip_prefix(corpus()).expect("below the corpus").display().to_string();
-        let archives = ["archive.tar", "archive.tar.gz", "archive"].map(|file| folder.join(file));
+        let archives =
+            ["archive.tar", "archive.tar.gz", "archive", "document.json"].map(|file| folder.join(file));
         let archive = archives.into_iter().find(|path| path.exists());
         let archive = archive.unwrap_or_else(|| panic!("{name} has no archive"));
         Case { name, archive, toml }
     });
     cases.collect()
+}
+
+impl Case {
+    /// Whether it is a document and no archive.
+    pub fn is_document(&self) -> bool {
+        self.archive.ends_with("document.json")
+    }
 }
 
 /// What a `case.toml` says of its archive.

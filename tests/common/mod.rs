@@ -1,10 +1,16 @@
 //! What the tests that drive the binary share.
 #![allow(dead_code)]
 
+pub mod bad;
 pub mod builder;
 pub mod case;
+pub mod edit;
+pub mod index;
+pub mod members;
 pub mod oracle;
+pub mod rules_page;
 pub mod tree_digest;
+pub mod unit_tests;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -99,6 +99,11 @@ impl Held {
         Ok(reader.held)
     }
 
+    /// A document alone holds no image.
+    pub fn document() -> Held {
+        Held { form: "document", ..Held::default() }
+    }
+
     /// Only what the images of `keep` are part of; the roots become theirs.
     pub fn only(&self, keep: &BTreeSet<String>) -> Held {
         let mut held = self.clone();
