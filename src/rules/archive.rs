@@ -3,7 +3,7 @@
 use bstr::ByteSlice;
 
 use super::{Rule, rule};
-use crate::format::tree::{Tree, TreeAnomaly};
+use crate::format::tree::{MemberKind, Tree, TreeAnomaly};
 use crate::model::archive::Disagreement;
 use crate::model::{Anomaly, Archive, Facts};
 use crate::report::{At, Finding, Location, MemberId};
@@ -193,6 +193,7 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
             Anomaly::Tree(anomaly) => tree(&archive.tree, anomaly, archive, facts, out),
             // What a cut archive lacks is a consequence of the cut.
             Anomaly::MissingMember { .. } | Anomaly::Empty { .. } if cut => {}
+            Anomaly::Empty { at } if !lists(archive, at) => {}
             other => out.extend(one(other, archive)),
         }
     }
@@ -204,9 +205,26 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
         }
     }
     let silent = |out: &[Finding]| !out.iter().any(|f| f.rule.level == super::Level::Error);
-    if archive.roots.is_empty() && !cut && silent(out) && archive.documents.iter().all(|d| d.json.is_ok()) {
+    let told = archive.anomalies.iter().any(|anomaly| matches!(anomaly, Anomaly::Empty { .. }));
+    if archive.roots.is_empty()
+        && !cut
+        && !told
+        && silent(out)
+        && archive.documents.iter().all(|d| d.json.is_ok())
+    {
         out.push(Finding::new(&NO_IMAGES, Location::archive(), "the archive lists no image"));
     }
+}
+
+/// Whether there is a list of images that can be empty: what is no JSON, or no list, is a fault of its own.
+fn lists(archive: &Archive, at: &Location) -> bool {
+    let At::Pointer(pointer) = &at.at else { return true };
+    let Some(document) = archive.documents.iter().find(|document| Some(document.member) == at.member) else {
+        return true;
+    };
+    let list = document.root().and_then(|root| root.at(pointer));
+    // Docker 25.0.0 to 25.0.2 wrote null for no images into `index.json`.
+    list.is_some_and(|list| list.is_array() || (list.is_null() && !pointer.is_empty()))
 }
 
 /// Whether the archive ends too early, or cannot be read from some point on.
@@ -304,7 +322,23 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
                 // formats.md A.1: an absent `repositories` means untagged.
                 _ => return None,
             };
-            Finding::new(rule, Location::archive(), format!("`{name}` is missing, which {of} must have"))
+            match archive.tree.get(name.as_bytes()).filter(|&id| archive.tree.follow(id).is_none()) {
+                Some(id) => {
+                    let found = match archive.tree.member(id).kind {
+                        MemberKind::Directory => "a directory",
+                        MemberKind::Symlink(_) | MemberKind::Hardlink(_) => {
+                            "a link to no file of the archive"
+                        }
+                        MemberKind::File | MemberKind::Other => "neither file nor directory",
+                    };
+                    let message = format!("`{name}` is {found}, {of} must have it as a file");
+                    Finding::new(rule, Location::member(id), message)
+                }
+                None => {
+                    let message = format!("`{name}` is missing, which {of} must have");
+                    Finding::new(rule, Location::archive(), message)
+                }
+            }
         }
         Anomaly::Empty { at } => Finding::new(&NO_IMAGES, at.clone(), "no image is listed here"),
         Anomaly::LimitHit { at, name, limit } => {
@@ -369,4 +403,39 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         ),
         _ => return super::document::anomaly(anomaly, archive).or_else(|| super::legacy::anomaly(anomaly)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::fixture::{Layout, names};
+
+    /// What is found of a layout with this `index.json`.
+    fn of_index(text: &str) -> Vec<&'static str> {
+        let layout = Layout::new();
+        layout.file("index.json", text.as_bytes());
+        layout.found("").into_iter().filter(|name| *name != "document/media-type-absent").collect()
+    }
+
+    #[test]
+    fn no_images_is_no_consequence_of_an_unreadable_list() {
+        assert_eq!(of_index(r#"{"schemaVersion":2,"manifests":[]}"#), ["archive/no-images"]);
+        let null = of_index(r#"{"schemaVersion":2,"manifests":null}"#);
+        assert!(null.contains(&"archive/no-images"), "{null:?}");
+        assert_eq!(of_index("x"), ["json/syntax"]);
+        assert_eq!(of_index(r#"{"schemaVersion":2}"#), ["index/manifests-missing"]);
+    }
+
+    #[test]
+    fn members_that_are_no_files() {
+        let layout = Layout::new();
+        layout.file("index.json/a", b"");
+        let findings = layout.findings();
+        assert_eq!(names(&findings), ["archive/missing-index"]);
+        assert_eq!(findings[0].message, "`index.json` is a directory, an OCI layout must have it as a file");
+        assert!(findings[0].primary.location.member.is_some());
+        let layout = Layout::new();
+        layout.file("blobs/a", b"");
+        let findings = layout.findings();
+        assert_eq!(findings[0].message, "`index.json` is missing, which an OCI layout must have");
+    }
 }

@@ -2,6 +2,7 @@
 //! their names, levels and pages.
 
 use super::{Rule, rule};
+use crate::json::Value;
 use crate::media::Family;
 use crate::model::{DocKind, Document};
 use crate::report::{At, Finding, Location};
@@ -219,7 +220,16 @@ pub fn check(document: &Document, out: &mut Vec<Finding>) {
         // Withdrawn before it had a schema of its own.
         DocKind::ArtifactManifest => return,
     };
+    // What a document of another version must have is not known.
+    let version = json.root.get("schemaVersion").and_then(Value::as_i64);
+    let known = match document.kind {
+        DocKind::Index(_) | DocKind::Manifest(_) => version.is_none_or(|version| version == 2),
+        _ => true,
+    };
     for fault in schema::validate(kind, json) {
+        if !known && fault.missing.is_some() && fault.pointer.is_empty() {
+            continue;
+        }
         let rule = RULES.iter().find(|rule| rule.name == fault.rule).copied().unwrap_or(&UNEXPECTED_SHAPE);
         let at = Location { member: Some(document.member), at: At::Pointer(fault.pointer) };
         let label = match &fault.missing {
@@ -227,5 +237,19 @@ pub fn check(document: &Document, out: &mut Vec<Finding>) {
             None => format!("expected {}, found {}", fault.expected, fault.found),
         };
         out.push(Finding::new(rule, at, fault.message).label(label));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::fixture::found;
+
+    #[test]
+    fn what_another_version_lacks_is_not_known() {
+        let of = |text: &str| found(DocKind::Manifest(Family::Oci), text, check);
+        assert_eq!(of(r#"{"schemaVersion":2}"#), ["manifest/config-missing", "manifest/layers-missing"]);
+        assert_eq!(of(r#"{"schemaVersion":3}"#), [""; 0]);
+        assert_eq!(of(r#"{"schemaVersion":3,"config":1}"#), ["json/unexpected-shape"]);
     }
 }
