@@ -5,6 +5,7 @@
 
 use bstr::BString;
 
+use super::Fix;
 use crate::rules::Rule;
 
 /// A member of the archive, by its position in the [`Tree`](crate::format::tree::Tree).
@@ -58,6 +59,14 @@ impl Location {
         Location { member: Some(member), at: At::Pointer(pointer.into()) }
     }
 
+    /// The member and the pointer in it, of a value or of its name.
+    pub fn member_and_pointer(&self) -> Option<(MemberId, String)> {
+        match &self.at {
+            At::Pointer(pointer) | At::Key(pointer) => Some((self.member?, pointer.clone())),
+            _ => None,
+        }
+    }
+
     /// The value one step below this pointer.
     pub fn child(&self, step: impl std::fmt::Display) -> Location {
         let base = match &self.at {
@@ -90,13 +99,15 @@ pub struct Finding {
     pub related: Vec<Label>,
     /// What to do, if there is more to say than the rule's own advice.
     pub help: Option<String>,
+    /// What would mend it, if that can be computed.
+    pub fix: Option<Fix>,
 }
 
 impl Finding {
     /// A finding with an unlabelled primary place.
     pub fn new(rule: &'static Rule, location: Location, message: impl Into<String>) -> Finding {
         let primary = Label { location, text: String::new() };
-        Finding { rule, message: message.into(), primary, related: Vec::new(), help: None }
+        Finding { rule, message: message.into(), primary, related: Vec::new(), help: None, fix: None }
     }
 
     /// Sets the text at the primary place.

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{At, Container, Document, Documents, Finding, Image, Location, MemberId, Renderer, Source, sort};
+use super::{
+    At, Container, Document, Documents, Edit, Finding, Image, Location, MemberId, Renderer, Source, Target,
+    sort,
+};
 use crate::json::{Json, Span, parse};
 use crate::rules::{Integrity, Level, Rule};
 
@@ -166,16 +169,23 @@ pub(crate) fn everything() -> (Archive, Vec<Finding>) {
             "layer 99 is 33 bytes, the manifest says 131",
         )
         .label("the manifest says 131")
-        .related(Location::member(layer), "this blob is 33 bytes"),
+        .related(Location::member(layer), "this blob is 33 bytes")
+        .change(
+            Target::Member(manifest),
+            Edit::Set { pointer: "/layers/99/size".into(), value: "33".into() },
+        ),
         Finding::new(&MISSING, Location::pointer(index, "/manifests/1"), "manifest 1 has no `size`")
-            .label("`size` is missing here"),
+            .label("`size` is missing here")
+            .set(&Location::pointer(index, "/manifests/1/size"), "424")
+            .assuming("the manifest is the one that was meant"),
         Finding::new(
             &CASE,
             Location { member: Some(index), at: At::Key("/manifests/1/platform/Architecture".into()) },
             "`Architecture` is written `architecture` by the specification",
         )
         .label("Go reads this as `architecture`, most other languages do not read it at all")
-        .help("write `architecture`"),
+        .help("write `architecture`")
+        .rename(&Location::pointer(index, "/manifests/1/platform/Architecture"), "architecture"),
         Finding::new(&DUPLICATE, twice, "`os` stands twice in one object")
             .label("again here")
             .related(once, "first here"),
@@ -196,7 +206,8 @@ pub(crate) fn everything() -> (Archive, Vec<Finding>) {
             "the document ends inside an object",
         )
         .label("expected a value"),
-        Finding::new(&PADDING, Location::archive(), "3 blocks of padding follow the end of the archive"),
+        Finding::new(&PADDING, Location::archive(), "3 blocks of padding follow the end of the archive")
+            .change(Target::Named(b"oci\xff-layout".to_vec().into()), Edit::Write("{}".into())),
         Finding::new(&PADDING, Location { member: None, at: At::Offset(10240) }, "no end-of-archive marker")
             .help("two blocks of zeros end a tar"),
         Finding::new(

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(
             lines[2],
             "::error file=lay out/app.tar/index.json,line=14,col=5,title=descriptor/missing-size::manifest 1 has no \
-             `size`%0Aindex.json:14:5 /manifests/1"
+             `size`%0Aindex.json:14:5 /manifests/1%0Ahelp: write `424`"
         );
         assert_eq!(
             lines[1],

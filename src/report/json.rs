@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::escape::is_unsafe;
-use super::{Finding, Label, Locator, Renderer, Source, Summary, advice, utf8};
+use super::{Change, Edit, Finding, Label, Locator, Renderer, Source, Summary, Target, advice, utf8};
 use crate::rules::Level;
 
 /// The shape's schema.
@@ -62,6 +62,23 @@ struct FindingView {
     help: Option<String>,
     primary: PlaceView,
     related: Vec<PlaceView>,
+    fix: Option<FixView>,
+}
+
+#[derive(Debug, Serialize)]
+struct FixView {
+    assuming: Option<&'static str>,
+    changes: Vec<ChangeView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeView {
+    member: String,
+    action: &'static str,
+    pointer: Option<String>,
+    value: Option<serde_json::Value>,
+    span: Option<SpanView>,
+    text: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,6 +139,37 @@ fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> Findin
         help: advice(finding),
         primary: place(&finding.primary, locator),
         related: finding.related.iter().map(|label| place(label, locator)).collect(),
+        fix: finding.fix.as_ref().map(|fix| FixView {
+            assuming: fix.assuming,
+            changes: fix.changes.iter().map(|change| self::change(change, locator)).collect(),
+        }),
+    }
+}
+
+fn change(change: &Change, locator: &Locator<'_>) -> ChangeView {
+    let docs = locator.docs();
+    let (name, id) = match &change.target {
+        Target::Member(id) => (docs.name(*id), Some(*id)),
+        Target::Named(name) => (name.as_ref(), None),
+    };
+    let replacement = id.and_then(|id| docs.text(id)).and_then(|text| change.edit.replacement(text));
+    let (value, content) = match &change.edit {
+        // The schema says that it is JSON; what is not, says nothing.
+        Edit::Set { value, .. } => (serde_json::from_str(value).ok(), None),
+        Edit::Rename { name, .. } | Edit::Move(name) => (Some(name.as_str().into()), None),
+        Edit::Write(text) => (None, Some(text.clone())),
+        Edit::Remove { .. } | Edit::Cut(_) | Edit::Delete => (None, None),
+    };
+    let (span, text) = replacement.map_or((None, content), |(span, text)| {
+        (Some(SpanView { start: span.start, end: span.end }), Some(text))
+    });
+    ChangeView {
+        member: utf8(name).into_owned(),
+        action: change.edit.name(),
+        pointer: change.edit.pointer().map(str::to_owned),
+        value,
+        span,
+        text,
     }
 }
 
@@ -221,6 +269,8 @@ mod tests {
             ("/sources/0/findings/0/level", "allow".into()),
             ("/sources/0/findings/0/primary/line", 0.into()),
             ("/sources/0/findings/0/rule", Value::Null),
+            ("/sources/0/findings/2/fix/changes/0/action", "add".into()),
+            ("/sources/0/findings/2/fix/changes", serde_json::json!([])),
             ("/sources/0/summary", serde_json::json!({"errors": 0})),
             ("/sources/0/findings/0/primary/span", serde_json::json!({"start": 1, "end": 2, "x": 1})),
         ] {
@@ -249,6 +299,22 @@ mod tests {
         let size = size.clone().find(|f| f["rule"] == "descriptor/size-mismatch").expect("a finding");
         assert_eq!(size["primary"]["pointer"], "/layers/99/size");
         assert_eq!((&size["primary"]["line"], &size["primary"]["column"]), (&1.into(), &15491.into()));
+        assert_eq!(
+            size["fix"],
+            serde_json::json!({"assuming": null, "changes": [{
+                "member": fixture::blob_name('6'), "action": "set", "pointer": "/layers/99/size", "value": 33,
+                "span": {"start": 15490, "end": 15493}, "text": "33",
+            }]})
+        );
+        let missing = &app["findings"][2]["fix"];
+        assert_eq!(missing["assuming"], "the manifest is the one that was meant");
+        assert_eq!(missing["changes"][0]["text"], ",\n      \"size\": 424");
+        let write = &app["findings"][0]["fix"]["changes"][0];
+        assert_eq!(
+            (&write["member"], &write["action"], &write["text"]),
+            (&r"oci\xff-layout".into(), &"write".into(), &"{}".into())
+        );
+        assert_eq!(app["findings"][1]["fix"], Value::Null);
         assert_eq!(size["related"][0]["member"], fixture::blob_name('a').as_str());
         assert_eq!(
             size["help"],

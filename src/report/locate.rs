@@ -89,6 +89,11 @@ impl<'a> Locator<'a> {
         Locator { docs, lines: RefCell::default() }
     }
 
+    /// The archive that it is for.
+    pub fn docs(&self) -> &'a dyn Documents {
+        self.docs
+    }
+
     /// The place that `location` means.
     pub fn place(&self, location: &'a Location) -> Place<'a> {
         let name = match location.member {

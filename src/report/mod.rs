@@ -14,6 +14,7 @@ use bstr::ByteSlice;
 mod escape;
 pub mod excerpt;
 mod finding;
+pub mod fix;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod github;
@@ -25,6 +26,7 @@ pub mod sarif;
 
 pub use escape::{escape, escape_str, utf8};
 pub use finding::{At, Finding, Label, Location, MemberId};
+pub use fix::{Change, Edit, Fix, Target, quoted};
 pub use locate::{Document, Documents, Lines, Locator, Place, Position};
 
 use crate::rules::Level;

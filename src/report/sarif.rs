@@ -13,8 +13,11 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::pretty;
-use super::{At, Container, Finding, Label, Locator, MemberId, Place, Renderer, Source, utf8};
+use super::{
+    At, Container, Finding, Fix, Label, Locator, MemberId, Place, Renderer, Source, Target, advice, utf8,
+};
 use crate::digest::Digest;
+use crate::json::Span;
 use crate::rules::{Level, Rule};
 
 const SCHEMA: &str =
@@ -148,6 +151,36 @@ struct ResultView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related_locations: Vec<Location>,
     partial_fingerprints: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<FixView>,
+}
+
+/// Replacements in documents (section 3.55). What else would mend a fault has no form here.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FixView {
+    description: Text,
+    artifact_changes: Vec<ArtifactChange>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange {
+    artifact_location: ArtifactLocation,
+    replacements: Vec<Replacement>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replacement {
+    deleted_region: Region,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inserted_content: Option<Content>,
+}
+
+#[derive(Debug, Serialize)]
+struct Content {
+    text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -220,6 +253,7 @@ impl Renderer for Sarif {
                 // GitHub reads only its own name, and would hash lines of a file that it does not have.
                 partial_fingerprints: [("primaryLocationLineHash", print.clone()), ("restow/v1", print)]
                     .into(),
+                fixes: finding.fix.as_ref().and_then(|fix| places.fix(finding, fix)).into_iter().collect(),
             };
             self.results.push((finding.rule, view));
         }
@@ -306,19 +340,48 @@ impl<'a> Places<'_, 'a> {
         location
     }
 
+    /// Bytes of a document.
+    fn span(&self, member: MemberId, span: Span) -> Option<Region> {
+        let lines = self.locator.lines(member)?;
+        let (start, end) = (lines.position(span.start), lines.position(span.end));
+        Some(Region {
+            start_line: Some(start.line),
+            start_column: Some(start.column),
+            end_line: Some(end.line),
+            end_column: Some(end.column),
+            byte_offset: span.start as u64,
+            byte_length: span.end.saturating_sub(span.start) as u64,
+        })
+    }
+
+    /// A fix, if all of it is in documents.
+    fn fix(&mut self, finding: &Finding, fix: &Fix) -> Option<FixView> {
+        let mut changed: Vec<(MemberId, Vec<Replacement>)> = Vec::new();
+        for change in &fix.changes {
+            let Target::Member(member) = change.target else { return None };
+            let (span, text) = change.edit.replacement(self.source.docs.text(member)?)?;
+            let inserted_content = Some(Content { text }).filter(|content| !content.text.is_empty());
+            let replacement = Replacement { deleted_region: self.span(member, span)?, inserted_content };
+            match changed.iter_mut().find(|(known, _)| *known == member) {
+                Some((_, list)) => list.push(replacement),
+                None => changed.push((member, vec![replacement])),
+            }
+        }
+        let mut description = advice(finding).unwrap_or_else(|| "Mends the fault.".to_owned());
+        if let Some(assuming) = fix.assuming {
+            let _ = write!(description, " (right if {assuming})"); // a String takes everything
+        }
+        let artifact_changes = changed.into_iter().map(|(member, replacements)| ArtifactChange {
+            artifact_location: self.artifact(Some(member)),
+            replacements,
+        });
+        Some(FixView { artifact_changes: artifact_changes.collect(), description: plain(&description) })
+    }
+
     /// The bytes that are meant. An offset in a layer's decompressed tar is none in the layer.
     fn region(&self, place: &Place<'_>, label: &Label) -> Option<Region> {
-        if let (Some(span), Some(position)) = (place.span, place.position) {
-            let lines = label.location.member.and_then(|member| self.locator.lines(member))?;
-            let end = lines.position(span.end);
-            return Some(Region {
-                start_line: Some(position.line),
-                start_column: Some(position.column),
-                end_line: Some(end.line),
-                end_column: Some(end.column),
-                byte_offset: span.start as u64,
-                byte_length: span.end.saturating_sub(span.start) as u64,
-            });
+        if let Some(span) = place.span {
+            return self.span(label.location.member?, span);
         }
         let offset = place.offset.filter(|_| !matches!(label.location.at, At::Entry { .. }))?;
         Some(Region { byte_offset: offset, ..Region::default() })
@@ -481,6 +544,28 @@ mod tests {
             a["location"]["uri"] == "lay%20out/app.tar/evil%1B%5B2J%1B%5D0%3Bowned%07/%E2%80%AEgpj.%FF"
         });
         assert!(hostile || cfg!(not(unix)), "{artifacts:?}");
+    }
+
+    #[test]
+    fn fixes_are_replacements_in_documents() {
+        let log = log();
+        assert_eq!(
+            of(&log, "descriptor/missing-size")["fixes"],
+            json!([{
+                "description": {"text": "write `424` (right if the manifest is the one that was meant)"},
+                "artifactChanges": [{
+                    "artifactLocation":
+                        {"uri": "lay%20out/app.tar/index.json", "uriBaseId": "%SRCROOT%", "index": 1},
+                    "replacements": [{
+                        "deletedRegion": {"startLine": 20, "startColumn": 8, "endLine": 20, "endColumn": 8,
+                            "byteOffset": 626, "byteLength": 0},
+                        "insertedContent": {"text": ",\n      \"size\": 424"},
+                    }],
+                }],
+            }])
+        );
+        // A file to be written is no replacement.
+        assert_eq!(of(&log, "tar/padding").get("fixes"), None);
     }
 
     #[test]

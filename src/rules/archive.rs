@@ -6,7 +6,7 @@ use super::{Rule, rule};
 use crate::format::tree::{MemberKind, Tree, TreeAnomaly};
 use crate::model::archive::Disagreement;
 use crate::model::{Anomaly, Archive, Facts};
-use crate::report::{At, Finding, Location, MemberId};
+use crate::report::{At, Edit, Finding, Location, MemberId, Target, quoted};
 use crate::tar::AnomalyKind;
 
 /// The rules of this file.
@@ -185,6 +185,21 @@ rule! {
     mend: "Change one of the names with --rename, or choose one image with --image.",
 }
 
+/// The content of `oci-layout`.
+const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+impl Finding {
+    /// With the digest alone as the fix of a link, if it holds one.
+    fn change_link(self, member: MemberId, content: &str) -> Finding {
+        match crate::digest::Digest::parse(content.trim()) {
+            Ok(digest) => self
+                .help(format!("write `{digest}` and nothing else"))
+                .change(Target::Member(member), Edit::Write(digest.to_string())),
+            Err(_) => self,
+        }
+    }
+}
+
 /// Findings about the archive as a whole.
 pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
     let cut = is_cut(archive);
@@ -336,7 +351,13 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
                 }
                 None => {
                     let message = format!("`{name}` is missing, which {of} must have");
-                    Finding::new(rule, Location::archive(), message)
+                    let finding = Finding::new(rule, Location::archive(), message);
+                    match *name {
+                        "oci-layout" => {
+                            finding.change(Target::Named("oci-layout".into()), Edit::Write(LAYOUT.into()))
+                        }
+                        _ => finding,
+                    }
                 }
             }
         }
@@ -380,7 +401,13 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
             }
         }
         Anomaly::BadName { at, text, problem } => {
-            Finding::new(&BAD_REFERENCE, at.clone(), format!("`{text}` is not an image name: {problem}"))
+            let message = format!("`{text}` is not an image name: {problem}");
+            let finding = Finding::new(&BAD_REFERENCE, at.clone(), message);
+            let lower = text.to_string().to_lowercase();
+            match crate::reference::Reference::parse(&lower).is_ok() {
+                true => finding.set(at, quoted(lower)).assuming("only the letter case is wrong"),
+                false => finding,
+            }
         }
         Anomaly::TagTwice { at, first, name } => {
             Finding::new(&DUPLICATE_TAG, at.clone(), format!("`{name}` is claimed by two images"))
@@ -390,7 +417,8 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
             &BAD_LINK,
             Location::member(*member),
             format!("the link holds {content:?}, not exactly a digest"),
-        ),
+        )
+        .change_link(*member, &content.to_string()),
         Anomaly::TagWithoutCurrent { member, name } => Finding::new(
             &TAG_WITHOUT_TARGET,
             Location::member(*member),

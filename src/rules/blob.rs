@@ -1,11 +1,13 @@
 //! Rules about blobs and the descriptors that point at them.
 
+use bstr::{BStr, ByteSlice};
+
 use super::{Rule, rule};
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::media::LayerType;
 use crate::model::{Archive, Blob, Descriptor, Part};
-use crate::report::{Finding, Location, MemberId};
+use crate::report::{Edit, Finding, Location, MemberId, Target, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -93,12 +95,12 @@ rule! {
     mend: "Use sha256, which every tool knows.",
 }
 
-/// What a descriptor says, by itself.
-pub fn descriptor(descriptor: &Descriptor, out: &mut Vec<Finding>) {
+/// What a descriptor says, by itself. `length` is that of its blob, if that is known.
+pub fn descriptor(descriptor: &Descriptor, length: Option<u64>, out: &mut Vec<Finding>) {
     match &descriptor.digest {
         Some(Err((text, error))) => {
             let message = format!("`{text}` is not a digest: {error}");
-            out.push(Finding::new(&BAD_DIGEST, descriptor.at.child("digest"), message));
+            out.push(lower_case(Finding::new(&BAD_DIGEST, descriptor.at.child("digest"), message), text));
         }
         Some(Ok(digest)) if digest.algorithm().is_none() => {
             let message = format!(
@@ -111,8 +113,20 @@ pub fn descriptor(descriptor: &Descriptor, out: &mut Vec<Finding>) {
     }
     if let Some(size) = descriptor.size.filter(|size| *size < 0) {
         let message = format!("the size is {size}, a blob cannot have less than 0 bytes");
-        out.push(Finding::new(&SIZE_MISMATCH, descriptor.at.child("size"), message));
+        let at = descriptor.at.child("size");
+        let finding = Finding::new(&SIZE_MISMATCH, at.clone(), message);
+        out.push(match length {
+            Some(length) => finding.label(format!("should be {length}")).set(&at, length.to_string()),
+            None => finding,
+        });
     }
+}
+
+/// With the digest in lower case as the fix, if that is one.
+pub(super) fn lower_case(finding: Finding, text: &str) -> Finding {
+    let lower = text.to_ascii_lowercase();
+    let at = finding.primary.location.clone();
+    if Digest::parse(&lower).is_ok() { finding.set(&at, quoted(lower)) } else { finding }
 }
 
 /// What a descriptor says against the length of the blob. Silent if the content is wrong anyway.
@@ -120,21 +134,32 @@ pub fn size(descriptor: &Descriptor, member: MemberId, length: u64, what: &str, 
     let Some(size) = descriptor.size.filter(|size| *size >= 0) else { return };
     if u64::try_from(size) != Ok(length) {
         let message = format!("{what} is {length} bytes, the descriptor says {size}");
+        let at = descriptor.at.child("size");
         out.push(
-            Finding::new(&SIZE_MISMATCH, descriptor.at.child("size"), message)
+            Finding::new(&SIZE_MISMATCH, at.clone(), message)
                 .label(format!("should be {length}"))
+                .set(&at, length.to_string())
                 .related(Location::member(member), format!("{length} bytes")),
         );
     }
 }
 
-/// A blob's content against its name. `by` is the place that points at it.
+/// What points at a blob.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Where.
+    pub at: &'a Location,
+    /// The name of the blob's member, if a descriptor's digest is what leads to it.
+    pub named: Option<&'a BStr>,
+}
+
+/// A blob's content against its name. `by` is what points at it.
 pub fn content(
     blob: &Blob,
     found: &Digest,
     length: u64,
     what: &str,
-    by: Option<&Location>,
+    by: Option<By<'_>>,
     out: &mut Vec<Finding>,
 ) -> bool {
     let (Some(member), Some(wanted)) = (blob.member, &blob.digest) else { return true };
@@ -144,21 +169,28 @@ pub fn content(
     let rule = if blob.referenced { &DIGEST_MISMATCH } else { &UNREFERENCED_MISMATCH };
     let finding = Finding::new(rule, Location::member(member), format!("{what} does not hash to its digest"))
         .label(format!("expected {wanted}, found {found} ({length} bytes)"));
-    out.push(match by {
-        Some(by) => finding.related(by.clone(), "named here"),
+    let finding = match blob.referenced {
+        true => finding.help(format!("fetch the blob again; if it is the right one, its digest is {found}")),
+        false => finding.change(Target::Member(member), Edit::Delete),
+    };
+    let Some(by) = by else {
+        out.push(finding);
+        return false;
+    };
+    let finding = finding.related(by.at.clone(), "named here");
+    let folder = by.named.and_then(|name| name.strip_suffix(wanted.encoded().as_bytes()));
+    out.push(match folder.filter(|_| blob.referenced) {
+        Some(folder) => finding
+            .set(&by.at.child("digest"), quoted(found))
+            .change(Target::Member(member), Edit::Move(format!("{}{}", folder.as_bstr(), found.encoded())))
+            .assuming("the blob is the one that was meant"),
         None => finding,
     });
     false
 }
 
 /// Facts of a blob that was read, against its name; whether it is sound.
-pub fn facts(
-    blob: &Blob,
-    facts: &BlobFacts,
-    what: &str,
-    by: Option<&Location>,
-    out: &mut Vec<Finding>,
-) -> bool {
+pub fn facts(blob: &Blob, facts: &BlobFacts, what: &str, by: Option<By<'_>>, out: &mut Vec<Finding>) -> bool {
     let Some(member) = blob.member else { return true };
     if facts.missing > 0 {
         let message = format!("{what} ends {} bytes early", facts.missing);

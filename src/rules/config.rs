@@ -5,7 +5,7 @@ use super::{Rule, rule};
 use crate::json::Value;
 use crate::media::Family;
 use crate::model::{DocKind, Document, ImageParts, Role};
-use crate::report::{Finding, Location};
+use crate::report::{Finding, Location, quoted};
 use crate::time::{Timestamp, parse_rfc3339};
 
 /// The rules of this file.
@@ -141,14 +141,21 @@ pub fn check(document: &Document, parts: Option<&ImageParts>, out: &mut Vec<Find
     if let Some(text) = rootfs.and_then(|rootfs| rootfs.get("type")).and_then(Value::as_str) {
         if text != "layers" && !(family == Family::Docker && text == "layers+base") {
             let message = format!("the root file system is of type `layers`, found `{text}`");
-            out.push(Finding::new(&ROOTFS_TYPE, at("/rootfs/type"), message).help("write `layers`"));
+            out.push(
+                Finding::new(&ROOTFS_TYPE, at("/rootfs/type"), message)
+                    .set(&at("/rootfs/type"), quoted("layers")),
+            );
         }
     }
     let diff_ids = rootfs.and_then(|rootfs| rootfs.get("diff_ids"));
     let no_layers = parts.is_none_or(|parts| parts.layers.is_empty());
     if rootfs.is_some_and(Value::is_object) && diff_ids.is_none_or(Value::is_null) && no_layers {
         let message = "the config has no list of diff IDs";
-        out.push(Finding::new(&DIFF_IDS_MISSING, at("/rootfs"), message).help("write `\"diff_ids\": []`"));
+        out.push(
+            Finding::new(&DIFF_IDS_MISSING, at("/rootfs"), message)
+                .help("write `\"diff_ids\": []`")
+                .set(&at("/rootfs/diff_ids"), "[]"),
+        );
     }
     history(root, diff_ids, &at, out);
     times(root, &at, out);
@@ -192,7 +199,10 @@ fn history(root: &Value, diff_ids: Option<&Value>, at: &impl Fn(&str) -> Locatio
     let message = format!("the history has {made} items that made a layer, the config has {layers} diff IDs");
     if made > layers {
         let extra = items.iter().enumerate().filter(|(_, item)| !empty(item)).nth(layers);
-        let finding = Finding::new(&HISTORY_LONGER, at("/history"), message);
+        let finding = Finding::new(&HISTORY_LONGER, at("/history"), message).help(format!(
+            "add `\"empty_layer\": true` to {} of them, those that made no layer",
+            made - layers
+        ));
         out.push(match extra {
             Some((i, _)) => finding.related(at(&format!("/history/{i}")), "the first too many"),
             None => finding,
@@ -200,7 +210,11 @@ fn history(root: &Value, diff_ids: Option<&Value>, at: &impl Fn(&str) -> Locatio
     } else if made == 0 && layers > 0 {
         out.push(Finding::new(&HISTORY_EMPTY, at("/history"), message));
     } else if made < layers {
-        out.push(Finding::new(&HISTORY_SHORTER, at("/history"), message));
+        let lacking = layers - made;
+        let plural = if lacking == 1 { "item" } else { "items" };
+        let help = format!("add {lacking} {plural} for the layers that have none, or leave `history` out");
+        let finding = Finding::new(&HISTORY_SHORTER, at("/history"), message).help(help);
+        out.push(finding.remove(&at("/history")).assuming("nobody needs the history"));
     }
 }
 
@@ -213,7 +227,12 @@ fn times(root: &Value, at: &impl Fn(&str) -> Location, out: &mut Vec<Finding>) {
         Ok(_) => {}
         Err(error) => {
             let message = format!("`{text}` is not a time that tools can read: {error}");
-            out.push(Finding::new(&BAD_CREATED, at(pointer), message));
+            let finding = Finding::new(&BAD_CREATED, at(pointer), message);
+            out.push(match readable(text) {
+                Some((time, true)) => finding.set(&at(pointer), quoted(time)).assuming("the time is UTC"),
+                Some((time, false)) => finding.set(&at(pointer), quoted(time)),
+                None => finding,
+            });
         }
     };
     if let Some(text) = root.get("created").and_then(Value::as_str) {
@@ -224,6 +243,17 @@ fn times(root: &Value, at: &impl Fn(&str) -> Location, out: &mut Vec<Finding>) {
             one(text, &format!("/history/{i}/created"), false);
         }
     }
+}
+
+/// A time that was written in another way, as it should be, and whether its zone had to be guessed.
+fn readable(text: &str) -> Option<(String, bool)> {
+    let mut time = text.trim().to_ascii_uppercase().replace(',', ".");
+    if time.as_bytes().get(10) == Some(&b' ') {
+        time.replace_range(10..11, "T");
+    }
+    let time = time.replace(" UTC", "Z").replace(' ', "");
+    let candidates = [(time.clone(), false), (format!("{time}Z"), true), (format!("{time}T00:00:00Z"), true)];
+    candidates.into_iter().find(|(time, _)| parse_rfc3339(time).is_ok())
 }
 
 /// Whether a time is the first second of 1970, or in year 1.

@@ -7,7 +7,7 @@ use crate::digest::{Algorithm, Digest};
 use crate::json::Value;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::{Descriptor, DocKind, Document};
-use crate::report::{Finding, Location};
+use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -177,7 +177,7 @@ fn one(value: &Value, at: Location, used: Use, held: &dyn Fn(&Digest) -> bool, o
     types(&descriptor, value, used, held, out);
     if used == Use::Subject {
         // All others are judged with the blob that they point at.
-        super::blob::descriptor(&descriptor, out);
+        super::blob::descriptor(&descriptor, None, out);
     }
     if let Some(digest) = descriptor.good_digest() {
         if matches!(digest.algorithm(), Some(Algorithm::Sha384 | Algorithm::Sha512)) {
@@ -218,7 +218,7 @@ fn types(
         if text == SCRATCH {
             out.push(
                 Finding::new(&WITHDRAWN_TYPE, at.clone(), "the scratch type was withdrawn")
-                    .help(format!("write `{}`", media::OCI_EMPTY)),
+                    .set(&at, quoted(media::OCI_EMPTY)),
             );
         } else if document_type == Some(DocumentType::ArtifactManifest)
             && !descriptor.good_digest().is_some_and(held)
@@ -251,19 +251,26 @@ fn empty(descriptor: &Descriptor, value: &Value, held: &dyn Fn(&Digest) -> bool,
     let Some(digest) = descriptor.good_digest() else { return };
     let at = |member: &str| descriptor.at.child(member);
     let data = value.get("data").and_then(Value::as_str);
+    let with_data = |finding: Finding| match data {
+        Some(data) if data != "e30=" => finding.set(&at("data"), quoted("e30=")),
+        _ => finding,
+    };
     out.push(if digest.of_same_kind(EMPTY_JSON).is_none_or(|empty| empty != *digest) {
-        Finding::new(&BAD_EMPTY, at("digest"), "the type is the empty one, the digest is not that of `{}`")
+        let message = "the type is the empty one, the digest is not that of `{}`";
+        let finding = Finding::new(&BAD_EMPTY, at("digest"), message)
             .label(format!("expected {right}"))
             .help(format!("write digest {right} and size 2, or the type that the blob has"))
+            .set(&at("digest"), quoted(&right))
+            .set(&at("size"), "2");
+        with_data(finding).assuming("the empty descriptor is the one that was meant")
     } else if !held(digest) && descriptor.size.is_some_and(|size| size != 2) {
         let size = descriptor.size.unwrap_or_default();
-        Finding::new(&BAD_EMPTY, at("size"), format!("the type is the empty one, the size is {size}"))
-            .label("should be 2")
-            .help("write 2")
+        let message = format!("the type is the empty one, the size is {size}");
+        with_data(Finding::new(&BAD_EMPTY, at("size"), message).label("should be 2").set(&at("size"), "2"))
     } else if data.is_some_and(|data| data != "e30=") {
         Finding::new(&BAD_EMPTY, at("data"), "the type is the empty one, the data is not `{}`")
             .label("should be e30=")
-            .help("write `e30=`")
+            .set(&at("data"), quoted("e30="))
     } else {
         return;
     });
@@ -275,13 +282,17 @@ fn data(descriptor: &Descriptor, text: &str, held: &dyn Fn(&Digest) -> bool, out
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("the data is not base64 with padding: {error}");
-            out.push(Finding::new(&BAD_DATA, at, message));
+            let finding = Finding::new(&BAD_DATA, at.clone(), message);
+            out.push(match repadded(descriptor, text) {
+                Some(right) => finding.set(&at, quoted(right)),
+                None => finding.remove(&at).help("leave `data` out; the digest finds the blob"),
+            });
             return;
         }
     };
     if bytes.len() > MAX_DATA {
         let message = format!("the data is {} bytes, more than 64 KiB", bytes.len());
-        out.push(Finding::new(&LARGE_DATA, at.clone(), message));
+        out.push(Finding::new(&LARGE_DATA, at.clone(), message).remove(&at));
     }
     let length = bytes.len() as u64;
     if let Some(digest) = descriptor.good_digest() {
@@ -301,9 +312,18 @@ fn data(descriptor: &Descriptor, text: &str, held: &dyn Fn(&Digest) -> bool, out
         out.push(
             Finding::new(&BAD_DATA, descriptor.at.child("size"), message)
                 .label(format!("should be {length}"))
-                .help(format!("write {length}")),
+                .set(&descriptor.at.child("size"), length.to_string()),
         );
     }
+}
+
+/// The same data in base64 as it is wanted, if it then is the blob.
+fn repadded(descriptor: &Descriptor, text: &str) -> Option<String> {
+    let text = text.trim_end_matches('=');
+    let encodings = [data_encoding::BASE64_NOPAD, data_encoding::BASE64URL_NOPAD];
+    let bytes = encodings.iter().find_map(|encoding| encoding.decode(text.as_bytes()).ok())?;
+    let digest = descriptor.good_digest()?;
+    (digest.of_same_kind(&bytes).as_ref() == Some(digest)).then(|| data_encoding::BASE64.encode(&bytes))
 }
 
 fn urls(descriptor: &Descriptor, value: &Value, used: Use, out: &mut Vec<Finding>) {

@@ -2,9 +2,10 @@
 
 use super::{Rule, rule};
 use crate::json::Anomaly as Odd;
+use crate::json::Span;
 use crate::media::DocumentType;
 use crate::model::{Anomaly, Archive, Body, Descriptor, DocKind, Document, NodeId};
-use crate::report::{At, Finding, Location};
+use crate::report::{At, Edit, Finding, Location, Target, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -126,7 +127,8 @@ pub fn syntax(document: &Document, out: &mut Vec<Finding>) {
                 &BYTE_ORDER_MARK,
                 at(At::Offset(0)),
                 "the document begins with a byte order mark",
-            ),
+            )
+            .change(Target::Member(member), Edit::Cut(Span { start: 0, end: 3 })),
             Odd::DuplicateKey { pointer, first, again } => {
                 let name = pointer.rsplit('/').next().unwrap_or_default();
                 Finding::new(
@@ -147,7 +149,10 @@ pub fn syntax(document: &Document, out: &mut Vec<Finding>) {
             }
             Odd::TrailingData { offset } => {
                 let message = "something follows the end of the document";
+                let rest = Span { start: *offset, end: document.bytes.len() };
                 Finding::new(&TRAILING_DATA, at(At::Offset(*offset as u64)), message)
+                    .change(Target::Member(member), Edit::Cut(rest))
+                    .assuming("the first value is the one that was meant")
             }
         });
     }
@@ -192,7 +197,9 @@ pub fn declared(archive: &Archive, descriptor: &Descriptor, node: NodeId, out: &
     out.push(
         Finding::new(&TYPE_MISMATCH, descriptor.at.child("mediaType"), message)
             .label("declared here")
-            .related(Location::pointer(document.member, "/mediaType"), "the document's own word"),
+            .related(Location::pointer(document.member, "/mediaType"), "the document's own word")
+            .set(&descriptor.at.child("mediaType"), quoted(own))
+            .assuming("the document is the one that was meant"),
     );
 }
 

@@ -8,7 +8,7 @@ use crate::json::Value;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::view::annotation;
 use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root};
-use crate::report::{Finding, Location};
+use crate::report::{Edit, Finding, Location, Target};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -237,7 +237,10 @@ pub fn unreferenced(archive: &Archive, blob: &Blob, out: &mut Vec<Finding>) {
         return;
     }
     let message = format!("nothing points at the blob ({size} bytes)");
-    out.push(Finding::new(&UNREFERENCED, Location::member(member), message));
+    out.push(
+        Finding::new(&UNREFERENCED, Location::member(member), message)
+            .change(Target::Member(member), Edit::Delete),
+    );
 }
 
 /// What the tag of a root says that it is about: `sha256-<hex>`, with cosign's endings or without.

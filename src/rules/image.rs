@@ -5,7 +5,7 @@ use crate::blob::{BlobFacts, Fault};
 use crate::digest::Digest;
 use crate::media::{Codec, Family, LayerType};
 use crate::model::{Archive, ImageParts, Part};
-use crate::report::{At, Finding, Location};
+use crate::report::{At, Edit, Finding, Location, Target, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -130,7 +130,18 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
         if !parts.layers.is_empty() && config.value.get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
             let at = Location::pointer(member, "/rootfs");
             let message = format!("the config has no diff IDs, the image has {} layers", parts.layers.len());
-            out.push(Finding::new(&LAYER_COUNT, at, message));
+            let plain = facts.iter().map(|facts| Some(facts.as_ref()?.plain.as_ref()?.diff_id.to_string()));
+            let finding = Finding::new(&LAYER_COUNT, at.clone(), message);
+            out.push(match plain.collect::<Option<Vec<_>>>() {
+                Some(ids) => {
+                    let list: Vec<String> = ids.iter().map(quoted).collect();
+                    finding
+                        .set(&at.child("diff_ids"), format!("[{}]", list.join(",")))
+                        .help(format!("write `diff_ids` with {}", ids.join(", ")))
+                        .assuming("the layers are those that were meant, in this order")
+                }
+                None => finding,
+            });
         }
         return;
     };
@@ -139,7 +150,13 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
     for (i, item) in list.items().iter().enumerate() {
         let digest = item.as_str().map(Digest::parse);
         if let (Some(text), Some(Err(error))) = (item.as_str(), &digest) {
-            out.push(Finding::new(&BAD_DIFF_ID, base.child(i), format!("`{text}` is not a digest: {error}")));
+            let message = format!("`{text}` is not a digest: {error}");
+            let finding = Finding::new(&BAD_DIFF_ID, base.child(i), message);
+            let found = facts.get(i).copied().flatten().and_then(|facts| facts.plain.as_ref());
+            out.push(match found.filter(|_| list.items().len() == parts.layers.len()) {
+                Some(plain) => finding.set(&base.child(i), quoted(&plain.diff_id)),
+                None => super::blob::lower_case(finding, text),
+            });
         }
         good.push(digest.and_then(Result::ok));
     }
@@ -161,6 +178,12 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
             out.push(
                 Finding::new(&DIFF_ID_MISMATCH, base.child(i), message)
                     .label(format!("found {}", plain.diff_id))
+                    .help(format!(
+                        "if the layer is right, write `{}`, which changes the image ID; if not, fetch it again",
+                        plain.diff_id
+                    ))
+                    .set(&base.child(i), quoted(&plain.diff_id))
+                    .assuming("the layer is the one that was meant")
                     .related(layer.at.clone(), format!("layer {i}")),
             );
         }
@@ -212,10 +235,14 @@ pub fn layer(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mut V
     }
     let rule = if layer_type.family == Family::Oci { &CODEC_MISMATCH } else { &DOCKER_CODEC_MISMATCH };
     let message = format!("layer {i} is {codec}, its media type says {}", layer_type.codec.name());
-    out.push(
-        Finding::new(rule, descriptor.at.child("mediaType"), message)
-            .related(at, format!("begins as {codec}")),
-    );
+    let place = descriptor.at.child("mediaType");
+    let finding = Finding::new(rule, place.clone(), message).related(at, format!("begins as {codec}"));
+    out.push(match LayerType::name(layer_type.family, facts.codec, layer_type.nondistributable) {
+        Some(name) => finding.set(&place, quoted(name)).help(format!(
+            "write `{name}`, or convert with `--manifest-format oci`, which takes the type from the bytes"
+        )),
+        None => finding,
+    });
 }
 
 /// A docker-archive's config: its member name, where that is a digest.
@@ -231,9 +258,17 @@ pub fn config_name(archive: &Archive, parts: &ImageParts, out: &mut Vec<Finding>
             claimed.encoded(),
             document.sha256.encoded()
         );
+        let right = name.replacen(claimed.encoded(), document.sha256.encoded(), 1);
         out.push(
             Finding::new(&CONFIG_NAME, Location::member(document.member), message)
-                .related(parts.config.at.clone(), "named here"),
+                .related(parts.config.at.clone(), "named here")
+                .help(format!(
+                    "find out who changed the config; if its content is right, call it `{right}`, as \
+                     `restow convert -W docker-archive/config-name-mismatch` does"
+                ))
+                .change(Target::Member(document.member), Edit::Move(right.clone()))
+                .set(&parts.config.at, quoted(&right))
+                .assuming("the content of the config is the one that was meant"),
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::model::build::ATTESTED;
 use crate::model::view::annotation;
 use crate::model::{Archive, Body, Descriptor, DocKind, Document, Node, NodeId, Role};
 use crate::platform::Platform;
-use crate::report::{Finding, Location};
+use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -231,12 +231,13 @@ pub fn check(
     if layout && docker {
         let message = format!("`index.json` is a Docker list, `{}` was expected", media::OCI_INDEX);
         let at = Location::pointer(document.member, "/mediaType");
-        out.push(Finding::new(&LAYOUT_IS_LIST, at, message).help(format!("write `{}`", media::OCI_INDEX)));
+        out.push(Finding::new(&LAYOUT_IS_LIST, at.clone(), message).set(&at, quoted(media::OCI_INDEX)));
     }
     let empty = list.is_some_and(|list| list.is_array() && list.items().is_empty());
     // An `index.json` without images is said to be that.
     if !layout && list.is_some_and(Value::is_null) {
-        out.push(Finding::new(&MANIFESTS_NULL, at.clone(), "`manifests` is null, an array was expected"));
+        let message = "`manifests` is null, an array was expected";
+        out.push(Finding::new(&MANIFESTS_NULL, at.clone(), message).set(&at, "[]"));
     } else if !layout && empty {
         out.push(Finding::new(&EMPTY, at.clone(), "the index has no items"));
     }
@@ -257,7 +258,7 @@ pub fn check(
         artifact_type(archive, item, out);
     }
     if !layout {
-        platforms(&items, family, out);
+        platforms(archive, &items, family, out);
     }
     repeated(&items, out);
     attestations(&items, layout, out);
@@ -270,7 +271,7 @@ pub fn version(document: &Document, out: &mut Vec<Finding>) {
     let rule = if text.starts_with("1.") { &LAYOUT_REVISION } else { &LAYOUT_VERSION };
     let at = Location::pointer(document.member, "/imageLayoutVersion");
     let message = format!("the layout version is 1.0.0, found `{text}`");
-    out.push(Finding::new(rule, at, message).help("write 1.0.0"));
+    out.push(Finding::new(rule, at.clone(), message).set(&at, quoted("1.0.0")));
 }
 
 fn types(item: &Item<'_>, family: Family, layout: bool, out: &mut Vec<Finding>) {
@@ -300,13 +301,11 @@ fn artifact_type(archive: &Archive, item: &Item<'_>, out: &mut Vec<Finding>) {
         .or_else(|| target.get("config").and_then(|config| text(config, "mediaType")));
     let Some(own) = own.filter(|own| own != declared) else { return };
     let message = format!("the descriptor says artifact type `{declared}`, the target says `{own}`");
-    out.push(
-        Finding::new(&ARTIFACT_TYPE_MISMATCH, item.descriptor.at.child("artifactType"), message)
-            .help(format!("write `{own}`")),
-    );
+    let at = item.descriptor.at.child("artifactType");
+    out.push(Finding::new(&ARTIFACT_TYPE_MISMATCH, at.clone(), message).set(&at, quoted(own)));
 }
 
-fn platforms(items: &[Item<'_>], family: Family, out: &mut Vec<Finding>) {
+fn platforms(archive: &Archive, items: &[Item<'_>], family: Family, out: &mut Vec<Finding>) {
     let mut first: HashMap<(Platform, bool), &Item<'_>> = HashMap::new();
     for item in items {
         let at = &item.descriptor.at;
@@ -314,10 +313,14 @@ fn platforms(items: &[Item<'_>], family: Family, out: &mut Vec<Finding>) {
         if platform.is_none() {
             if family == Family::Docker {
                 let message = "an item of a Docker manifest list has no platform";
-                out.push(Finding::new(&LIST_ITEM_WITHOUT_PLATFORM, at.clone(), message));
+                out.push(of_config(
+                    Finding::new(&LIST_ITEM_WITHOUT_PLATFORM, at.clone(), message),
+                    archive,
+                    item,
+                ));
             } else if items.len() > 1 && item.is_image() {
                 let message = "an image has no platform, and others share the index";
-                out.push(Finding::new(&ITEM_WITHOUT_PLATFORM, at.clone(), message));
+                out.push(of_config(Finding::new(&ITEM_WITHOUT_PLATFORM, at.clone(), message), archive, item));
             }
         }
         let Some(platform) = &item.descriptor.platform else { continue };
@@ -341,6 +344,32 @@ fn platforms(items: &[Item<'_>], family: Family, out: &mut Vec<Finding>) {
     }
 }
 
+/// With the platform of the image's config as the fix.
+fn of_config(finding: Finding, archive: &Archive, item: &Item<'_>) -> Finding {
+    let parts = item.node.and_then(|node| node.parts());
+    let Some(platform) = parts.and_then(|parts| archive.config(parts)).map(|config| config.platform()) else {
+        return finding;
+    };
+    let platform = platform.normalised();
+    if platform.os.is_empty() || platform.architecture.is_empty() {
+        return finding;
+    }
+    let members = [
+        ("architecture", Some(&platform.architecture)),
+        ("os", Some(&platform.os)),
+        ("os.version", platform.os_version.as_ref()),
+        ("variant", platform.variant.as_ref()),
+    ];
+    let text: Vec<String> = members
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{}:{}", quoted(name), quoted(value?))))
+        .collect();
+    let value = format!("{{{}}}", text.join(","));
+    finding
+        .help(format!("add `\"platform\": {value}`, which is what the config says"))
+        .set(&item.descriptor.at.child("platform"), value)
+}
+
 fn repeated(items: &[Item<'_>], out: &mut Vec<Finding>) {
     let mut first: HashMap<&crate::digest::Digest, &Item<'_>> = HashMap::new();
     for item in items {
@@ -350,6 +379,8 @@ fn repeated(items: &[Item<'_>], out: &mut Vec<Finding>) {
                 let message = format!("the index lists {digest} twice");
                 out.push(
                     Finding::new(&REPEATED_ITEM, item.descriptor.at.clone(), message)
+                        .remove(&item.descriptor.at)
+                        .help("remove one of the two")
                         .related(other.descriptor.at.clone(), "first here"),
                 );
             }

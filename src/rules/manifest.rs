@@ -5,7 +5,7 @@ use crate::json::Value;
 use crate::media::{self, Codec, DocumentType, Family, LayerType};
 use crate::model::build::type_of;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, Role};
-use crate::report::{Finding, Location};
+use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -190,7 +190,9 @@ pub fn document(document: &Document, out: &mut Vec<Finding>) {
     let at = |pointer: &str| Location::pointer(document.member, pointer);
     if let Some(version) = root.get("schemaVersion").and_then(Value::as_i64).filter(|v| *v != 2) {
         let message = format!("the schema version is 2, found {version}");
-        out.push(Finding::new(&SCHEMA_VERSION, at("/schemaVersion"), message).help("write 2"));
+        out.push(
+            Finding::new(&SCHEMA_VERSION, at("/schemaVersion"), message).set(&at("/schemaVersion"), "2"),
+        );
     }
     let oci = matches!(document.kind, DocKind::Manifest(Family::Oci) | DocKind::Index(Family::Oci));
     if oci && root.get("mediaType").is_none_or(Value::is_null) {
@@ -200,7 +202,11 @@ pub fn document(document: &Document, out: &mut Vec<Finding>) {
         } else {
             (&MEDIA_TYPE_ABSENT, "`mediaType` is absent, as OCI 1.0 allows")
         };
-        out.push(Finding::new(rule, at(""), message).help(format!("add `\"mediaType\": \"{name}\"`")));
+        out.push(
+            Finding::new(rule, at(""), message)
+                .help(format!("add `\"mediaType\": \"{name}\"`"))
+                .set(&at("/mediaType"), quoted(name)),
+        );
     }
 }
 
@@ -233,7 +239,8 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
                     _ => false,
                 };
                 if foreign {
-                    mixed(*family, "index", edge.descriptor.at.child("mediaType"), out);
+                    // The item says the same type itself, so it cannot be changed here alone.
+                    mixed(*family, "index", edge.descriptor.at.child("mediaType"), None, out);
                 }
             }
         }
@@ -247,7 +254,7 @@ fn layers(document: &Document, parts: &ImageParts, out: &mut Vec<Finding>) {
     let at = Location::pointer(document.member, "/layers");
     if list.is_null() {
         let message = "`layers` is null, an array was expected";
-        out.push(Finding::new(&LAYERS_NULL, at, message).help("write `\"layers\": []`"));
+        out.push(Finding::new(&LAYERS_NULL, at.clone(), message).set(&at, "[]"));
     } else if list.is_array() && list.items().is_empty() {
         out.push(Finding::new(&NO_LAYERS, at, "the manifest has no layers"));
     } else {
@@ -280,11 +287,12 @@ fn config(document: &Document, family: Family, parts: &ImageParts, out: &mut Vec
         if parts.role == Role::Image {
             let expected = if family == Family::Oci { media::OCI_CONFIG } else { media::DOCKER_CONFIG };
             let message = format!("the config of an image is `{expected}`, found `{media_type}`");
-            out.push(Finding::new(&LEGACY_CONFIG_TYPE, at, message));
+            out.push(Finding::new(&LEGACY_CONFIG_TYPE, at.clone(), message).set(&at, quoted(expected)));
         }
     } else if media::is_image_config(media_type) {
         if (media_type == media::OCI_CONFIG) != (family == Family::Oci) {
-            mixed(family, "manifest", at, out);
+            let own = if family == Family::Oci { media::OCI_CONFIG } else { media::DOCKER_CONFIG };
+            mixed(family, "manifest", at, Some(own), out);
         }
     } else if media::is_well_formed(media_type) && typed.is_none_or(Value::is_null) {
         let layer = |part: &crate::model::Part| {
@@ -317,17 +325,23 @@ fn layer_types(family: Family, parts: &ImageParts, out: &mut Vec<Finding>) {
         if family == Family::Docker && layer.codec == Codec::Zstd {
             out.push(Finding::new(&ZSTD_IN_DOCKER, at, "a Docker manifest has a zstd layer"));
         } else if layer.family != family {
-            mixed(family, "manifest", at, out);
+            let own = LayerType::name(family, layer.codec, layer.nondistributable);
+            mixed(family, "manifest", at, own, out);
         }
     }
 }
 
-fn mixed(family: Family, what: &str, at: Location, out: &mut Vec<Finding>) {
-    let (own, other) = match family {
+/// `own` is the type of the document's own family, if that can be written instead.
+fn mixed(family: Family, what: &str, at: Location, own: Option<&str>, out: &mut Vec<Finding>) {
+    let (document, other) = match family {
         Family::Oci => ("an OCI", "a Docker"),
         Family::Docker => ("a Docker", "an OCI"),
     };
-    out.push(Finding::new(&MIXED_TYPES, at, format!("{own} {what} points at {other} type")));
+    let finding = Finding::new(&MIXED_TYPES, at.clone(), format!("{document} {what} points at {other} type"));
+    out.push(match own {
+        Some(own) => finding.set(&at, quoted(own)),
+        None => finding,
+    });
 }
 
 #[cfg(test)]

@@ -333,14 +333,18 @@ impl Walk<'_> {
             let message = format!("members `{}` and `{key}` are one name to some readers", known.name);
             self.push(&CASE_CONFLICT, at, message);
         } else if known.of != Of::Required {
-            self.push(&WRONG_CASE, at, format!("the member is called `{}`, found `{key}`", known.name));
+            let message = format!("the member is called `{}`, found `{key}`", known.name);
+            let at = Location { member: Some(self.document.member), at };
+            let finding = Finding::new(&WRONG_CASE, at.clone(), message).rename(&at, known.name);
+            self.found.push(finding.help(format!("write `{}`", known.name)));
         }
     }
 
     fn null(&mut self, here: String, object: &Object, known: &Known) {
         if matches!(self.document.kind, DocKind::Manifest(_) | DocKind::Index(_)) {
             let message = format!("`{}` of the {} is null instead of absent", known.name, object.what);
-            self.push(&NULL_MEMBER, At::Pointer(here), message);
+            let at = Location::pointer(self.document.member, here);
+            self.found.push(Finding::new(&NULL_MEMBER, at.clone(), message).remove(&at));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::media::Family;
 use crate::model::view;
 use crate::model::{Archive, Descriptor, DocKind, Document, NodeId, Role};
 use crate::platform::{Platform, alias_of, is_known_architecture, is_known_os, is_known_variant};
-use crate::report::{Finding, Location};
+use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -128,10 +128,8 @@ pub fn config(document: &Document, out: &mut Vec<Finding>) {
     match alias_of(&lower) {
         Some(name) => {
             let message = format!("the architecture is called `{name}`, found `{}`", written.architecture);
-            out.push(
-                Finding::new(&ARCHITECTURE_ALIAS, at.child("architecture"), message)
-                    .help(format!("write `{}`", written.normalised())),
-            );
+            let finding = Finding::new(&ARCHITECTURE_ALIAS, at.child("architecture"), message);
+            out.push(normalise(finding, &written, &at));
         }
         None => known(&written.architecture, "architecture", is_known_architecture, &at, out),
     }
@@ -177,7 +175,8 @@ fn normal_form(written: &Platform, value: &Value, at: &Location, out: &mut Vec<F
         let known = is_known_os(&normal.os) && is_known_architecture(&normal.architecture);
         if known {
             let message = format!("the platform is {normal} in normal form, found {written}");
-            out.push(Finding::new(&NOT_NORMALISED, at.clone(), message).help(as_json(&normal)));
+            let finding = Finding::new(&NOT_NORMALISED, at.clone(), message);
+            out.push(normalise(finding, written, at));
             return;
         }
     }
@@ -191,6 +190,23 @@ fn normal_form(written: &Platform, value: &Value, at: &Location, out: &mut Vec<F
         } else {
             known(text, member, is_known, at, out);
         }
+    }
+}
+
+/// With the normal form of a platform as the fix.
+fn normalise(finding: Finding, written: &Platform, at: &Location) -> Finding {
+    let normal = written.normalised();
+    let mut finding = finding.help(as_json(&normal));
+    let required =
+        [("os", &written.os, &normal.os), ("architecture", &written.architecture, &normal.architecture)];
+    for (member, _, right) in required.into_iter().filter(|(_, written, right)| written != right) {
+        finding = finding.set(&at.child(member), quoted(right));
+    }
+    match &normal.variant {
+        Some(right) if written.variant.as_ref() != Some(right) => {
+            finding.set(&at.child("variant"), quoted(right))
+        }
+        _ => finding,
     }
 }
 
@@ -244,6 +260,9 @@ pub fn against_config(archive: &Archive, descriptor: &Descriptor, node: NodeId, 
             let message = format!("the index says {index}, the config of the image says {own}");
             out.push(
                 Finding::new(&CONFIG_MISMATCH, at.child(member), message)
+                    .set(&at.child(member), quoted(b))
+                    .help(format!("if the config is right, write `{b}`; if not, build the image for {index}"))
+                    .assuming("the config is right")
                     .related(there(member), "the config's own word"),
             );
             return;
@@ -259,16 +278,29 @@ pub fn against_config(archive: &Archive, descriptor: &Descriptor, node: NodeId, 
         // An index that leaves it out says nothing else.
         let silent = a.is_none() && member == "os.version";
         if a != b && !silent {
-            let (a, b) = (shown(a), shown(b));
-            let message = format!("the index says {member} {a}, the config of the image says {b}");
-            out.push(Finding::new(&DETAIL_MISMATCH, at.child(member), message));
+            let (says, own) = (shown(a), shown(b));
+            let message = format!("the index says {member} {says}, the config of the image says {own}");
+            let place = at.child(member);
+            let finding = Finding::new(&DETAIL_MISMATCH, place.clone(), message);
+            out.push(
+                match b {
+                    Some(b) => finding.set(&place, quoted(b)),
+                    None => finding.remove(&place).help(format!("remove `{member}`")),
+                }
+                .assuming("the config is right"),
+            );
         }
     }
     if !index.os_features.is_empty() && index.os_features != own.os_features {
         let (a, b) = (index.os_features.join(", "), own.os_features.join(", "));
         let b = if b.is_empty() { "none" } else { &b };
         let message = format!("the index says os.features {a}, the config of the image says {b}");
-        out.push(Finding::new(&DETAIL_MISMATCH, at.child("os.features"), message));
+        let list: Vec<String> = own.os_features.iter().map(quoted).collect();
+        out.push(
+            Finding::new(&DETAIL_MISMATCH, at.child("os.features"), message)
+                .set(&at.child("os.features"), format!("[{}]", list.join(",")))
+                .assuming("the config is right"),
+        );
     }
 }
 

@@ -3,15 +3,15 @@
 //! A cause suppresses its consequences here: what is wrong with a blob's bytes is not said again of its size, its
 //! compression or its diff ID.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     archive as archive_rules, blob, document, graph, image, layer, legacy, meaning, platform, shape,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
-    Anomaly, Archive, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part, Role,
-    Root,
+    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part,
+    Role, Root,
 };
 use crate::report::{Finding, Location, MemberId};
 
@@ -62,7 +62,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     }
     if let Scope::All = scope {
         for descriptor in unreadable_roots(archive) {
-            blob::descriptor(&descriptor, &mut walk.out);
+            blob::descriptor(&descriptor, None, &mut walk.out);
         }
         if !alone && !cut {
             graph::check(archive, &mut walk.out);
@@ -121,7 +121,7 @@ struct Walk<'a> {
     /// Configs and layers that were judged, likewise.
     parts: HashSet<BlobId>,
     /// Digests of the blobs that the archive holds.
-    held: HashSet<&'a crate::digest::Digest>,
+    held: HashMap<&'a crate::digest::Digest, &'a Blob>,
     /// Documents that may be manifests or indexes: what they say means nothing.
     undecidable: HashSet<MemberId>,
 }
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
             out: Vec::new(),
             judged: HashSet::new(),
             parts: HashSet::new(),
-            held: held.filter_map(|blob| blob.digest.as_ref()).collect(),
+            held: held.filter_map(|blob| Some((blob.digest.as_ref()?, blob))).collect(),
             undecidable: undecidable.collect(),
         }
     }
@@ -151,18 +151,23 @@ impl Walk<'_> {
     fn document(&mut self, found: &crate::model::Document) {
         document::syntax(found, &mut self.out);
         document::kind(found, &mut self.out);
-        shape::check(found, &mut self.out);
+        shape::check(found, &|digest| known(self.archive, self.held.get(digest)?), &mut self.out);
         if !self.undecidable.contains(&found.member) {
-            meaning::document(self.archive, found, &|digest| self.held.contains(digest), &mut self.out);
+            meaning::document(self.archive, found, &|digest| self.held.contains_key(digest), &mut self.out);
         }
         if let (DocKind::Schema1, Some(root)) = (found.kind, found.root()) {
             legacy::schema1(found, root, &mut self.out);
         }
     }
 
+    /// Bytes of a blob that the archive holds.
+    fn length(&self, blob: Option<BlobId>) -> Option<u64> {
+        Some(self.archive.tree.member(self.archive.blob(blob?).member?).size)
+    }
+
     /// A descriptor of a manifest or index.
     fn edge(&mut self, descriptor: &Descriptor, node: NodeId, what: &str, must_exist: bool) {
-        blob::descriptor(descriptor, &mut self.out);
+        blob::descriptor(descriptor, self.length(self.archive.node(node).blob), &mut self.out);
         document::declared(self.archive, descriptor, node, &mut self.out);
         platform::against_config(self.archive, descriptor, node, &mut self.out);
         let target = self.archive.node(node);
@@ -176,7 +181,7 @@ impl Walk<'_> {
             }
             return;
         };
-        if self.content(id, what, Some(&descriptor.at)) {
+        if self.content(id, what, Some(by(self.archive, &descriptor.at, member, true))) {
             let length = self.archive.tree.member(member).size;
             blob::size(descriptor, member, length, what, &mut self.out);
         }
@@ -227,7 +232,7 @@ impl Walk<'_> {
 
     fn child(&mut self, edge: &Edge) {
         let Some(node) = edge.node else {
-            blob::descriptor(&edge.descriptor, &mut self.out);
+            blob::descriptor(&edge.descriptor, None, &mut self.out);
             return;
         };
         self.edge(&edge.descriptor, node, "the manifest", false);
@@ -297,14 +302,15 @@ impl Walk<'_> {
     /// A config or other blob; whether its content is sound.
     fn part(&mut self, part: &Part, what: &str) -> bool {
         if let Some(descriptor) = &part.descriptor {
-            blob::descriptor(descriptor, &mut self.out);
+            blob::descriptor(descriptor, self.length(part.blob), &mut self.out);
         }
         if !self.cut {
             blob::missing(self.archive, part, what, &mut self.out);
         }
         let Some(id) = part.blob else { return false };
         let Some(member) = self.archive.blob(id).member else { return false };
-        let sound = self.content(id, what, Some(&part.at));
+        let by = by(self.archive, &part.at, member, part.descriptor.is_some());
+        let sound = self.content(id, what, Some(by));
         if let (true, Some(descriptor)) = (sound, &part.descriptor) {
             let length = self.archive.tree.member(member).size;
             blob::size(descriptor, member, length, what, &mut self.out);
@@ -339,7 +345,7 @@ impl Walk<'_> {
     }
 
     /// A blob's content against its digest, reported once; whether it is sound.
-    fn content(&mut self, id: BlobId, what: &str, by: Option<&Location>) -> bool {
+    fn content(&mut self, id: BlobId, what: &str, by: Option<blob::By<'_>>) -> bool {
         let archive = self.archive;
         let held = archive.blob(id);
         let mut found = Vec::new();
@@ -379,6 +385,20 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// What points at a member; a descriptor does by digest.
+fn by<'b>(archive: &'b Archive, at: &'b Location, member: MemberId, is_descriptor: bool) -> blob::By<'b> {
+    let name = archive.tree.member(member).name.as_ref();
+    blob::By { at, named: is_descriptor.then_some(name) }
+}
+
+/// What the archive knows of a blob.
+fn known(archive: &Archive, blob: &Blob) -> Option<shape::Known> {
+    let document = blob.document.and_then(|id| archive.document(id).root());
+    let media_type = document.and_then(|root| root.get("mediaType")).and_then(|value| value.as_str());
+    let length = archive.tree.member(blob.member?).size;
+    Some(shape::Known { length, media_type: media_type.map(str::to_owned) })
 }
 
 /// The digest of a document: for schema 1 that of its payload.

@@ -8,7 +8,7 @@ use super::{Rule, rule};
 use crate::json::Value;
 use crate::json::pointer::escape;
 use crate::model::{DocKind, Document};
-use crate::report::{At, Finding, Location};
+use crate::report::{At, Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -202,7 +202,8 @@ impl Judge<'_> {
                 let pointer = format!("{name}/{}", escape(&member.key));
                 if !member.value.members().is_empty() || member.value.is_null() {
                     let message = format!("`{}` has a value, `{{}}` was expected", member.key);
-                    self.push(&SET_VALUE, &pointer, message);
+                    let at = Location::pointer(self.document.member, format!("/config/{pointer}"));
+                    self.out.push(Finding::new(&SET_VALUE, at.clone(), message).set(&at, "{}"));
                 }
                 if name == "ExposedPorts" && !is_port(&member.key) {
                     let message = format!("`{}` is not a port", member.key);
@@ -235,8 +236,13 @@ impl Judge<'_> {
             if let Some(earlier) = first.insert(name, i) {
                 let at = |i: usize| Location::pointer(self.document.member, format!("/config/Env/{i}"));
                 let message = format!("the environment variable `{name}` is set twice");
-                let finding = Finding::new(&DUPLICATE_ENV, at(i), message).related(at(earlier), "first here");
-                self.out.push(finding);
+                // The last one counts for every runtime.
+                self.out.push(
+                    Finding::new(&DUPLICATE_ENV, at(i), message)
+                        .related(at(earlier), "first here")
+                        .remove(&at(earlier))
+                        .help("remove the first, which the second replaces"),
+                );
             }
         }
     }
@@ -244,7 +250,15 @@ impl Judge<'_> {
     fn texts(&mut self) {
         if let Some(path) = self.text("WorkingDir").filter(|p| !p.is_empty() && !self.is_absolute(p)) {
             let message = format!("the working directory `{path}` is not an absolute path");
-            self.push(&RELATIVE_WORKING_DIR, "WorkingDir", message);
+            let at = Location::pointer(self.document.member, "/config/WorkingDir");
+            let finding = Finding::new(&RELATIVE_WORKING_DIR, at.clone(), message);
+            self.out.push(match self.windows || path.contains('\\') {
+                true => finding,
+                // What Docker makes of it.
+                false => finding
+                    .set(&at, quoted(format!("/{}", path.trim_start_matches("./"))))
+                    .assuming("the root is where it begins"),
+            });
         }
         if let Some(user) = self.text("User").filter(|user| !user.is_empty() && !is_user(user)) {
             let message = format!("`{user}` is no user, and no user and group");
@@ -258,8 +272,9 @@ impl Judge<'_> {
             self.push_key(&EMPTY_LABEL, "Labels/", "a label has no name".into());
         }
         if !self.windows && self.run.get("ArgsEscaped").and_then(Value::as_bool) == Some(true) {
-            let message = "`ArgsEscaped` is true, and the image is not for Windows".to_owned();
-            self.push(&ARGS_ESCAPED, "ArgsEscaped", message);
+            let message = "`ArgsEscaped` is true, and the image is not for Windows";
+            let at = Location::pointer(self.document.member, "/config/ArgsEscaped");
+            self.out.push(Finding::new(&ARGS_ESCAPED, at.clone(), message).remove(&at));
         }
     }
 
@@ -289,7 +304,15 @@ impl Judge<'_> {
             let Some(time) = check.get(name).and_then(Value::as_i64) else { continue };
             if time != 0 && time < MILLISECOND {
                 let message = format!("`{name}` is {time} nanoseconds, at least {MILLISECOND} were expected");
-                self.push(&BAD_HEALTHCHECK, &format!("Healthcheck/{name}"), message);
+                let at = Location::pointer(self.document.member, format!("/config/Healthcheck/{name}"));
+                let finding = Finding::new(&BAD_HEALTHCHECK, at.clone(), message);
+                self.out.push(match time.checked_mul(1_000_000_000).filter(|time| *time > 0) {
+                    Some(seconds) => finding
+                        .help(format!("if {time} seconds were meant, write `{seconds}`"))
+                        .set(&at, seconds.to_string())
+                        .assuming("seconds were meant"),
+                    None => finding,
+                });
             }
         }
         if let Some(retries) = check.get("Retries").and_then(Value::as_i64).filter(|retries| *retries < 0) {

@@ -2,10 +2,12 @@
 //! their names, levels and pages.
 
 use super::{Rule, rule};
-use crate::json::Value;
-use crate::media::Family;
+use crate::digest::Digest;
+use crate::json::{Kind, Value};
+use crate::media::{DocumentType, Family};
+use crate::model::build::type_of;
 use crate::model::{DocKind, Document};
-use crate::report::{At, Finding, Location};
+use crate::report::{At, Finding, Location, quoted};
 use crate::schema::{self, DocumentKind};
 
 /// The rules of this file.
@@ -202,8 +204,17 @@ rule! {
     mend: "Pull the image again in schema 2.",
 }
 
-/// Findings about the shape of a document.
-pub fn check(document: &Document, out: &mut Vec<Finding>) {
+/// What the archive knows of the blob that a digest names.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its length.
+    pub length: u64,
+    /// The media type that it gives itself, if it is a document.
+    pub media_type: Option<String>,
+}
+
+/// Findings about the shape of a document. `blobs` tells what the archive knows of one.
+pub fn check(document: &Document, blobs: &dyn Fn(&Digest) -> Option<Known>, out: &mut Vec<Finding>) {
     let Ok(json) = &document.json else { return };
     let kind = match document.kind {
         DocKind::OciLayout => DocumentKind::OciLayout,
@@ -236,8 +247,77 @@ pub fn check(document: &Document, out: &mut Vec<Finding>) {
             Some(member) => format!("`{member}` is missing here"),
             None => format!("expected {}, found {}", fault.expected, fault.found),
         };
-        out.push(Finding::new(rule, at, fault.message).label(label));
+        let finding = Finding::new(rule, at, fault.message).label(label);
+        out.push(mended(finding, document, &json.root, fault.missing.as_deref(), blobs));
     }
+}
+
+/// With a fix, where the right value follows from the rest.
+fn mended(
+    finding: Finding,
+    document: &Document,
+    root: &Value,
+    missing: Option<&str>,
+    known: &dyn Fn(&Digest) -> Option<Known>,
+) -> Finding {
+    let at = finding.primary.location.clone();
+    let At::Pointer(pointer) = &at.at else { return finding };
+    let here = root.at(pointer);
+    let Some(missing) = missing else {
+        let Some(value) = here else { return finding };
+        return match (finding.rule.name, &value.kind) {
+            ("config/label-not-string" | "annotation/value-not-string", Kind::Number(text)) => {
+                in_quotes(finding, &at, text)
+            }
+            ("config/label-not-string" | "annotation/value-not-string", Kind::Bool(value)) => {
+                in_quotes(finding, &at, &value.to_string())
+            }
+            ("json/number-not-integer", Kind::Number(text)) => match whole(text) {
+                Some(number) => finding.set(&at, number.to_string()),
+                None => finding,
+            },
+            ("config/command-not-array", Kind::String(command)) => finding
+                .set(&at, format!(r#"["/bin/sh","-c",{}]"#, quoted(command)))
+                .assuming("the command is one for a shell"),
+            ("manifest/layers-missing", Kind::Null) => finding.set(&at, "[]"),
+            _ => finding,
+        };
+    };
+    let blob = || known(&Digest::parse(here?.get("digest")?.as_str()?).ok()?);
+    let value = match (missing, document.kind) {
+        ("size", _) => blob().map(|blob| blob.length.to_string()),
+        ("schemaVersion", DocKind::Index(_) | DocKind::Manifest(_)) => Some("2".to_owned()),
+        ("mediaType", DocKind::Index(family)) if pointer.is_empty() => {
+            Some(quoted(type_of(DocumentType::Index(family))))
+        }
+        ("mediaType", DocKind::Manifest(family)) if pointer.is_empty() => {
+            Some(quoted(type_of(DocumentType::Manifest(family))))
+        }
+        ("mediaType", _) => blob().and_then(|blob| blob.media_type).map(quoted),
+        ("imageLayoutVersion", _) => Some(quoted("1.0.0")),
+        ("type", DocKind::Config(_)) if pointer == "/rootfs" => Some(quoted("layers")),
+        _ => None,
+    };
+    match value {
+        Some(value) => {
+            let help = format!("add `{}: {value}`", quoted(missing));
+            finding.help(help).set(&at.child(missing), value)
+        }
+        None => finding,
+    }
+}
+
+fn in_quotes(finding: Finding, at: &Location, text: &str) -> Finding {
+    let text = quoted(text);
+    finding.help(format!("write `{text}`")).set(at, text)
+}
+
+/// The integer that a number written with a fraction or an exponent is, if it is one.
+fn whole(text: &str) -> Option<i64> {
+    /// Up to here every integer is a float, too.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number: f64 = text.parse().ok()?;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
 #[cfg(test)]
@@ -247,7 +327,9 @@ mod tests {
 
     #[test]
     fn what_another_version_lacks_is_not_known() {
-        let of = |text: &str| found(DocKind::Manifest(Family::Oci), text, check);
+        let of = |text: &str| {
+            found(DocKind::Manifest(Family::Oci), text, |document, out| check(document, &|_| None, out))
+        };
         assert_eq!(of(r#"{"schemaVersion":2}"#), ["manifest/config-missing", "manifest/layers-missing"]);
         assert_eq!(of(r#"{"schemaVersion":3}"#), [""; 0]);
         assert_eq!(of(r#"{"schemaVersion":3,"config":1}"#), ["json/unexpected-shape"]);

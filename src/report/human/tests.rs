@@ -41,6 +41,7 @@ error[descriptor/missing-size]: manifest 1 has no `size`
  17 │   "platform": {"Architecture": "arm64", "os": "linux"}
  21 │ }
     ╰────
+  help: write `424`
 
 warning[json/key-case]: `Architecture` is written `architecture` by the
     specification
@@ -183,6 +184,7 @@ error[descriptor/missing-size]: manifest 1 has no `size`
  17 │   "platform": {"Architecture": "arm64", "os": "linux"}
  21 │ }
     ╰────
+  help: write `424`
 
 warning[json/key-case]: `Architecture` is written `architecture` by the specification
     ╭─[index.json:18:9 /manifests/1/platform/Architecture]
@@ -323,6 +325,7 @@ error[descriptor/missing-size]: manifest 1 has no `size`
  17 |   "platform": {"Architecture": "arm64", "os": "linux"}
  21 | }
     `----
+  help: write `424`
 
 warning[json/key-case]: `Architecture` is written `architecture` by the
     specification
@@ -468,6 +471,7 @@ fn color() {
  ␛[2m17␛[0m │   "platform": {"Architecture": "arm64", "os": "linux"}
  ␛[2m21␛[0m │ }
     ╰────
+␛[36m  help: ␛[0mwrite `424`
 
 ␛[1;33mwarning[json/key-case]␛[0m␛[1m: `Architecture` is written `architecture` by the␛[0m
     ␛[1mspecification␛[0m
