@@ -63,6 +63,9 @@ fn check_one(
         shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
         if levelled.is_empty() {
             shell.print(&sound)?;
+        } else if kind.is_none() && archive.form == lone::FORM {
+            // A wrong guess explains every finding.
+            shell.print(&format!("taken for {what}; --as judges it as something else\n"))?;
         }
     }
     reports.add(shell, place, &archive, &levelled, &sound);
@@ -72,7 +75,10 @@ fn check_one(
 
 /// What a single document or layer was taken for, in words.
 fn alone(archive: &Archive) -> &'static str {
-    let Some(document) = archive.documents.first() else { return "a layer" };
+    if archive.form == lone::LAYER {
+        return "a layer";
+    }
+    let Some(document) = archive.documents.first() else { return "a document" };
     match document.kind {
         DocKind::OciLayout => "an oci-layout file",
         DocKind::Index(Family::Oci) => "an OCI index",

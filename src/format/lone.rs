@@ -3,9 +3,11 @@
 //!
 //! It is judged alone: what it points at, or what lies below it, is not expected to be there.
 
+use std::io::Read;
 use std::path::Path;
 
-use super::ingest::Ingested;
+use super::docker_archive;
+use super::ingest::{Ingested, SpoolDir};
 use super::tree::Tree;
 use crate::error::{Context, Error, Result};
 use crate::json::Value;
@@ -59,13 +61,32 @@ pub fn looks_like_json(first: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// Takes a file as one layer, whatever is in it.
-pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
+/// Reads one document or layer from a stream, by way of a file in `spool`.
+pub fn spooled(
+    place: &str,
+    mut stream: Box<dyn Read + Send>,
+    kind: Option<Kind>,
+    spool: &SpoolDir,
+    limits: &Limits,
+) -> Result<Archive> {
+    let path = spool.path().join("stdin");
+    let mut file = std::fs::File::create_new(&path).at("cannot create", &path)?;
+    std::io::copy(&mut stream, &mut file).at("cannot spool", place)?;
+    // The open file stays readable after the directory is removed.
+    open(place, &path, kind, limits)
+}
+
+/// Takes a file as one layer, whatever is in it. `because` says why it is no image archive, if nobody said that it is a
+/// layer.
+pub fn layer(place: &str, path: &Path, because: Option<String>, limits: &Limits) -> Result<Archive> {
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let name = tree.member(MemberId(0)).name.to_string();
     let mut builder = Builder::new(LAYER, tree, Ingested::new(), limits, Box::new(|_, _, _| None));
     let at = Location::member(MemberId(0));
+    if let Some(because) = because {
+        builder.odd(Anomaly::TakenForLayer { because });
+    }
     let blob = builder.blob_of_member(MemberId(0));
     builder.is_layer(blob);
     let layers = vec![Part { descriptor: None, blob: Some(blob), at: at.clone(), wanted: name }];
@@ -84,7 +105,7 @@ pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
 /// Reads one document; `kind` is found from the content if it is not given.
 pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Result<Archive> {
     if kind == Some(Kind::Layer) {
-        return layer(place, path, limits);
+        return layer(place, path, None, limits);
     }
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
@@ -104,6 +125,11 @@ pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Re
         return Err(Error::NotAnArchive { place: place.to_owned(), reason: reason.into() });
     };
     builder.archive.documents[id.0 as usize].kind = doc_kind;
+    match doc_kind {
+        DocKind::DockerArchive => docker_archive::read_items(&mut builder, member)?,
+        DocKind::Repositories => docker_archive::read_repositories(&mut builder, member)?,
+        _ => {}
+    }
     let document_type = match doc_kind {
         DocKind::Manifest(family) => Some(DocumentType::Manifest(family)),
         DocKind::Index(family) => Some(DocumentType::Index(family)),
@@ -184,4 +210,99 @@ fn guess(root: &Value) -> Option<DocKind> {
         return Some(DocKind::Repositories);
     }
     (has("architecture") && (has("config") || has("os"))).then_some(DocKind::Config(Family::Docker))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{self, Input, OpenOptions};
+    use crate::rules::fixture::names;
+    use crate::rules::{Scope, run};
+
+    fn open_as(input: Input, lone: Option<Option<Kind>>, form: Option<&'static str>) -> Result<Archive> {
+        let limits = &Limits::default();
+        let spool = &mut || SpoolDir::new(None);
+        format::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &mut |_| {} })
+    }
+
+    /// The rules that find something in a file, and in the same bytes from a stream.
+    fn found(bytes: &[u8], kind: Option<Kind>) -> Vec<&'static str> {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), bytes).expect("written");
+        let judge = |input| {
+            let archive = open_as(input, Some(kind), None).expect("opens");
+            names(&run(&archive, &Default::default(), Scope::All))
+        };
+        let found = judge(Input::Path(file.path().to_owned()));
+        assert_eq!(judge(Input::Stream(Box::new(std::io::Cursor::new(bytes.to_vec())))), found);
+        found
+    }
+
+    fn tar() -> Vec<u8> {
+        let mut header = ::tar::Header::new_ustar();
+        header.set_size(1);
+        header.set_mode(0o644);
+        let mut builder = ::tar::Builder::new(Vec::new());
+        builder.append_data(&mut header, "etc/a", &b"x"[..]).expect("in memory");
+        builder.into_inner().expect("in memory")
+    }
+
+    #[test]
+    fn documents_are_told_by_their_content() {
+        let id = "5".repeat(64);
+        assert_eq!(found(br#"{"imageLayoutVersion":"1.0.0"}"#, None), [""; 0]);
+        assert_eq!(found(br#"{"imageLayoutVersion":"2"}"#, None), ["layout/unknown-version"]);
+        assert_eq!(found(format!(r#"{{"app":{{"1":"{id}"}}}}"#).as_bytes(), None), [""; 0]);
+        assert_eq!(found(br#"{"app":{"1":"5"}}"#, Some(Kind::Repositories)), ["v1/bad-id"]);
+        assert_eq!(found(format!(r#"{{"App":{{"1":"{id}"}}}}"#).as_bytes(), None), ["name/bad-reference"]);
+        let item = |tag: &str| format!(r#"[{{"Config":"a.json","RepoTags":["{tag}"],"Layers":["b.tar"]}}]"#);
+        assert_eq!(found(item("app:1").as_bytes(), None), [""; 0]);
+        assert_eq!(found(item("App:1").as_bytes(), None), ["name/bad-reference"]);
+        assert_eq!(found(b"[]", None), ["archive/no-images"]);
+        assert_eq!(found(b"{", None), ["json/syntax"]);
+        assert_eq!(found(b"x", Some(Kind::Config)), ["json/syntax"]);
+    }
+
+    #[test]
+    fn limits_are_told() {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), b"[1,2]").expect("written");
+        for (values, expected) in [(3, "json/unexpected-shape"), (2, "archive/limit-hit")] {
+            let limits = Limits { json_values: values, ..Limits::default() };
+            let archive = open("here", file.path(), None, &limits).expect("opens");
+            let found = names(&run(&archive, &Default::default(), Scope::All));
+            assert!(found.contains(&expected), "{values}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_tar_that_is_no_archive_is_a_layer() {
+        let plain = tar();
+        let zstd = zstd::encode_all(&plain[..], 1).expect("in memory");
+        for bytes in [&plain[..], &zstd[..]] {
+            let file = tempfile::NamedTempFile::new().expect("temporary file");
+            std::fs::write(file.path(), bytes).expect("written");
+            let open = |lone, form| open_as(Input::Path(file.path().to_owned()), lone, form);
+            let archive = open(Some(None), None).expect("opens");
+            assert_eq!((archive.form, archive.blobs.len()), (LAYER, 1));
+            assert!(archive.blobs[0].layer && archive.blobs[0].referenced);
+            let found = names(&run(&archive, &Default::default(), Scope::All));
+            assert_eq!(found, ["archive/judged-as-layer"]);
+            // Said to be one, it is one.
+            assert_eq!(self::found(bytes, Some(Kind::Layer)), [""; 0]);
+            // Only `check` takes layers, and only without a form.
+            assert!(matches!(open(None, None), Err(Error::NotAnArchive { .. })));
+            assert!(matches!(open(Some(None), Some("oci")), Err(Error::NotAnArchive { .. })));
+        }
+    }
+
+    #[test]
+    fn a_kind_needs_a_single_file() {
+        let refused = |input, form| {
+            matches!(open_as(input, Some(Some(Kind::Config)), form), Err(Error::Refused { .. }))
+        };
+        let dir = tempfile::tempdir().expect("temporary directory");
+        assert!(refused(Input::Path(dir.path().to_owned()), None));
+        assert!(refused(Input::Path(dir.path().to_owned()), Some("oci")));
+    }
 }

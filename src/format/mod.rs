@@ -94,12 +94,36 @@ pub struct OpenOptions<'a> {
 
 /// Opens an archive of any form.
 pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+    let mut input = input;
     let mut layer = None;
-    if let (Some(kind), Input::Path(path), None) = (options.lone, &input, options.form) {
-        if path.is_file() && (kind.is_some() || lone::looks_like_json(&first_bytes(path)?)) {
-            return lone::open(options.place, path, kind, options.limits);
+    if let Some(kind) = options.lone {
+        if kind.is_some() && (options.form.is_some() || matches!(&input, Input::Path(path) if path.is_dir()))
+        {
+            let help = "leave --as out, or give the path of one file without prefix";
+            return Err(Error::refused_help(
+                format!("{} is no single document or layer", options.place),
+                help,
+            ));
         }
-        layer = Some(path.clone()).filter(|path| path.is_file());
+        if options.form.is_none() {
+            (input, layer) = match input {
+                Input::Path(path) if path.is_file() => {
+                    if kind.is_some() || lone::looks_like_json(&first_bytes(&path)?) {
+                        return lone::open(options.place, &path, kind, options.limits);
+                    }
+                    (Input::Path(path.clone()), Some(path))
+                }
+                Input::Path(path) if path.is_dir() => (Input::Path(path), None),
+                other => {
+                    let (first, stream) = first_of(other, options.place)?;
+                    if kind.is_some() || lone::looks_like_json(&first) {
+                        let spool = (options.spool)()?;
+                        return lone::spooled(options.place, stream, kind, &spool, options.limits);
+                    }
+                    (Input::Stream(stream), None)
+                }
+            };
+        }
     }
     let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
     let format = match options.form {
@@ -115,7 +139,13 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
         }
         // A tar that is no image archive. If it is compressed it is read twice: only its end shows that it is none.
         return match layer {
-            Some(path) => lone::layer(options.place, &path, options.limits),
+            Some(path) => {
+                lone::layer(options.place, &path, Some(why_not(&tree, options.form)), options.limits)
+            }
+            None if options.lone.is_some() && options.form.is_none() && !tree.is_folder() => {
+                let reason = why_not(&tree, None) + "; if it is a layer, say so with --as layer";
+                Err(Error::NotAnArchive { place: tree.place, reason })
+            }
             None => Err(not_an_archive(&tree, options.form)),
         };
     };
@@ -152,6 +182,17 @@ fn tree_of(
         return Err(Error::NotAnArchive { place: place.to_owned(), reason: what });
     }
     Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
+}
+
+/// What a stream begins with, and the whole of it. A FIFO or device is a stream.
+fn first_of(input: Input, place: &str) -> Result<(Vec<u8>, Box<dyn Read + Send>)> {
+    let mut stream: Box<dyn Read + Send> = match input {
+        Input::Stream(stream) => stream,
+        Input::Path(path) => Box::new(File::open(&path).at("cannot open", &path)?),
+    };
+    let mut first = Vec::new();
+    (&mut stream).take(16).read_to_end(&mut first).at("cannot read", place)?;
+    Ok((first.clone(), Box::new(std::io::Cursor::new(first).chain(stream))))
 }
 
 /// What a file begins with, to tell what it is.
@@ -216,11 +257,15 @@ fn cut_short(tree: &Tree) -> Option<&'static Format> {
 }
 
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
-    let place = tree.place.clone();
+    Error::NotAnArchive { place: tree.place.clone(), reason: why_not(tree, asked) }
+}
+
+/// Why a tree is no image archive.
+fn why_not(tree: &Tree, asked: Option<&str>) -> String {
     let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
     let rootfs =
         ["etc", "usr", "bin", "var"].iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
-    let reason = match (asked, found) {
+    match (asked, found) {
         (Some(asked), Some(found)) => format!("it is no {asked}, but looks like a {found}"),
         _ if tree.members.is_empty() => "it holds no members".into(),
         _ if rootfs => {
@@ -231,8 +276,7 @@ fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
             "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {} members",
             tree.members.len()
         ),
-    };
-    Error::NotAnArchive { place, reason }
+    }
 }
 
 /// `blobs/<algorithm>/<encoded>` of a member name, as in an OCI layout.
@@ -271,40 +315,6 @@ mod tests {
             let findings = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);
             let names: Vec<&str> = findings.iter().map(|finding| finding.rule.name).collect();
             assert_eq!(names, ["archive/truncated"], "{form:?}");
-        }
-    }
-
-    #[test]
-    fn a_tar_that_is_no_archive_is_a_layer() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let mut header = ::tar::Header::new_ustar();
-        header.set_size(1);
-        header.set_mode(0o644);
-        let mut builder = ::tar::Builder::new(Vec::new());
-        builder.append_data(&mut header, "etc/a", &b"x"[..]).expect("in memory");
-        let plain = builder.into_inner().expect("in memory");
-        let zstd = zstd::encode_all(&plain[..], 1).expect("in memory");
-        for bytes in [&plain[..], &zstd[..]] {
-            let path = dir.path().join("layer");
-            std::fs::write(&path, bytes).expect("written");
-            let open = |lone| {
-                let options = OpenOptions {
-                    place: "layer",
-                    form: None,
-                    limits: &Limits::default(),
-                    spool: &mut || SpoolDir::new(None),
-                    lone,
-                    progress: &mut |_| {},
-                };
-                open(Input::Path(path.clone()), options)
-            };
-            for kind in [None, Some(lone::Kind::Layer)] {
-                let archive = open(Some(kind)).expect("opens");
-                assert_eq!((archive.form, archive.blobs.len()), (lone::LAYER, 1), "{kind:?}");
-                assert!(archive.blobs[0].layer && archive.blobs[0].referenced);
-                assert_eq!(archive.tree.member(archive.blobs[0].member.expect("there")).name, "layer");
-            }
-            assert!(matches!(open(None), Err(Error::NotAnArchive { .. })));
         }
     }
 }

@@ -399,6 +399,11 @@ pub enum Anomaly {
         /// How many members.
         members: u64,
     },
+    /// A tar that is judged as a layer, and nobody said that it is one.
+    TakenForLayer {
+        /// Why it is no image archive.
+        because: String,
+    },
     /// The archive holds no image at all.
     Empty {
         /// Where they would be listed.

@@ -21,6 +21,7 @@ pub const RULES: &[&Rule] = &[
     &MISSING_OCI_LAYOUT,
     &MISSING_INDEX,
     &MISSING_MANIFEST_JSON,
+    &TAKEN_FOR_LAYER,
     &NO_IMAGES,
     &LIMIT_HIT,
     &HALVES_DISAGREE,
@@ -113,6 +114,14 @@ rule! {
     mend: "Name the archive without prefix, or with `oci-archive:`.",
 }
 rule! {
+    /// A tar that is no image archive.
+    TAKEN_FOR_LAYER = "archive/judged-as-layer", Note, No, [1],
+    checks: "Whether a tar without the members of an image archive was named as a layer, with --as layer.",
+    matters: "What `docker export` writes, a build context and a layer look alike. `check` judges each of them as a layer; `docker load` and the other tools that take archives refuse them all.",
+    example: "`docker export` where `docker save` was meant.",
+    mend: "If it is a layer, say so with --as layer. For an image, use `docker save`.",
+}
+rule! {
     /// There is no image.
     NO_IMAGES = "archive/no-images", Error, Hard, [22, 33, 52],
     checks: "The archive lists at least one image or artifact.",
@@ -196,6 +205,16 @@ impl Finding {
                 .help(format!("write `{digest}` and nothing else"))
                 .change(Target::Member(member), Edit::Write(digest.to_string())),
             Err(_) => self,
+        }
+    }
+}
+
+/// Findings about a single document or layer outside any archive.
+pub fn alone(archive: &Archive, out: &mut Vec<Finding>) {
+    for anomaly in &archive.anomalies {
+        match anomaly {
+            Anomaly::Empty { at } if !lists(archive, at) => {}
+            other => out.extend(one(other, archive)),
         }
     }
 }
@@ -360,6 +379,10 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
                     }
                 }
             }
+        }
+        Anomaly::TakenForLayer { because } => {
+            let message = format!("judged as a layer, not as an image archive: {because}");
+            Finding::new(&TAKEN_FOR_LAYER, Location::archive(), message)
         }
         Anomaly::Empty { at } => Finding::new(&NO_IMAGES, at.clone(), "no image is listed here"),
         Anomaly::LimitHit { at, name, limit } => {

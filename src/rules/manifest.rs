@@ -189,10 +189,12 @@ pub fn document(document: &Document, out: &mut Vec<Finding>) {
     let Some(root) = document.root().filter(|root| root.is_object()) else { return };
     let at = |pointer: &str| Location::pointer(document.member, pointer);
     if let Some(version) = root.get("schemaVersion").and_then(Value::as_i64).filter(|v| *v != 2) {
-        let message = format!("the schema version is 2, found {version}");
+        let message = format!("`schemaVersion` is {version}, 2 was expected");
         out.push(
             Finding::new(&SCHEMA_VERSION, at("/schemaVersion"), message).set(&at("/schemaVersion"), "2"),
         );
+        // What else a document of that version has is not known.
+        return;
     }
     let oci = matches!(document.kind, DocKind::Manifest(Family::Oci) | DocKind::Index(Family::Oci));
     if oci && root.get("mediaType").is_none_or(Value::is_null) {

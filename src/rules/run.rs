@@ -39,7 +39,9 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     let alone = crate::format::lone::is_lone(archive);
     let cut = alone || archive_rules::is_cut(archive);
     let mut walk = Walk::new(archive, facts, cut);
-    if !alone {
+    if alone {
+        archive_rules::alone(archive, &mut walk.out);
+    } else {
         archive_rules::check(archive, facts, &mut walk.out);
         meaning::layout(archive, &mut walk.out);
     }

@@ -41,7 +41,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         oci_layout::read_into(&mut builder)?;
     }
     match builder.file("manifest.json") {
-        Some(member) => items(&mut builder, member)?,
+        Some(member) => read_items(&mut builder, member)?,
         None if dual => builder.odd(Anomaly::MissingMember { name: "manifest.json", of: "a docker-archive" }),
         None => v1::read_into(&mut builder)?,
     }
@@ -59,7 +59,10 @@ struct Item {
     tags: Vec<(String, Location)>,
 }
 
-fn items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
+pub(super) use v1::read_repositories;
+
+/// Reads the items of a `manifest.json`.
+pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
     let Some(document) = builder.document(member, DocKind::DockerArchive)? else { return Ok(()) };
     let mut list: Vec<Item> = builder
         .value(document)

@@ -78,12 +78,33 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Reads a `repositories` outside any archive: whether its images are there is not known.
+pub(in crate::format) fn read_repositories(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
+    for (repository, tag, id, at) in names_in(builder, member)? {
+        let hex = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if id.len() != 64 || !hex {
+            builder.odd(Anomaly::V1 { at: at.clone(), problem: V1Problem::BadId });
+        }
+        let text = format!("{repository}:{tag}");
+        if let Err(error) = Reference::parse(&text) {
+            builder.odd(Anomaly::BadName { at, text, problem: error.to_string() });
+        }
+    }
+    Ok(())
+}
+
 /// `repositories`: repository, tag, image ID, place.
 fn names(builder: &mut Builder<'_>) -> Result<Vec<(String, String, String, Location)>> {
-    let Some(member) = builder.file("repositories") else {
-        builder.odd(Anomaly::MissingMember { name: "repositories", of: "a v1 archive" });
-        return Ok(Vec::new());
-    };
+    match builder.file("repositories") {
+        Some(member) => names_in(builder, member),
+        None => {
+            builder.odd(Anomaly::MissingMember { name: "repositories", of: "a v1 archive" });
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn names_in(builder: &mut Builder<'_>, member: MemberId) -> Result<Vec<(String, String, String, Location)>> {
     let Some(document) = builder.document(member, DocKind::Repositories)? else { return Ok(Vec::new()) };
     let root = builder.value(document).map(Value::members).unwrap_or_default();
     let mut names = Vec::new();

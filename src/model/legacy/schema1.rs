@@ -68,7 +68,7 @@ pub enum ProblemKind {
         found: &'static str,
     },
     /// Rule 214: no layer at all.
-    #[error("no layers")]
+    #[error("the manifest has no layers")]
     NoLayers,
     /// Rule 214: `fsLayers` and `history` do not pair up.
     #[error("{layers} layers, but {history} history items")]
@@ -79,7 +79,7 @@ pub enum ProblemKind {
         history: usize,
     },
     /// Rule 215: the ID is not 64 lower-case hex digits.
-    #[error("image ID `{id}` is not 64 lower-case hex digits")]
+    #[error("the image has {}, 64 lower-case hex digits were expected", id_in_words(id))]
     Id {
         /// The ID; empty if there is none.
         id: String,
@@ -107,13 +107,13 @@ pub enum ProblemKind {
         first: usize,
     },
     /// Rule 216: the text is not JSON.
-    #[error("not JSON: {0} (at byte {offset} of the text)", offset = .0.offset)]
+    #[error("the text is not JSON: {0} (at byte {offset} of it)", offset = .0.offset)]
     Syntax(SyntaxError),
     /// Rule 216: the text is JSON with something around it.
-    #[error("not JSON alone: {0:?}")]
+    #[error("{}", around_in_words(.0))]
     Around(Anomaly),
     /// Rule 216: the text is not a v1 image.
-    #[error("not a v1 image: {0}")]
+    #[error("the text is not a v1 image: {0}")]
     V1(DecodeError),
     /// Rule 220: a digest form from before the first release, which no reader knows any more.
     #[error("`{sum}` is a tarsum, not a digest")]
@@ -129,6 +129,17 @@ pub enum ProblemKind {
         /// What is wrong with it.
         error: DigestError,
     },
+}
+
+fn id_in_words(id: &str) -> String {
+    if id.is_empty() { "no ID".into() } else { format!("the ID `{id}`") }
+}
+
+fn around_in_words(anomaly: &Anomaly) -> String {
+    match anomaly {
+        Anomaly::ByteOrderMark => "the text begins with a byte order mark, JSON was expected".into(),
+        _ => "the text goes on behind its JSON value".into(),
+    }
 }
 
 /// What one item of `history` says.
@@ -367,10 +378,10 @@ mod tests {
             "/fsLayers/1/blobSum: `sha256:00` is not a digest",
             "/fsLayers/2/blobSum: expected a string, found nothing",
             "/fsLayers/3/blobSum: expected a string, found nothing",
-            "/history/0/v1Compatibility: not JSON: ",
-            "/history/1/v1Compatibility: not a v1 image: /id: expected a string",
-            "/history/2/v1Compatibility: not JSON alone: TrailingData",
-            "/history/2/v1Compatibility: image ID `X` is not",
+            "/history/0/v1Compatibility: the text is not JSON: ",
+            "/history/1/v1Compatibility: the text is not a v1 image: /id: expected a string",
+            "/history/2/v1Compatibility: the text goes on behind its JSON value",
+            "/history/2/v1Compatibility: the image has the ID `X`, 64",
             "/history/2/v1Compatibility: the last item has a parent",
         ];
         assert_eq!(problems.len(), starts.len(), "{problems:#?}");
