@@ -332,7 +332,7 @@ impl Tree {
     /// Whether the archive ends too early, or cannot be read from some point on.
     pub fn is_cut(&self) -> bool {
         self.anomalies.iter().any(|anomaly| match anomaly {
-            TreeAnomaly::OuterStream { .. } => true,
+            TreeAnomaly::OuterStream { .. } | TreeAnomaly::TooManyMembers { .. } => true,
             TreeAnomaly::Tar(anomaly) => matches!(
                 anomaly.kind,
                 tar::AnomalyKind::TruncatedHeader { .. }

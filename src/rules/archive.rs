@@ -228,6 +228,8 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
             // What a cut archive lacks is a consequence of the cut.
             Anomaly::MissingMember { .. } | Anomaly::Empty { .. } if cut => {}
             Anomaly::Empty { at } if !lists(archive, at) => {}
+            // The only tag may be the broken one.
+            Anomaly::Empty { .. } if archive.anomalies.iter().any(is_tag_without_target) => {}
             other => out.extend(one(other, archive)),
         }
     }
@@ -248,6 +250,10 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
     {
         out.push(Finding::new(&NO_IMAGES, Location::archive(), "the archive lists no image"));
     }
+}
+
+fn is_tag_without_target(anomaly: &Anomaly) -> bool {
+    matches!(anomaly, Anomaly::TagWithoutCurrent { .. })
 }
 
 /// Whether there is a list of images that can be empty: what is no JSON, or no list, is a fault of its own.

@@ -119,9 +119,9 @@ impl Bad {
         let files = ["archive.tar", "archive", "document.json"].map(|file| base.join(file));
         let path = files.iter().find(|path| path.exists()).ok_or("the base has no archive")?;
         let mut archive = Archive { members: members::read(path).map_err(|error| error.to_string())? };
-        let (of_tar, of_members): (Vec<&Edit>, Vec<&Edit>) =
-            self.spec.edit.iter().partition(|edit| edit.file == "@tar");
-        for (n, edit) in of_members.into_iter().enumerate() {
+        let of = |file: &'static str| self.spec.edit.iter().filter(move |edit| edit.file == file);
+        let whole = |edit: &Edit| edit.file == "@tar" || edit.file == "@outer";
+        for (n, edit) in self.spec.edit.iter().enumerate().filter(|(_, edit)| !whole(edit)) {
             archive.apply(edit).map_err(|error| format!("edit {}: {error}", n + 1))?;
         }
         match self.shape()? {
@@ -136,12 +136,18 @@ impl Bad {
             }
             Shape::Tar => {
                 let mut tar = members::tar_of(&archive.members);
-                for edit in of_tar {
+                for edit in of("@tar") {
                     edit.change(&mut tar)?;
                 }
                 match self.spec.outer.as_deref() {
                     None => Ok(Made::File("archive.tar", tar)),
-                    Some("gzip") => Ok(Made::File("archive.tar.gz", super::builder::gzip(&tar))),
+                    Some("gzip") => {
+                        let mut outer = super::builder::gzip(&tar);
+                        for edit in of("@outer") {
+                            edit.change(&mut outer)?;
+                        }
+                        Ok(Made::File("archive.tar.gz", outer))
+                    }
                     Some(codec) => Err(format!("outer = {codec:?} is not known")),
                 }
             }

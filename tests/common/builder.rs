@@ -52,6 +52,7 @@ pub fn cases() -> Vec<(&'static str, Content)> {
         ("oci/nested-index", nested_index()),
         ("oci/referrers", referrers()),
         ("oci/same-tag-twice", same_tag_twice()),
+        ("oci/sbom", sbom()),
         ("oci/two-layers", two_layers()),
         ("oci/two-platforms", two_platforms()),
         ("oci/zstd", zstd()),
@@ -555,6 +556,26 @@ fn referrers() -> Content {
     ];
     let mut blobs = image.blobs();
     blobs.extend([artifact.as_bytes(), sbom, b"{}", payload.as_bytes(), &signing, &signed]);
+    Content::Folder(layout(&roots, blobs))
+}
+
+/// The smallest image with a layer, and an artifact that refers to it.
+fn sbom() -> Content {
+    let image = Image::new("amd64", &[vec![0; 1024]], ko_layer, "+gzip");
+    let text = br#"{"spdxVersion":"SPDX-2.3"}"#;
+    let artifact = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{OCI_MANIFEST}\",\"artifactType\":\"application/spdx+json\",\"config\":{},\
+         \"layers\":[{}],\"subject\":{}}}",
+        descriptor("application/vnd.oci.empty.v1+json", b"{}", ""),
+        descriptor("application/spdx+json", text, ""),
+        descriptor(OCI_MANIFEST, &image.manifest, "")
+    );
+    let roots = [
+        descriptor(OCI_MANIFEST, &image.manifest, &tagged("1")),
+        descriptor(OCI_MANIFEST, artifact.as_bytes(), ",\"artifactType\":\"application/spdx+json\""),
+    ];
+    let mut blobs = image.blobs();
+    blobs.extend([artifact.as_bytes(), text, b"{}"]);
     Content::Folder(layout(&roots, blobs))
 }
 

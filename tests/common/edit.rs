@@ -7,12 +7,12 @@ use super::members::{self, Entry};
 use super::tree_digest::{decompressed, sha256};
 
 /// One `[[edit]]`: where, what, and what it does to digests.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
     /// The member: its name, in which `*` stands for anything and `#2` means the second that fits, an alias such as
     /// `@manifest`, or a walk such as `index.json > /manifests/1`.
-    /// `@tar` is the tar as a whole.
+    /// `@tar` is the tar as a whole, `@outer` the compressed tar.
     #[serde(default)]
     pub file: String,
 
@@ -91,6 +91,7 @@ type Result<T> = std::result::Result<T, String>;
 impl Archive {
     /// Makes a change.
     pub fn apply(&mut self, edit: &Edit) -> Result<()> {
+        let edit = &edit.expanded(&|text| self.expand(text))?;
         if let Some(entry) = &edit.add {
             let at = if edit.first { 0 } else { self.members.len() };
             let mut entry = entry.clone().read()?;
@@ -125,6 +126,24 @@ impl Archive {
         Ok(())
     }
 
+    /// What `<<…>>` stands for: a repeated text, or digest and size of a member as in a descriptor.
+    fn expand(&self, text: &str) -> Result<String> {
+        let mut parts = text.split("<<");
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (inside, rest) = part.split_once(">>").ok_or("a << without >>")?;
+            match inside.split_once('*').and_then(|(n, text)| Some((n.parse::<usize>().ok()?, text))) {
+                Some((times, text)) => out.push_str(&text.repeat(times)),
+                None => {
+                    let data = &self.members[self.find(inside)?].data;
+                    out.push_str(&format!(r#""digest":"sha256:{}","size":{}"#, sha256(data), data.len()));
+                }
+            }
+            out.push_str(rest);
+        }
+        Ok(out)
+    }
+
     /// The member that a text names.
     pub fn find(&self, file: &str) -> Result<usize> {
         let named = |name: &str| {
@@ -145,6 +164,7 @@ impl Archive {
             None => (first, 0),
         };
         let mut at = match word {
+            "@last" => self.members.len() - 1,
             "@root" => self.root(number)?,
             "@manifest" => self.manifest(number)?,
             "@config" => self.config(number)?,
@@ -226,25 +246,53 @@ impl Archive {
     /// Replaces the content of a member; names, digests and sizes elsewhere follow, upwards to the roots.
     fn replace(&mut self, at: usize, new: Vec<u8>) {
         let old = std::mem::replace(&mut self.members[at].data, new.clone());
-        let mut renamed = vec![(sha256(&old), sha256(&new))];
-        // A layer is also known by the digest of what it decompresses to.
-        if let (Ok(before), Ok(after)) = (decompressed(&old), decompressed(&new)) {
-            renamed.push((sha256(&before), sha256(&after)));
+        let change = Change {
+            stored: (sha256(&old), sha256(&new)),
+            // In a list of diff IDs a layer is known by what it decompresses to.
+            plain: match (decompressed(&old), decompressed(&new)) {
+                (Ok(before), Ok(after)) => Some((sha256(&before), sha256(&after))),
+                _ => None,
+            },
+            sizes: (format!("\"size\":{}", old.len()), format!("\"size\":{}", new.len())),
+        };
+        let (before, after) = &change.stored;
+        for member in &mut self.members {
+            let prefix = (format!("/{}/{before}", &before[..2]), format!("/{}/{after}", &after[..2]));
+            member.name = member.name.replace(&prefix.0, &prefix.1).replace(before, after);
         }
-        let sizes = (format!("\"size\":{}", old.len()), format!("\"size\":{}", new.len()));
-        for (before, after) in renamed.into_iter().filter(|(before, after)| before != after) {
-            for member in &mut self.members {
-                let prefix = (format!("/{}/{before}", &before[..2]), format!("/{}/{after}", &after[..2]));
-                member.name = member.name.replace(&prefix.0, &prefix.1).replace(&before, &after);
-            }
-            for other in 0..self.members.len() {
-                let Ok(text) = String::from_utf8(self.members[other].data.clone()) else { continue };
-                if text.contains(&before) {
-                    let text = text.replace(&before, &after);
-                    self.replace(other, with_size(&text, &after, &sizes).into_bytes());
-                }
+        for other in 0..self.members.len() {
+            let Ok(text) = std::str::from_utf8(&self.members[other].data) else { continue };
+            let changed = change.in_text(text);
+            if changed != text {
+                self.replace(other, changed.into_bytes());
             }
         }
+    }
+}
+
+/// What becomes of the digests and the size of a blob.
+struct Change {
+    stored: (String, String),
+    plain: Option<(String, String)>,
+    sizes: (String, String),
+}
+
+impl Change {
+    fn in_text(&self, text: &str) -> String {
+        const DIFF_IDS: &str = "\"diff_ids\":[";
+        let (head, rest) = match text.split_once(DIFF_IDS) {
+            Some((head, rest)) => (head, Some(rest)),
+            None => (text, None),
+        };
+        let (before, after) = &self.stored;
+        let outside = |text: &str| with_size(&text.replace(before, after), after, &self.sizes);
+        let Some(rest) = rest else { return outside(head) };
+        let (ids, tail) = rest.split_at(rest.find(']').unwrap_or(rest.len()));
+        let ids = match &self.plain {
+            Some((before, after)) => ids.replace(before, after),
+            None => ids.to_owned(),
+        };
+        format!("{}{DIFF_IDS}{ids}{}", outside(head), outside(tail))
     }
 }
 
@@ -274,6 +322,17 @@ fn with_size(text: &str, digest: &str, (before, after): &(String, String)) -> St
 }
 
 impl Edit {
+    /// The same with its texts expanded.
+    fn expanded(&self, expand: &dyn Fn(&str) -> Result<String>) -> Result<Edit> {
+        let mut edit = self.clone();
+        let texts = [&mut edit.json, &mut edit.insert, &mut edit.text, &mut edit.append, &mut edit.rename];
+        let added = edit.add.iter_mut().chain(&mut edit.becomes).filter_map(|entry| entry.text.as_mut());
+        for text in texts.into_iter().flatten().chain(added) {
+            *text = expand(text)?;
+        }
+        Ok(edit)
+    }
+
     /// Changes the bytes of a member, or of the tar.
     pub fn change(&self, bytes: &mut Vec<u8>) -> Result<()> {
         if let Some(pointer) = &self.pointer {
