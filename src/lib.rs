@@ -43,7 +43,7 @@
 //!
 //! - [`mod@format`]: one module per archive form; [`format::open`] with all its options, and the sinks that write.
 //! - [`model`]: the graph that every form is read into; [`inspect`]: its view for people and as JSON.
-//! - [`blob`]: the one pass over a blob; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
+//! - [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
 //!   [`time`]: the parts that it and the documents need.
 //! - [`schema`] judges shape, [`rules`] meaning; [`report`] draws findings.
 //! - [`convert`]: what to write ([`convert::plan`]), the writing ([`convert::run()`]) and what became of every digest
@@ -60,6 +60,7 @@ pub mod error;
 pub mod format;
 pub mod inspect;
 pub mod json;
+pub mod layer;
 pub mod limits;
 pub mod media;
 pub mod model;
@@ -111,7 +112,9 @@ pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
         .map(BlobId)
         .filter(|&id| archive.blob(id).document.is_none())
         .collect();
-    let context = Context { limits: &limits, jobs, progress: &|_| {} };
-    let facts = convert::run::check(archive, &blobs, &context)?;
+    let scan = Some(std::sync::Arc::new(layer::Spool::in_directory(None)));
+    let context = Context { limits: &limits, jobs, scan, progress: &|_| {} };
+    let mut facts = convert::run::check(archive, &blobs, &context)?;
+    convert::run::judge_stacks(archive, &mut facts)?;
     Ok(rules::run(archive, &facts, rules::Scope::All))
 }

@@ -48,15 +48,21 @@ pub enum Keep {
 /// What went to the tee: digest and size, if something did.
 pub type Kept = Option<(Digest, u64)>;
 
+/// Is lent the decompressed stream of a layer, chunk by chunk, as it is hashed.
+pub type Watch<'a> = Option<&'a mut (dyn FnMut(&[u8]) + Send)>;
+
 /// Reads `source` to its end.
 ///
-/// Faults of the blob are facts. An `Err` is an I/O error of the source or of `tee`.
+/// Faults of the blob are facts. An `Err` is an I/O error of the source or of `tee`. `watch` sees nothing unless the
+/// request asks for the plain stream, and only the part before a fault.
 pub fn run(
     source: &mut (dyn Read + Send),
     request: Request,
     keep: Keep,
     tee: &mut (dyn Write + Send),
+    watch: Watch<'_>,
 ) -> io::Result<(BlobFacts, Kept)> {
+    let watch = watch.filter(|_| request.plain);
     let mut source = Lookahead::for_size(source, request.size);
     let codec = Codec::sniff(source.fill_buf()?);
     let needs_plain = request.plain || matches!(keep, Keep::Recompressed(_));
@@ -68,9 +74,9 @@ pub fn run(
         other: request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new),
     };
     if request.size <= SMALL && !matches!(keep, Keep::Recompressed(_)) {
-        return small(&mut source, request, keep, tee, codec, decodes, stored_tap);
+        return small(&mut source, request, keep, tee, codec, decodes, stored_tap, watch);
     }
-    threaded(&mut source, request, keep, tee, codec, needs_plain, stored_tap)
+    threaded(&mut source, request, keep, tee, codec, needs_plain, stored_tap, watch)
 }
 
 /// Hashes and counts the stored bytes.
@@ -105,6 +111,7 @@ impl Tap {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "what `run` worked out for both ways")]
 fn small(
     source: &mut dyn BufRead,
     request: Request,
@@ -113,6 +120,7 @@ fn small(
     codec: Codec,
     decodes: bool,
     mut tap: Tap,
+    mut watch: Watch<'_>,
 ) -> io::Result<(BlobFacts, Kept)> {
     let mut stored = Vec::with_capacity(request.size as usize);
     // The length that the container claims is not trusted: a file may have grown since it was listed.
@@ -123,9 +131,15 @@ fn small(
         let mut input = Lookahead::for_size(stored.as_slice(), stored.len() as u64);
         Some(codec::decode(codec, &mut input, request.caps, &mut |chunk| {
             plain.update(chunk);
+            if let Some(watch) = &mut watch {
+                watch(chunk);
+            }
             Ok(())
         })?)
     } else {
+        if let Some(watch) = &mut watch {
+            watch(&stored);
+        }
         None
     };
     let mut facts = tap.finish(request, codec);
@@ -175,6 +189,7 @@ fn settle(
 
 type Chunk = Arc<Vec<u8>>;
 
+#[expect(clippy::too_many_arguments, reason = "what `run` worked out for both ways")]
 fn threaded(
     source: &mut Lookahead<&mut (dyn Read + Send)>,
     request: Request,
@@ -183,6 +198,7 @@ fn threaded(
     codec: Codec,
     needs_plain: bool,
     tap: Tap,
+    watch: Watch<'_>,
 ) -> io::Result<(BlobFacts, Kept)> {
     let decodes = needs_plain && codec != Codec::Plain;
     // The tee goes to whoever produces what is kept: the reader, or the thread that compresses.
@@ -191,12 +207,17 @@ fn threaded(
         Keep::Stored => (Some(tee), None),
         Keep::Nothing => (None, None),
     };
+    // Looking on costs little beside hashing, and is done by the thread that hashes the same bytes.
+    let (mut stored_watch, mut plain_watch) = if decodes { (None, watch) } else { (watch, None) };
     thread::scope(|scope| {
         let (to_tap, tap_input) = bounded::<Chunk>(DEPTH);
         let tap = scope.spawn(move || {
             let mut tap = tap;
             for chunk in tap_input {
                 tap.push(&chunk);
+                if let Some(watch) = &mut stored_watch {
+                    watch(&chunk);
+                }
             }
             tap
         });
@@ -209,6 +230,9 @@ fn threaded(
                 let mut hasher = Hasher::new(Algorithm::Sha256);
                 for chunk in input {
                     hasher.update(&chunk);
+                    if let Some(watch) = &mut plain_watch {
+                        watch(&chunk);
+                    }
                 }
                 hasher.finish()
             })
@@ -376,7 +400,7 @@ mod tests {
             let stored = gzip(&plain);
             let mut out = Vec::new();
             let (facts, kept) =
-                run(&mut stored.as_slice(), request(&stored), Keep::Stored, &mut out).expect("memory");
+                run(&mut stored.as_slice(), request(&stored), Keep::Stored, &mut out, None).expect("memory");
             assert_eq!(out, stored);
             assert_eq!(facts.sha256, Digest::sha256(&stored));
             assert_eq!(kept, Some((facts.sha256.clone(), stored.len() as u64)));
@@ -391,11 +415,12 @@ mod tests {
         for compression in [Compression::None, Compression::Gzip(1), Compression::Zstd(1)] {
             let mut out = Vec::new();
             let keep = Keep::Recompressed(compression);
-            let (facts, kept) = run(&mut plain.as_slice(), request(&plain), keep, &mut out).expect("memory");
+            let (facts, kept) =
+                run(&mut plain.as_slice(), request(&plain), keep, &mut out, None).expect("memory");
             assert_eq!(kept, Some((Digest::sha256(&out), out.len() as u64)));
             assert_eq!(facts.plain.expect("plain").diff_id, facts.sha256);
-            let (again, _) =
-                run(&mut out.as_slice(), request(&out), Keep::Nothing, &mut io::sink()).expect("memory");
+            let (again, _) = run(&mut out.as_slice(), request(&out), Keep::Nothing, &mut io::sink(), None)
+                .expect("memory");
             assert_eq!(again.plain.expect("plain").diff_id, facts.sha256);
         }
     }
@@ -405,8 +430,8 @@ mod tests {
         let mut stored = gzip(&sample(8 << 20));
         let middle = stored.len() / 3;
         stored[middle] ^= 0xff;
-        let (facts, _) =
-            run(&mut stored.as_slice(), request(&stored), Keep::Nothing, &mut io::sink()).expect("memory");
+        let (facts, _) = run(&mut stored.as_slice(), request(&stored), Keep::Nothing, &mut io::sink(), None)
+            .expect("memory");
         assert_eq!((facts.size, facts.sha256), (stored.len() as u64, Digest::sha256(&stored)));
         assert!(matches!(facts.fault, Some(Fault::Corrupt { .. })));
     }
@@ -415,7 +440,8 @@ mod tests {
     fn a_short_source_and_other_algorithms_are_facts() {
         let bytes = sample(100);
         let request = Request { size: 120, other: Some(Algorithm::Sha512), plain: false, ..request(&bytes) };
-        let (facts, _) = run(&mut bytes.as_slice(), request, Keep::Nothing, &mut io::sink()).expect("memory");
+        let (facts, _) =
+            run(&mut bytes.as_slice(), request, Keep::Nothing, &mut io::sink(), None).expect("memory");
         assert_eq!(facts.missing, 20);
         assert_eq!(facts.plain, None);
         assert!(facts.other.expect("asked for").as_str().starts_with("sha512:"));
@@ -434,7 +460,7 @@ mod tests {
         }
         let bytes = sample(4 << 20);
         for keep in [Keep::Stored, Keep::Recompressed(Compression::Gzip(1))] {
-            let error = run(&mut bytes.as_slice(), request(&bytes), keep, &mut Full).expect_err("full");
+            let error = run(&mut bytes.as_slice(), request(&bytes), keep, &mut Full, None).expect_err("full");
             assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         }
     }

@@ -1,6 +1,7 @@
 //! `restow check`: judges archives.
 
 use std::io;
+use std::sync::Arc;
 
 use super::args::{CheckArgs, LoneArg};
 use super::place::Place;
@@ -8,10 +9,11 @@ use super::progress::Progress;
 use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
 use super::{FAILED, WRONG};
-use crate::convert::run::{Context, check};
+use crate::convert::run::{Context, check, judge_stacks};
 use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
+use crate::layer::Spool;
 use crate::media::Family;
 use crate::model::{Archive, BlobId, DocKind, Facts};
 use crate::report::{self, Finding, Summary, escape_str};
@@ -54,7 +56,7 @@ fn check_one(
         // A name behind the place must exist; everything is judged all the same.
         select::roots(&archive, std::slice::from_ref(name))?;
     }
-    let facts = read_all(&archive, shell)?;
+    let facts = read_all(&archive, Some(&shell.layer_spool()), shell)?;
     let findings = sorted(rules::run(&archive, &facts, Scope::All), &archive);
     let levelled = levelled(&findings, policy);
     let what = if lone::is_lone(&archive) { alone(&archive).to_owned() } else { contents(&archive) };
@@ -158,19 +160,28 @@ pub(super) fn open(
     archive
 }
 
-/// Reads every blob once.
-pub(super) fn read_all(archive: &Archive, shell: &Shell) -> Result<Facts> {
+/// Reads every blob once; with somewhere to keep paths, layers are looked into.
+pub(super) fn read_all(archive: &Archive, scan: Option<&Arc<Spool>>, shell: &Shell) -> Result<Facts> {
     let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).collect();
-    read(archive, &blobs, shell)
+    let mut facts = read(archive, &blobs, scan, shell)?;
+    judge_stacks(archive, &mut facts)?;
+    Ok(facts)
 }
 
 /// Reads these blobs once; documents were read when the archive was opened.
-pub(super) fn read(archive: &Archive, blobs: &[BlobId], shell: &Shell) -> Result<Facts> {
+pub(super) fn read(
+    archive: &Archive,
+    blobs: &[BlobId],
+    scan: Option<&Arc<Spool>>,
+    shell: &Shell,
+) -> Result<Facts> {
     let blobs: Vec<BlobId> =
         blobs.iter().copied().filter(|&id| archive.blob(id).document.is_none()).collect();
     let limits = shell.limits()?;
     let progress = Progress::new(&shell.common, "checking", total(archive, &blobs));
-    let context = Context { limits: &limits, jobs: shell.jobs(), progress: &|bytes| progress.add(bytes) };
+    let scan = scan.map(Arc::clone);
+    let context =
+        Context { limits: &limits, jobs: shell.jobs(), scan, progress: &|bytes| progress.add(bytes) };
     let facts = check(archive, &blobs, &context);
     progress.finish();
     facts

@@ -46,6 +46,6 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
 fn holding(text: &str, shell: &Shell) -> Result<Holding> {
     let place = Place::parse(text)?;
     let archive = check::open(&place, shell, None, None)?;
-    let facts = check::read_all(&archive, shell)?;
+    let facts = check::read_all(&archive, None, shell)?;
     Holding::of(&archive, &facts, place.name.as_deref())
 }

@@ -112,7 +112,12 @@ fn convert(
         })
         .collect();
     let progress = Progress::new(&shell.common, "converting", check::total(&archive, &blobs));
-    let context = Context { limits: &limits, jobs: shell.jobs(), progress: &|bytes| progress.add(bytes) };
+    let context = Context {
+        limits: &limits,
+        jobs: shell.jobs(),
+        scan: args.check.then(|| shell.layer_spool()),
+        progress: &|bytes| progress.add(bytes),
+    };
     let outcome = run::run(&archive, &plan, target, &*sink, &context);
     progress.finish();
     let mut outcome = outcome?;
@@ -121,10 +126,8 @@ fn convert(
             .map(BlobId)
             .filter(|&id| outcome.facts.get(id).is_none())
             .collect();
-        let more = check::read(&archive, &rest, shell)?;
-        for (slot, found) in outcome.facts.0.iter_mut().zip(more.0) {
-            *slot = slot.take().or(found);
-        }
+        outcome.facts.add(check::read(&archive, &rest, context.scan.as_ref(), shell)?);
+        run::judge_stacks(&archive, &mut outcome.facts)?;
     }
     let findings = check::sorted(rules::run(&archive, &outcome.facts, scope), &archive);
     let written = match outcome.written {
@@ -301,7 +304,7 @@ fn legacy_names(archive: &Archive, plan: &Plan, shell: &Shell) -> Result<sinks::
         .collect();
     let made =
         nodes.iter().any(|&node| matches!(archive.node(node).body, Body::V1 { .. } | Body::Schema1 { .. }));
-    let facts = if made { check::read_all(archive, shell)? } else { Facts::default() };
+    let facts = if made { check::read_all(archive, None, shell)? } else { Facts::default() };
     let mut images: Vec<(Vec<u8>, Vec<Digest>)> = Vec::new();
     for node in nodes {
         images.extend(run::config_of(archive, node, &facts)?);
@@ -322,7 +325,8 @@ fn refuse(
     shell: &Shell,
     reports: &mut Reports,
 ) -> Result<u8> {
-    let facts = check::read_all(archive, shell)?;
+    let scan = matches!(scope, Scope::All).then(|| shell.layer_spool());
+    let facts = check::read_all(archive, scan.as_ref(), shell)?;
     let findings = check::sorted(rules::run(archive, &facts, scope), archive);
     report(source, archive, &findings, policy, shell, reports, true);
     Ok(WRONG)

@@ -1,12 +1,14 @@
 //! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bstr::{BStr, ByteSlice};
 
 use super::args::{ColorWhen, Common};
 use crate::error::{Context, Error, Result};
+use crate::layer::Spool;
 use crate::limits::{self, Limits};
 use crate::model::Archive;
 use crate::report::human::{self, HumanOptions};
@@ -106,6 +108,11 @@ impl Shell {
             }
         }
         Ok(limits)
+    }
+
+    /// Where the paths of layers are kept.
+    pub fn layer_spool(&self) -> Arc<Spool> {
+        Arc::new(Spool::in_directory(self.common.tmpdir.as_deref()))
     }
 
     /// Blobs read at once.

@@ -10,7 +10,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::blob::BlobFacts;
-use crate::blob::pipeline::{self, Keep, Kept, Request};
+use crate::blob::codec::{self, Lookahead};
+use crate::blob::pipeline::{self, Keep, Kept, Request, Watch};
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
 use crate::convert::rewrite::{self, Now};
@@ -18,6 +19,8 @@ use crate::digest::{Algorithm, Digest};
 use crate::error::{Context as _, Error, Result};
 use crate::format::ingest::caps;
 use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
+use crate::layer::stack::{self, Judged};
+use crate::layer::{LayerFacts, LayerScan, Spool};
 use crate::limits::Limits;
 use crate::media::{Codec, Family};
 use crate::model::{Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy};
@@ -31,6 +34,8 @@ pub struct Context<'a> {
     pub limits: &'a Limits,
     /// Blobs read at once.
     pub jobs: usize,
+    /// Where to keep the paths of layers, if layers are to be looked into.
+    pub scan: Option<Arc<Spool>>,
     /// Told of bytes read.
     pub progress: Progress<'a>,
 }
@@ -60,6 +65,37 @@ pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Resu
     run.blobs(&steps)?;
     archive.tree.unchanged()?;
     Ok(run.facts())
+}
+
+/// Judges each layer by those below it, as far as they were looked into: above one that was not, nothing is known.
+///
+/// # Errors
+///
+/// The temporary file with the paths cannot be read.
+pub fn judge_stacks(archive: &Archive, facts: &mut Facts) -> Result<()> {
+    let mut judged = Judged::default();
+    for (i, node) in archive.nodes.iter().enumerate() {
+        let parts = match &node.body {
+            Body::Manifest { parts, .. } | Body::Item { parts } if parts.role == Role::Image => &parts.layers,
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers,
+            _ => continue,
+        };
+        let blobs = parts.iter().map_while(|part| part.blob.filter(|&blob| facts.layer(blob).is_some()));
+        let blobs: Vec<BlobId> = blobs.collect();
+        let layers: Vec<&LayerFacts> = blobs.iter().filter_map(|&blob| facts.layer(blob)).collect();
+        let mut below = Judged::BASE;
+        let mut found = Vec::new();
+        for (top, blob) in blobs.iter().enumerate() {
+            let first;
+            (below, first) = judged.lies_on(below, blob.0);
+            if first {
+                let odd = stack::judge(&layers[..=top]).at("cannot read", "the temporary file of paths")?;
+                found.extend((!odd.is_empty()).then_some(((NodeId(i as u32), top), odd)));
+            }
+        }
+        facts.stacks.extend(found);
+    }
+    Ok(())
 }
 
 /// Carries out a plan into a sink, all but the commit.
@@ -209,7 +245,7 @@ impl<'a> Run<'a> {
             archive,
             sink,
             context,
-            facts: Mutex::new(Facts(vec![None; archive.blobs.len()])),
+            facts: Mutex::new(Facts::of(archive.blobs.len())),
             kept: Mutex::new(HashMap::new()),
             replaced: Mutex::new(Vec::new()),
             stopped: AtomicBool::new(false),
@@ -269,6 +305,9 @@ impl<'a> Run<'a> {
         // Spooling takes every member for a layer; what a stream is like is asked of layers only.
         if let Some(facts) = known.as_mut().filter(|_| !source.layer) {
             (facts.plain, facts.fault) = (None, None);
+        }
+        if let (Some(facts), Some(spool)) = (&known, self.context.scan.as_ref().filter(|_| source.layer)) {
+            self.scan_spooled(blob, facts, spool)?;
         }
         let sink = self.sink.filter(|_| !self.stopped());
         let Some(sink) = sink else {
@@ -342,23 +381,56 @@ impl<'a> Run<'a> {
         let place = &self.archive.tree.place;
         let Some(member) = source.member else { return Err(Error::refused("a blob without bytes")) };
         let mut failed = None;
+        let scan = self.context.scan.as_ref().filter(|_| request.plain);
+        let mut scan = scan.map(|spool| LayerScan::new(self.context.limits, spool));
+        let mut watch = scan.as_mut().map(|scan| |bytes: &[u8]| scan.push(bytes));
+        let watch: Watch<'_> = watch.as_mut().map(|watch| watch as _);
         let result = match source.document {
             // Documents were read when the archive was opened.
             Some(id) => {
                 let bytes = Arc::clone(&self.archive.document(id).bytes);
-                pipeline::run(&mut &bytes[..], request, keep, tee)
+                pipeline::run(&mut &bytes[..], request, keep, tee, watch)
             }
             None => {
                 let inner = self.archive.tree.reader(member)?;
                 let mut reader = Counted { inner, progress: self.context.progress, failed: &mut failed };
-                pipeline::run(&mut reader, request, keep, tee)
+                pipeline::run(&mut reader, request, keep, tee, watch)
             }
         };
         match result {
-            Ok(read) => Ok(read),
+            Ok((facts, kept)) => {
+                // Of a layer that breaks off that alone is said.
+                if let Some(scan) = scan.filter(|_| facts.fault.is_none() && facts.missing == 0) {
+                    self.note_layer(blob, scan)?;
+                }
+                Ok((facts, kept))
+            }
             Err(error) if failed.is_some() => Err(error).at("cannot read", place),
             Err(error) => Err(error).at("cannot write", "the destination"),
         }
+    }
+
+    /// Looks into a layer that was spooled: its bytes are known to be what they should be.
+    fn scan_spooled(&self, blob: BlobId, facts: &BlobFacts, spool: &Arc<Spool>) -> Result<()> {
+        let member = self.archive.blob(blob).member;
+        let Some(member) = member.filter(|_| facts.plain.is_some() && facts.missing == 0) else {
+            return Ok(());
+        };
+        let place = &self.archive.tree.place;
+        let mut scan = LayerScan::new(self.context.limits, spool);
+        let mut reader = Lookahead::new(self.archive.tree.reader(member)?);
+        codec::decode(facts.codec, &mut reader, caps(self.context.limits), &mut |bytes| {
+            scan.push(bytes);
+            Ok(())
+        })
+        .at("cannot read", place)?;
+        self.note_layer(blob, scan)
+    }
+
+    fn note_layer(&self, blob: BlobId, scan: LayerScan) -> Result<()> {
+        let found = scan.finish().at("cannot use", "the temporary file of paths")?;
+        lock(&self.facts).layers.insert(blob, Arc::new(found));
+        Ok(())
     }
 
     /// Whether the destination holds the blob already, under sound bytes.
@@ -371,7 +443,7 @@ impl<'a> Run<'a> {
             plain: false,
             caps: caps(self.context.limits),
         };
-        let (facts, _) = pipeline::run(&mut reader, request, Keep::Nothing, &mut io::sink())
+        let (facts, _) = pipeline::run(&mut reader, request, Keep::Nothing, &mut io::sink(), None)
             .at("cannot read", "the destination")?;
         let sound = facts.digest_like(digest) == Some(digest);
         if !sound {
@@ -391,7 +463,7 @@ impl<'a> Run<'a> {
         if !self.sound(blob, &facts) {
             self.stop();
         }
-        if let Some(slot) = lock(&self.facts).0.get_mut(blob.0 as usize) {
+        if let Some(slot) = lock(&self.facts).blobs.get_mut(blob.0 as usize) {
             *slot = Some(facts);
         }
     }

@@ -116,7 +116,7 @@ pub fn ingest(
         let (found, spooled) = if member.size <= PACKED {
             member.pack_at(packed);
             let (found, _) =
-                pipeline::run(&mut data, request, Keep::Stored, &mut pack).at("cannot spool", place)?;
+                pipeline::run(&mut data, request, Keep::Stored, &mut pack, None).at("cannot spool", place)?;
             packed += found.size;
             (found, total + member.size)
         } else {
@@ -124,7 +124,7 @@ pub fn ingest(
             let file = File::create_new(&path).at("cannot create", &path)?;
             let mut file = Watched { file, written: total, progress: &mut *progress };
             let (found, _) =
-                pipeline::run(&mut data, request, Keep::Stored, &mut file).at("cannot spool", place)?;
+                pipeline::run(&mut data, request, Keep::Stored, &mut file, None).at("cannot spool", place)?;
             member.spool_at(path);
             (found, total + member.size)
         };

@@ -7,6 +7,8 @@ use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::format::tree::{Tree, TreeAnomaly};
 use crate::json::{Json, SyntaxError};
+use crate::layer::LayerFacts;
+use crate::layer::evidence::Oddities;
 use crate::media::Family;
 use crate::model::view::{Config, Descriptor};
 use crate::reference::Reference;
@@ -120,14 +122,40 @@ pub struct Blob {
     pub referenced: bool,
 }
 
-/// Facts by blob, filled while blobs are read.
+/// What was learnt by reading blobs.
 #[derive(Debug, Clone, Default)]
-pub struct Facts(pub Vec<Option<BlobFacts>>);
+pub struct Facts {
+    /// By blob, as far as they were read.
+    pub blobs: Vec<Option<BlobFacts>>,
+    /// What is in layers, as far as that was asked for and they could be read to their ends.
+    pub layers: HashMap<BlobId, Arc<LayerFacts>>,
+    /// What is odd about a layer (by its place in its image, base first) where it lies on others.
+    pub stacks: HashMap<(NodeId, usize), Oddities>,
+}
 
 impl Facts {
+    /// None yet, of so many blobs.
+    pub fn of(blobs: usize) -> Facts {
+        Facts { blobs: vec![None; blobs], ..Facts::default() }
+    }
+
     /// The facts of a blob, if it was read.
     pub fn get(&self, blob: BlobId) -> Option<&BlobFacts> {
-        self.0.get(blob.index())?.as_ref()
+        self.blobs.get(blob.index())?.as_ref()
+    }
+
+    /// What is in a layer.
+    pub fn layer(&self, blob: BlobId) -> Option<&LayerFacts> {
+        self.layers.get(&blob).map(|layer| &**layer)
+    }
+
+    /// Takes over what others know.
+    pub fn add(&mut self, more: Facts) {
+        for (slot, found) in self.blobs.iter_mut().zip(more.blobs) {
+            *slot = slot.take().or(found);
+        }
+        self.layers.extend(more.layers);
+        self.stacks.extend(more.stacks);
     }
 }
 

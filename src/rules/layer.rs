@@ -214,8 +214,8 @@ mod tests {
             plain: true,
             caps: Caps { bytes: 1 << 20, window_log: 27 },
         };
-        let (facts, _) =
-            pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink()).expect("in memory");
+        let (facts, _) = pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)
+            .expect("in memory");
         assert_eq!(facts.fault, None);
         let at = Location::pointer(MemberId(0), "/layers/0");
         let text = annotations.map(|text| format!(r#"{{"annotations":{{{text}}}}}"#));

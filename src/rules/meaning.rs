@@ -5,7 +5,10 @@
 
 use std::collections::HashMap;
 
-use super::{Rule, config, descriptor, graph, index, layer, manifest, members, platform, run_config};
+use super::{
+    Rule, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, platform, run_config,
+    whiteout,
+};
 use crate::digest::Digest;
 use crate::format::lone;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, NodeId, Role};
@@ -15,13 +18,16 @@ use crate::report::{Finding, Location};
 pub const RULES: &[&[&Rule]] = &[
     config::RULES,
     descriptor::RULES,
+    entry::RULES,
     graph::RULES,
     index::RULES,
     layer::RULES,
+    layer_tar::RULES,
     manifest::RULES,
     members::RULES,
     platform::RULES,
     run_config::RULES,
+    whiteout::RULES,
 ];
 
 /// One document by itself, if it can be told what it is.

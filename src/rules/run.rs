@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    archive as archive_rules, blob, document, graph, image, layer, legacy, meaning, platform, shape,
+    archive as archive_rules, blob, contents, document, graph, image, layer, legacy, meaning, platform, shape,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -124,6 +124,8 @@ struct Walk<'a> {
     parts: HashSet<BlobId>,
     /// Digests of the blobs that the archive holds.
     held: HashMap<&'a crate::digest::Digest, &'a Blob>,
+    /// Findings about layers upon others that were reported: images may share both.
+    stacked: HashSet<(&'static str, Location)>,
     /// Documents that may be manifests or indexes: what they say means nothing.
     undecidable: HashSet<MemberId>,
 }
@@ -143,6 +145,7 @@ impl<'a> Walk<'a> {
             out: Vec::new(),
             judged: HashSet::new(),
             parts: HashSet::new(),
+            stacked: HashSet::new(),
             held: held.filter_map(|blob| Some((blob.digest.as_ref()?, blob))).collect(),
             undecidable: undecidable.collect(),
         }
@@ -211,17 +214,18 @@ impl Walk<'_> {
             Body::Index { children, .. } => children.iter().for_each(|edge| self.child(edge)),
             Body::Manifest { parts, .. } => {
                 if !self.sparse(id) {
-                    self.image(parts);
+                    self.image(id, parts);
                 }
             }
             Body::Item { parts } => {
-                self.image(parts);
+                self.image(id, parts);
                 image::config_name(archive, parts, &mut self.out);
             }
             Body::V1 { layers, .. } | Body::Schema1 { layers } | Body::Layer { layers } => {
                 for (i, layer) in layers.iter().enumerate() {
                     self.layer(layer, i);
                 }
+                self.stack(id, layers);
             }
             Body::ArtifactManifest { blobs } => {
                 for (i, part) in blobs.iter().enumerate() {
@@ -267,7 +271,7 @@ impl Walk<'_> {
         !rooted && !any
     }
 
-    fn image(&mut self, parts: &ImageParts) {
+    fn image(&mut self, id: NodeId, parts: &ImageParts) {
         let archive = self.archive;
         let sound = self.part(&parts.config, "the config");
         if let Some(blob) = parts.config.blob.filter(|blob| sound && self.parts.insert(*blob)) {
@@ -298,7 +302,40 @@ impl Walk<'_> {
         }
         if parts.role == Role::Image {
             image::diff_ids(archive, parts, &facts, &mut self.out);
+            self.stack(id, &parts.layers);
+            let os = archive.config(parts).map(|config| config.platform().os).filter(|os| !os.is_empty());
+            self.roots(&parts.layers, os.as_deref());
         }
+    }
+
+    /// Layers of an image upon each other.
+    fn stack(&mut self, id: NodeId, layers: &[Part]) {
+        let mut found = Vec::new();
+        for (i, layer) in layers.iter().enumerate() {
+            let member = layer.blob.and_then(|blob| self.archive.blob(blob).member);
+            if let (Some(odd), Some(member)) = (self.facts.stacks.get(&(id, i)), member) {
+                contents::odd(odd, i, member, &mut found);
+            }
+        }
+        self.once(found);
+    }
+
+    /// Layers and the operating system of their image.
+    fn roots(&mut self, layers: &[Part], os: Option<&str>) {
+        let mut found = Vec::new();
+        for (i, layer) in layers.iter().enumerate() {
+            let Some(blob) = layer.blob else { continue };
+            if let (Some(facts), Some(member)) = (self.facts.layer(blob), self.archive.blob(blob).member) {
+                contents::roots(facts, i, os, member, &mut found);
+            }
+        }
+        self.once(found);
+    }
+
+    /// Reports what was not reported of another image with the same layers.
+    fn once(&mut self, mut found: Vec<Finding>) {
+        found.retain(|finding| self.stacked.insert((finding.rule.name, finding.primary.location.clone())));
+        self.out.append(&mut found);
     }
 
     /// A config or other blob; whether its content is sound.
@@ -332,6 +369,11 @@ impl Walk<'_> {
         }
         if self.parts.insert(id) {
             layer::stream(part, i, facts, member, &mut self.out);
+            if let Some(inside) =
+                self.facts.layer(id).filter(|_| facts.plain.as_ref().is_some_and(|p| p.size > 0))
+            {
+                contents::layer(inside, i, member, &mut self.out);
+            }
         }
         facts.fault.is_none()
     }

@@ -1,0 +1,310 @@
+//! What was odd about entries: the first few of each kind, and how many there are.
+
+use bstr::BString;
+
+use crate::tar::{AnomalyKind, Extension, Field, PaxFault};
+
+/// Places kept of each kind in each layer. More of one kind say nothing new, and a hostile layer has millions.
+pub const KEPT: usize = 16;
+
+/// What can be odd, with its entry in formats.md H.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Oddity {
+    /// A header's checksum is wrong; nothing after it could be read (159).
+    BadHeader,
+    /// The tar ends inside an entry (159).
+    Truncated,
+    /// A block of zeros between entries (159).
+    LoneZeroBlock,
+    /// The end blocks, or padding before them, are missing (6).
+    NoEnd,
+    /// Data behind the end blocks (188).
+    HiddenData,
+    /// Entries behind the end blocks (188).
+    HiddenEntries,
+    /// A PAX header or long name that Go's reader refuses (179).
+    BadExtension,
+    /// An extension header larger than the limit (243).
+    ExtensionTooLarge,
+    /// Extension headers about which readers disagree (179).
+    AmbiguousExtension,
+    /// A PAX global header that would change names or sizes (14).
+    GlobalOverride,
+    /// A numeric field that is no number (159).
+    BadNumber,
+    /// A type flag that no tool knows (177).
+    UnknownType,
+    /// A sparse file (178).
+    Sparse,
+    /// A directory, link or device with a size (180).
+    SizeOnNonFile,
+    /// An owner that no file system can hold (181).
+    OwnerOutOfRange,
+    /// A time that no file system can hold (181).
+    TimeOutOfRange,
+    /// More entries than the limit; the rest was not looked at (244).
+    TooManyEntries,
+    /// A path that begins with `/` (161).
+    AbsoluteName,
+    /// A path that climbs above the root (162).
+    EscapingName,
+    /// A hard link whose target climbs above the root (166).
+    EscapingHardLink,
+    /// A symbolic link whose target climbs above the root (167).
+    EscapingSymlink,
+    /// A symbolic link with an absolute target (167).
+    AbsoluteSymlink,
+    /// A path that is not UTF-8 (183).
+    NotUtf8,
+    /// A path or a part of one that is longer than file systems take (183).
+    LongPath,
+    /// A device (176).
+    Device,
+    /// A file that runs as its owner or group (176).
+    SetId,
+    /// File capabilities (176).
+    Capability,
+    /// Another extended attribute in `security.` (189).
+    SecurityXattr,
+    /// A character device 0/0: a whiteout of overlay file systems (175).
+    OverlayWhiteout,
+    /// An extended attribute of overlay file systems (175).
+    OverlayXattr,
+    /// A user or group name (182).
+    OwnerName,
+    /// A whiteout that is no empty regular file (168).
+    WhiteoutNotEmpty,
+    /// A whiteout of nothing, of `.` or of `..` (169).
+    WhiteoutBadName,
+    /// Metadata of AUFS (174).
+    Aufs,
+    /// A path that stands twice (160).
+    DuplicatePath,
+    /// An entry below a symbolic link that climbs above the root (163).
+    BelowEscapingLink,
+    /// An entry below another symbolic link of the layer (163).
+    BelowLink,
+    /// An entry below a file (164).
+    BelowFile,
+    /// A directory after what is in it (186).
+    ParentAfterChild,
+    /// A whiteout of a path that the same layer holds (170).
+    WhiteoutOfOwnPath,
+    /// A whiteout beside an opaque one (173).
+    RedundantWhiteout,
+    /// Paths that differ in letter case only (184).
+    CaseCollision,
+    /// A hard link to a directory (165).
+    HardLinkToDirectory,
+    /// A hard link to nothing (165).
+    HardLinkTargetMissing,
+    /// A directory that neither this layer nor a lower one has (185).
+    ParentMissing,
+    /// A whiteout of what no lower layer has (171).
+    UselessWhiteout,
+    /// A whiteout in the lowest layer (172).
+    WhiteoutInBase,
+}
+
+/// How many kinds there are.
+const KINDS: usize = Oddity::WhiteoutInBase as usize + 1;
+
+/// One place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Offset of the entry's first header in the decompressed tar, or of the odd bytes where there is no entry.
+    pub offset: u64,
+    /// Path as written, at most [`PATH_KEPT`] bytes of it; empty where there is no entry.
+    pub path: BString,
+    /// What more there is to say.
+    pub detail: Detail,
+}
+
+/// Bytes of a path that are kept for reports.
+pub const PATH_KEPT: usize = 4096;
+
+/// What more there is to say of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    Nothing,
+    /// A link's target, or the name of an attribute.
+    Text(BString),
+    /// A number, such as an owner or a time.
+    Number(i64),
+    /// Bytes, such as of a whiteout or behind the end; or a limit.
+    Size(u64),
+    /// The type flag.
+    Type(u8),
+    /// Bytes that are needed, and those that are there.
+    Short {
+        /// Needed.
+        needed: u64,
+        /// There.
+        have: u64,
+    },
+    /// What the scanner of tars saw.
+    Tar(AnomalyKind),
+    /// Another entry of the same layer.
+    Other {
+        /// Offset of its first header.
+        offset: u64,
+        /// Its path.
+        path: BString,
+    },
+}
+
+/// The places of one kind in a layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many there are.
+    pub total: u64,
+    /// Those with the lowest offsets, in their order.
+    pub first: Vec<Evidence>,
+}
+
+/// All that was odd about a layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Oddities {
+    seen: Vec<Seen>,
+}
+
+impl Oddities {
+    /// Notes a place. `evidence` is called only if it is to be kept.
+    pub(super) fn note(&mut self, oddity: Oddity, offset: u64, evidence: impl FnOnce() -> Evidence) {
+        if self.seen.is_empty() {
+            self.seen.resize(KINDS, Seen::default());
+        }
+        let Some(seen) = self.seen.get_mut(oddity as usize) else { return };
+        seen.total += 1;
+        if seen.first.len() == KEPT && seen.first.last().is_none_or(|last| last.offset <= offset) {
+            return;
+        }
+        let at = seen.first.partition_point(|held| held.offset <= offset);
+        seen.first.insert(at, evidence());
+        seen.first.truncate(KEPT);
+    }
+
+    /// Counts places beyond those that are kept.
+    pub(super) fn count(&mut self, oddity: Oddity, more: u64) {
+        if let Some(seen) = self.seen.get_mut(oddity as usize) {
+            seen.total += more;
+        }
+    }
+
+    /// The places of one kind.
+    pub fn of(&self, oddity: Oddity) -> Option<&Seen> {
+        self.seen.get(oddity as usize).filter(|seen| seen.total > 0)
+    }
+
+    /// Every piece of evidence, to have its paths filled in.
+    pub(super) fn evidence_mut(&mut self) -> impl Iterator<Item = &mut Evidence> {
+        self.seen.iter_mut().flat_map(|seen| &mut seen.first)
+    }
+
+    /// Whether nothing was odd.
+    pub fn is_empty(&self) -> bool {
+        self.seen.iter().all(|seen| seen.total == 0)
+    }
+}
+
+/// What a fact of the tar scanner is here, and whether it belongs to an entry that is complete.
+pub(super) fn of_anomaly(kind: AnomalyKind) -> Option<(Oddity, Detail)> {
+    let tar = Detail::Tar(kind);
+    Some(match kind {
+        AnomalyKind::BadChecksum => (Oddity::BadHeader, Detail::Nothing),
+        AnomalyKind::TruncatedHeader { have } => {
+            (Oddity::Truncated, Detail::Short { needed: crate::tar::BLOCK as u64, have: u64::from(have) })
+        }
+        AnomalyKind::TruncatedData { needed, have } => (Oddity::Truncated, Detail::Short { needed, have }),
+        AnomalyKind::LoneZeroBlock => (Oddity::LoneZeroBlock, Detail::Nothing),
+        AnomalyKind::NoEndBlocks { .. } | AnomalyKind::NotPadded { .. } => (Oddity::NoEnd, tar),
+        AnomalyKind::DataAfterEnd { bytes } => (Oddity::HiddenData, Detail::Size(bytes)),
+        AnomalyKind::EntriesAfterEnd { bytes } => (Oddity::HiddenEntries, Detail::Size(bytes)),
+        AnomalyKind::MalformedPax { fault: PaxFault::Duplicate }
+        | AnomalyKind::RepeatedExtension { .. }
+        | AnomalyKind::DanglingExtension { .. }
+        | AnomalyKind::ConflictingNames => (Oddity::AmbiguousExtension, tar),
+        // A writer that cannot fit a large size into the header puts 0 there.
+        AnomalyKind::PaxSizeOverride { header: 0, .. } => return None,
+        AnomalyKind::PaxSizeOverride { .. } => (Oddity::AmbiguousExtension, tar),
+        AnomalyKind::MalformedPax { .. } | AnomalyKind::NulInPath => (Oddity::BadExtension, tar),
+        AnomalyKind::ExtensionTooLarge { size, .. } => (Oddity::ExtensionTooLarge, Detail::Size(size)),
+        AnomalyKind::GlobalPax { overrides: true } => (Oddity::GlobalOverride, Detail::Nothing),
+        AnomalyKind::GlobalPax { overrides: false } => return None,
+        AnomalyKind::BadNumber { .. } => (Oddity::BadNumber, tar),
+        AnomalyKind::SizeOnNonFile { size } => (Oddity::SizeOnNonFile, Detail::Size(size)),
+        AnomalyKind::UnknownType { typeflag } => (Oddity::UnknownType, Detail::Type(typeflag)),
+    })
+}
+
+/// In words, for messages: what a fact of the tar scanner says.
+pub fn in_words(kind: AnomalyKind) -> String {
+    let extension = |extension: Extension| match extension {
+        Extension::Pax => "PAX header",
+        Extension::Global => "PAX global header",
+        Extension::LongName => "GNU long name",
+        Extension::LongLink => "GNU long link target",
+    };
+    match kind {
+        AnomalyKind::NoEndBlocks { have: 0 } => "ends without its two blocks of zeros".into(),
+        AnomalyKind::NoEndBlocks { .. } => "ends with one block of zeros where two are due".into(),
+        AnomalyKind::NotPadded { missing } => {
+            format!("ends {missing} bytes before the end of the last entry's padding")
+        }
+        AnomalyKind::RepeatedExtension { extension: of } => format!("has more than one {}", extension(of)),
+        AnomalyKind::DanglingExtension { extension: of } => {
+            format!("a {} with no entry after it", extension(of))
+        }
+        AnomalyKind::ConflictingNames => "has a PAX and a GNU header that give different names".into(),
+        AnomalyKind::PaxSizeOverride { pax, header } => {
+            format!("is {pax} bytes by its PAX header and {header} by its own")
+        }
+        AnomalyKind::NulInPath => "has a NUL in a path or link target".into(),
+        AnomalyKind::BadNumber { field } => format!("has no number as its {}", field_name(field)),
+        AnomalyKind::MalformedPax { fault } => match fault {
+            PaxFault::Length => "has a PAX record whose length is not that of the record".into(),
+            PaxFault::NoNewline => "has a PAX record without a line feed at its end".into(),
+            PaxFault::Key => "has a PAX record without a key".into(),
+            PaxFault::Number(field) => {
+                format!("has a PAX record whose {} is no number", field_name(field))
+            }
+            PaxFault::NulInOwner => "has a PAX record with a NUL in an owner's name".into(),
+            PaxFault::Duplicate => "has a PAX record that stands twice".into(),
+        },
+        _ => format!("{kind:?}"),
+    }
+}
+
+fn field_name(field: Field) -> &'static str {
+    match field {
+        Field::Mode => "mode",
+        Field::Uid => "user ID",
+        Field::Gid => "group ID",
+        Field::Size => "size",
+        Field::Mtime => "modification time",
+        Field::DevMajor => "major device number",
+        Field::DevMinor => "minor device number",
+        Field::RealSize => "size with holes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_offsets_are_kept_whatever_the_order() {
+        let mut odd = Oddities::default();
+        assert!(odd.is_empty());
+        for offset in (0..100).rev().chain(100..200) {
+            let evidence = || Evidence { offset, path: "x".into(), detail: Detail::Nothing };
+            odd.note(Oddity::Device, offset, evidence);
+        }
+        let seen = odd.of(Oddity::Device).expect("noted");
+        let offsets: Vec<u64> = seen.first.iter().map(|evidence| evidence.offset).collect();
+        assert_eq!((seen.total, offsets), (200, (0..16).collect()));
+        assert_eq!(odd.of(Oddity::Sparse), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The paths of a layer by the offsets of their entries, for reports: written once in order, read once at the end.
+//!
+//! The table of paths holds hashes, and which of them a report will show is known only when all layers were compared. A
+//! path is written as the length that it shares with the one before and the rest, about 15 bytes an entry.
+
+use std::io;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+
+use super::evidence::PATH_KEPT;
+use super::table::{Region, Spool};
+
+/// Bytes gathered before they go to the spool.
+const BLOCK: usize = 256 << 10;
+
+/// A log that is being written.
+pub(super) struct NameLog {
+    spool: Arc<Spool>,
+    done: Vec<Region>,
+    block: Vec<u8>,
+    last: BString,
+    offset: u64,
+}
+
+/// A log that can be read.
+#[derive(Debug)]
+pub(super) struct Names {
+    spool: Arc<Spool>,
+    blocks: Vec<Region>,
+}
+
+impl NameLog {
+    pub(super) fn new(spool: Arc<Spool>) -> NameLog {
+        NameLog { spool, done: Vec::new(), block: Vec::new(), last: BString::default(), offset: 0 }
+    }
+
+    /// Notes the path of the entry at an offset; offsets grow.
+    pub(super) fn push(&mut self, offset: u64, path: &[u8]) -> io::Result<()> {
+        let path = &path[..path.len().min(PATH_KEPT)];
+        if self.block.is_empty() {
+            // A block can be read without the one before.
+            self.last.clear();
+            self.offset = 0;
+        }
+        let shared = path.iter().zip(self.last.iter()).take_while(|(a, b)| a == b).count();
+        varint(&mut self.block, offset - self.offset);
+        varint(&mut self.block, shared as u64);
+        varint(&mut self.block, (path.len() - shared) as u64);
+        self.block.extend_from_slice(&path[shared..]);
+        self.offset = offset;
+        self.last.truncate(shared);
+        self.last.extend_from_slice(&path[shared..]);
+        if self.block.len() >= BLOCK { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.block.is_empty() {
+            self.done.push(self.spool.store(&self.block)?);
+            self.block.clear();
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<Names> {
+        self.flush()?;
+        Ok(Names { spool: self.spool, blocks: self.done })
+    }
+}
+
+impl Names {
+    /// Calls `found` with the path of each of these offsets, which are sorted.
+    pub(super) fn find(&self, wanted: &[u64], mut found: impl FnMut(u64, &[u8])) -> io::Result<()> {
+        let mut wanted = wanted.iter().copied().peekable();
+        let mut path = BString::default();
+        for block in &self.blocks {
+            if wanted.peek().is_none() {
+                return Ok(());
+            }
+            let bytes = self.spool.load(block)?;
+            let mut rest = &bytes[..];
+            let mut offset = 0;
+            path.clear();
+            while let Some((step, shared, own)) = next(&mut rest) {
+                offset += step;
+                path.truncate(shared);
+                path.extend_from_slice(own);
+                while wanted.next_if(|&wanted| wanted < offset).is_some() {}
+                if wanted.next_if_eq(&offset).is_some() {
+                    found(offset, path.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next record of a block: how far on, how much is shared, what is new.
+fn next<'a>(rest: &mut &'a [u8]) -> Option<(u64, usize, &'a [u8])> {
+    let step = read_varint(rest)?;
+    let shared = read_varint(rest)? as usize;
+    let len = read_varint(rest)? as usize;
+    let (own, after) = rest.split_at_checked(len)?;
+    *rest = after;
+    Some((step, shared, own))
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn read_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_again_by_their_offsets() {
+        let mut log = NameLog::new(Arc::new(Spool::new(None, 0)));
+        let path = |i: u64| format!("usr/share/doc/package-{}/file-{i}", i / 10);
+        for i in 0..50_000 {
+            log.push(i * 1024, path(i).as_bytes()).expect("a spool");
+        }
+        let names = log.finish().expect("a spool");
+        assert!(names.blocks.len() > 1, "{}", names.blocks.len());
+        let wanted: Vec<u64> = [0, 7, 29_999, 30_000, 49_999].map(|i| i * 1024).to_vec();
+        let mut found = Vec::new();
+        names.find(&wanted, |offset, name| found.push((offset, name.to_vec()))).expect("a spool");
+        let expected: Vec<_> = wanted.iter().map(|&o| (o, path(o / 1024).into_bytes())).collect();
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,241 @@
+//! Paths of a layer against each other: one walk over its records in order of hash, with a fixed state for each path.
+
+use std::io;
+use std::sync::Arc;
+
+use super::evidence::{Detail, Evidence, KEPT, Oddities, Oddity};
+use super::table::{Builder, Record, Sorted, Spool, Table};
+
+/// What a record says of its path; the lowest byte of [`Record::aux`].
+pub(super) mod tag {
+    /// A directory.
+    pub const DIRECTORY: u64 = 0;
+    /// Anything that is neither directory nor symbolic link.
+    pub const FILE: u64 = 1;
+    /// A symbolic link.
+    pub const LINK: u64 = 2;
+    /// A symbolic link that climbs above the root.
+    pub const ESCAPING_LINK: u64 = 3;
+    /// Something lies below it.
+    pub const ABOVE: u64 = 4;
+    /// A whiteout of it.
+    pub const WHITEOUT: u64 = 5;
+    /// An opaque whiteout in it.
+    pub const OPAQUE: u64 = 6;
+    /// An explicit whiteout in it.
+    pub const HAS_WHITEOUT: u64 = 7;
+    /// A path that becomes this one where case and Unicode form do not count; 32 bits of its own hash above.
+    pub const FOLDED: u64 = 8;
+    /// The target of a hard link.
+    pub const TARGET: u64 = 9;
+    /// Something above the target of a hard link.
+    pub const ABOVE_TARGET: u64 = 10;
+}
+
+/// What a layer has at a path; bits of [`Record::aux`] in its table.
+pub(super) mod has {
+    /// A directory of its own entry.
+    pub const DIRECTORY: u64 = 1;
+    /// Anything else of its own entry.
+    pub const FILE: u64 = 2;
+    /// Something below it.
+    pub const BELOW: u64 = 4;
+    /// A whiteout of it.
+    pub const WHITEOUT: u64 = 8;
+    /// An opaque whiteout in it.
+    pub const OPAQUE: u64 = 16;
+}
+
+/// What only lower layers can answer; [`Record::aux`] in the table of questions.
+pub(super) mod ask {
+    /// Is this directory there?
+    pub const PARENT: u64 = 0;
+    /// Is there anything to white out?
+    pub const WHITEOUT: u64 = 1;
+    /// Is this file there?
+    pub const TARGET: u64 = 2;
+    /// Was this directory taken away?
+    pub const ABOVE_TARGET: u64 = 3;
+}
+
+/// Judges, and gives the table of what the layer has and that of its questions.
+pub(super) fn judge(records: Builder, spool: &Arc<Spool>, odd: &mut Oddities) -> io::Result<(Table, Table)> {
+    let mut out = Out { odd, has: Sorted::new(Arc::clone(spool)), asks: Sorted::new(Arc::clone(spool)) };
+    let mut path = Path::default();
+    records.merge(|record| {
+        if record.hash != path.hash || path.empty() {
+            std::mem::take(&mut path).settle(&mut out)?;
+            path.hash = record.hash;
+        }
+        path.take(record, &mut out)
+    })?;
+    path.settle(&mut out)?;
+    Ok((out.has.finish()?, out.asks.finish()?))
+}
+
+struct Out<'a> {
+    odd: &'a mut Oddities,
+    has: Sorted,
+    asks: Sorted,
+}
+
+impl Out<'_> {
+    /// Paths are filled in later, from the names of the layer.
+    fn note(&mut self, oddity: Oddity, offset: u64, other: Option<u64>) {
+        self.odd.note(oddity, offset, || Evidence {
+            offset,
+            path: Default::default(),
+            detail: other
+                .map_or(Detail::Nothing, |offset| Detail::Other { offset, path: Default::default() }),
+        });
+    }
+}
+
+/// The lowest offsets of something, and how many there are.
+#[derive(Default)]
+struct Places {
+    total: u64,
+    first: Vec<u64>,
+}
+
+impl Places {
+    fn push(&mut self, offset: u64) {
+        self.total += 1;
+        if self.first.len() < KEPT {
+            self.first.push(offset);
+        }
+    }
+
+    fn lowest(&self) -> Option<u64> {
+        self.first.first().copied()
+    }
+}
+
+/// What the records of one path say.
+#[derive(Default)]
+struct Path {
+    hash: u128,
+    entries: Places,
+    directory: bool,
+    /// Offset of a symbolic link, and whether it escapes.
+    link: Option<(u64, bool)>,
+    file: Option<u64>,
+    above: Places,
+    whiteouts: Places,
+    opaques: Places,
+    has_whiteout: Option<u64>,
+    /// The first path that folds to this one.
+    folded: Option<(u64, u64)>,
+    collides: bool,
+}
+
+impl Path {
+    fn empty(&self) -> bool {
+        self.hash == 0
+    }
+
+    /// Takes a record; those of a path come by offset.
+    fn take(&mut self, record: Record, out: &mut Out<'_>) -> io::Result<()> {
+        let Record { hash, offset, aux } = record;
+        match aux & 0xff {
+            tag::DIRECTORY => {
+                self.entries.push(offset);
+                self.directory = true;
+            }
+            tag::FILE => {
+                self.entries.push(offset);
+                self.file.get_or_insert(offset);
+            }
+            escaping @ (tag::LINK | tag::ESCAPING_LINK) => {
+                self.entries.push(offset);
+                self.link.get_or_insert((offset, escaping == tag::ESCAPING_LINK));
+            }
+            tag::ABOVE => self.above.push(offset),
+            tag::WHITEOUT => self.whiteouts.push(offset),
+            tag::OPAQUE => self.opaques.push(offset),
+            tag::HAS_WHITEOUT => {
+                self.has_whiteout.get_or_insert(offset);
+            }
+            tag::FOLDED => {
+                let own = aux >> 32;
+                match self.folded {
+                    None => self.folded = Some((offset, own)),
+                    Some((first, other)) if other != own && !self.collides => {
+                        self.collides = true;
+                        out.note(Oddity::CaseCollision, offset, Some(first));
+                    }
+                    Some(_) => {}
+                }
+            }
+            tag::TARGET => {
+                // A link must come after what it links to.
+                if self.directory && self.file.is_none() && self.link.is_none() {
+                    out.note(Oddity::HardLinkToDirectory, offset, self.entries.lowest());
+                } else if self.entries.total == 0 {
+                    out.asks.push(Record { hash, offset, aux: ask::TARGET })?;
+                }
+            }
+            tag::ABOVE_TARGET => out.asks.push(Record { hash, offset, aux: ask::ABOVE_TARGET })?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn settle(self, out: &mut Out<'_>) -> io::Result<()> {
+        let hash = self.hash;
+        for places in [&self.entries, &self.whiteouts, &self.opaques] {
+            for &offset in places.first.iter().skip(1) {
+                out.note(Oddity::DuplicatePath, offset, places.lowest());
+            }
+            out.odd.count(Oddity::DuplicatePath, places.total - places.first.len() as u64);
+        }
+        if let (Some((folded, _)), Some(own), false) = (self.folded, self.entries.lowest(), self.collides) {
+            out.note(Oddity::CaseCollision, folded.max(own), Some(folded.min(own)));
+        }
+        if let Some(below) = self.above.lowest() {
+            self.beneath(below, out);
+            if self.entries.total == 0 {
+                out.asks.push(Record { hash, offset: below, aux: ask::PARENT })?;
+            }
+        }
+        if let Some(whiteout) = self.whiteouts.lowest() {
+            if let Some(own) = self.entries.lowest().or(self.above.lowest()) {
+                out.note(Oddity::WhiteoutOfOwnPath, whiteout, Some(own));
+            }
+            out.asks.push(Record { hash, offset: whiteout, aux: ask::WHITEOUT })?;
+        }
+        if let (Some(opaque), Some(explicit)) = (self.opaques.lowest(), self.has_whiteout) {
+            out.note(Oddity::RedundantWhiteout, explicit, Some(opaque));
+        }
+        let bits = [
+            (self.directory, has::DIRECTORY),
+            (self.file.is_some() || self.link.is_some(), has::FILE),
+            (self.above.total > 0, has::BELOW),
+            (self.whiteouts.total > 0, has::WHITEOUT),
+            (self.opaques.total > 0, has::OPAQUE),
+        ];
+        let aux = bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum();
+        if aux == 0 { Ok(()) } else { out.has.push(Record { hash, offset: 0, aux }) }
+    }
+
+    /// This path has something below it: what is it itself?
+    fn beneath(&self, below: u64, out: &mut Out<'_>) {
+        if self.directory {
+            // Of a path that stands twice that alone is said.
+            if let Some(own) = self.entries.lowest().filter(|own| *own > below && self.entries.total == 1) {
+                out.note(Oddity::ParentAfterChild, own, Some(below));
+            }
+            return;
+        }
+        let (oddity, own) = match (self.link, self.file) {
+            (Some((own, true)), _) => (Oddity::BelowEscapingLink, own),
+            (Some((own, false)), _) => (Oddity::BelowLink, own),
+            (None, Some(own)) => (Oddity::BelowFile, own),
+            (None, None) => return,
+        };
+        for &offset in &self.above.first {
+            out.note(oddity, offset, Some(own));
+        }
+        out.odd.count(oddity, self.above.total - self.above.first.len() as u64);
+    }
+}

@@ -1,0 +1,447 @@
+//! One layer, entry by entry, as its decompressed bytes pass.
+
+use std::io;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+
+use super::evidence::{self, Detail, Evidence, Oddities, Oddity, PATH_KEPT};
+use super::names::{NameLog, Names};
+use super::own::{self, tag};
+use super::table::{Builder, Record, Spool, Table};
+use crate::limits::Limits;
+use crate::tar::{self, Anomaly, Entry, Event, Feed, Kind, clean};
+
+/// Directories above one entry that are looked at. Linux takes paths of 4096 bytes, of which a hostile one can make
+/// two thousand directories; none that a tool wrote has more than some dozens.
+const DEPTH: usize = 256;
+/// The longest path and the longest name that Linux takes (`PATH_MAX`, `NAME_MAX`).
+const PATH_MAX: usize = 4096;
+const NAME_MAX: usize = 255;
+/// Times that ext4 can hold: from 1901 to 2446.
+const TIMES: std::ops::RangeInclusive<i64> = -0x8000_0000..=0x3_7fff_ffff;
+/// Owners that Linux can hold; the highest number means none.
+const OWNERS: std::ops::RangeInclusive<i64> = 0..=0xffff_fffe;
+
+/// The scan of a layer; [`push`](LayerScan::push) its bytes, then [`finish`](LayerScan::finish).
+pub struct LayerScan {
+    feed: Feed,
+    entries: Entries,
+}
+
+struct Entries {
+    spool: Arc<Spool>,
+    limit: u64,
+    entries: u64,
+    odd: Oddities,
+    roots: Roots,
+    records: Builder,
+    names: NameLog,
+    /// The directory of the entry before.
+    directory: Vec<u8>,
+    /// The spool failed.
+    failed: Option<io::Error>,
+}
+
+/// Which directories of Windows layers a layer has at its root.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// `Files`, `Hives` or `UtilityVM`.
+    pub windows: bool,
+    /// Anything else, whiteouts apart.
+    pub other: bool,
+}
+
+/// What a layer holds, and what is odd about it.
+#[derive(Debug)]
+pub struct LayerFacts {
+    /// Entries, global headers apart.
+    pub entries: u64,
+    /// What is odd, lower layers apart.
+    pub odd: Oddities,
+    /// Its directories at the root.
+    pub roots: Roots,
+    pub(super) has: Table,
+    pub(super) asks: Table,
+    pub(super) names: Names,
+}
+
+impl LayerScan {
+    /// Before the first byte.
+    pub fn new(limits: &Limits, spool: &Arc<Spool>) -> LayerScan {
+        LayerScan {
+            feed: Feed::new(tar::Limits::from(limits)),
+            entries: Entries {
+                spool: Arc::clone(spool),
+                limit: limits.entries,
+                entries: 0,
+                odd: Oddities::default(),
+                roots: Roots::default(),
+                records: Builder::new(Arc::clone(spool)),
+                names: NameLog::new(Arc::clone(spool)),
+                directory: Vec::new(),
+                failed: None,
+            },
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.entries.failed.is_none() {
+            self.feed.feed(bytes, &mut |event| self.entries.event(&event));
+        }
+    }
+
+    /// The layer has ended.
+    ///
+    /// # Errors
+    ///
+    /// The file for what does not fit into memory cannot be written or read.
+    pub fn finish(self) -> io::Result<LayerFacts> {
+        let LayerScan { feed, mut entries } = self;
+        feed.finish(&mut |event| entries.event(&event));
+        let Entries { spool, entries, mut odd, roots, records, names, failed, .. } = entries;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let (has, asks) = own::judge(records, &spool, &mut odd)?;
+        let names = names.finish()?;
+        name(&names, &mut odd)?;
+        Ok(LayerFacts { entries, odd, roots, has, asks, names })
+    }
+}
+
+/// Fills in paths that only the names of the layer tell.
+pub(super) fn name(names: &Names, odd: &mut Oddities) -> io::Result<()> {
+    let other = |evidence: &Evidence| match &evidence.detail {
+        Detail::Other { offset, .. } => Some(*offset),
+        _ => None,
+    };
+    let mut wanted = Vec::new();
+    for evidence in odd.evidence_mut() {
+        wanted.extend(evidence.path.is_empty().then_some(evidence.offset));
+        wanted.extend(other(evidence));
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut found = std::collections::HashMap::new();
+    names.find(&wanted, |offset, path| {
+        found.insert(offset, BString::from(path));
+    })?;
+    // A hard link's target stands behind its path.
+    let split = |name: &BString| match name.split_once_str("\0") {
+        Some((path, target)) => (BString::from(path), Some(BString::from(target))),
+        None => (name.clone(), None),
+    };
+    for evidence in odd.evidence_mut() {
+        if let (true, Some(name)) = (evidence.path.is_empty(), found.get(&evidence.offset)) {
+            let (path, target) = split(name);
+            evidence.path = path;
+            if let (Some(target), Detail::Nothing) = (target, &evidence.detail) {
+                evidence.detail = Detail::Text(target);
+            }
+        }
+        if let Detail::Other { offset, path } = &mut evidence.detail {
+            if let Some(name) = found.get(offset) {
+                *path = split(name).0;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Entries {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Entry(entry) => self.entry(entry),
+            Event::Data(_) => {}
+            Event::Anomaly(anomaly) if of_entry(anomaly) => {}
+            Event::Anomaly(anomaly) => self.anomaly(anomaly, b""),
+        }
+    }
+
+    fn anomaly(&mut self, anomaly: &Anomaly, path: &[u8]) {
+        if let Some((oddity, detail)) = evidence::of_anomaly(anomaly.kind) {
+            self.note(oddity, anomaly.offset, path, || detail);
+        }
+    }
+
+    fn note(&mut self, oddity: Oddity, offset: u64, path: &[u8], detail: impl FnOnce() -> Detail) {
+        self.odd.note(oddity, offset, || Evidence {
+            offset,
+            path: BString::from(&path[..path.len().min(PATH_KEPT)]),
+            detail: detail(),
+        });
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let at = entry.header_offset;
+        for anomaly in entry.anomalies.iter().filter(|anomaly| of_entry(anomaly)) {
+            let at = Anomaly { offset: at, kind: anomaly.kind };
+            self.anomaly(&at, entry.path);
+        }
+        if entry.kind == Kind::Global {
+            return;
+        }
+        if self.entries >= self.limit {
+            let limit = self.limit;
+            self.note(Oddity::TooManyEntries, at, entry.path, || Detail::Size(limit));
+            return;
+        }
+        self.entries += 1;
+        self.attributes(entry);
+        if let Err(error) = self.path(entry) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// What an entry says of itself, its place apart.
+    fn attributes(&mut self, entry: &Entry<'_>) {
+        let (at, path) = (entry.header_offset, entry.path);
+        let nothing = || Detail::Nothing;
+        match entry.kind {
+            Kind::Sparse(_) => self.note(Oddity::Sparse, at, path, nothing),
+            Kind::CharDevice if (entry.dev_major, entry.dev_minor) == (Some(0), Some(0)) => {
+                self.note(Oddity::OverlayWhiteout, at, path, nothing);
+            }
+            Kind::CharDevice | Kind::BlockDevice => self.note(Oddity::Device, at, path, nothing),
+            _ => {}
+        }
+        let mode = entry.mode.unwrap_or_default();
+        if mode & 0o6000 != 0 && matches!(entry.kind, Kind::Regular | Kind::Sparse(_)) {
+            self.note(Oddity::SetId, at, path, || Detail::Number(i64::from(mode & 0o7777)));
+        }
+        for owner in [entry.uid, entry.gid].into_iter().flatten() {
+            if !OWNERS.contains(&owner) {
+                self.note(Oddity::OwnerOutOfRange, at, path, || Detail::Number(owner));
+            }
+        }
+        if let Some(time) = entry.mtime.filter(|time| !TIMES.contains(time)) {
+            self.note(Oddity::TimeOutOfRange, at, path, || Detail::Number(time));
+        }
+        if let Some(name) = [entry.uname, entry.gname].into_iter().find(|name| !name.is_empty()) {
+            self.note(Oddity::OwnerName, at, path, || Detail::Text(cut(name)));
+        }
+        if entry.pax.is_empty() {
+            return;
+        }
+        for (key, _) in entry.pax_records().flatten() {
+            let Some(name) = key.strip_prefix(b"SCHILY.xattr.") else { continue };
+            let oddity = match name {
+                b"security.capability" => Oddity::Capability,
+                _ if name.starts_with(b"security.") => Oddity::SecurityXattr,
+                _ if name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.") => {
+                    Oddity::OverlayXattr
+                }
+                _ => continue,
+            };
+            self.note(oddity, at, path, || Detail::Text(cut(name)));
+        }
+    }
+
+    /// Where an entry stands, and what it points at.
+    fn path(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        let at = entry.header_offset;
+        let cleaned = clean(entry.path);
+        if cleaned.absolute {
+            self.note(Oddity::AbsoluteName, at, entry.path, || Detail::Nothing);
+        }
+        if cleaned.escapes {
+            self.note(Oddity::EscapingName, at, entry.path, || Detail::Nothing);
+        }
+        let path = cleaned.path.as_bytes();
+        if path.to_str().is_err() {
+            self.note(Oddity::NotUtf8, at, entry.path, || Detail::Nothing);
+        }
+        if path.len() > PATH_MAX || (path.len() > NAME_MAX && path.split_str("/").any(|p| p.len() > NAME_MAX))
+        {
+            self.note(Oddity::LongPath, at, entry.path, || Detail::Size(path.len() as u64));
+        }
+        let split = path.rfind_byte(b'/');
+        let directory = split.map_or(&b""[..], |slash| &path[..slash]);
+        let base = split.map_or(path, |slash| &path[slash + 1..]);
+        self.above(directory, at)?;
+        match base.strip_prefix(b".wh.") {
+            Some(b".wh..opq") => {
+                self.whiteout_file(entry);
+                self.names.push(at, path)?;
+                self.record(directory, at, tag::OPAQUE)
+            }
+            Some(hidden) if hidden.starts_with(b".wh.") => {
+                self.note(Oddity::Aufs, at, entry.path, || Detail::Nothing);
+                self.ordinary(entry, directory, path)
+            }
+            Some(b"" | b"." | b"..") => {
+                self.note(Oddity::WhiteoutBadName, at, entry.path, || Detail::Nothing);
+                Ok(())
+            }
+            Some(hidden) => {
+                self.whiteout_file(entry);
+                self.names.push(at, path)?;
+                self.record(directory, at, tag::HAS_WHITEOUT)?;
+                let mut target = directory.to_vec();
+                if !directory.is_empty() {
+                    target.push(b'/');
+                }
+                target.extend_from_slice(hidden);
+                self.record(&target, at, tag::WHITEOUT)
+            }
+            None => {
+                self.root(path);
+                self.ordinary(entry, directory, path)
+            }
+        }
+    }
+
+    fn whiteout_file(&mut self, entry: &Entry<'_>) {
+        if entry.kind != Kind::Regular || entry.size != 0 {
+            let detail = || Detail::Size(entry.size);
+            self.note(Oddity::WhiteoutNotEmpty, entry.header_offset, entry.path, detail);
+        }
+    }
+
+    /// An entry that is no whiteout.
+    fn ordinary(&mut self, entry: &Entry<'_>, directory: &[u8], path: &[u8]) -> io::Result<()> {
+        let at = entry.header_offset;
+        let kind = match entry.kind {
+            Kind::Directory => tag::DIRECTORY,
+            Kind::Symlink => {
+                let escapes = self.symlink(entry, directory);
+                if escapes { tag::ESCAPING_LINK } else { tag::LINK }
+            }
+            _ => tag::FILE,
+        };
+        if entry.kind == Kind::Hardlink {
+            let target = clean(entry.link);
+            let name = [path, b"\0", entry.link].concat();
+            self.names.push(at, &name)?;
+            self.hard_link(entry, &target, path)?;
+        } else {
+            self.names.push(at, path)?;
+        }
+        self.record(path, at, kind)?;
+        self.folded(path, at)
+    }
+
+    fn hard_link(&mut self, entry: &Entry<'_>, target: &tar::Cleaned<'_>, path: &[u8]) -> io::Result<()> {
+        let at = entry.header_offset;
+        let link = || Detail::Text(cut(entry.link));
+        if target.escapes {
+            self.note(Oddity::EscapingHardLink, at, entry.path, link);
+            return Ok(());
+        }
+        let target = target.path.as_bytes();
+        if target == path {
+            self.note(Oddity::HardLinkTargetMissing, at, entry.path, link);
+            return Ok(());
+        }
+        self.record(target, at, tag::TARGET)?;
+        for (slash, _) in target.iter().enumerate().filter(|(_, b)| **b == b'/').take(DEPTH) {
+            self.record(&target[..slash], at, tag::ABOVE_TARGET)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a symbolic link climbs above the root.
+    fn symlink(&mut self, entry: &Entry<'_>, directory: &[u8]) -> bool {
+        let at = entry.header_offset;
+        let link = || Detail::Text(cut(entry.link));
+        if entry.link.starts_with(b"/") {
+            self.note(Oddity::AbsoluteSymlink, at, entry.path, link);
+            // An absolute link starts at the root, so any climb at its start leaves it.
+            return clean(entry.link).escapes;
+        }
+        // Most targets do not climb at all.
+        if !entry.link.starts_with(b"..") && !entry.link.contains_str("/..") {
+            return false;
+        }
+        let whole = [directory, b"/", entry.link].concat();
+        let escapes = clean(whole.strip_prefix(b"/").unwrap_or(&whole)).escapes;
+        if escapes {
+            self.note(Oddity::EscapingSymlink, at, entry.path, link);
+        }
+        escapes
+    }
+
+    /// The directories above an entry, unless the entry before had them too.
+    fn above(&mut self, directory: &[u8], at: u64) -> io::Result<()> {
+        if directory == self.directory {
+            return Ok(());
+        }
+        let same = directory.iter().zip(&self.directory).take_while(|(a, b)| a == b).count();
+        // Whole names only: `a/b` and `a/bc` share `a`.
+        let ends = |path: &[u8]| path.len() == same || path.get(same) == Some(&b'/');
+        let shared = if ends(directory) && ends(&self.directory) {
+            same
+        } else {
+            directory[..same].rfind_byte(b'/').unwrap_or(0)
+        };
+        let mut end = directory.len();
+        for _ in 0..DEPTH {
+            if end <= shared {
+                break;
+            }
+            self.record(&directory[..end], at, tag::ABOVE)?;
+            end = directory[..end].rfind_byte(b'/').unwrap_or(0);
+        }
+        self.directory.clear();
+        self.directory.extend_from_slice(directory);
+        Ok(())
+    }
+
+    /// The same path where case and Unicode form do not count, if that is another one.
+    fn folded(&mut self, path: &[u8], at: u64) -> io::Result<()> {
+        let folded: Vec<u8> = match path.to_str() {
+            Ok(text) if !text.is_ascii() => {
+                let lower = text.to_lowercase();
+                unicode_normalization::UnicodeNormalization::nfc(lower.as_str())
+                    .collect::<String>()
+                    .into_bytes()
+            }
+            _ if path.iter().any(u8::is_ascii_uppercase) => path.to_ascii_lowercase(),
+            _ => return Ok(()),
+        };
+        if folded == path {
+            return Ok(());
+        }
+        let own = self.spool.hash(path) as u32;
+        self.record(&folded, at, tag::FOLDED | u64::from(own) << 32)
+    }
+
+    fn root(&mut self, path: &[u8]) {
+        let end = path.find_byte(b'/').unwrap_or(path.len());
+        match &path[..end] {
+            b"" => {}
+            b"Files" | b"Hives" | b"UtilityVM" => self.roots.windows = true,
+            _ => self.roots.other = true,
+        }
+    }
+
+    fn record(&mut self, path: &[u8], offset: u64, aux: u64) -> io::Result<()> {
+        let hash = self.spool.hash(path);
+        self.records.push(Record { hash, offset, aux })
+    }
+}
+
+/// Whether what the scanner saw belongs to the entry that it is about to report.
+fn of_entry(anomaly: &Anomaly) -> bool {
+    use tar::AnomalyKind as Seen;
+    matches!(
+        anomaly.kind,
+        Seen::RepeatedExtension { .. }
+            | Seen::ExtensionTooLarge { .. }
+            | Seen::MalformedPax { .. }
+            | Seen::PaxSizeOverride { .. }
+            | Seen::GlobalPax { .. }
+            | Seen::ConflictingNames
+            | Seen::BadNumber { .. }
+            | Seen::SizeOnNonFile { .. }
+            | Seen::NulInPath
+            | Seen::UnknownType { .. }
+    )
+}
+
+/// As much of a text as is kept.
+fn cut(text: &[u8]) -> BString {
+    BString::from(&text[..text.len().min(PATH_KEPT)])
+}

@@ -1,0 +1,242 @@
+//! Rules about the entries of layers, alone, beside each other and upon lower layers (formats.md H.9).
+
+use super::{Rule, rule};
+
+/// The rules of this file.
+pub const RULES: &[&Rule] = &[
+    &ABSOLUTE_NAME,
+    &ESCAPING_NAME,
+    &ESCAPING_HARD_LINK,
+    &ESCAPING_SYMLINK,
+    &ABSOLUTE_SYMLINK,
+    &NOT_UTF8,
+    &LONG_PATH,
+    &DEVICE,
+    &SET_ID,
+    &CAPABILITY,
+    &SECURITY_XATTR,
+    &OVERLAY_WHITEOUT,
+    &OVERLAY_XATTR,
+    &OWNER_NAME,
+    &DUPLICATE_PATH,
+    &BELOW_ESCAPING_LINK,
+    &BELOW_LINK,
+    &BELOW_FILE,
+    &PARENT_AFTER_CHILD,
+    &PARENT_MISSING,
+    &CASE_COLLISION,
+    &HARD_LINK_TO_DIRECTORY,
+    &HARD_LINK_TARGET_MISSING,
+    &WINDOWS_ROOT,
+    &WINDOWS_LAYER,
+];
+
+rule! {
+    /// A path that begins with `/`.
+    ABSOLUTE_NAME = "entry/absolute-name", Warning, No, [161],
+    checks: "Paths in a layer are relative.",
+    matters: "image-spec layer. Container tools drop the `/`; other programs that unpack a tar may not.",
+    example: "`/etc/passwd`",
+    mend: "Make the layer with `tar -C ROOT .`.",
+}
+rule! {
+    /// A path that leaves the root.
+    ESCAPING_NAME = "entry/escaping-name", Error, No, [162],
+    checks: "No path in a layer leaves the root through `..`.",
+    matters: "Programs that do not guard against it write outside of the container's root. Recent Docker refuses it (`breakout`), containerd and older Docker stop at the root.",
+    example: "`../etc/passwd`",
+    mend: "Do not use the image; nothing but an attack or a broken tool writes such a path.",
+    breaks: [Docker],
+}
+rule! {
+    /// A hard link out of the root.
+    ESCAPING_HARD_LINK = "entry/escaping-hard-link", Error, No, [166],
+    checks: "No target of a hard link in a layer leaves the root through `..`.",
+    matters: "A program that does not guard against it links to a file of the host, through which the container can change it. Docker refuses it (`invalid hardlink`).",
+    example: "A hard link to `../../etc/shadow`.",
+    mend: "Do not use the image; nothing but an attack or a broken tool writes such a link.",
+    breaks: [Docker],
+}
+rule! {
+    /// A symbolic link that climbs above the root.
+    ESCAPING_SYMLINK = "entry/escaping-symlink", Warning, No, [167],
+    checks: "No relative target of a symbolic link in a layer climbs above the root.",
+    matters: "Inside a container the root is its own parent, so the link works; in a folder that the layer was unpacked to it points outside. Scanners that follow it read files of the host.",
+    example: "`dir/link` with the target `../../secret`",
+    mend: "Shorten the target, or make it absolute.",
+}
+rule! {
+    /// An absolute symbolic link.
+    ABSOLUTE_SYMLINK = "entry/absolute-symlink", Note, No, [167],
+    checks: "Whether symbolic links in a layer have absolute targets.",
+    matters: "They are ordinary, and resolved inside the container; in a folder that the layer was unpacked to they point to files of the host.",
+    example: "`usr/bin/vi` with the target `/etc/alternatives/vi`",
+    mend: "Nothing to mend.",
+    optional: true,
+}
+rule! {
+    /// A path that is not UTF-8.
+    NOT_UTF8 = "entry/path-not-utf8", Warning, No, [183],
+    checks: "Paths in a layer are UTF-8.",
+    matters: "POSIX pax demands it. Linux takes any bytes; macOS, Windows, and programs that list files as JSON do not.",
+    example: "A name in Latin-1.",
+    mend: "Rename the file and make the layer anew.",
+}
+rule! {
+    /// A path that is too long.
+    LONG_PATH = "entry/path-too-long", Warning, No, [183],
+    checks: "Paths in a layer have at most 4096 bytes, and each name in them at most 255.",
+    matters: "Linux takes no longer ones (`ENAMETOOLONG`), so the layer cannot be unpacked.",
+    example: "A name of 300 letters.",
+    mend: "Rename the file and make the layer anew.",
+}
+rule! {
+    /// A device.
+    DEVICE = "entry/device", Note, No, [176],
+    checks: "Whether a layer has character or block devices.",
+    matters: "Worth a look before an image is trusted: whoever may open it has the device. Unpacking it needs privileges, so rootless tools skip it or fail.",
+    example: "`dev/sda`, a disk",
+    mend: "Leave devices out: runtimes make the usual ones.",
+}
+rule! {
+    /// A setuid or setgid file.
+    SET_ID = "entry/set-id", Note, No, [176],
+    checks: "Whether a layer has files that run as their owner or group (setuid, setgid).",
+    matters: "Worth a look before an image is trusted: each is a way to more rights inside the container. Base images of distributions have some.",
+    example: "`usr/bin/passwd` with mode 4755",
+    mend: "Nothing to mend, if it is meant to be so; else `chmod u-s,g-s`.",
+}
+rule! {
+    /// A file with capabilities.
+    CAPABILITY = "entry/capability", Note, No, [176],
+    checks: "Whether a layer has files with capabilities (`security.capability`).",
+    matters: "Worth a look before an image is trusted: whoever runs the file has them. They are lost where it is unpacked without privileges.",
+    example: "`usr/bin/ping` with `cap_net_raw`",
+    mend: "Nothing to mend, if it is meant to be so; else `setcap -r`.",
+}
+rule! {
+    /// Extended attributes of security modules.
+    SECURITY_XATTR = "entry/security-attribute", Note, No, [189],
+    checks: "Whether a layer has extended attributes in `security.` other than capabilities.",
+    matters: "Labels of SELinux, IMA or Smack belong to the machine that the layer was made on. They are set where it is unpacked with privileges.",
+    example: "`security.selinux`",
+    mend: "Make the layer without them (`tar --no-selinux`).",
+}
+rule! {
+    /// A whiteout as overlay file systems have it.
+    OVERLAY_WHITEOUT = "entry/overlay-whiteout", Warning, No, [175],
+    checks: "A layer has no character devices 0/0.",
+    matters: "That is how an overlay file system marks a deleted file. In a layer it is a device, which is unpacked as one; a layer marks it by a file `.wh.NAME`.",
+    example: "The upper directory of an overlay mount that was packed as it is.",
+    mend: "Write `.wh.NAME`, an empty file, instead.",
+}
+rule! {
+    /// Attributes of overlay file systems.
+    OVERLAY_XATTR = "entry/overlay-attribute", Warning, No, [175],
+    checks: "A layer has no extended attributes in `trusted.overlay.` or `user.overlay.`.",
+    matters: "They are how an overlay file system marks opaque directories and moved files. In a layer they mean nothing, and upset the overlay that they are unpacked into.",
+    example: "`trusted.overlay.opaque`",
+    mend: "Write `.wh..wh..opq` into the directory, or whole files, instead.",
+}
+rule! {
+    /// Names of owners.
+    OWNER_NAME = "entry/owner-name", Note, No, [182],
+    checks: "Whether entries of a layer have user and group names beside their numbers.",
+    matters: "image-spec layer: names SHOULD be ignored. They tell something of the machine that the layer was made on, and change its digest.",
+    example: "The user name `jenkins`.",
+    mend: "Make the layer with `tar --numeric-owner`.",
+    optional: true,
+}
+rule! {
+    /// A path that stands twice.
+    DUPLICATE_PATH = "entry/duplicate-path", Error, No, [160],
+    checks: "No path stands twice in a layer, whichever way it is written.",
+    matters: "image-spec layer: duplicates MUST NOT occur. Docker's classic store and podman refuse the layer (`duplicates of file paths not supported`), as does `crane validate`; containerd and umoci take the last. So tools see different files.",
+    example: "`etc/hosts` and `./etc/hosts`",
+    mend: "Make the layer anew; `tar --update` and `--append` write duplicates.",
+    breaks: [Docker, Podman, Crane],
+}
+rule! {
+    /// An entry through a link that leaves the root.
+    BELOW_ESCAPING_LINK = "entry/below-escaping-link", Error, No, [163],
+    checks: "No entry of a layer lies below a symbolic link of the same layer that climbs above the root.",
+    matters: "A program that follows the link writes outside of the container's root: the way of many attacks on programs that unpack tars. Container tools resolve it inside the root.",
+    example: "`a` is a link to `../../tmp`, and then comes `a/file`.",
+    mend: "Do not use the image; nothing but an attack or a broken tool writes such entries.",
+}
+rule! {
+    /// An entry through a link.
+    BELOW_LINK = "entry/below-link", Warning, No, [163],
+    checks: "No entry of a layer lies below a symbolic link of the same layer.",
+    matters: "Container tools resolve the link inside the root, and Docker 20.10 fails if what it points at does not exist; others replace the link by a directory. So the file lands in different places.",
+    example: "`var/run` is a link to `/run`, and then comes `var/run/app.pid`.",
+    mend: "Write the entry where the link points (`run/app.pid`).",
+}
+rule! {
+    /// An entry below a file.
+    BELOW_FILE = "entry/below-file", Error, No, [164],
+    checks: "What an entry of a layer lies below is not, in the same layer, a file, device or hard link.",
+    matters: "It cannot be unpacked: every tool fails (`not a directory`).",
+    example: "`a` is a file, and then comes `a/b`.",
+    mend: "Make the layer anew.",
+    breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
+    /// A directory after its content.
+    PARENT_AFTER_CHILD = "entry/parent-after-child", Note, No, [186],
+    checks: "Whether directories of a layer come before what is in them.",
+    matters: "The directory is made with default attributes first and mended later; all tools cope.",
+    example: "`a/b`, then `a/`",
+    mend: "Nothing to mend.",
+}
+rule! {
+    /// A directory that is nowhere.
+    PARENT_MISSING = "entry/parent-missing", Note, No, [185],
+    checks: "Whether the directories above the entries of a layer are in that layer or a lower one.",
+    matters: "Missing ones are made with mode 0755 and owner root, by all tools.",
+    example: "The only entry of a base layer is `usr/bin/app`.",
+    mend: "Nothing to mend, unless the directories should have other owners or modes.",
+}
+rule! {
+    /// Paths that differ in case only.
+    CASE_COLLISION = "entry/case-collision", Note, No, [184],
+    checks: "Whether two paths of a layer differ in letter case or Unicode form only.",
+    matters: "Where that makes no difference (macOS, Windows) one replaces the other.",
+    example: "`Makefile` and `makefile`",
+    mend: "Rename one, if the layer is unpacked on such systems.",
+    optional: true,
+}
+rule! {
+    /// A hard link to a directory.
+    HARD_LINK_TO_DIRECTORY = "entry/hard-link-to-directory", Error, No, [165],
+    checks: "No hard link in a layer has a directory as its target.",
+    matters: "Linux has no such links: every tool fails when it unpacks the layer.",
+    example: "`b` is a hard link to `a/`.",
+    mend: "Make it a symbolic link.",
+    breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
+    /// A hard link to nothing.
+    HARD_LINK_TARGET_MISSING = "entry/hard-link-target-missing", Error, No, [165],
+    checks: "The target of a hard link stands before it in the same layer, or in a lower layer that nothing above took away.",
+    matters: "image-spec layer, hard links. Every tool fails when it unpacks the layer (`no such file or directory`).",
+    example: "`b` is a hard link to `a`, which comes after it or is nowhere.",
+    mend: "Put the target before the link, or write the file itself.",
+    breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
+    /// Something else at the root of a Windows layer.
+    WINDOWS_ROOT = "entry/windows-root", Warning, No, [187],
+    checks: "Layers of a Windows image have nothing at their root but `Files`, `Hives` and `UtilityVM`.",
+    matters: "Windows' unpacker (hcsshim) knows no others and fails, or drops them.",
+    example: "`app/app.exe` instead of `Files/app/app.exe`",
+    mend: "Put files below `Files/`.",
+}
+rule! {
+    /// A Windows layer in another image.
+    WINDOWS_LAYER = "entry/windows-layer", Warning, No, [187],
+    checks: "A layer with nothing but `Files`, `Hives` and `UtilityVM` at its root belongs to an image whose config says `windows`.",
+    matters: "Elsewhere it unpacks into a directory `Files`, which no program looks into.",
+    example: "A config without `os` above Windows layers.",
+    mend: "Set `os` to `windows` in the config.",
+}
