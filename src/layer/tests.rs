@@ -186,11 +186,7 @@ fn a_tar_that_breaks_off_is_told_with_its_place() {
 #[test]
 fn entries_beyond_the_limit_are_counted_and_not_looked_at() {
     let tar = |n: usize| (0..n).fold(Tar::new(), |tar, i| tar.file(&i.to_string(), b"")).end();
-    let limits = |entries| {
-        let mut limits = Limits::default();
-        limits.entries = entries;
-        limits
-    };
+    let limits = |entries| Limits { entries, ..Limits::default() };
     let spool = Arc::new(Spool::in_directory(None));
     assert!(tar(5).facts_in(&spool, &limits(5)).odd.is_empty());
     let over = tar(6).facts_in(&spool, &limits(5));

@@ -144,7 +144,7 @@ const CASES: &[Case] = &[
     ),
     (
         "entry/device",
-        || one(Tar::new().entry(b'3', b"a", "", b"", |header| header.set_device_minor(3).unwrap())),
+        || one(Tar::new().entry(b'3', b"a", "", b"", |header| header.set_device_minor(3).expect("it fits"))),
         || one(Tar::new().entry(b'6', b"a", "", b"", |_| {})),
     ),
     (
@@ -174,8 +174,8 @@ const CASES: &[Case] = &[
     ),
     (
         "entry/owner-name",
-        || header(|header| header.set_username("root").unwrap()),
-        || header(|header| header.set_username("").unwrap()),
+        || header(|header| header.set_username("root").expect("it fits")),
+        || header(|header| header.set_username("").expect("it fits")),
     ),
     (
         "entry/duplicate-path",
@@ -293,11 +293,9 @@ fn links_that_escape_are_told_from_others() {
 #[test]
 fn entries_beyond_the_limit() {
     let tar = || one(Tar::new().file("a", b"").file("b", b""));
-    let mut limits = Limits::default();
-    limits.entries = 2;
-    assert_eq!(found(&tar(), &limits), [""; 0]);
-    limits.entries = 1;
-    assert_eq!(found(&tar(), &limits), ["tar/too-many-entries"]);
+    let limits = |entries| Limits { entries, ..Limits::default() };
+    assert_eq!(found(&tar(), &limits(2)), [""; 0]);
+    assert_eq!(found(&tar(), &limits(1)), ["tar/too-many-entries"]);
 }
 
 #[test]
