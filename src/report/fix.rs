@@ -82,6 +82,11 @@ impl Edit {
         }
     }
 
+    /// Whether it changes part of a document.
+    pub fn is_inside(&self) -> bool {
+        matches!(self, Edit::Set { .. } | Edit::Remove { .. } | Edit::Rename { .. } | Edit::Cut(_))
+    }
+
     /// The pointer, where it is about one value.
     pub fn pointer(&self) -> Option<&str> {
         match self {
@@ -170,8 +175,11 @@ impl super::Finding {
         self
     }
 
-    /// Says what must be true for the fix to be right.
+    /// Says what must be true for the fix to be right, in the help as well if that has no `if` yet.
     pub fn assuming(mut self, what: &'static str) -> Self {
+        if let Some(help) = self.help.as_mut().filter(|help| !help.contains("if ")) {
+            help.push_str(&format!(", if {what}"));
+        }
         self.fix.get_or_insert_default().assuming = Some(what);
         self
     }

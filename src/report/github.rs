@@ -29,7 +29,7 @@ impl Renderer for Github {
                 }
             }
             let mut message = format!("{}\n{place}", escape_str(&finding.message));
-            if let Some(help) = advice(finding) {
+            if let Some(help) = advice(finding, source.docs) {
                 let _ = write!(message, "\nhelp: {}", escape_str(&help));
             }
             self.line(*level, &properties, finding.rule.name, &message);
@@ -90,7 +90,8 @@ mod tests {
         assert_eq!(
             lines[2],
             "::error file=lay out/app.tar/index.json,line=14,col=5,title=descriptor/missing-size::manifest 1 has no \
-             `size`%0Aindex.json:14:5 /manifests/1%0Ahelp: write `424`"
+             `size`%0Aindex.json:14:5 /manifests/1%0Ahelp: write `424`, if the \
+             manifest is the one that was meant"
         );
         assert_eq!(
             lines[1],

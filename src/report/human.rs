@@ -16,15 +16,23 @@ use super::excerpt::{Bounds, Excerpt};
 use super::{At, Documents, Finding, Label, Locator, MemberId, Summary, advice, escape_str};
 use crate::rules::Level;
 
-/// Faults of one kind that are shown; more are counted.
-const ALIKE: usize = 5;
-/// Lines of a document in one drawing, and drawings in one fault: together less than a screen.
+/// Faults of one kind that are shown in full; of more only the places are told.
+const ALIKE: usize = 3;
+/// Lines that such places take; more are counted.
+const PLACES: usize = 3;
+/// Lines of one fault, with the empty one behind it: a screen.
+const SCREEN: usize = 24;
+/// Lines of a message or advice: archive text in it may have any length.
+const TEXT: usize = 5;
+/// More columns than this are hard to read, however wide the terminal.
+const WIDEST: usize = 160;
+/// Lines of a label in a drawing.
+const LABEL: usize = 3;
+/// Lines of a document in one drawing, and drawings in one fault.
 const EXCERPT_LINES: usize = 12;
 const DRAWINGS: usize = 2;
 /// Related places told in one fault; more are counted.
 const NOTES: usize = 6;
-/// Longest message, in characters: archive text in it may have any length.
-const MESSAGE: usize = 600;
 
 /// How to draw.
 #[derive(Debug, Clone, Copy)]
@@ -46,23 +54,24 @@ pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanO
     if findings.is_empty() {
         return String::new();
     }
-    let mut groups: HashMap<_, (usize, usize)> = HashMap::new();
+    let mut groups: HashMap<_, Vec<&Finding>> = HashMap::new();
     for (level, finding) in &findings {
-        groups.entry(screen.group(*level, finding)).or_default().0 += 1;
+        groups.entry(screen.group(*level, finding)).or_default().push(finding);
     }
+    let mut seen: HashMap<_, usize> = HashMap::new();
     let mut advised = HashSet::new();
     for (level, finding) in &findings {
-        let Some((total, seen)) = groups.get_mut(&screen.group(*level, finding)) else { continue };
-        *seen += 1;
-        if *seen > ALIKE {
-            continue;
+        let group = screen.group(*level, finding);
+        let nth = seen.entry(group).or_default();
+        *nth += 1;
+        let all = groups.get(&group).map_or(&[][..], Vec::as_slice);
+        // One alone is not worth a line of its own kind.
+        let shown = if all.len() == ALIKE + 1 { ALIKE + 1 } else { ALIKE };
+        if *nth <= shown {
+            screen.finding(*level, finding, advised.insert(finding.rule.name));
         }
-        screen.finding(*level, finding, advised.insert(finding.rule.name));
-        if *seen == ALIKE && *total > ALIKE {
-            let more = format!("{} and {} more like this", screen.ellipsis(), *total - ALIKE);
-            let line = format!("{more} [{}]; --report json lists them all", finding.rule.name);
-            screen.line(&line);
-            screen.line("");
+        if *nth == shown && all.len() > shown {
+            screen.rest(*level, finding, &all[shown..]);
         }
     }
     let summary = Summary::of(findings.iter().map(|(level, _)| *level));
@@ -78,6 +87,14 @@ const RED: &str = "1;31";
 const YELLOW: &str = "1;33";
 const GREEN: &str = "1;32";
 const CYAN: &str = "36";
+
+fn colour(level: Level) -> &'static str {
+    match level {
+        Level::Error => RED,
+        Level::Warning => YELLOW,
+        Level::Note | Level::Allow => GREEN,
+    }
+}
 
 /// What makes faults alike, besides rule and level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,7 +141,9 @@ impl<'a> Screen<'a> {
 
     /// Adds `head` and text behind it, wrapped; only the first line is painted.
     fn paragraph(&mut self, (code, head): (&str, &str), text: &str, indent: usize, text_code: Option<&str>) {
-        let lines = wrap(text, self.opts.width.saturating_sub(1), head.chars().count(), indent);
+        let width = self.opts.width.saturating_sub(1);
+        let text = clip(text, TEXT * (width.min(WIDEST) - indent), self.ellipsis());
+        let lines = wrap(&text, width, head.chars().count(), indent);
         for (nth, line) in lines.iter().enumerate() {
             let line = match text_code {
                 Some(code) => self.paint(code, line),
@@ -133,6 +152,8 @@ impl<'a> Screen<'a> {
             let line = if nth == 0 {
                 format!("{}{line}", self.paint(code, head))
             } else {
+                // A digest that fits into a line may use all of it.
+                let indent = indent.min(width.saturating_sub(lines[nth].chars().count()));
                 format!("{:indent$}{line}", "")
             };
             self.line(&line);
@@ -141,12 +162,9 @@ impl<'a> Screen<'a> {
 
     /// Adds a whole fault and an empty line; `advise` with the rule's own advice, if it has no other.
     fn finding(&mut self, level: Level, finding: &'a Finding, advise: bool) {
-        let (word, code) = match level {
-            Level::Error => ("error", RED),
-            Level::Warning => ("warning", YELLOW),
-            Level::Note | Level::Allow => ("note", GREEN),
-        };
-        let message = clip(&escape_str(&finding.message), MESSAGE, self.ellipsis());
+        let (word, code) = (level.name(), colour(level));
+        let start = self.out.len();
+        let message = escape_str(&finding.message);
         let head = format!("{word}[{}]", finding.rule.name);
         self.paragraph((code, &head), &format!(": {message}"), 4, Some(BOLD));
 
@@ -156,6 +174,15 @@ impl<'a> Screen<'a> {
             self.arrow(&finding.primary);
             told[0] = true;
         }
+        // The rule's own advice is given once.
+        let help = advice(finding, self.docs).filter(|_| advise || finding.help.is_some());
+        let help = help
+            .map(|help| self.made(|page| page.paragraph((CYAN, "  help: "), &escape_str(&help), 8, None)));
+        let help = help.unwrap_or_default();
+        let left = |out: &str| {
+            // The empty line, and one for what is not drawn.
+            (SCREEN - 2).saturating_sub(out[start..].lines().count() + help.lines().count())
+        };
         let mut drawn: Vec<MemberId> = Vec::new();
         for label in &labels {
             let Some(member) = label.location.member else { continue };
@@ -164,29 +191,78 @@ impl<'a> Screen<'a> {
             }
             if self.locator.span(&label.location).is_some() {
                 drawn.push(member);
-                self.drawing(level, member, &labels, &mut told);
+                let room = left(&self.out);
+                self.drawing(level, member, &labels, &mut told, room);
             }
         }
         let rest: Vec<_> =
             labels.iter().zip(&told).filter(|(_, told)| !**told).map(|(label, _)| label).collect();
+        let mut notes = 0;
         for label in rest.iter().take(NOTES) {
             let place = self.place(label, 12);
             let text = match label.text.as_str() {
                 "" => format!("see {place}"),
-                text => format!("{place}: {}", clip(&escape_str(text), MESSAGE, self.ellipsis())),
+                text => format!("{place}: {}", escape_str(text)),
             };
-            self.paragraph((CYAN, "  note: "), &text, 8, None);
+            let note = self.made(|page| page.paragraph((CYAN, "  note: "), &text, 8, None));
+            // The last one needs no line that counts more.
+            let last = usize::from(notes + 1 == rest.len());
+            if note.lines().count() > left(&self.out) + last {
+                break;
+            }
+            self.out.push_str(&note);
+            notes += 1;
         }
-        if rest.len() > NOTES {
-            let text = format!("and {} more places", rest.len() - NOTES);
-            self.paragraph((CYAN, "  note: "), &text, 8, None);
+        if rest.len() > notes {
+            let more = rest.len() - notes;
+            let plural = if more == 1 { "" } else { "s" };
+            self.paragraph((CYAN, "  note: "), &format!("and {more} more place{plural}"), 8, None);
         }
-        // The rule's own advice is given once.
-        let help = advice(finding).filter(|_| advise || finding.help.is_some());
-        if let Some(help) = help {
-            let help = clip(&escape_str(&help), MESSAGE, self.ellipsis());
-            self.paragraph((CYAN, "  help: "), &help, 8, None);
+        self.out.push_str(&help);
+        self.line("");
+    }
+
+    /// What `write` adds, apart from the page.
+    fn made(&self, write: impl FnOnce(&mut Screen<'a>)) -> String {
+        let locator = Locator::new(self.docs);
+        let mut page = Screen { docs: self.docs, locator, opts: self.opts, out: String::new() };
+        write(&mut page);
+        page.out
+    }
+
+    /// Adds one paragraph about findings like the last one: how many, and where as far as there is room.
+    fn rest(&mut self, level: Level, last: &'a Finding, rest: &[&'a Finding]) {
+        if rest.is_empty() {
+            return;
         }
+        let width = self.opts.width.saturating_sub(1);
+        let head = format!("  {} and {} more [{}]", self.ellipsis(), rest.len(), last.rule.name);
+        let code = colour(level);
+        let mut member = last.primary.location.member;
+        let mut text = String::from(":");
+        let mut room = (PLACES * (width - 4)).saturating_sub(head.chars().count());
+        for (nth, finding) in rest.iter().enumerate() {
+            let location = &finding.primary.location;
+            let place = self.locator.place(location);
+            // Of places in one member the first says which.
+            let place = match location.member == member && nth > 0 {
+                true => place.inside().unwrap_or_else(|| place.to_string()),
+                false => place.to_string(),
+            };
+            let place = fit(&place, width - 4, self.ellipsis());
+            let more = format!("; --report json lists all {}", rest.len() + ALIKE);
+            if place.chars().count() + 2 + more.chars().count() > room {
+                text.push_str(if nth == 0 { "" } else { ", " });
+                text.push_str(self.ellipsis());
+                text.push_str(&more);
+                break;
+            }
+            text.push_str(if nth == 0 { " " } else { ", " });
+            text.push_str(&place);
+            room = room.saturating_sub(place.chars().count() + 2);
+            member = location.member;
+        }
+        self.paragraph((code, &head), &text, 4, None);
         self.line("");
     }
 
@@ -201,13 +277,20 @@ impl<'a> Screen<'a> {
         let place = self.place(label, 6);
         let text = match label.text.as_str() {
             "" => place,
-            text => format!("{place}: {}", clip(&escape_str(text), MESSAGE, self.ellipsis())),
+            text => format!("{place}: {}", escape_str(text)),
         };
         self.paragraph((CYAN, "  --> "), &text, 6, None);
     }
 
-    /// Draws those labels that are in one document, and ticks them off.
-    fn drawing(&mut self, level: Level, member: MemberId, labels: &[&'a Label], told: &mut [bool]) {
+    /// Draws those labels that are in one document in no more than `room` lines, and ticks them off.
+    fn drawing(
+        &mut self,
+        level: Level,
+        member: MemberId,
+        labels: &[&'a Label],
+        told: &mut [bool],
+        room: usize,
+    ) {
         let (Some(document), Some(lines)) = (self.docs.text(member), self.locator.lines(member)) else {
             return;
         };
@@ -218,39 +301,65 @@ impl<'a> Screen<'a> {
             .filter_map(|(nth, label)| Some((nth, self.locator.span(&label.location)?)))
             .collect();
         let Some((first, _)) = here.first() else { return };
-        let mut digits = lines.count().to_string().len();
-        // More than this is hard to read, however wide the terminal.
-        let columns = (self.opts.width.min(160)).saturating_sub(digits + 5);
-        let bounds = Bounds { columns, lines: EXCERPT_LINES, ellipsis: self.ellipsis() };
-        let wanted: Vec<_> = here.iter().map(|(_, span)| *span).collect();
-        let excerpt = Excerpt::new(document, &lines, &wanted, bounds);
-        if excerpt.lines.iter().all(Option::is_none) {
-            digits = 1;
+        let place = |digits: usize| self.place(labels[*first], digits + 6);
+        // Fewer lines, then fewer labels, until it fits.
+        for (excerpt_lines, wanted) in [(EXCERPT_LINES, here.len()), (8, here.len()), (8, 2), (6, 1), (3, 1)]
+        {
+            let here = &here[..wanted.min(here.len())];
+            let mut digits = lines.count().to_string().len();
+            let columns = self.opts.width.min(WIDEST).saturating_sub(digits + 5);
+            let bounds = Bounds { columns, lines: excerpt_lines, ellipsis: self.ellipsis() };
+            let spans: Vec<_> = here.iter().map(|(_, span)| *span).collect();
+            let excerpt = Excerpt::new(document, &lines, &spans, bounds);
+            if excerpt.lines.iter().all(Option::is_none) {
+                digits = 1;
+            }
+            let (marks, shown) = self.marks(&excerpt, here, labels, digits);
+            let drawing = self.draw(level, &excerpt, &marks, place(digits), digits);
+            if drawing.lines().count() <= room {
+                shown.into_iter().for_each(|nth| told[nth] = true);
+                drawing.lines().for_each(|line| self.line(line));
+                return;
+            }
         }
+        // A screen of words: the place alone.
+        if *first == 0 {
+            self.arrow(labels[0]);
+            told[0] = true;
+        }
+    }
 
+    /// The labels of an excerpt, in its order, and which of all they are.
+    fn marks(
+        &self,
+        excerpt: &Excerpt,
+        here: &[(usize, crate::json::Span)],
+        labels: &[&'a Label],
+        digits: usize,
+    ) -> (Vec<Mark>, Vec<usize>) {
         let mut marks: Vec<Mark> = Vec::new();
+        let mut shown = Vec::new();
         for ((nth, _), range) in here.iter().zip(&excerpt.marks) {
             let Some(range) = range else { continue };
             // miette cannot underline the same characters twice.
             if marks.iter().any(|m| m.range.start < range.end && range.start < m.range.end) {
                 continue;
             }
-            told[*nth] = true;
-            let text = escape_str(&labels[*nth].text);
-            let text = clip(&text, MESSAGE / 3, self.ellipsis());
+            shown.push(*nth);
             let before = &excerpt.text[..range.start];
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + digits + 8;
-            let room =
-                self.opts.width.saturating_sub(column + excerpt.text[range.clone()].chars().count() / 2);
-            let text = wrap(&text, room.max(24), 0, 0).join("\n");
+            let middle = column + excerpt.text[range.clone()].chars().count() / 2;
+            let room = self.opts.width.saturating_sub(middle).max(24);
+            let text = escape_str(&labels[*nth].text);
+            let long = text.split(' ').any(|word| word.chars().count() > room);
+            // The whole digest stands in the help or in a note.
+            let text = if long { shortened(&text, self.ellipsis()) } else { text.into_owned() };
+            let text = clip(&text, LABEL * room, self.ellipsis());
+            let text = wrap(&text, room, 0, 0).join("\n");
             marks.push(Mark { range: range.clone(), text, primary: *nth == 0 });
         }
         marks.sort_by_key(|mark| mark.range.start);
-        let place = self.place(labels[*first], digits + 6);
-        let drawing = self.draw(level, &excerpt, &marks, place, digits);
-        for line in drawing.lines() {
-            self.line(line);
-        }
+        (marks, shown)
     }
 
     fn draw(&self, level: Level, excerpt: &Excerpt, marks: &[Mark], place: String, digits: usize) -> String {
@@ -403,8 +512,13 @@ fn fit(place: &str, width: usize, ellipsis: &str) -> String {
     if place.chars().count() <= width {
         return place.to_owned();
     }
-    let mut short = String::with_capacity(place.len());
-    let mut rest = place;
+    clip(&shortened(place, ellipsis), width, ellipsis)
+}
+
+/// A text with the first digits alone of each digest.
+fn shortened(text: &str, ellipsis: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let run = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
         // The shortest digest in names is SHA-256; 12 digits are what Docker shows.
@@ -417,7 +531,7 @@ fn fit(place: &str, width: usize, ellipsis: &str) -> String {
             rest = &rest[step..];
         }
     }
-    clip(&short, width, ellipsis)
+    short
 }
 
 /// A text without its middle, if it has more than `max` characters.

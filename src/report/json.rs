@@ -136,7 +136,7 @@ fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> Findin
         rule: finding.rule.name,
         level: level.name(),
         message: finding.message.clone(),
-        help: advice(finding),
+        help: advice(finding, locator.docs()),
         primary: place(&finding.primary, locator),
         related: finding.related.iter().map(|label| place(label, locator)).collect(),
         fix: finding.fix.as_ref().map(|fix| FixView {
@@ -318,8 +318,8 @@ mod tests {
         assert_eq!(size["related"][0]["member"], fixture::blob_name('a').as_str());
         assert_eq!(
             size["help"],
-            "Set `size` to the length of the blob, then the digest of the manifest in whatever names it. \
-             `restow convert` writes both."
+            "set `size` to the length of the blob, then the digest of the manifest in whatever names it. \
+             `restow convert` writes both"
         );
     }
 

@@ -109,7 +109,7 @@ fn lines<'a>(findings: &[(Level, &'a Finding)], locator: &Locator<'a>) -> String
         let message = clean(&finding.message);
         let place = clean(&locator.place(&finding.primary.location).to_string());
         let _ = writeln!(out, "{level}[{rule}]: {message}\n  --> {place}"); // a String takes everything
-        if let Some(help) = advice(finding) {
+        if let Some(help) = advice(finding, locator.docs()) {
             let _ = writeln!(out, "  help: {}", clean(&help));
         }
     }

@@ -48,6 +48,19 @@ pub struct Place<'a> {
     pub offset: Option<u64>,
 }
 
+impl Place<'_> {
+    /// Where inside its member: the pointer, entry, line and column, or offset; `None` if it is the member as a whole.
+    pub fn inside(&self) -> Option<String> {
+        match (self.pointer, self.entry, self.position, self.offset) {
+            (Some(pointer), ..) if !pointer.is_empty() => Some(escape(pointer.as_bytes()).into_owned()),
+            (_, Some(entry), ..) => Some(escape(entry).into_owned()),
+            (_, _, Some(Position { line, column }), _) => Some(format!("{line}:{column}")),
+            (.., Some(offset)) => Some(format!("byte {offset}")),
+            _ => None,
+        }
+    }
+}
+
 /// Line and column, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 
 mod escape;
 pub mod excerpt;
@@ -29,7 +29,7 @@ pub use finding::{At, Finding, Label, Location, MemberId};
 pub use fix::{Change, Edit, Fix, Target, quoted};
 pub use locate::{Document, Documents, Lines, Locator, Place, Position};
 
-use crate::rules::Level;
+use crate::rules::{Level, Rule};
 
 /// One judged source, as the formats for machines take it.
 pub struct Source<'a> {
@@ -90,12 +90,35 @@ pub trait Renderer {
 }
 
 /// The advice that goes with a finding: its own, else the first paragraph of the rule's; `None` if there is none.
-pub fn advice(finding: &Finding) -> Option<String> {
-    let own = || {
-        let first = finding.rule.mend.split("\n\n").next().unwrap_or_default();
-        first.split_whitespace().collect::<Vec<_>>().join(" ")
+pub fn advice(finding: &Finding, docs: &dyn Documents) -> Option<String> {
+    let Some(own) = &finding.help else { return of_rule(finding.rule) };
+    let named = |change: &Change| match change.target {
+        Target::Member(member) if change.edit.is_inside() => names_a_digest(docs.name(member)),
+        _ => false,
     };
-    Some(finding.help.clone().unwrap_or_else(own)).filter(|text| !text.is_empty())
+    let stale = finding.fix.as_ref().is_some_and(|fix| fix.changes.iter().any(named));
+    Some(if stale { format!("{own}; the document's digest changes with it") } else { own.clone() })
+}
+
+/// The first paragraph of how to mend what a rule finds, written as other advice is: in lower case, without full stop.
+fn of_rule(rule: &Rule) -> Option<String> {
+    let first = rule.mend.split("\n\n").next().unwrap_or_default();
+    let mut text = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text == "Nothing to mend." {
+        return None;
+    }
+    let lower = |c: char| c.is_lowercase() || c == ' ';
+    if text.chars().nth(1).is_some_and(lower) {
+        text.get_mut(..1).into_iter().for_each(str::make_ascii_lowercase);
+    }
+    text.truncate(text.trim_end_matches('.').len());
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Whether a member's name ends with a digest, so that a change of its bytes needs another name.
+fn names_a_digest(name: &BStr) -> bool {
+    let hex = name.strip_suffix(b".json").unwrap_or(name).iter().rev().take_while(|b| b.is_ascii_hexdigit());
+    hex.count() >= 64
 }
 
 /// Sorts findings as they are reported: by member (the archive as a whole first), offset, pointer, rule

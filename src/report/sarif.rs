@@ -367,10 +367,8 @@ impl<'a> Places<'_, 'a> {
                 None => changed.push((member, vec![replacement])),
             }
         }
-        let mut description = advice(finding).unwrap_or_else(|| "Mends the fault.".to_owned());
-        if let Some(assuming) = fix.assuming {
-            let _ = write!(description, " (right if {assuming})"); // a String takes everything
-        }
+        let description =
+            advice(finding, self.source.docs).unwrap_or_else(|| "This mends the fault.".to_owned());
         let artifact_changes = changed.into_iter().map(|(member, replacements)| ArtifactChange {
             artifact_location: self.artifact(Some(member)),
             replacements,
@@ -552,7 +550,7 @@ mod tests {
         assert_eq!(
             of(&log, "descriptor/missing-size")["fixes"],
             json!([{
-                "description": {"text": "write `424` (right if the manifest is the one that was meant)"},
+                "description": {"text": "write `424`, if the manifest is the one that was meant"},
                 "artifactChanges": [{
                     "artifactLocation":
                         {"uri": "lay%20out/app.tar/index.json", "uriBaseId": "%SRCROOT%", "index": 1},
