@@ -1,5 +1,6 @@
 //! `restow check`: judges archives.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
 use crate::layer::Spool;
 use crate::media::Family;
 use crate::model::{Archive, BlobId, DocKind, Facts};
+use crate::report::human::{self, HumanOptions};
 use crate::report::{self, Finding, Summary, escape_str};
 use crate::rules::{self, Level, Policy, Scope};
 
@@ -27,30 +29,58 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
         reports.apart(&place)?;
         places.push(place);
     }
-    let mut code = 0;
+    let mut total = Total::default();
     for place in &places {
-        let one = check_one(place, args.as_, policy, shell, &mut reports).map_or_else(
-            |error| {
-                shell.error(&error);
-                reports.failed(&place.text, &error);
-                FAILED
-            },
-            |sound| u8::from(!sound) * WRONG,
-        );
-        code = code.max(one);
+        if let Err(error) = check_one(place, args.as_, policy, shell, &mut reports, &mut total) {
+            shell.error(&error);
+            reports.failed(&place.text, &error);
+            total.failed += 1;
+        }
+    }
+    if reports.human {
+        shell.print(&total.told(places.len(), shell.human(&io::stdout())))?;
     }
     reports.finish(shell)?;
-    Ok(code)
+    Ok(match total {
+        Total { failed: 1.., .. } => FAILED,
+        Total { summary: Summary { errors: 1.., .. }, .. } => WRONG,
+        _ => 0,
+    })
 }
 
-/// Whether nothing is at error level.
+/// What all sources came to.
+#[derive(Default)]
+struct Total {
+    summary: Summary,
+    /// Sources that could not be judged.
+    failed: usize,
+    /// Rules that found something.
+    rules: BTreeSet<&'static str>,
+}
+
+impl Total {
+    /// The last lines for people: the sum over several sources, and where the rules are explained.
+    fn told(&self, sources: usize, options: HumanOptions) -> String {
+        let mut out = String::new();
+        if sources > 1 && (!self.rules.is_empty() || self.failed > 0) {
+            let failed = match self.failed {
+                0 => String::new(),
+                failed => format!(", {failed} of which could not be judged"),
+            };
+            out = format!("{} in {sources} sources{failed}\n", self.summary);
+        }
+        out + &human::pages(&self.rules, options)
+    }
+}
+
 fn check_one(
     place: &Place,
     kind: Option<LoneArg>,
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
-) -> Result<bool> {
+    total: &mut Total,
+) -> Result<()> {
     let archive = open(place, shell, None, Some(kind.map(LoneArg::kind)))?;
     if let Some(name) = &place.name {
         // A name behind the place must exist; everything is judged all the same.
@@ -71,8 +101,9 @@ fn check_one(
         }
     }
     reports.add(shell, place, &archive, &levelled, &sound);
-    let summary = Summary::of(levelled.iter().map(|(level, _)| *level));
-    Ok(summary.errors == 0)
+    total.summary += Summary::of(levelled.iter().map(|(level, _)| *level));
+    total.rules.extend(levelled.iter().map(|(_, finding)| finding.rule.name));
+    Ok(())
 }
 
 /// What a single document or layer was taken for, in words.

@@ -64,10 +64,12 @@ impl Shell {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
             ColorWhen::Auto => {
-                let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-                stream.is_terminal()
-                    && unset("NO_COLOR")
-                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+                // https://no-color.org and https://bixense.com/clicolors
+                let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                let zero = |name| std::env::var_os(name).is_some_and(|value| value == "0");
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                let forced = set("CLICOLOR_FORCE") && !zero("CLICOLOR_FORCE");
+                !set("NO_COLOR") && (forced || stream.is_terminal() && !dumb && !zero("CLICOLOR"))
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Findings as workflow commands of GitHub Actions: one annotation a line.
 //!
 //! A line of a file is only given where the file itself has that line, which is in folders; for a member of a
-//! tar the annotation is on the tar, and the message says where inside it.
+//! tar the annotation is on the tar, and the message says where inside it. GitHub shows ten of each level, and fifty in
+//! all, so what is worse comes first.
 
 use std::fmt::Write;
 
@@ -11,7 +12,9 @@ use crate::rules::Level;
 /// Collects annotations.
 #[derive(Debug, Default)]
 pub struct Github {
-    out: String,
+    errors: String,
+    warnings: String,
+    notices: String,
 }
 
 impl Renderer for Github {
@@ -42,19 +45,19 @@ impl Renderer for Github {
     }
 
     fn finish(self: Box<Self>) -> String {
-        self.out
+        self.errors + &self.warnings + &self.notices
     }
 }
 
 impl Github {
     /// Adds a command; `properties` are escaped already, the rest is not.
     fn line(&mut self, level: Level, properties: &str, title: &str, message: &str) {
-        let command = match level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Note | Level::Allow => "notice",
+        let (command, out) = match level {
+            Level::Error => ("error", &mut self.errors),
+            Level::Warning => ("warning", &mut self.warnings),
+            Level::Note | Level::Allow => ("notice", &mut self.notices),
         };
-        let _ = writeln!(self.out, "::{command} {properties}title={}::{}", property(title), data(message));
+        let _ = writeln!(out, "::{command} {properties}title={}::{}", property(title), data(message));
     }
 }
 
@@ -87,24 +90,19 @@ mod tests {
             assert_eq!(line.matches("::").count(), 2, "{line}");
             assert!(!line.contains(|c: char| c.is_control()), "{line}");
         }
-        assert_eq!(
-            lines[2],
+        let order = ["::error", "::warning", "::notice"];
+        let level = |line: &&str| order.iter().position(|level| line.starts_with(level));
+        assert!(lines.iter().map(level).is_sorted(), "what is worse comes first");
+        let has = |line: &str| assert!(lines.contains(&line), "{line}\n{text}");
+        has(
             "::error file=lay out/app.tar/index.json,line=14,col=5,title=descriptor/missing-size::manifest 1 has no \
-             `size`%0Aindex.json:14:5 /manifests/1%0Ahelp: write `424`, if the \
-             manifest is the one that was meant"
+             `size`%0Aindex.json:14:5 /manifests/1%0Ahelp: write `424`, if the manifest is the one that was meant",
         );
-        assert_eq!(
-            lines[1],
-            "::notice file=lay out/app.tar,title=tar/padding::no end-of-archive marker%0Aapp.tar at byte \
-             10240%0Ahelp: two blocks of zeros end a tar"
-        );
+        has("::notice file=lay out/app.tar,title=tar/padding::no end-of-archive marker%0Aapp.tar at byte \
+             10240%0Ahelp: two blocks of zeros end a tar");
         // In a tar there is no line of a file to point at.
-        assert!(
-            lines[14].starts_with("::error file=/tmp/app.tar,title=descriptor/size-mismatch::"),
-            "{}",
-            lines[14]
-        );
-        assert_eq!(lines[214], r"::error title=restow%3A gone.tar::cannot open \x1b[2Jgone.tar");
+        assert!(text.contains("::error file=/tmp/app.tar,title=descriptor/size-mismatch::"), "{text}");
+        has(r"::error title=restow%3A gone.tar::cannot open \x1b[2Jgone.tar");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A fault inside a document is drawn over an excerpt of it, any other is told in two plain lines. miette
 //! only draws the frame: heads, notes and advice are written here, so that both kinds look alike.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -79,6 +79,18 @@ pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanO
     let line = screen.paint(BOLD, &format!("{summary} in {place}"));
     screen.line(&line);
     screen.out
+}
+
+/// The last line of a report: where the pages of these rules are; empty if there are none.
+pub fn pages(rules: &BTreeSet<&str>, opts: HumanOptions) -> String {
+    let mut rules = rules.iter();
+    let text = match (rules.next(), rules.next()) {
+        (None, _) => return String::new(),
+        (Some(rule), None) => format!("`restow explain {rule}` tells more"),
+        (Some(_), Some(_)) => "`restow explain RULE` tells more of each rule".to_owned(),
+    };
+    let head = if opts.color { format!("\x1b[{CYAN}mhelp: \x1b[0m") } else { "help: ".to_owned() };
+    format!("{head}{text}\n")
 }
 
 /// Select Graphic Rendition codes.

@@ -165,6 +165,14 @@ impl Summary {
     }
 }
 
+impl std::ops::AddAssign for Summary {
+    fn add_assign(&mut self, more: Summary) {
+        self.errors += more.errors;
+        self.warnings += more.warnings;
+        self.notes += more.notes;
+    }
+}
+
 impl fmt::Display for Summary {
     /// `1 error, 2 warnings`; `no findings` if there is nothing to count.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -178,10 +178,7 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
             out.push(
                 Finding::new(&DIFF_ID_MISMATCH, base.child(i), message)
                     .label(format!("found {}", plain.diff_id))
-                    .help(format!(
-                        "if the layer is right, write `{}`, which changes the image ID; if not, fetch it again",
-                        plain.diff_id
-                    ))
+                    .help(format!("if the layer is right, write `{}`; if not, fetch it again", plain.diff_id))
                     .set(&base.child(i), quoted(&plain.diff_id))
                     .assuming("the layer is the one that was meant")
                     .related(layer.at.clone(), format!("layer {i}")),
