@@ -1,6 +1,7 @@
 //! The only place that knows the compressors (crates.md 4.7).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::bufread::GzDecoder;
 
@@ -286,27 +287,131 @@ impl<R: Read> BufRead for Lookahead<R> {
     }
 }
 
-/// A reader of the decompressed stream, for whole archives that are compressed (formats.md A.5).
+/// What follows the compressed stream around an archive; known once the reader has come to its end.
+pub type Rest = Arc<Mutex<Option<Trailing>>>;
+
+/// A reader of the decompressed stream, for whole archives that are compressed (formats.md A.5), and what follows it.
 ///
 /// Unlike [`decode`] it reports faults of the stream as I/O errors: an outer archive that cannot be decompressed
-/// cannot be listed either.
+/// cannot be listed either. What follows is told of gzip and zstd; after the others it is a fault of the stream.
 pub fn reader<'a>(
     codec: Codec,
     input: impl Read + Send + 'a,
     window_log: u32,
-) -> io::Result<Box<dyn Read + Send + 'a>> {
-    let input = BufReader::with_capacity(CHUNK, input);
-    Ok(match codec {
-        Codec::Plain => Box::new(input),
-        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
-        Codec::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
-            decoder.window_log_max(window_log)?;
-            Box::new(decoder)
+) -> io::Result<(Box<dyn Read + Send + 'a>, Rest)> {
+    let rest = Rest::default();
+    let buffered = |input| BufReader::with_capacity(CHUNK, input);
+    let reader: Box<dyn Read + Send + 'a> = match codec {
+        Codec::Plain => Box::new(buffered(input)),
+        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(input))),
+        Codec::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(input))),
+        Codec::Gzip | Codec::Zstd => {
+            let input = Counted { inner: Lookahead::new(input), offset: 0 };
+            Box::new(Parts { codec, window_log, state: Some(Part::Between(input)), rest: Arc::clone(&rest) })
         }
-        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
-        Codec::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(input)),
-    })
+    };
+    Ok((reader, rest))
+}
+
+/// The gzip members or zstd frames of a stream, one after the other.
+struct Parts<R: BufRead> {
+    codec: Codec,
+    window_log: u32,
+    /// `None` after a fault, and at the end.
+    state: Option<Part<R>>,
+    rest: Rest,
+}
+
+/// Where a stream of parts is.
+enum Part<R: BufRead> {
+    Between(R),
+    Gzip(Box<GzDecoder<R>>),
+    Zstd(zstd::stream::read::Decoder<'static, R>),
+}
+
+impl<R: Read> Parts<Counted<Lookahead<R>>> {
+    /// The next part, if there is one; what is none follows the stream.
+    fn begin(&self, mut input: Counted<Lookahead<R>>) -> io::Result<Option<Part<Counted<Lookahead<R>>>>> {
+        let next = input.fill_buf()?;
+        Ok(match (self.codec, next) {
+            (_, []) => None,
+            (Codec::Gzip, [0x1f, 0x8b, ..]) => Some(Part::Gzip(Box::new(GzDecoder::new(input)))),
+            (Codec::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => {
+                let mut frame = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
+                frame.window_log_max(self.window_log)?;
+                Some(Part::Zstd(frame))
+            }
+            _ => {
+                let offset = input.offset;
+                let mut zeros = true;
+                loop {
+                    let buffer = input.fill_buf()?;
+                    if buffer.is_empty() {
+                        break;
+                    }
+                    zeros &= buffer.iter().all(|&b| b == 0);
+                    let n = buffer.len();
+                    input.consume(n);
+                }
+                let found = Trailing { offset, zeros };
+                *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+                None
+            }
+        })
+    }
+}
+
+impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut part) = self.state.take() {
+            let n = match &mut part {
+                Part::Between(_) => Ok(0),
+                Part::Gzip(member) => member.read(into),
+                Part::Zstd(frame) => frame.read(into),
+            };
+            match n {
+                Ok(0) if !into.is_empty() => {
+                    self.state = match part {
+                        Part::Between(input) => self.begin(input)?,
+                        Part::Gzip(member) => Some(Part::Between(member.into_inner())),
+                        Part::Zstd(frame) => Some(Part::Between(frame.finish())),
+                    };
+                }
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                n => {
+                    self.state = Some(part);
+                    return n;
+                }
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Counts what is consumed.
+struct Counted<R> {
+    inner: R,
+    offset: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let n = available.read(into)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.offset += n as u64;
+        self.inner.consume(n);
+    }
 }
 
 /// How a layer is to be compressed.
@@ -441,6 +546,27 @@ mod tests {
             let (done, _) = run(compression.codec(), &stored, CAPS);
             assert_eq!(done.trailing, Some(Trailing { offset, zeros: false }));
             assert_eq!(done.fault, None);
+        }
+    }
+
+    /// Whole archives: the same, through a reader.
+    #[test]
+    fn a_reader_tells_what_follows() {
+        for compression in [Compression::Gzip(1), Compression::Zstd(1)] {
+            let one = encode(compression, &[7; 300_000]);
+            for (tail, zeros) in [(&b""[..], None), (&[0; 700][..], Some(true)), (b"tail", Some(false))] {
+                let stored = [&one, &one, tail].concat();
+                let (mut plain, rest) = reader(compression.codec(), &stored[..], 27).expect("reader");
+                let mut out = Vec::new();
+                plain.read_to_end(&mut out).expect("sound");
+                drop(plain);
+                let expected = zeros.map(|zeros| Trailing { offset: 2 * one.len() as u64, zeros });
+                let rest = *rest.lock().expect("one thread");
+                assert_eq!((out.len(), rest), (600_000, expected), "{compression:?}");
+            }
+            let (mut plain, rest) = reader(compression.codec(), &one[..one.len() - 3], 27).expect("reader");
+            assert!(plain.read_to_end(&mut Vec::new()).is_err(), "{compression:?}");
+            assert_eq!(*rest.lock().expect("one thread"), None);
         }
     }
 

@@ -83,7 +83,7 @@ pub fn ingest(
     let whole = Stored { inner: io::Cursor::new(first).chain(stream), failed: Arc::clone(&failed) };
     let window = caps(limits).window_log;
     let problem = Arc::new(Mutex::new(None));
-    let plain = codec::reader(outer, whole, window).at("cannot decompress", place)?;
+    let (plain, rest) = codec::reader(outer, whole, window).at("cannot decompress", place)?;
     let plain = Decoded { inner: plain, failed, problem: Arc::clone(&problem) };
 
     let mut members: Vec<Member> = Vec::new();
@@ -138,6 +138,7 @@ pub fn ingest(
         Some(problem) => anomalies.push(TreeAnomaly::OuterStream { problem }),
         None => anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar)),
     }
+    anomalies.extend(rest.lock().unwrap_or_else(PoisonError::into_inner).map(TreeAnomaly::AfterStream));
     let pack = File::open(&pack_path).at("cannot open", &pack_path)?;
     std::fs::remove_file(&pack_path).at("cannot remove", &pack_path)?;
     let mut tree = Tree::of_spool(place, members, anomalies, pack, spool);

@@ -44,8 +44,34 @@ pub enum MemberKind {
     Symlink(BString),
     /// A hard link, with its target as written.
     Hardlink(BString),
-    /// A device, FIFO, sparse file or unknown type, which no format uses.
-    Other,
+    /// Something that no format uses.
+    Other(Special),
+}
+
+/// The kinds of members that no format uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// A character or block device.
+    Device,
+    /// A FIFO; in a folder, any file that is none of the others.
+    Fifo,
+    /// A file with holes, whose data is not its content.
+    Sparse,
+    /// A type flag that no container tool knows.
+    Unknown(u8),
+}
+
+/// Why a link leads to no member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// The target is absolute.
+    Absolute,
+    /// The target is outside the archive.
+    Outside,
+    /// Nothing is there.
+    Nowhere,
+    /// More links than are followed, or links in a circle.
+    TooManyHops,
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +101,8 @@ pub enum TreeAnomaly {
         /// What the decoder said.
         problem: String,
     },
+    /// Bytes follow the compressed stream around the whole archive.
+    AfterStream(crate::blob::facts::Trailing),
     /// More members than the limit; the rest was not read.
     TooManyMembers {
         /// The limit.
@@ -203,7 +231,7 @@ impl Tree {
                     let size = entry.metadata().at("cannot read", path.join(&name))?.len();
                     members.push(Member::at_path(text, MemberKind::File, size));
                 } else {
-                    members.push(Member::at_path(text, MemberKind::Other, 0));
+                    members.push(Member::at_path(text, MemberKind::Other(Special::Fifo), 0));
                 }
             }
         }
@@ -254,25 +282,42 @@ impl Tree {
 
     /// The regular file that a member is or leads to.
     pub fn follow(&self, id: MemberId) -> Option<MemberId> {
+        self.walk(id).ok().flatten()
+    }
+
+    /// Why a link leads to nothing, if it does; one that leads to a directory is sound.
+    pub fn link_fault(&self, id: MemberId) -> Option<LinkFault> {
+        self.walk(id).err()
+    }
+
+    /// The regular file that a member leads to, if it does not lead to something else.
+    fn walk(&self, id: MemberId) -> std::result::Result<Option<MemberId>, LinkFault> {
         let mut id = id;
         for _ in 0..=MAX_HOPS {
             let member = self.member(id);
             let target = match &member.kind {
-                MemberKind::File => return Some(id),
-                MemberKind::Symlink(target) if !target.starts_with(b"/") => {
+                MemberKind::File => return Ok(Some(id)),
+                MemberKind::Symlink(target) if target.starts_with(b"/") => return Err(LinkFault::Absolute),
+                MemberKind::Symlink(target) => {
                     let parent = member.name.rfind_byte(b'/').map_or(&b""[..], |at| &member.name[..at]);
                     [parent, b"/", target].concat()
                 }
                 MemberKind::Hardlink(target) => target.to_vec(),
-                _ => return None,
+                MemberKind::Directory | MemberKind::Other(_) => return Ok(None),
             };
             let cleaned = tar::clean(target.strip_prefix(b"/").unwrap_or(&target));
             if cleaned.escapes {
-                return None;
+                return Err(LinkFault::Outside);
             }
-            id = self.get(&cleaned.path)?;
+            id = match self.get(&cleaned.path) {
+                Some(id) => id,
+                // The root, or a directory that only its members name.
+                None if cleaned.path.is_empty() => return Ok(None),
+                None if self.has_below(&format!("{}/", cleaned.path)) => return Ok(None),
+                None => return Err(LinkFault::Nowhere),
+            };
         }
-        None
+        Err(LinkFault::TooManyHops)
     }
 
     /// The members whose names begin with `prefix`, in name order.
@@ -401,7 +446,10 @@ fn member_of(entry: &tar::Entry<'_>, at: impl Fn(&tar::Entry<'_>) -> Place) -> O
         tar::Kind::Symlink => MemberKind::Symlink(entry.link.into()),
         tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.into()),
         tar::Kind::Global => return None,
-        _ => MemberKind::Other,
+        tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
+        tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
+        tar::Kind::Sparse(_) => MemberKind::Other(Special::Sparse),
+        tar::Kind::Unknown(flag) => MemberKind::Other(Special::Unknown(flag)),
     };
     let cleaned = tar::clean(entry.path);
     if cleaned.path.is_empty() && kind == MemberKind::Directory {

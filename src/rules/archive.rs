@@ -311,10 +311,14 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 AnomalyKind::EntriesAfterEnd { bytes } => {
                     (&DATA_AFTER_END, format!("another tar of {bytes} bytes follows the end of the first"))
                 }
-                _ => return,
+                _ => {
+                    out.extend(super::container::anomaly(&TreeAnomaly::Tar(*anomaly)));
+                    return;
+                }
             };
             out.push(Finding::new(rule, at, message));
         }
+        TreeAnomaly::AfterStream(_) => out.extend(super::container::anomaly(anomaly)),
         TreeAnomaly::Duplicate { first, again } => duplicate(archive, facts, *first, *again, out),
         TreeAnomaly::OuterStream { problem } => {
             let message =

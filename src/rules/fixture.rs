@@ -117,3 +117,94 @@ pub(crate) fn config(diff_ids: &[&str]) -> String {
         list.join(",")
     )
 }
+
+/// A tar in the making, with headers that hold names as they are given.
+#[derive(Clone, Default)]
+pub(crate) struct Tar(pub(crate) Vec<u8>);
+
+impl Tar {
+    /// A docker-archive of one sound image with one layer: `c.json`, `l.tar` and `manifest.json`.
+    pub(crate) fn docker_archive() -> Tar {
+        let layer = [0; 1024];
+        let config = config(&[&Digest::sha256(&layer).to_string()]);
+        let manifest = r#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l.tar"]}]"#;
+        Tar::default()
+            .file("c.json", config.as_bytes())
+            .file("l.tar", &layer)
+            .file("manifest.json", manifest.as_bytes())
+    }
+
+    /// Adds a regular file.
+    pub(crate) fn file(self, name: &str, data: &[u8]) -> Tar {
+        self.entry(name, b'0', "", data)
+    }
+
+    /// Adds an entry of any type.
+    pub(crate) fn entry(self, name: &str, kind: u8, link: &str, data: &[u8]) -> Tar {
+        self.raw(name, kind, link, data, |_| {})
+    }
+
+    /// Adds an entry whose header is changed before its checksum is made.
+    pub(crate) fn raw(
+        mut self,
+        name: &str,
+        kind: u8,
+        link: &str,
+        data: &[u8],
+        change: impl FnOnce(&mut [u8; 512]),
+    ) -> Tar {
+        let mut header = ::tar::Header::new_ustar();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
+        header.set_entry_type(::tar::EntryType::new(kind));
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(data.len() as u64);
+        change(header.as_mut_bytes());
+        header.set_cksum();
+        self.0.extend_from_slice(header.as_bytes());
+        self.0.extend_from_slice(data);
+        self.0.resize(self.0.len().next_multiple_of(512), 0);
+        self
+    }
+
+    /// The whole tar.
+    pub(crate) fn end(mut self) -> Vec<u8> {
+        self.0.extend([0; 1024]);
+        self.0
+    }
+}
+
+/// Opens the bytes of an archive, of a form found from its content.
+pub(crate) fn open(bytes: &[u8]) -> Archive {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("archive");
+    std::fs::write(&path, bytes).expect("written");
+    open_path(&path)
+}
+
+/// Opens an archive, of a form found from its content.
+pub(crate) fn open_path(path: &Path) -> Archive {
+    let options = OpenOptions {
+        place: "archive",
+        form: None,
+        limits: &Limits::default(),
+        spool: &mut || SpoolDir::new(None),
+        lone: None,
+        progress: &mut |_| {},
+    };
+    format::open(Input::Path(path.to_owned()), options).expect("opens")
+}
+
+/// What the whole run finds in the bytes of an archive, without facts of blobs.
+pub(crate) fn judge(bytes: &[u8]) -> Vec<Finding> {
+    run(&open(bytes), &Facts::default(), Scope::All)
+}
+
+/// The names of the rules that find something in the bytes of an archive; those that begin with one of `prefixes`.
+pub(crate) fn judged(bytes: &[u8], prefixes: &[&str]) -> Vec<&'static str> {
+    let found = names(&judge(bytes));
+    found.into_iter().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect()
+}

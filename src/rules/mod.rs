@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod blob;
 pub mod config;
+pub mod container;
 pub mod contents;
 pub mod descriptor;
 pub mod document;
@@ -156,8 +157,16 @@ pub const NOT_CHECKED: &[(u16, &str)] = &[
 
 /// Every rule, sorted by name.
 pub fn all() -> Vec<&'static Rule> {
-    let mut all: Vec<&'static Rule> =
-        [archive::RULES, blob::RULES, document::RULES, image::RULES, legacy::RULES, shape::RULES].concat();
+    let mut all: Vec<&'static Rule> = [
+        archive::RULES,
+        blob::RULES,
+        container::RULES,
+        document::RULES,
+        image::RULES,
+        legacy::RULES,
+        shape::RULES,
+    ]
+    .concat();
     all.extend(meaning::RULES.concat());
     all.sort_by_key(|rule| rule.name);
     all

@@ -6,7 +6,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    archive as archive_rules, blob, contents, document, graph, image, layer, legacy, meaning, platform, shape,
+    archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning, platform,
+    shape,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -71,6 +72,9 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         }
         walk.unreferenced();
     }
+    if !alone {
+        container::members(archive, &walk.explained, &mut walk.out);
+    }
     walk.out
 }
 
@@ -128,6 +132,8 @@ struct Walk<'a> {
     stacked: HashSet<(&'static str, Location)>,
     /// Documents that may be manifests or indexes: what they say means nothing.
     undecidable: HashSet<MemberId>,
+    /// Broken links that are shown as the reason why a blob is missing.
+    explained: HashSet<MemberId>,
 }
 
 impl<'a> Walk<'a> {
@@ -148,6 +154,7 @@ impl<'a> Walk<'a> {
             stacked: HashSet::new(),
             held: held.filter_map(|blob| Some((blob.digest.as_ref()?, blob))).collect(),
             undecidable: undecidable.collect(),
+            explained: HashSet::new(),
         }
     }
 }
@@ -183,6 +190,7 @@ impl Walk<'_> {
                 let digest = descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
                 let message = format!("{what} is not in the archive: {digest}");
                 self.out.push(Finding::new(&blob::MISSING, descriptor.at.clone(), message));
+                self.explain(&digest);
             }
             return;
         };
@@ -190,6 +198,24 @@ impl Walk<'_> {
             let length = self.archive.tree.member(member).size;
             blob::size(descriptor, member, length, what, &mut self.out);
         }
+    }
+
+    /// Adds to the last finding, of a blob that is missing, the link that stands in its place. `wanted` is a digest or a
+    /// member's name.
+    fn explain(&mut self, wanted: &str) {
+        let tree = &self.archive.tree;
+        let places = match wanted.split_once(':') {
+            Some((algorithm, encoded)) => vec![format!("blobs/{algorithm}/{encoded}"), encoded.to_owned()],
+            None => Vec::new(),
+        };
+        let names = places.iter().map(String::as_str).chain([wanted]);
+        let link = names
+            .filter_map(|name| tree.get(&crate::tar::clean(name.as_bytes()).path))
+            .find_map(|id| Some((id, tree.link_fault(id)?)));
+        let (Some((id, fault)), Some(finding)) = (link, self.out.last_mut()) else { return };
+        let text = container::broken(tree.member(id), fault);
+        finding.related.push(crate::report::Label { location: Location::member(id), text });
+        self.explained.insert(id);
     }
 
     /// A root without descriptor, such as the link of a tag.
@@ -343,8 +369,12 @@ impl Walk<'_> {
         if let Some(descriptor) = &part.descriptor {
             blob::descriptor(descriptor, self.length(part.blob), &mut self.out);
         }
+        let before = self.out.len();
         if !self.cut {
             blob::missing(self.archive, part, what, &mut self.out);
+        }
+        if self.out.len() > before {
+            self.explain(&part.wanted);
         }
         let Some(id) = part.blob else { return false };
         let Some(member) = self.archive.blob(id).member else { return false };
