@@ -349,7 +349,7 @@ fn urls(descriptor: &Descriptor, value: &Value, used: Use, out: &mut Vec<Finding
 }
 
 /// The scheme of an absolute URI (RFC 3986), if it is one; http and https need a host.
-fn scheme(text: &str) -> Option<&str> {
+pub(super) fn scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once(':')?;
     let mut letters = scheme.bytes();
     let named = letters.next().is_some_and(|b| b.is_ascii_alphabetic())

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Rule, rule};
+use crate::format::oci_layout::REF_NAME;
 use crate::json::{Kind, Value};
 use crate::media::{self, DocumentType, Family};
 use crate::model::build::ATTESTED;
@@ -260,7 +261,7 @@ pub fn check(
     if !layout {
         platforms(archive, &items, family, out);
     }
-    repeated(&items, out);
+    repeated(&items, layout, out);
     attestations(&items, layout, out);
 }
 
@@ -370,12 +371,13 @@ fn of_config(finding: Finding, archive: &Archive, item: &Item<'_>) -> Finding {
         .set(&item.descriptor.at.child("platform"), value)
 }
 
-fn repeated(items: &[Item<'_>], out: &mut Vec<Finding>) {
+fn repeated(items: &[Item<'_>], layout: bool, out: &mut Vec<Finding>) {
     let mut first: HashMap<&crate::digest::Digest, &Item<'_>> = HashMap::new();
     for item in items {
         let Some(digest) = item.descriptor.good_digest() else { continue };
         match first.get(digest) {
-            Some(other) if same(other.value, item.value) => {
+            // Of a name that stands twice another rule speaks.
+            Some(other) if same(other.value, item.value) && !(layout && is_named(item.value)) => {
                 let message = format!("the index lists {digest} twice");
                 out.push(
                     Finding::new(&REPEATED_ITEM, item.descriptor.at.clone(), message)
@@ -390,6 +392,10 @@ fn repeated(items: &[Item<'_>], out: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+fn is_named(value: &Value) -> bool {
+    annotation(value, REF_NAME).is_some_and(|name| !name.is_empty())
 }
 
 /// Whether two values are the same, written the same way.

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Rule, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, platform, run_config,
-    whiteout,
+    Rule, annotation, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, name, platform,
+    run_config, whiteout,
 };
 use crate::digest::Digest;
 use crate::format::lone;
@@ -16,6 +16,7 @@ use crate::report::{Finding, Location};
 
 /// The rules of these files.
 pub const RULES: &[&[&Rule]] = &[
+    annotation::RULES,
     config::RULES,
     descriptor::RULES,
     entry::RULES,
@@ -25,6 +26,7 @@ pub const RULES: &[&[&Rule]] = &[
     layer_tar::RULES,
     manifest::RULES,
     members::RULES,
+    name::RULES,
     platform::RULES,
     run_config::RULES,
     whiteout::RULES,
@@ -43,6 +45,9 @@ pub fn document(
     graph::base_digests(document, out);
     layer::descriptors(document, out);
     platform::index(document, out);
+    // Of an index that is alone nobody can tell whether it is an `index.json`.
+    let member = archive.index_json.map(|id| archive.document(id).member);
+    annotation::check(document, member == Some(document.member) || archive.form == lone::FORM, out);
     match document.kind {
         DocKind::OciLayout => index::version(document, out),
         DocKind::V1Image => run_config::check(document, out),
@@ -70,6 +75,7 @@ pub fn layout(archive: &Archive, out: &mut Vec<Finding>) {
     let nodes: HashMap<&Location, NodeId> =
         roots.filter_map(|root| Some((&root.descriptor.as_ref()?.at, root.node))).collect();
     index::check(archive, archive.document(id), &nodes, true, out);
+    name::layout(archive, out);
 }
 
 /// A config with the image or artifact that it belongs to.

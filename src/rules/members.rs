@@ -378,7 +378,7 @@ impl Walk<'_> {
 }
 
 /// The first names, and how many there are besides.
-fn list(names: &[&str]) -> String {
+pub(super) fn list(names: &[&str]) -> String {
     let shown: Vec<String> = names.iter().take(MAX_NAMES).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(MAX_NAMES) {
         0 => shown.join(", "),

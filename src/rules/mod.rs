@@ -7,6 +7,7 @@
 //! 2. One line in the family's `RULES`, one call at its scope in [`run()`].
 //! 3. Unit tests beside it that fire it and that just do not.
 
+pub mod annotation;
 pub mod archive;
 pub mod blob;
 pub mod config;
@@ -26,6 +27,7 @@ pub mod legacy;
 pub mod manifest;
 pub mod meaning;
 pub mod members;
+pub mod name;
 pub mod platform;
 pub mod policy;
 pub mod run;

@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning, platform,
-    shape,
+    archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning, name,
+    platform, shape,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -45,6 +45,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     } else {
         archive_rules::check(archive, facts, &mut walk.out);
         meaning::layout(archive, &mut walk.out);
+        name::unnamed(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
     for (i, found) in archive.documents.iter().enumerate() {
