@@ -311,6 +311,8 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 AnomalyKind::EntriesAfterEnd { bytes } => {
                     (&DATA_AFTER_END, format!("another tar of {bytes} bytes follows the end of the first"))
                 }
+                // What follows it is no header either: that is said.
+                AnomalyKind::LoneZeroBlock if bad_header_at(tree, anomaly.offset + 512) => return,
                 _ => {
                     out.extend(super::container::anomaly(&TreeAnomaly::Tar(*anomaly)));
                     return;
@@ -330,6 +332,12 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
             out.push(Finding::new(&LIMIT_HIT, Location::archive(), message));
         }
     }
+}
+
+fn bad_header_at(tree: &Tree, offset: u64) -> bool {
+    tree.anomalies.iter().any(|anomaly| {
+        matches!(anomaly, TreeAnomaly::Tar(odd) if odd.offset == offset && odd.kind == AnomalyKind::BadChecksum)
+    })
 }
 
 /// Whether two members of one name are the same: small ones are compared here, blobs by their facts.
@@ -373,7 +381,7 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
                         MemberKind::Symlink(_) | MemberKind::Hardlink(_) => {
                             "a link to no file of the archive"
                         }
-                        MemberKind::File | MemberKind::Other => "neither file nor directory",
+                        MemberKind::File | MemberKind::Other(_) => "neither file nor directory",
                     };
                     let message = format!("`{name}` is {found}, {of} must have it as a file");
                     Finding::new(rule, Location::member(id), message)

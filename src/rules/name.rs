@@ -188,7 +188,11 @@ fn is_image(archive: &Archive, node: NodeId) -> bool {
         Body::Index { .. } => !about_another(),
         Body::Schema1 { .. } => true,
         // Of the first era another rule speaks.
-        Body::V1 { .. } | Body::ArtifactManifest { .. } | Body::Absent | Body::Opaque => false,
+        Body::V1 { .. }
+        | Body::Layer { .. }
+        | Body::ArtifactManifest { .. }
+        | Body::Absent
+        | Body::Opaque => false,
     }
 }
 
