@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Rule, annotation, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, name, platform,
-    run_config, whiteout,
+    Rule, annotation, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, name,
+    platform, run_config, whiteout,
 };
 use crate::digest::Digest;
 use crate::format::lone;

@@ -6,9 +6,9 @@ use super::{Rule, rule};
 use crate::format::oci_layout::{IMAGE_NAME, REF_NAME};
 use crate::json::Value;
 use crate::model::view::annotation;
-use crate::model::{Archive, Body, Name, NodeId, Role};
+use crate::model::{Archive, Body, Document, Name, NodeId, Role, Root};
 use crate::reference::{Reference, is_ref_name, is_tag};
-use crate::report::{Finding, Location};
+use crate::report::{At, Finding, Location, MemberId};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] =
@@ -169,26 +169,47 @@ pub fn unnamed(archive: &Archive, out: &mut Vec<Finding>) {
     }
     let named: HashSet<NodeId> =
         archive.roots.iter().filter(|root| root.name != Name::None).map(|root| root.node).collect();
+    let documents: HashMap<MemberId, &Document> =
+        archive.documents.iter().map(|document| (document.member, document)).collect();
     for root in &archive.roots {
-        if root.name == Name::None && !named.contains(&root.node) && is_image(archive, root.node) {
+        let silent = named.contains(&root.node) || has_text(&documents, root);
+        if root.name == Name::None && !silent && is_image(archive, root.node) {
             out.push(Finding::new(&UNNAMED, root.at.clone(), "the image has no name"));
         }
     }
 }
 
-/// Whether a root is an image, or an index that is more than a list of referrers.
-fn is_image(archive: &Archive, node: NodeId) -> bool {
-    let node = archive.node(node);
+/// Whether something stands where a name should be: what is wrong with it is said.
+fn has_text(documents: &HashMap<MemberId, &Document>, root: &Root) -> bool {
+    let (At::Pointer(pointer), Some(member)) = (&root.at.at, root.at.member) else { return false };
+    let Some(value) = documents.get(&member).and_then(|document| document.root()?.at(pointer)) else {
+        return false;
+    };
+    value.get_any_case("RepoTags").is_some_and(|tags| !tags.items().is_empty())
+        || [IMAGE_NAME, REF_NAME]
+            .iter()
+            .any(|key| annotation(value, key).is_some_and(|text| !text.is_empty()))
+}
+
+/// Whether a root is an image, or an index of images.
+fn is_image(archive: &Archive, id: NodeId) -> bool {
+    let node = archive.node(id);
     let about_another = || {
         let document = node.document.and_then(|id| archive.document(id).root());
         document.is_some_and(|root| root.get("subject").is_some_and(Value::is_object))
     };
     match &node.body {
         Body::Manifest { parts, .. } | Body::Item { parts } => parts.role == Role::Image && !about_another(),
-        Body::Index { .. } => !about_another(),
-        Body::Schema1 { .. } => true,
-        // Of the first era another rule speaks.
+        Body::Index { .. } => {
+            !about_another()
+                && archive
+                    .below(id)
+                    .iter()
+                    .any(|below| archive.node(*below).parts().is_some_and(|parts| parts.role == Role::Image))
+        }
+        // Of those of the first era another rule speaks, and schema 1 manifests say their name themselves.
         Body::V1 { .. }
+        | Body::Schema1 { .. }
         | Body::Layer { .. }
         | Body::ArtifactManifest { .. }
         | Body::Absent
@@ -267,5 +288,7 @@ mod tests {
         };
         assert_eq!(judged(&tar("null"), &["name/"]), ["name/unnamed"]);
         assert_eq!(judged(&tar(r#"["a:1"]"#), &["name/"]), [""; 0]);
+        // Why it has none is said.
+        assert_eq!(judged(&tar(r#"["A:1"]"#), &["name/"]), ["name/bad-reference"]);
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning, name,
-    platform, shape,
+    archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning,
+    name, platform, shape,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
