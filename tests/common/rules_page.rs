@@ -14,7 +14,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Configs", &["config"]),
     ("Platforms", &["platform"]),
     ("Layers as streams", &["layer"]),
-    ("Contents of layers", &["entry", "stack"]),
+    ("Contents of layers", &["entry", "tar", "whiteout"]),
     ("Names and annotations", &["name", "annotation"]),
     ("v1 images and schema 1", &["v1", "schema1"]),
     ("Registry storage and dir:", &["storage", "dir"]),
