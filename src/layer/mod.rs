@@ -8,6 +8,7 @@
 //!
 //! Facts only: what each of them means is said by `rules`.
 
+mod climb;
 pub mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -30,6 +30,8 @@ pub(super) mod tag {
     pub const TARGET: u64 = 9;
     /// Something above the target of a hard link.
     pub const ABOVE_TARGET: u64 = 10;
+    /// A symbolic link that climbs above the root by way of others; it has a record of its own too.
+    pub const CLIMBING: u64 = 11;
 }
 
 /// What a layer has at a path; bits of [`Record::aux`] in its table.
@@ -149,6 +151,11 @@ impl Path {
             escaping @ (tag::LINK | tag::ESCAPING_LINK) => {
                 self.entries.push(offset);
                 self.link.get_or_insert((offset, escaping == tag::ESCAPING_LINK));
+            }
+            tag::CLIMBING => {
+                if let Some((_, escapes)) = self.link.as_mut().filter(|(link, _)| *link == offset) {
+                    *escapes = true;
+                }
             }
             tag::ABOVE => self.above.push(offset),
             tag::WHITEOUT => self.whiteouts.push(offset),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
+use super::climb::Climbs;
 use super::evidence::{self, Detail, Evidence, Oddities, Oddity, PATH_KEPT};
 use super::names::{NameLog, Names};
 use super::own::{self, tag};
@@ -39,6 +40,7 @@ struct Entries {
     names: NameLog,
     /// The directory of the entry before.
     directory: Vec<u8>,
+    climbs: Climbs,
     /// The spool failed.
     failed: Option<io::Error>,
 }
@@ -80,6 +82,7 @@ impl LayerScan {
                 records: Builder::new(Arc::clone(spool)),
                 names: NameLog::new(Arc::clone(spool)),
                 directory: Vec::new(),
+                climbs: Climbs::default(),
                 failed: None,
             },
         }
@@ -100,6 +103,7 @@ impl LayerScan {
     pub fn finish(self) -> io::Result<LayerFacts> {
         let LayerScan { feed, mut entries } = self;
         feed.finish(&mut |event| entries.event(&event));
+        entries.climb()?;
         let Entries { spool, entries, mut odd, roots, records, names, failed, .. } = entries;
         if let Some(error) = failed {
             return Err(error);
@@ -306,7 +310,7 @@ impl Entries {
         let kind = match entry.kind {
             Kind::Directory => tag::DIRECTORY,
             Kind::Symlink => {
-                let escapes = self.symlink(entry, directory);
+                let escapes = self.symlink(entry, directory, path);
                 if escapes { tag::ESCAPING_LINK } else { tag::LINK }
             }
             _ => tag::FILE,
@@ -342,25 +346,36 @@ impl Entries {
         Ok(())
     }
 
-    /// Whether a symbolic link climbs above the root.
-    fn symlink(&mut self, entry: &Entry<'_>, directory: &[u8]) -> bool {
+    /// Whether a symbolic link climbs above the root by its target alone.
+    fn symlink(&mut self, entry: &Entry<'_>, directory: &[u8], path: &[u8]) -> bool {
         let at = entry.header_offset;
         let link = || Detail::Text(cut(entry.link));
-        if entry.link.starts_with(b"/") {
-            self.note(Oddity::AbsoluteSymlink, at, entry.path, link);
-            // An absolute link starts at the root, so any climb at its start leaves it.
-            return clean(entry.link).escapes;
-        }
+        let absolute = entry.link.starts_with(b"/");
         // Most targets do not climb at all.
-        if !entry.link.starts_with(b"..") && !entry.link.contains_str("/..") {
-            return false;
-        }
-        let whole = [directory, b"/", entry.link].concat();
-        let escapes = clean(whole.strip_prefix(b"/").unwrap_or(&whole)).escapes;
+        let up = entry.link.starts_with(b"..") || entry.link.contains_str("/..");
+        let escapes = up && {
+            let whole = if absolute { entry.link.to_vec() } else { [directory, b"/", entry.link].concat() };
+            clean(whole.strip_prefix(b"/").unwrap_or(&whole)).escapes
+        };
         if escapes {
             self.note(Oddity::EscapingSymlink, at, entry.path, link);
+        } else {
+            if absolute {
+                self.note(Oddity::AbsoluteSymlink, at, entry.path, link);
+            }
+            self.climbs.take(at, path, entry.link);
         }
         escapes
+    }
+
+    /// Symbolic links that climb above the root by way of other links of the layer.
+    fn climb(&mut self) -> io::Result<()> {
+        for link in std::mem::take(&mut self.climbs).finish() {
+            let detail = || Detail::Text(cut(&link.link));
+            self.note(Oddity::EscapingSymlink, link.offset, &link.path, detail);
+            self.record(&link.path, link.offset, tag::CLIMBING)?;
+        }
+        Ok(())
     }
 
     /// The directories above an entry, unless the entry before had them too.

@@ -224,3 +224,23 @@ fn a_layer_of_many_entries_goes_through_the_file() {
     assert_eq!((missing.total, missing.first[0].path.as_bstr()), (4000, "dir-0/file-0".into()));
     assert_eq!(stack.of(Oddity::HardLinkTargetMissing), None);
 }
+
+#[test]
+fn links_that_climb_through_others() {
+    let odd = |tar: Tar| tar.end().facts().odd;
+    // What lies below may come before the links.
+    let found = odd(Tar::new().file("b/x", b"").link("b", "a/a/../../x").link("a", "."));
+    assert_eq!(paths(&found, Oddity::EscapingSymlink), ["b"]);
+    assert_eq!(paths(&found, Oddity::BelowEscapingLink), ["b/x"]);
+    assert_eq!(paths(&found, Oddity::BelowLink), [""; 0]);
+    let harmless = odd(Tar::new().dir("c").link("b", "a/a/../../x").link("a", "c").file("b/x", b""));
+    assert_eq!(paths(&harmless, Oddity::EscapingSymlink), [""; 0]);
+    assert_eq!(paths(&harmless, Oddity::BelowLink), ["b/x"]);
+}
+
+#[test]
+fn an_absolute_link_that_climbs_at_its_start() {
+    let found = Tar::new().link("a", "/../x").link("b", "/x").end().facts().odd;
+    assert_eq!(paths(&found, Oddity::EscapingSymlink), ["a"]);
+    assert_eq!(paths(&found, Oddity::AbsoluteSymlink), ["b"]);
+}
