@@ -187,8 +187,8 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
     }
 }
 
-/// One layer's stream against its media type and its own format.
-pub fn layer(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mut Vec<Finding>) {
+/// One layer's stream against its own format: once, however many images have the layer.
+pub fn stream(i: usize, facts: &BlobFacts, at: &Location, out: &mut Vec<Finding>) {
     let codec = facts.codec.name();
     let offset = |offset: u64| Location { member: at.member, at: At::Offset(offset) };
     match &facts.fault {
@@ -219,6 +219,11 @@ pub fn layer(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mut V
         let message = format!("{what} follow the {codec} stream of layer {i}");
         out.push(Finding::new(&TRAILING_BYTES, offset(trailing.offset), message));
     }
+}
+
+/// One layer's stream against the media type that a manifest gives it.
+pub fn declared(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mut Vec<Finding>) {
+    let codec = facts.codec.name();
     let Some(descriptor) = &part.descriptor else { return };
     let Some(layer_type) = LayerType::of(descriptor.type_or_empty()) else { return };
     if matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {

@@ -14,7 +14,7 @@ use crate::model::{
     Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part,
     Role, Root,
 };
-use crate::report::{Finding, Location, MemberId};
+use crate::report::{Finding, Label, Location, MemberId};
 
 /// What a run looks at.
 #[derive(Debug, Clone, Copy)]
@@ -131,11 +131,16 @@ struct Walk<'a> {
     held: HashMap<&'a crate::digest::Digest, &'a Blob>,
     /// Findings about layers upon others that were reported: images may share both.
     stacked: HashSet<(&'static str, Location)>,
+    /// Blobs that are not there, with the finding that says so.
+    missing: HashMap<BlobId, usize>,
     /// Documents that may be manifests or indexes: what they say means nothing.
     undecidable: HashSet<MemberId>,
     /// Broken links that are shown as the reason why a blob is missing.
     explained: HashSet<MemberId>,
 }
+
+/// Further places that want a missing blob: a layer may be in hundreds of images.
+const MAX_RELATED: usize = 3;
 
 impl<'a> Walk<'a> {
     fn new(archive: &'a Archive, facts: &'a Facts, cut: bool) -> Walk<'a> {
@@ -150,6 +155,7 @@ impl<'a> Walk<'a> {
             cut,
             rooted: archive.roots.iter().map(|root| root.node).collect(),
             out: Vec::new(),
+            missing: HashMap::new(),
             judged: HashSet::new(),
             parts: HashSet::new(),
             stacked: HashSet::new(),
@@ -372,7 +378,7 @@ impl Walk<'_> {
         }
         let before = self.out.len();
         if !self.cut {
-            blob::missing(self.archive, part, what, &mut self.out);
+            self.missing(part, what);
         }
         if self.out.len() > before {
             self.explain(&part.wanted);
@@ -388,6 +394,25 @@ impl Walk<'_> {
         sound
     }
 
+    /// What is not there, once however many images want it.
+    fn missing(&mut self, part: &Part, what: &str) {
+        match part.blob.and_then(|id| self.missing.get(&id)) {
+            Some(&at) => {
+                let also = &mut self.out[at].related;
+                if also.len() < MAX_RELATED && also.iter().all(|label| label.location != part.at) {
+                    also.push(Label { location: part.at.clone(), text: "wanted here, too".into() });
+                }
+            }
+            None => {
+                let before = self.out.len();
+                blob::missing(self.archive, part, what, &mut self.out);
+                if let (Some(id), true) = (part.blob, self.out.len() > before) {
+                    self.missing.insert(id, before);
+                }
+            }
+        }
+    }
+
     /// A layer of an image; whether its content is sound.
     fn layer(&mut self, part: &Part, i: usize) -> bool {
         let sound = self.part(part, &format!("layer {i}"));
@@ -396,9 +421,10 @@ impl Walk<'_> {
             return sound;
         };
         if facts.plain.is_some() || facts.fault.is_some() {
-            image::layer(part, i, facts, Location::member(member), &mut self.out);
+            image::declared(part, i, facts, Location::member(member), &mut self.out);
         }
         if self.parts.insert(id) {
+            image::stream(i, facts, &Location::member(member), &mut self.out);
             layer::stream(part, i, facts, member, &mut self.out);
             if let Some(inside) =
                 self.facts.layer(id).filter(|_| facts.plain.as_ref().is_some_and(|p| p.size > 0))
@@ -415,7 +441,10 @@ impl Walk<'_> {
         let Some(id) = part.blob.filter(|_| sound) else { return };
         let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else { return };
         if facts.fault.is_some() {
-            image::layer(part, i, facts, Location::member(member), &mut self.out);
+            image::declared(part, i, facts, Location::member(member), &mut self.out);
+            if self.parts.insert(id) {
+                image::stream(i, facts, &Location::member(member), &mut self.out);
+            }
         }
     }
 

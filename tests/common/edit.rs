@@ -68,6 +68,9 @@ pub struct Edit {
     /// The same once more, at the end.
     #[serde(default)]
     duplicate: bool,
+    /// It moves behind all others.
+    #[serde(default)]
+    last: bool,
     /// It becomes an entry of another type.
     becomes: Option<Entry>,
     /// A new member, before all others.
@@ -104,6 +107,9 @@ impl Archive {
             self.members.remove(at);
         } else if let Some(name) = &edit.rename {
             self.members[at].name = name.clone();
+        } else if edit.last {
+            let member = self.members.remove(at);
+            self.members.push(member);
         } else if edit.duplicate {
             let mut again = self.members[at].clone();
             edit.change(&mut again.data)?;
@@ -329,6 +335,12 @@ impl Edit {
         let added = edit.add.iter_mut().chain(&mut edit.becomes).filter_map(|entry| entry.text.as_mut());
         for text in texts.into_iter().flatten().chain(added) {
             *text = expand(text)?;
+        }
+        for entry in edit.entries.iter_mut().flatten() {
+            let texts = entry.text.iter_mut().chain(&mut entry.pax);
+            for text in texts.chain([&mut entry.name]) {
+                *text = expand(text)?;
+            }
         }
         Ok(edit)
     }

@@ -15,7 +15,8 @@ pub struct Entry {
     /// Its name as it stands in the header; `\xNN` is a byte.
     #[serde(default)]
     pub name: String,
-    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`, or the type flag itself.
+    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`, or the type flag itself; `zeros` is no entry,
+    /// but `size` zeros.
     #[serde(default = "file", rename = "type")]
     pub kind: String,
     /// What a link points at.
@@ -73,6 +74,9 @@ impl Entry {
 
     /// Headers and content as they stand in a tar.
     pub fn write(&self, tar: &mut Vec<u8>) {
+        if self.kind == "zeros" {
+            return tar.resize(tar.len() + self.size.unwrap_or(512) as usize, 0);
+        }
         let name = unescaped(&self.name);
         let mut records = self.pax.clone();
         if name.len() > 100 {
