@@ -60,7 +60,6 @@ const WITHOUT_CASE: &[(&str, &str)] = &[
 ];
 
 #[test]
-#[ignore = "the tests and cases of older rules are being written"]
 fn every_rule_has_a_case_in_the_corpus() {
     let cases = bad::all().expect("every case.toml can be read");
     let shown: BTreeSet<&str> = cases
