@@ -299,10 +299,10 @@ pub(super) struct CompareArgs {
     pub common: Common,
 }
 
-/// Explain a rule; without RULE, list all rules.
+/// Explain a rule; list a family of rules or, without RULE, all.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
-    /// The rule, such as blob/digest-mismatch
+    /// The rule, such as blob/digest-mismatch, or a family of rules, such as blob
     pub rule: Option<String>,
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]

@@ -1,5 +1,7 @@
 //! `restow explain`: what a rule means.
 
+use std::io::{self, IsTerminal};
+
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use crate::error::Result;
@@ -9,29 +11,57 @@ use crate::rules::{self, Integrity, Rule};
 const WIDEST: usize = 88;
 
 pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
-    let text = match &args.rule {
-        None => list(),
-        Some(name) => {
-            let rule = rules::all().into_iter().find(|rule| rule.name == name);
-            page(
-                rule.ok_or_else(|| rules::policy::unknown(name))?,
-                shell.width().min(WIDEST),
-                shell.color_out(),
-            )
-        }
+    let all = rules::all();
+    let color = shell.color_out();
+    // A reader of a pipe wants whole lines.
+    let width = io::stdout().is_terminal().then(|| shell.width());
+    let text = match args.rule.as_deref() {
+        None => list(&all, width, color),
+        Some(name) => match named(&all, name).as_slice() {
+            [] => return Err(rules::policy::unknown(name)),
+            [rule] if name != rule.family() => page(rule, shell.width().min(WIDEST), color),
+            several => list(several, width, color),
+        },
     };
     shell.print(&text)?;
     Ok(0)
 }
 
-fn list() -> String {
-    let rules = rules::all();
-    let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
-    let line = |rule: &&Rule| {
-        let first = rule.checks.split(". ").next().unwrap_or(rule.checks);
-        format!("{:width$}  {:7}  {}\n", rule.name, rule.level.name(), first.trim_end_matches('.'))
-    };
-    rules.iter().map(line).collect()
+/// The rule of a name, the rules of a family, or those whose name ends so.
+fn named(all: &[&'static Rule], name: &str) -> Vec<&'static Rule> {
+    let name = name.trim_end_matches('/');
+    let problem = |rule: &Rule| rule.name.strip_prefix(rule.family()).and_then(|rest| rest.strip_prefix('/'));
+    let tests: [&dyn Fn(&Rule) -> bool; 3] =
+        [&|rule| rule.name == name, &|rule| rule.family() == name, &|rule| problem(rule) == Some(name)];
+    let found = tests.iter().map(|test| all.iter().copied().filter(|rule| test(rule)).collect::<Vec<_>>());
+    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
+}
+
+/// One line for each rule, cut to `width`, in a paragraph for each family.
+fn list(rules: &[&Rule], width: Option<usize>, color: bool) -> String {
+    let column = rules.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (nth, rule) in rules.iter().enumerate() {
+        if nth > 0 && rules[nth - 1].family() != rule.family() {
+            out.push('\n');
+        }
+        let first = rule.checks.split(". ").next().unwrap_or(rule.checks).trim_end_matches('.');
+        let off = if rule.optional { "(off by default) " } else { "" };
+        let head = format!("{:column$}  ", rule.name);
+        let level = format!("{:7}", rule.level.name());
+        let room =
+            width.map_or(usize::MAX, |width| width.saturating_sub(head.len() + level.len() + 3).max(20));
+        let mut text = format!("{off}{first}");
+        if text.chars().count() > room {
+            text = text.chars().take(room - 1).collect::<String>() + "…";
+        }
+        let level = match color {
+            true => format!("\x1b[{}m{level}\x1b[0m", crate::report::human::colour(rule.level)),
+            false => level,
+        };
+        out.push_str(&format!("{head}{level}  {text}\n"));
+    }
+    out
 }
 
 fn page(rule: &Rule, width: usize, color: bool) -> String {
@@ -43,9 +73,15 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
     };
     let mut page = format!("{}\n\n", bold(rule.name));
     let off = if rule.optional { ", off unless a flag or profile turns it on" } else { "" };
-    for (name, text) in [("Level", format!("{}{off}", rule.level.name())), ("In convert", convert.to_owned())]
-    {
-        page.push_str(&format!("{:11} {text}\n", format!("{name}:")));
+    let breaks: Vec<&str> = rule.breaks.iter().map(|tool| tool.name()).collect();
+    for (name, text) in [
+        ("Level", format!("{}{off}", rule.level.name())),
+        ("In convert", convert.to_owned()),
+        ("Breaks", breaks.join(", ")),
+    ] {
+        if !text.is_empty() {
+            page.push_str(&format!("{:11} {text}\n", format!("{name}:")));
+        }
     }
     let parts = [
         ("What it checks", rule.checks),
@@ -88,6 +124,31 @@ mod tests {
         let mut page = String::new();
         wrapped(&mut page, "one two three\nfour averyverylongword five\n\nsix", 12);
         assert_eq!(page, "  one two\n  three four\n  averyverylongword\n  five\n  six\n");
+    }
+
+    #[test]
+    fn names_families_and_problems() {
+        let all = rules::all();
+        let count = |name: &str| named(&all, name).len();
+        assert_eq!(count("descriptor/size-mismatch"), 1);
+        assert_eq!(count("size-mismatch"), 1);
+        assert!(count("descriptor") > 5 && count("descriptor") == count("descriptor/"));
+        assert!(count("missing-member") > 1, "one of several families");
+        assert_eq!((count("no/such"), count("")), (0, 0));
+    }
+
+    #[test]
+    fn lists_fit_a_terminal() {
+        let all = rules::all();
+        let text = list(&all, Some(80), false);
+        assert_eq!(text.lines().filter(|line| !line.is_empty()).count(), all.len());
+        assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
+        assert!(list(&all, None, false).lines().any(|line| line.len() > 100), "a pipe gets whole lines");
+        assert_eq!(text.matches("\n\n").count() + 1, {
+            let mut families: Vec<&str> = all.iter().map(|rule| rule.family()).collect();
+            families.dedup();
+            families.len()
+        });
     }
 
     #[test]

@@ -100,7 +100,8 @@ const YELLOW: &str = "1;33";
 const GREEN: &str = "1;32";
 const CYAN: &str = "36";
 
-fn colour(level: Level) -> &'static str {
+/// The code for a level's colour.
+pub fn colour(level: Level) -> &'static str {
     match level {
         Level::Error => RED,
         Level::Warning => YELLOW,

@@ -93,6 +93,21 @@ pub enum Tool {
     Registry,
 }
 
+impl Tool {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Docker => "Docker",
+            Tool::Containerd => "containerd",
+            Tool::Skopeo => "skopeo",
+            Tool::Podman => "podman",
+            Tool::Umoci => "umoci",
+            Tool::Crane => "crane",
+            Tool::Registry => "registry",
+        }
+    }
+}
+
 /// A rule's name, level and documentation.
 #[derive(Debug)]
 pub struct Rule {

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::{Integrity, Level, Rule, Tool, all};
 use crate::error::{Context, Error, Result};
+use crate::report::locate::{Lines, Position};
 
 /// A named set of levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,10 +74,10 @@ pub struct Policy {
 struct File {
     /// Profiles, as `--profile`.
     #[serde(default)]
-    profiles: Vec<String>,
+    profiles: Vec<Spanned<String>>,
     /// Levels by rule or family: `"layer/sparse" = "deny"`.
     #[serde(default)]
-    levels: std::collections::BTreeMap<String, Word>,
+    levels: std::collections::BTreeMap<Spanned<String>, Word>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -95,21 +97,35 @@ impl Policy {
     /// Reads `restow.toml`. Its families come before its single rules, whatever their order in the file.
     pub fn read(&mut self, path: &Path) -> Result<()> {
         let text = std::fs::read_to_string(path).at("cannot read", path)?;
+        let at = |offset: usize| {
+            let Position { line, column } = Lines::new(text.as_bytes()).position(offset);
+            format!("{}:{line}:{column}", path.display())
+        };
         let file: File = toml::from_str(&text).map_err(|error| {
-            Error::refused(format!("{}: {}", path.display(), error.to_string().trim_end()))
+            let place = error.span().map_or_else(|| path.display().to_string(), |span| at(span.start));
+            // The toml crate tells some things in several lines.
+            let words: Vec<&str> = error.message().lines().map(str::trim).collect();
+            Error::refused(format!("{place}: {}", words.join("; ")))
         })?;
+        let placed = |error: Error, name: &Spanned<String>| {
+            let message = format!("{}: {error}", at(name.span().start));
+            match error.help() {
+                Some(help) => Error::refused_help(message, help.to_owned()),
+                None => Error::refused(message),
+            }
+        };
         for name in &file.profiles {
-            self.profile(Profile::parse(name)?);
+            self.profile(Profile::parse(name.get_ref()).map_err(|error| placed(error, name))?);
         }
         let mut levels: Vec<_> = file.levels.iter().collect();
-        levels.sort_by_key(|(selector, _)| (selector.as_str() != "all", selector.contains('/')));
+        levels.sort_by_key(|(name, _)| (name.get_ref() != "all", name.get_ref().contains('/')));
         for (selector, word) in levels {
             let level = match word {
                 Word::Allow => Level::Allow,
                 Word::Warn => Level::Warning,
                 Word::Deny => Level::Error,
             };
-            self.set(selector, level)?;
+            self.set(selector.get_ref(), level).map_err(|error| placed(error, selector))?;
         }
         Ok(())
     }
@@ -153,8 +169,13 @@ impl Policy {
 /// An unknown name is an error that suggests the nearest one.
 pub fn unknown(selector: &str) -> Error {
     let rules = all();
-    let names = rules.iter().flat_map(|rule| [rule.name, rule.family()]);
-    let nearest = names.min_by_key(|name| strsim::damerau_levenshtein(name, selector)).unwrap_or_default();
+    let names = rules.iter().flat_map(|rule| {
+        // People remember the problem better than its family.
+        let problem = rule.name.split_once('/').map_or(rule.name, |(_, problem)| problem);
+        [(rule.name, rule.name), (rule.family(), rule.family()), (problem, rule.name)]
+    });
+    let distance = |(written, _): &(&str, &str)| strsim::damerau_levenshtein(written, selector);
+    let nearest = names.min_by_key(distance).map(|(_, name)| name).unwrap_or_default();
     Error::refused_help(
         format!("there is no rule or family of rules called `{selector}`"),
         format!("did you mean `{nearest}`? `restow explain` lists all"),
@@ -188,6 +209,9 @@ mod tests {
     fn an_unknown_name_suggests_the_nearest() {
         let error = Policy::default().set("blob/digest-mismach", Level::Allow).expect_err("unknown");
         assert!(error.help().expect("help").contains("`blob/digest-mismatch`"));
+        let nearest = |name: &str| unknown(name).help().expect("help").to_owned();
+        assert!(nearest("sizemismatch").contains("`descriptor/size-mismatch`"));
+        assert!(nearest("blobs").contains("`blob`"));
     }
 
     #[test]
@@ -218,9 +242,18 @@ mod tests {
         policy.read(&path).expect("good");
         assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Allow);
         assert_eq!(policy.level(&archive::HALF_INCOMPLETE), Level::Error);
-        std::fs::write(&path, "levels = 1").expect("file");
-        assert!(policy.read(&path).is_err());
-        std::fs::write(&path, "[levels]\n\"no/such\" = \"deny\"\n").expect("file");
-        assert!(policy.read(&path).is_err());
+        for (text, place, words) in [
+            ("levels = 1", "1:10", "expected a map"),
+            ("[levels]\n\"blob/mising\" = \"deny\"\n", "2:1", "`blob/mising`"),
+            ("profiles = [\"spec\",\n  \"docke\"]", "2:3", "`docke`"),
+            ("[levels]\narchive = \"error\"\n", "2:11", "`error`"),
+            ("[levels\n", "1:8", ""),
+            ("level = {}\n", "1:1", "`level`"),
+        ] {
+            std::fs::write(&path, text).expect("file");
+            let error = policy.read(&path).expect_err("wrong").to_string();
+            assert!(error.starts_with(&format!("{}:{place}: ", path.display())), "{error}");
+            assert!(error.contains(words) && !error.contains('\n'), "{error}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use restow::rules::{self, Integrity, Level, NOT_CHECKED, Rule, Tool};
+use restow::rules::{self, Integrity, Level, NOT_CHECKED, Rule};
 
 /// The groups of the catalogue with the families that belong to each.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -100,7 +100,7 @@ fn section(page: &mut String, rule: &Rule) {
     let _ = writeln!(page, "- Level: {}{off}", rule.level.name());
     let _ = writeln!(page, "- In convert: {convert}");
     if !rule.breaks.is_empty() {
-        let tools: Vec<&str> = rule.breaks.iter().map(|tool| tool_name(*tool)).collect();
+        let tools: Vec<&str> = rule.breaks.iter().map(|tool| tool.name()).collect();
         let _ = writeln!(page, "- Breaks: {}", tools.join(", "));
     }
     let _ = writeln!(page, "- Catalogue: {}", numbers.join(", "));
@@ -111,18 +111,6 @@ fn section(page: &mut String, rule: &Rule) {
         ("How to mend it", rule.mend),
     ] {
         let _ = write!(page, "\n**{heading}.** {}\n", escaped(text));
-    }
-}
-
-fn tool_name(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Docker => "Docker",
-        Tool::Containerd => "containerd",
-        Tool::Skopeo => "skopeo",
-        Tool::Podman => "podman",
-        Tool::Umoci => "umoci",
-        Tool::Crane => "crane",
-        Tool::Registry => "registry",
     }
 }
 
