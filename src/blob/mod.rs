@@ -1,6 +1,7 @@
 //! Reading a blob: one pass that counts, hashes, decompresses and hashes again.
 
 pub mod codec;
+mod deflate;
 pub mod facts;
 pub mod pipeline;
 

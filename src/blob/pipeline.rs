@@ -316,12 +316,17 @@ fn encode(
     tee: &mut (dyn Write + Send),
 ) -> io::Result<(Digest, u64)> {
     let out = HashingWriter { inner: tee, hasher: Hasher::new(Algorithm::Sha256), size: 0 };
-    let mut encoder = Encoder::new(compression, out)?;
+    let mut encoder = Encoder::new(compression, cores(), out)?;
     for chunk in input {
         encoder.write_all(&chunk)?;
     }
     let out = encoder.finish()?;
     Ok((out.hasher.finish(), out.size))
+}
+
+/// Threads worth having for one stage.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> io::Result<T> {
@@ -388,7 +393,7 @@ mod tests {
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = Encoder::new(Compression::Gzip(1), Vec::new()).expect("encoder");
+        let mut encoder = Encoder::new(Compression::Gzip(1), 1, Vec::new()).expect("encoder");
         encoder.write_all(bytes).expect("memory");
         encoder.finish().expect("memory")
     }

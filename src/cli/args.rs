@@ -183,7 +183,7 @@ pub(super) struct ConvertArgs {
     /// Change one name. Can be given several times
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<String>,
-    /// Compress layers: keep, none, gzip[:1-9], zstd[:1-22]
+    /// Compress layers: keep, none, gzip[:1-12], zstd[:1-22]
     #[arg(long, value_name = "CODEC", default_value = "keep")]
     pub compress: String,
     /// Rewrite manifests and indexes as OCI or as Docker schema 2

@@ -225,7 +225,7 @@ fn compress(text: &str) -> Result<Compress> {
     let compression = match codec {
         "keep" if level.is_none() => return Ok(Compress::Keep),
         "none" if level.is_none() => Compression::None,
-        "gzip" => Compression::Gzip(number(1..=9, Compression::GZIP_DEFAULT)?),
+        "gzip" => Compression::Gzip(number(1..=12, Compression::GZIP_DEFAULT)?),
         "zstd" => Compression::Zstd(number(1..=22, Compression::ZSTD_DEFAULT as u32)? as i32),
         _ => {
             return Err(Error::refused(format!(

@@ -33,7 +33,7 @@ rule! {
     checks: "Whether a layer is more than one gzip member or zstd frame.",
     matters: "RFC 1952 and RFC 8878 allow it, and image tools read it; other programs may stop after the first.",
     example: "An eStargz layer, which has a member for each file, or a layer compressed in parallel.",
-    mend: "Nothing to mend; `--compress gzip:9` writes it anew.",
+    mend: "Nothing to mend. What `--compress gzip` writes has a member for each 512 KiB; `--compress zstd` and `none` write one stream.",
 }
 rule! {
     /// Skippable frames without a reason.

@@ -46,9 +46,16 @@ impl Image {
 
 /// An image with four layers, of which the second and the last are the same; two names; config
 /// members that OCI does not know; characters that Go escapes.
+///
+/// Where the test is called `…-gzip-members`, the base layer is so large that restow's gzip of it has several members.
 pub fn app(seed: &str) -> Image {
-    let base =
-        layer(&[("etc/", ""), ("etc/seed", seed), ("etc/motd", "hello\n"), ("bin/", ""), ("bin/sh", "x")]);
+    let mut entries =
+        vec![("etc/", ""), ("etc/seed", seed), ("etc/motd", "hello\n"), ("bin/", ""), ("bin/sh", "x")];
+    let large = large_text(seed);
+    if seed.ends_with("-gzip-members") {
+        entries.extend([("usr/", ""), ("usr/large", &*large), ("usr/last", "behind the large one")]);
+    }
+    let base = layer(&entries);
     let twice = layer(&[("var/", ""), ("var/twice", &format!("{seed} twice"))]);
     let change = layer(&[("etc/", ""), ("etc/.wh.motd", ""), ("etc/seed", &format!("{seed} changed"))]);
     let layers = vec![base, twice.clone(), change, twice];
@@ -65,6 +72,11 @@ pub fn app(seed: &str) -> Image {
         }),
     );
     Image { config, layers, names: vec![format!("lab/{seed}:1"), format!("lab/{seed}:latest")] }
+}
+
+/// 3 MB that do not compress to nothing.
+pub fn large_text(seed: &str) -> String {
+    (0..40_000).map(|n| sha256(format!("{seed} {n}").as_bytes()) + "\n").collect()
 }
 
 /// An image of one layer and one name, which shares the base layer of [`app`].

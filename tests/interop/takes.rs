@@ -3,7 +3,7 @@
 use super::daemons::{Registry, ctr, docker};
 use super::graph::{self, member};
 use super::ours::{convert, differ, same};
-use super::source::{Image, app, other, sha256, write_docker_archive, write_multi_layout};
+use super::source::{Image, app, large_text, other, sha256, write_docker_archive, write_multi_layout};
 use super::tools::{Case, Scene, pipe, run};
 use serde_json::Value;
 use std::fs;
@@ -21,6 +21,7 @@ pub const CASES: &[Case] = &[
         needs: DOCKER,
         body: |s| docker_loads(s, &["--compress", "gzip"]),
     },
+    Case { name: "docker-loads-gzip-members", needs: DOCKER, body: |s| docker_loads(s, GZIP) },
     Case { name: "docker-loads-stdout", needs: DOCKER, body: docker_loads_stdout },
     Case { name: "docker-loads-multi-platform", needs: DOCKER, body: docker_loads_multi },
     Case {
@@ -32,6 +33,11 @@ pub const CASES: &[Case] = &[
         name: "podman-loads-legacy",
         needs: &["podman"],
         body: |s| podman_loads(s, &["--docker-format", "legacy"], "docker-archive"),
+    },
+    Case {
+        name: "podman-loads-gzip-members",
+        needs: &["podman"],
+        body: |s| podman_loads(s, GZIP, "docker-archive"),
     },
     Case {
         name: "podman-loads-one-name",
@@ -58,6 +64,7 @@ pub const CASES: &[Case] = &[
         needs: SKOPEO,
         body: |s| skopeo_copies_oci(s, "oci-archive:ours", &[]),
     },
+    Case { name: "skopeo-decompresses-gzip-members", needs: SKOPEO, body: skopeo_decompresses },
     Case { name: "skopeo-copies-dir", needs: SKOPEO, body: skopeo_copies_dir },
     Case {
         name: "skopeo-copies-index-oci",
@@ -70,12 +77,26 @@ pub const CASES: &[Case] = &[
         body: |s| skopeo_copies_index(s, "oci-archive:ours", ":1"),
     },
     Case { name: "skopeo-copies-index-dir", needs: SKOPEO, body: |s| skopeo_copies_index(s, "dir:ours", "") },
-    Case { name: "ctr-imports-universal", needs: CTR, body: |s| ctr_imports(s, "docker-archive:ours.tar") },
-    Case { name: "ctr-imports-oci-archive", needs: CTR, body: |s| ctr_imports(s, "oci-archive:ours.tar") },
+    Case {
+        name: "ctr-imports-universal",
+        needs: CTR,
+        body: |s| ctr_imports(s, &[], "docker-archive:ours.tar"),
+    },
+    Case {
+        name: "ctr-imports-oci-archive",
+        needs: CTR,
+        body: |s| ctr_imports(s, &[], "oci-archive:ours.tar"),
+    },
+    Case {
+        name: "ctr-imports-gzip-members",
+        needs: CTR,
+        body: |s| ctr_imports(s, GZIP, "oci-archive:ours.tar"),
+    },
     Case { name: "ctr-imports-legacy", needs: CTR, body: ctr_imports_legacy },
     Case { name: "ctr-imports-multi-platform", needs: CTR, body: ctr_imports_multi },
     Case { name: "umoci-unpacks-plain", needs: &["umoci"], body: |s| umoci_unpacks(s, "none") },
     Case { name: "umoci-unpacks-gzip", needs: &["umoci"], body: |s| umoci_unpacks(s, "gzip") },
+    Case { name: "umoci-unpacks-gzip-members", needs: &["umoci"], body: |s| umoci_unpacks(s, "gzip") },
     Case { name: "umoci-lists-merged-layout", needs: &["umoci"], body: umoci_lists_merged },
     Case { name: "registry-serves-image", needs: REGISTRY, body: registry_serves_image },
     Case { name: "registry-serves-index", needs: REGISTRY, body: registry_serves_index },
@@ -187,6 +208,15 @@ fn skopeo_copies_oci(scene: &Scene, ours: &str, options: &[&str]) {
     }
 }
 
+/// What skopeo makes of our gzip is the layer, whole.
+fn skopeo_decompresses(scene: &Scene) {
+    let (app, _) = sources(scene);
+    convert_with(scene, GZIP, "app.tar", "oci:ours");
+    scene.skopeo_copy(&["oci:ours:1", &format!("docker-archive:theirs.tar:{}", app.names[0])]);
+    convert(scene, &["theirs.tar", "oci:theirs"]);
+    graph::layout(&scene.path("theirs")).assert_holds(&app);
+}
+
 fn skopeo_copies_dir(scene: &Scene) {
     let (app, _) = sources(scene);
     convert(scene, &["app.tar", "dir:ours"]);
@@ -225,9 +255,9 @@ fn assert_ctr_holds(scene: &Scene, digest: &str) {
     assert_eq!(sha256(&content), digest);
 }
 
-fn ctr_imports(scene: &Scene, form: &str) {
+fn ctr_imports(scene: &Scene, options: &[&str], form: &str) {
     let (app, other) = sources(scene);
-    convert(scene, &["two.tar", form]);
+    convert_with(scene, options, "two.tar", form);
     ctr_import(scene);
     let index = member(&scene.path("ours.tar"), "index.json").expect("both forms hold index.json");
     let index: Value = serde_json::from_slice(&index).expect("JSON");
@@ -279,6 +309,10 @@ fn umoci_unpacks(scene: &Scene, compress: &str) {
     assert_eq!(read("etc/seed").expect("changed in layer 2"), format!("{} changed", scene.seed));
     assert_eq!(read("var/twice").expect("in layers 1 and 3"), format!("{} twice", scene.seed));
     assert!(read("etc/motd").is_err(), "layer 2 removes it");
+    if scene.seed.ends_with("-gzip-members") {
+        assert!(read("usr/large").expect("in layer 0") == large_text(scene.seed));
+        assert_eq!(read("usr/last").expect("in layer 0"), "behind the large one");
+    }
 }
 
 /// Into a layout that umoci made: its image stays, ours is beside it.
