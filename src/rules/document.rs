@@ -17,6 +17,7 @@ pub const RULES: &[&Rule] = &[
     &TOO_DEEP,
     &UNDECIDABLE,
     &TYPE_MISMATCH,
+    &UNKNOWN_TYPE,
     &AMBIGUOUS,
     &CYCLE,
 ];
@@ -28,6 +29,14 @@ rule! {
     matters: "Nothing can be said about a document that does not parse. All tools fail, most without a place.",
     example: "A config of which one brace was lost in editing.",
     mend: "Restore the document; its digest tells whether the bytes are the right ones.",
+}
+rule! {
+    /// A document that gives itself a type that it cannot have.
+    UNKNOWN_TYPE = "document/unknown-media-type", Error, Soft, [49],
+    checks: "A document whose type nothing else declares (`index.json`, the manifest of a `dir:` layout or of a repository) has a `mediaType` that fits what it is.",
+    matters: "image-spec index and manifest: `mediaType` MUST be that of the document. It is what tools go by where there is no descriptor: skopeo refuses an unknown one, registries answer 404.",
+    example: "`index.json` with `\"mediaType\": \"application/vnd.oci.image.manifest.v1+json\"`.",
+    mend: "Write the right type.",
 }
 rule! {
     /// A member name stands twice.
@@ -203,6 +212,24 @@ pub fn declared(archive: &Archive, descriptor: &Descriptor, node: NodeId, out: &
     );
 }
 
+/// A finding about the type that a document gives itself, where no descriptor says what it should be.
+pub fn undeclared(document: &Document, out: &mut Vec<Finding>) {
+    let expected = match document.kind {
+        DocKind::Index(_) => [crate::media::OCI_INDEX, crate::media::DOCKER_LIST],
+        DocKind::Manifest(_) => [crate::media::OCI_MANIFEST, crate::media::DOCKER_MANIFEST],
+        _ => return,
+    };
+    let own = document.root().and_then(|root| root.get("mediaType")).and_then(|value| value.as_str());
+    let Some(own) = own.filter(|own| !expected.contains(own)) else { return };
+    let what = if matches!(document.kind, DocKind::Index(_)) { "an index" } else { "a manifest" };
+    let at = Location::pointer(document.member, "/mediaType");
+    let message = format!("`{own}` is not the type of {what}, which the document is by its members");
+    out.push(
+        Finding::new(&UNKNOWN_TYPE, at, message)
+            .help(format!("write `{}`, or `{}` for one of Docker", expected[0], expected[1])),
+    );
+}
+
 /// Findings from anomalies of documents.
 pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
     Some(match anomaly {
@@ -227,4 +254,22 @@ pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
 /// Whether a node is an index.
 pub fn is_index(body: &Body) -> bool {
     matches!(body, Body::Index { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Family;
+    use crate::rules::fixture::found;
+
+    #[test]
+    fn types_that_nothing_declares() {
+        let of = |kind, own: &str| found(kind, &format!(r#"{{"mediaType":"{own}"}}"#), undeclared);
+        let index = DocKind::Index(Family::Oci);
+        assert_eq!(of(index, crate::media::OCI_INDEX), [""; 0]);
+        assert_eq!(of(index, crate::media::DOCKER_LIST), [""; 0]);
+        assert_eq!(of(index, crate::media::OCI_MANIFEST), ["document/unknown-media-type"]);
+        assert_eq!(of(DocKind::Manifest(Family::Oci), "a/b"), ["document/unknown-media-type"]);
+        assert_eq!(found(index, "{}", undeclared), [""; 0]);
+    }
 }

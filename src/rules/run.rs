@@ -53,6 +53,10 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
             walk.document(found);
         }
     }
+    let declared = declared_documents(archive);
+    for id in documents.iter().filter(|id| !declared.contains(id)) {
+        document::undeclared(archive.document(*id), &mut walk.out);
+    }
     for root in archive.roots.iter().filter(|root| scope.holds(root.node)) {
         match &root.descriptor {
             Some(descriptor) => walk.edge(descriptor, root.node, "the manifest", true),
@@ -101,6 +105,18 @@ fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
         }
     }
     found
+}
+
+/// Documents whose type a descriptor gives.
+fn declared_documents(archive: &Archive) -> HashSet<DocId> {
+    let edges = archive.nodes.iter().flat_map(|node| match &node.body {
+        Body::Index { children, .. } => children.as_slice(),
+        _ => &[],
+    });
+    let edges = edges.filter_map(|edge| Some((&edge.descriptor, edge.node?)));
+    let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_ref()?, root.node)));
+    let typed = edges.chain(roots).filter(|(descriptor, _)| !descriptor.type_or_empty().is_empty());
+    typed.filter_map(|(_, node)| archive.node(node).document).collect()
 }
 
 /// Descriptors of `index.json` that point at nothing because their digest is none.
