@@ -10,7 +10,7 @@ use std::process::Output;
 
 use common::Restow;
 use common::bad::{self, Bad};
-use snapbox::{Data, IntoData, assert_data_eq};
+use snapbox::{Data, assert_data_eq};
 
 /// The case that shows a family.
 const CASES: &[(&str, &str)] = &[
