@@ -297,6 +297,23 @@ mod tests {
     }
 
     #[test]
+    fn a_tar_that_was_cut_is_a_layer_unless_it_may_be_an_archive() {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        let layer = "etc/manifest";
+        let of_archives = ["x/layer.tar", "blobs/x", &format!("{}.json", "5".repeat(64))];
+        for (name, form) in of_archives.map(|name| (name, "unknown")).into_iter().chain([(layer, LAYER)]) {
+            let mut header = ::tar::Header::new_ustar();
+            header.set_size(1000);
+            header.set_mode(0o644);
+            let mut builder = ::tar::Builder::new(Vec::new());
+            builder.append_data(&mut header, name, &[0; 1000][..]).expect("in memory");
+            std::fs::write(file.path(), &builder.into_inner().expect("in memory")[..600]).expect("written");
+            let archive = open_as(Input::Path(file.path().to_owned()), Some(None), None).expect("opens");
+            assert_eq!(archive.form, form, "{name}");
+        }
+    }
+
+    #[test]
     fn a_kind_needs_a_single_file() {
         let refused = |input, form| {
             matches!(open_as(input, Some(Some(Kind::Config)), form), Err(Error::Refused { .. }))

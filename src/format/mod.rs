@@ -132,7 +132,10 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     };
     let Some(format) = format else {
         // What would tell the form may be in the part that is missing: the image is wrong, not the request.
-        if tree.is_cut() && (!tree.members.is_empty() || tree.outer.is_some()) {
+        let named =
+            tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name));
+        let archive = layer.is_none() || named;
+        if tree.is_cut() && archive && (!tree.members.is_empty() || tree.outer.is_some()) {
             return Ok(
                 Builder::new("unknown", tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
             );
@@ -254,6 +257,15 @@ fn accepts_damaged(id: &str, tree: &Tree) -> bool {
 /// left of a save that broke off. That is a fault of the image, not a question of the form.
 fn cut_short(tree: &Tree) -> Option<&'static Format> {
     tree.has_below("blobs/sha256/").then(|| by_id("oci")).flatten()
+}
+
+/// Whether a member may be one of an image archive, which layers have no reason to have.
+fn is_of_an_archive(name: &[u8]) -> bool {
+    const NAMES: &[&[u8]] =
+        &[b"manifest.json", b"index.json", b"oci-layout", b"repositories", b"layer.tar", b"blobs"];
+    // A digest or ID, with or without an extension.
+    let hex = |part: &[u8]| part.len() >= 64 && part[..64].iter().all(u8::is_ascii_hexdigit);
+    name.split(|byte| *byte == b'/').any(|part| NAMES.contains(&part) || hex(part))
 }
 
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {

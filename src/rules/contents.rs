@@ -1,5 +1,6 @@
 //! Findings about what is in layers: one table from what was seen to the rule and its words.
 
+use super::layer::Which;
 use super::{Level, Rule, entry, layer_tar, whiteout};
 use crate::layer::evidence::{Oddities, in_words};
 use crate::layer::{Detail, Evidence, LayerFacts, Oddity, Seen};
@@ -131,18 +132,19 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
 ];
 
 /// Findings about the entries of a layer.
-pub fn layer(facts: &LayerFacts, i: usize, member: MemberId, out: &mut Vec<Finding>) {
-    odd(&facts.odd, i, member, out);
+pub fn layer(facts: &LayerFacts, which: impl Into<Which>, member: MemberId, out: &mut Vec<Finding>) {
+    odd(&facts.odd, which, member, out);
 }
 
 /// Findings about a layer, or about it on those below it.
-pub fn odd(odd: &Oddities, i: usize, member: MemberId, out: &mut Vec<Finding>) {
+pub fn odd(odd: &Oddities, which: impl Into<Which>, member: MemberId, out: &mut Vec<Finding>) {
+    let which = which.into();
     if odd.is_empty() {
         return;
     }
     for (oddity, rule, say) in MEANINGS {
         if let Some(seen) = odd.of(*oddity) {
-            found(rule, *say, seen, i, member, out);
+            found(rule, *say, seen, which, member, out);
         }
     }
 }
@@ -167,13 +169,13 @@ pub fn roots(facts: &LayerFacts, i: usize, os: Option<&str>, member: MemberId, o
 }
 
 /// What is worth no more than a note is told once for each layer, with its places; all else for each entry.
-fn found(rule: &'static Rule, say: Say, seen: &Seen, i: usize, member: MemberId, out: &mut Vec<Finding>) {
+fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: MemberId, out: &mut Vec<Finding>) {
     let sentence = |evidence: &Evidence| {
         let what = say(evidence);
         if evidence.path.is_empty() {
-            format!("the tar of layer {i} {what}")
+            format!("the tar of {which} {what}")
         } else {
-            format!("`{}` in layer {i} {what}", evidence.path)
+            format!("`{}` in {which} {what}", evidence.path)
         }
     };
     let place = |evidence: &Evidence| {
@@ -210,7 +212,7 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, i: usize, member: MemberId,
         }
     }));
     if more > 0 {
-        let message = format!("layer {i} has {more} more such entries");
+        let message = format!("{which} has {more} more such entries");
         out.push(Finding::new(rule, Location::member(member), message));
     }
 }

@@ -1,5 +1,6 @@
 //! Rules about an image: its config against its layers, and its layers against what they are called.
 
+use super::layer::Which;
 use super::{Rule, rule};
 use crate::blob::{BlobFacts, Fault};
 use crate::digest::Digest;
@@ -188,7 +189,8 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
 }
 
 /// One layer's stream against its own format: once, however many images have the layer.
-pub fn stream(i: usize, facts: &BlobFacts, at: &Location, out: &mut Vec<Finding>) {
+pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &mut Vec<Finding>) {
+    let which = which.into();
     let codec = facts.codec.name();
     let offset = |offset: u64| Location { member: at.member, at: At::Offset(offset) };
     match &facts.fault {
@@ -196,38 +198,45 @@ pub fn stream(i: usize, facts: &BlobFacts, at: &Location, out: &mut Vec<Finding>
             out.push(Finding::new(
                 &LAYER_CUT,
                 offset(*end),
-                format!("the {codec} stream of layer {i} ends too early"),
+                format!("the {codec} stream of {which} ends too early"),
             ));
         }
         Some(Fault::Corrupt { offset: near, problem }) => {
-            let message = format!("the {codec} stream of layer {i} is corrupt: {problem}");
+            let message = format!("the {codec} stream of {which} is corrupt: {problem}");
             out.push(Finding::new(&CORRUPT, offset(*near), message).label("near this offset"));
         }
         Some(Fault::TooLarge { limit }) => {
-            let message = format!("layer {i} expands to more than {limit} bytes (limit layer-bytes)");
+            let message = format!("{which} expands to more than {limit} bytes (limit layer-bytes)");
             out.push(Finding::new(&TOO_LARGE, at.clone(), message));
         }
         Some(Fault::WindowTooLarge { limit }) => {
             let message =
-                format!("layer {i} needs a zstd window above 2^{limit} bytes (limit zstd-window-log)");
+                format!("{which} needs a zstd window above 2^{limit} bytes (limit zstd-window-log)");
             out.push(Finding::new(&TOO_LARGE, at.clone(), message));
         }
         None => {}
     }
     if let Some(trailing) = facts.plain.as_ref().and_then(|plain| plain.trailing) {
         let what = if trailing.zeros { "zeros" } else { "bytes that are no further part of it" };
-        let message = format!("{what} follow the {codec} stream of layer {i}");
+        let message = format!("{what} follow the {codec} stream of {which}");
         out.push(Finding::new(&TRAILING_BYTES, offset(trailing.offset), message));
     }
 }
 
 /// One layer's stream against the media type that a manifest gives it.
-pub fn declared(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mut Vec<Finding>) {
+pub fn declared(
+    part: &Part,
+    which: impl Into<Which>,
+    facts: &BlobFacts,
+    at: Location,
+    out: &mut Vec<Finding>,
+) {
+    let which = which.into();
     let codec = facts.codec.name();
     let Some(descriptor) = &part.descriptor else { return };
     let Some(layer_type) = LayerType::of(descriptor.type_or_empty()) else { return };
     if matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {
-        let message = format!("layer {i} is compressed by {codec}, which no manifest can name");
+        let message = format!("{which} is compressed by {codec}, which no manifest can name");
         out.push(Finding::new(&UNKNOWN_CODEC, descriptor.at.child("mediaType"), message));
         return;
     }
@@ -236,7 +245,7 @@ pub fn declared(part: &Part, i: usize, facts: &BlobFacts, at: Location, out: &mu
         return;
     }
     let rule = if layer_type.family == Family::Oci { &CODEC_MISMATCH } else { &DOCKER_CODEC_MISMATCH };
-    let message = format!("layer {i} is {codec}, its media type says {}", layer_type.codec.name());
+    let message = format!("{which} is {codec}, its media type says {}", layer_type.codec.name());
     let place = descriptor.at.child("mediaType");
     let finding = Finding::new(rule, place.clone(), message).related(at, format!("begins as {codec}"));
     out.push(match LayerType::name(layer_type.family, facts.codec, layer_type.nondistributable) {

@@ -93,6 +93,30 @@ rule! {
     optional: true,
 }
 
+/// How a layer is called in messages.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    /// By its place in the image, base first.
+    Nth(usize),
+    /// It is the only one, outside any image.
+    Alone,
+}
+
+impl From<usize> for Which {
+    fn from(i: usize) -> Which {
+        Which::Nth(i)
+    }
+}
+
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Which::Nth(i) => write!(f, "layer {i}"),
+            Which::Alone => f.write_str("the layer"),
+        }
+    }
+}
+
 /// Findings about the descriptors of layers in a manifest.
 pub fn descriptors(document: &Document, out: &mut Vec<Finding>) {
     if !matches!(document.kind, DocKind::Manifest(_)) {
@@ -157,30 +181,37 @@ fn position(text: &str) -> Option<Option<u64>> {
 }
 
 /// Findings about a layer that could be read to its end.
-pub fn stream(part: &Part, i: usize, facts: &BlobFacts, member: MemberId, out: &mut Vec<Finding>) {
+pub fn stream(
+    part: &Part,
+    which: impl Into<Which>,
+    facts: &BlobFacts,
+    member: MemberId,
+    out: &mut Vec<Finding>,
+) {
+    let which = which.into();
     let at = || Location::member(member);
     let codec = facts.codec.name();
     let Some(plain) = &facts.plain else { return };
     if plain.size == 0 {
         let message = match facts.codec {
-            Codec::Plain => format!("layer {i} has no bytes"),
-            _ => format!("the {codec} stream of layer {i} holds nothing"),
+            Codec::Plain => format!("{which} has no bytes"),
+            _ => format!("the {codec} stream of {which} holds nothing"),
         };
         out.push(Finding::new(&EMPTY_LAYER, at(), message));
         return;
     }
     if part.descriptor.is_none() && matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {
-        let message = format!("layer {i} is compressed by {codec}, which only docker-archives can hold");
+        let message = format!("{which} is compressed by {codec}, which only docker-archives can hold");
         out.push(Finding::new(&ARCHIVE_CODEC, at(), message));
     }
     if plain.parts > 1 {
         let what = if facts.codec == Codec::Gzip { "gzip members" } else { "zstd frames" };
-        let message = format!("layer {i} is {} {what}", plain.parts);
+        let message = format!("{which} is {} {what}", plain.parts);
         out.push(Finding::new(&SEVERAL_STREAMS, at(), message));
     }
     let chunked = part.descriptor.as_ref().is_some_and(|descriptor| descriptor.chunked);
     if plain.skipped > 0 && !chunked {
-        let message = format!("layer {i} has {} skippable zstd frames", plain.skipped);
+        let message = format!("{which} has {} skippable zstd frames", plain.skipped);
         out.push(Finding::new(&SKIPPABLE_FRAMES, at(), message));
     }
     if let Some(header) = facts.gzip.filter(|header| header.named || header.time != 0) {
@@ -189,7 +220,7 @@ pub fn stream(part: &Part, i: usize, facts: &BlobFacts, member: MemberId, out: &
             (false, time) => format!("the time {time}"),
             (true, time) => format!("a file name and the time {time}"),
         };
-        out.push(Finding::new(&GZIP_HEADER, at(), format!("the gzip header of layer {i} has {what}")));
+        out.push(Finding::new(&GZIP_HEADER, at(), format!("the gzip header of {which} has {what}")));
     }
 }
 

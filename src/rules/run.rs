@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::layer::Which;
 use super::{
     archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning,
     name, platform, shape,
@@ -270,11 +271,16 @@ impl Walk<'_> {
                 self.image(id, parts);
                 image::config_name(archive, parts, &mut self.out);
             }
-            Body::V1 { layers, .. } | Body::Schema1 { layers } | Body::Layer { layers } => {
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => {
                 for (i, layer) in layers.iter().enumerate() {
-                    self.layer(layer, i);
+                    self.layer(layer, i.into());
                 }
                 self.stack(id, layers);
+            }
+            Body::Layer { layers } => {
+                for layer in layers {
+                    self.layer(layer, Which::Alone);
+                }
             }
             Body::ArtifactManifest { blobs } => {
                 for (i, part) in blobs.iter().enumerate() {
@@ -340,7 +346,7 @@ impl Walk<'_> {
                     &mut self.out,
                 );
             let sound = if parts.role == Role::Image && !placeholder {
-                self.layer(layer, i)
+                self.layer(layer, i.into())
             } else if !placeholder {
                 self.artifact_blob(layer, i);
                 false
@@ -430,22 +436,22 @@ impl Walk<'_> {
     }
 
     /// A layer of an image; whether its content is sound.
-    fn layer(&mut self, part: &Part, i: usize) -> bool {
-        let sound = self.part(part, &format!("layer {i}"));
+    fn layer(&mut self, part: &Part, which: Which) -> bool {
+        let sound = self.part(part, &which.to_string());
         let Some(id) = part.blob.filter(|_| sound) else { return false };
         let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else {
             return sound;
         };
         if facts.plain.is_some() || facts.fault.is_some() {
-            image::declared(part, i, facts, Location::member(member), &mut self.out);
+            image::declared(part, which, facts, Location::member(member), &mut self.out);
         }
         if self.parts.insert(id) {
-            image::stream(i, facts, &Location::member(member), &mut self.out);
-            layer::stream(part, i, facts, member, &mut self.out);
+            image::stream(which, facts, &Location::member(member), &mut self.out);
+            layer::stream(part, which, facts, member, &mut self.out);
             if let Some(inside) =
                 self.facts.layer(id).filter(|_| facts.plain.as_ref().is_some_and(|p| p.size > 0))
             {
-                contents::layer(inside, i, member, &mut self.out);
+                contents::layer(inside, which, member, &mut self.out);
             }
         }
         facts.fault.is_none()
