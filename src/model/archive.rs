@@ -459,8 +459,10 @@ pub enum V1Problem {
     BadId,
     /// There is no `json`.
     NoJson,
-    /// There is no `layer.tar`.
-    NoLayer,
+    /// The `id` in its `json` is another one.
+    OtherId(String),
+    /// `VERSION` is missing, or holds this (cut to 16 bytes) and not `1.0`.
+    Version(Option<String>),
     /// The parent is not in the archive.
     ParentMissing(String),
     /// The parents form a cycle.

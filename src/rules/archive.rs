@@ -371,8 +371,7 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
                 "oci-layout" => &MISSING_OCI_LAYOUT,
                 "index.json" => &MISSING_INDEX,
                 "manifest.json" => &MISSING_MANIFEST_JSON,
-                // formats.md A.1: an absent `repositories` means untagged.
-                _ => return None,
+                _ => return Some(super::legacy::no_repositories()),
             };
             match archive.tree.get(name.as_bytes()).filter(|&id| archive.tree.follow(id).is_none()) {
                 Some(id) => {

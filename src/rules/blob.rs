@@ -24,7 +24,7 @@ pub const RULES: &[&Rule] = &[
 
 rule! {
     /// A blob is not in the archive.
-    MISSING = "blob/missing", Error, Hard, [23, 24, 95, 97],
+    MISSING = "blob/missing", Error, Hard, [23, 24, 95, 97, 207],
     checks: "The archive holds every manifest that a root names, and every config and layer of each image.",
     matters: "The image cannot be used. `docker load` with the containerd store exits 0 all the same.",
     example: "A layer was lost when files were copied out of `blobs/sha256/`.",

@@ -47,6 +47,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         archive_rules::check(archive, facts, &mut walk.out);
         meaning::layout(archive, &mut walk.out);
         name::unnamed(archive, &mut walk.out);
+        legacy::check(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
     for (i, found) in archive.documents.iter().enumerate() {

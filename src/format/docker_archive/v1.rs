@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use bstr::ByteSlice;
+
 use crate::error::Result;
 use crate::json::Value;
 use crate::model::archive::*;
@@ -10,7 +12,10 @@ use crate::model::view::text;
 use crate::reference::Reference;
 use crate::report::{Location, MemberId};
 
-use super::super::tree::Tree;
+use super::super::tree::{MemberKind, Tree};
+
+/// Directories of a kind that are told; nobody reads more.
+const MAX_ODD: usize = 1000;
 
 /// Recognises a top-level directory that holds a v1 image.
 pub fn detect(tree: &Tree) -> bool {
@@ -38,11 +43,18 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         if !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             builder.odd(Anomaly::V1 { at: Location::member(member), problem: V1Problem::BadId });
         }
+        let own = builder.value(document).and_then(|root| text(root, "id"));
+        if let Some(own) = own.filter(|own| *own != id) {
+            let at = Location::pointer(member, "/id");
+            builder.odd(Anomaly::V1 { at, problem: V1Problem::OtherId(own) });
+        }
+        version(builder, &id, member)?;
         if let Some(parent) = parent {
             parents.insert(id.clone(), parent);
         }
         documents.insert(id, document);
     }
+    without_json(builder, &documents, &parents);
     let mut nodes = HashMap::new();
     let mut named = HashSet::new();
     for (repository, tag, id, at) in names(builder)? {
@@ -76,6 +88,44 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
     }
     Ok(())
+}
+
+/// Looks at the `VERSION` of an image.
+fn version(builder: &mut Builder<'_>, id: &str, json: MemberId) -> Result<()> {
+    let tree = &builder.archive.tree;
+    let file = tree.file(format!("{id}/VERSION").as_bytes());
+    let found = file.map(|file| tree.head(file, 16)).transpose()?;
+    if found.as_deref().map(<[u8]>::trim_ascii_end) != Some(b"1.0") {
+        let problem = V1Problem::Version(found.map(|text| String::from_utf8_lossy(&text).into_owned()));
+        builder.odd(Anomaly::V1 { at: Location::member(file.unwrap_or(json)), problem });
+    }
+    Ok(())
+}
+
+/// Finds top-level directories that hold no image: Docker takes each for one. One that is a parent is missed as that.
+fn without_json(
+    builder: &mut Builder<'_>,
+    documents: &BTreeMap<String, DocId>,
+    parents: &HashMap<String, String>,
+) {
+    let wanted: HashSet<&str> = parents.values().map(String::as_str).collect();
+    let mut found: BTreeMap<String, MemberId> = BTreeMap::new();
+    for (id, member) in builder.archive.tree.below(b"") {
+        let Some(end) = member
+            .name
+            .find_byte(b'/')
+            .or_else(|| (member.kind == MemberKind::Directory).then_some(member.name.len()))
+        else {
+            continue;
+        };
+        let directory = String::from_utf8_lossy(&member.name[..end]).into_owned();
+        if !documents.contains_key(&directory) && !wanted.contains(directory.as_str()) {
+            found.entry(directory).or_insert(id);
+        }
+    }
+    for member in found.into_values().take(MAX_ODD) {
+        builder.odd(Anomaly::V1 { at: Location::member(member), problem: V1Problem::NoJson });
+    }
 }
 
 /// Reads a `repositories` outside any archive: whether its images are there is not known.
