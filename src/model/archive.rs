@@ -422,6 +422,13 @@ pub enum Anomaly {
         /// What is missing: `blob`, `revision link` or `layer link`.
         what: &'static str,
     },
+    /// The v1 images of a tag, beside a `manifest.json`, are not the image that it names so.
+    Legacy {
+        /// The tag in `repositories`.
+        at: Location,
+        /// How they differ.
+        problem: LegacyProblem,
+    },
     /// A legacy part of the archive that is not read because a newer one is there.
     LegacyIgnored {
         /// How many members.
@@ -450,6 +457,21 @@ pub enum Disagreement {
     TagMissing(String),
     /// The OCI half lacks an image.
     ImageMissing,
+    /// The docker half lacks a tag of an image that it has.
+    RepoTagMissing(String),
+    /// The docker half lacks an image.
+    ItemMissing,
+}
+
+/// How v1 images differ from the image that has their tag in `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LegacyProblem {
+    /// One of them is not there, or cannot be read.
+    Absent(String),
+    /// The parents form a cycle.
+    Cycle,
+    /// Their layers are others.
+    Layers,
 }
 
 /// What can be wrong with a v1 image directory.
@@ -511,6 +533,27 @@ impl Archive {
             if let Body::Index { children, .. } = &self.node(node).body {
                 found
                     .extend(children.iter().filter_map(|edge| edge.node).filter(|&child| seen.insert(child)));
+            }
+        }
+        found
+    }
+
+    /// The nodes at or below which there is one of this kind; each edge is looked at once.
+    pub fn reaching(&self, wanted: impl Fn(NodeId) -> bool) -> HashSet<NodeId> {
+        let mut parents: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for (i, node) in self.nodes.iter().enumerate() {
+            if let Body::Index { children, .. } = &node.body {
+                for child in children.iter().filter_map(|edge| edge.node) {
+                    parents.entry(child).or_default().push(NodeId(i as u32));
+                }
+            }
+        }
+        let mut pending: Vec<NodeId> =
+            (0..self.nodes.len() as u32).map(NodeId).filter(|id| wanted(*id)).collect();
+        let mut found = HashSet::new();
+        while let Some(node) = pending.pop() {
+            if found.insert(node) {
+                pending.extend(parents.get(&node).into_iter().flatten());
             }
         }
         found

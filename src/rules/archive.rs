@@ -146,10 +146,10 @@ rule! {
     mend: "Save the image again. With -W archive/halves-disagree restow takes the half whose layers fit `diff_ids`.",
 }
 rule! {
-    /// The OCI half lacks something that the docker half has.
+    /// One half lacks something that the other has.
     HALF_INCOMPLETE = "archive/half-incomplete", Warning, No, [15],
-    checks: "Every image and tag of `manifest.json` is in `index.json` too.",
-    matters: "Docker since 25.0.3 loses untagged images from `index.json` when tagged ones are saved with them; containerd does not see them. restow reads the union.",
+    checks: "Every image and tag of `manifest.json` is in `index.json` too, and the other way round; of an index, `manifest.json` has one image.",
+    matters: "Docker since 25.0.3 loses untagged images from `index.json` when tagged ones are saved with them; containerd does not see them. What `manifest.json` lacks Docker's classic store does not see. restow reads the union.",
     example: "`docker save app:1 0fef9c035493`: the second image is in `manifest.json` only.",
     mend: "Convert the archive: restow writes both halves complete.",
 }
@@ -428,6 +428,14 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
                     format!("`{tag}` is in `manifest.json`, but not in `index.json`"),
                     "the image in the OCI half",
                 ),
+                Disagreement::RepoTagMissing(tag) => {
+                    (&HALF_INCOMPLETE, format!("`{tag}` is in `index.json`, but not in `manifest.json`"), "")
+                }
+                Disagreement::ItemMissing => (
+                    &HALF_INCOMPLETE,
+                    "the image is in `index.json`, but not in `manifest.json`".to_owned(),
+                    "",
+                ),
                 Disagreement::ImageMissing => (
                     &HALF_INCOMPLETE,
                     "the image is in `manifest.json`, but not in `index.json`".to_owned(),
@@ -469,7 +477,11 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
             Location::member(*member),
             format!("there is no {what} for {digest} in the repository"),
         ),
-        _ => return super::document::anomaly(anomaly, archive).or_else(|| super::legacy::anomaly(anomaly)),
+        _ => {
+            return super::document::anomaly(anomaly, archive)
+                .or_else(|| super::legacy::anomaly(anomaly))
+                .or_else(|| super::docker_archive::anomaly(anomaly));
+        }
     })
 }
 

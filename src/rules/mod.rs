@@ -14,6 +14,7 @@ pub mod config;
 pub mod container;
 pub mod contents;
 pub mod descriptor;
+pub mod docker_archive;
 pub mod document;
 pub mod entry;
 #[cfg(test)]

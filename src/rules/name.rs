@@ -6,7 +6,7 @@ use super::{Rule, rule};
 use crate::format::oci_layout::{IMAGE_NAME, REF_NAME};
 use crate::json::Value;
 use crate::model::view::annotation;
-use crate::model::{Archive, Body, Document, Name, NodeId, Role, Root};
+use crate::model::{Archive, Document, Name, NodeId, Role, Root};
 use crate::reference::{Reference, is_ref_name, is_tag};
 use crate::report::{At, Finding, Location, MemberId};
 
@@ -171,9 +171,12 @@ pub fn unnamed(archive: &Archive, out: &mut Vec<Finding>) {
         archive.roots.iter().filter(|root| root.name != Name::None).map(|root| root.node).collect();
     let documents: HashMap<MemberId, &Document> =
         archive.documents.iter().map(|document| (document.member, document)).collect();
+    let images =
+        archive.reaching(|id| archive.node(id).parts().is_some_and(|parts| parts.role == Role::Image));
     for root in &archive.roots {
         let silent = named.contains(&root.node) || has_text(&documents, root);
-        if root.name == Name::None && !silent && is_image(archive, root.node) {
+        if root.name == Name::None && !silent && images.contains(&root.node) && !about_another(archive, root)
+        {
             out.push(Finding::new(&UNNAMED, root.at.clone(), "the image has no name"));
         }
     }
@@ -191,30 +194,10 @@ fn has_text(documents: &HashMap<MemberId, &Document>, root: &Root) -> bool {
             .any(|key| annotation(value, key).is_some_and(|text| !text.is_empty()))
 }
 
-/// Whether a root is an image, or an index of images.
-fn is_image(archive: &Archive, id: NodeId) -> bool {
-    let node = archive.node(id);
-    let about_another = || {
-        let document = node.document.and_then(|id| archive.document(id).root());
-        document.is_some_and(|root| root.get("subject").is_some_and(Value::is_object))
-    };
-    match &node.body {
-        Body::Manifest { parts, .. } | Body::Item { parts } => parts.role == Role::Image && !about_another(),
-        Body::Index { .. } => {
-            !about_another()
-                && archive
-                    .below(id)
-                    .iter()
-                    .any(|below| archive.node(*below).parts().is_some_and(|parts| parts.role == Role::Image))
-        }
-        // Of those of the first era another rule speaks, and schema 1 manifests say their name themselves.
-        Body::V1 { .. }
-        | Body::Schema1 { .. }
-        | Body::Layer { .. }
-        | Body::ArtifactManifest { .. }
-        | Body::Absent
-        | Body::Opaque => false,
-    }
+/// Whether a root has a `subject`: such need no name.
+fn about_another(archive: &Archive, root: &Root) -> bool {
+    let document = archive.node(root.node).document.and_then(|id| archive.document(id).root());
+    document.is_some_and(|root| root.get("subject").is_some_and(Value::is_object))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::layer::Which;
 use super::{
-    archive as archive_rules, blob, container, contents, document, graph, image, layer, legacy, meaning,
-    name, platform, shape,
+    archive as archive_rules, blob, container, contents, docker_archive, document, graph, image, layer,
+    legacy, meaning, name, platform, shape,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -48,6 +48,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         meaning::layout(archive, &mut walk.out);
         name::unnamed(archive, &mut walk.out);
         legacy::check(archive, &mut walk.out);
+        docker_archive::check(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
     for (i, found) in archive.documents.iter().enumerate() {
@@ -89,11 +90,13 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
 fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
     let all = || (0..archive.documents.len() as u32).map(DocId);
     let Scope::Nodes(_) = scope else { return all().collect() };
+    // Where there is a `manifest.json`, nothing is taken from `repositories`.
+    let unread = archive.documents.iter().any(|document| document.kind == DocKind::DockerArchive);
     let mut found: HashSet<DocId> = all()
-        .filter(|&id| {
-            let kind = archive.document(id).kind;
-            matches!(kind, DocKind::OciLayout | DocKind::DockerArchive | DocKind::Repositories)
-                || archive.index_json == Some(id)
+        .filter(|&id| match archive.document(id).kind {
+            DocKind::OciLayout | DocKind::DockerArchive => true,
+            DocKind::Repositories => !unread,
+            _ => archive.index_json == Some(id),
         })
         .collect();
     for (i, node) in archive.nodes.iter().enumerate() {

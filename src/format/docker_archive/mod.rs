@@ -3,6 +3,7 @@
 //! A dual archive (Docker 25 and later) is read as the union of its halves, joined by config digest: the OCI half gives
 //! manifests, the docker half adds images and names that `index.json` lacks.
 
+mod legacy;
 mod v1;
 
 use std::collections::{HashMap, HashSet};
@@ -76,9 +77,15 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
     let mut tagged: HashMap<String, (NodeId, Location)> = HashMap::new();
     let mut by_config: HashMap<BlobId, NodeId> = HashMap::new();
     let mut rooted: HashSet<NodeId> = known.reached.keys().copied().collect();
+    let oci_roots = builder.archive.roots.len();
+    let mut joined = HashSet::new();
+    let mut layers: HashMap<String, Vec<Option<MemberId>>> = HashMap::new();
     for mut item in list {
         let parts = parts(builder, &mut item)?;
+        let members: Vec<Option<MemberId>> =
+            parts.layers.iter().map(|layer| builder.archive.blob(layer.blob?).member).collect();
         let node = node_of(builder, &item, parts, &known, &mut by_config);
+        joined.insert(node);
         let before = builder.archive.roots.len();
         for (text, at) in &item.tags {
             let name = match Reference::parse(text) {
@@ -103,6 +110,7 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
                 continue;
             }
             tagged.insert(canonical.clone(), (node, at.clone()));
+            layers.insert(canonical, members.clone());
             add_name(builder, &known, node, name, at);
         }
         rooted.extend(builder.archive.roots[before..].iter().map(|root| root.node));
@@ -118,8 +126,45 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
             });
         }
     }
+    missing_items(builder, oci_roots, &joined, &tagged);
     legacy_left_out(builder);
+    if builder.archive.form == "docker-archive" {
+        legacy::read(builder, &layers)?;
+    }
     Ok(())
+}
+
+/// Images and names of the OCI half, the first so many roots, that the docker half lacks. An index has one item, for
+/// one of its platforms.
+fn missing_items(
+    builder: &mut Builder<'_>,
+    oci_roots: usize,
+    joined: &HashSet<NodeId>,
+    tagged: &HashMap<String, (NodeId, Location)>,
+) {
+    let archive = &builder.archive;
+    let mut found = Vec::new();
+    let is_image = |id: NodeId| {
+        let parts = archive.node(id).parts();
+        parts.is_some_and(|parts| parts.role == Role::Image && archive.holds(&parts.config))
+    };
+    // Artifacts have no item.
+    let images = archive.reaching(is_image);
+    let items = archive.reaching(|id| is_image(id) && joined.contains(&id));
+    for root in &archive.roots[..oci_roots] {
+        let has_item = images.contains(&root.node).then(|| items.contains(&root.node));
+        let what = match (has_item, &root.name) {
+            (Some(false), _) => Disagreement::ItemMissing,
+            (Some(true), Name::Full(name))
+                if name.digest().is_none() && !tagged.contains_key(&name.canonical()) =>
+            {
+                Disagreement::RepoTagMissing(name.familiar())
+            }
+            _ => continue,
+        };
+        found.push(Anomaly::HalvesDisagree { at: root.at.clone(), other: None, what });
+    }
+    found.into_iter().for_each(|anomaly| builder.odd(anomaly));
 }
 
 impl Item {

@@ -1,0 +1,425 @@
+//! Rules about `manifest.json` and `repositories` of a docker-archive, and how they fit the members (formats.md A).
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Rule, rule};
+use crate::digest::Digest;
+use crate::json::Value;
+use crate::json::pointer::escape;
+use crate::media::{Codec, LayerType};
+use crate::model::archive::LegacyProblem;
+use crate::model::view::Config;
+use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document};
+use crate::reference::Reference;
+use crate::report::{At, Finding, Location, MemberId};
+
+/// The rules of this file.
+pub const RULES: &[&Rule] = &[
+    &ABSOLUTE_PATH,
+    &BACKSLASH,
+    &DOT_PATH,
+    &PARENT_MISSING,
+    &LAYER_SOURCE,
+    &REPOSITORIES_DISAGREE,
+    &REPOSITORIES_DIFF_ID,
+    &LEGACY_DIFFERS,
+];
+
+rule! {
+    /// A path from the root.
+    ABSOLUTE_PATH = "docker-archive/absolute-path", Error, Soft, [26],
+    checks: "`Config` and `Layers` do not begin with `/`, unless the member's own name does.",
+    matters: "They are names of members. Docker looks below its temporary directory and finds them; containerd, skopeo and crane do not.",
+    example: "`\"Config\": \"/0fef….json\"` for the member `0fef….json`.",
+    mend: "Write the name as the tar has it, or convert the archive with -W docker-archive/absolute-path.",
+    breaks: [Containerd, Skopeo, Crane],
+}
+rule! {
+    /// A path in the style of Windows.
+    BACKSLASH = "docker-archive/backslash-path", Warning, No, [26],
+    checks: "`Config` and `Layers` hold no backslash.",
+    matters: "Docker on Windows wrote them before 18.05, for members with `/`. restow tries both; skopeo, crane and containerd find nothing.",
+    example: "`\"Layers\": [\"2c61…08\\\\layer.tar\"]`",
+    mend: "Convert the archive: restow writes `/`.",
+    breaks: [Containerd, Skopeo, Crane],
+}
+rule! {
+    /// A path with `./`.
+    DOT_PATH = "docker-archive/dot-path", Warning, No, [26],
+    checks: "`Config` and `Layers` do not begin with `./`.",
+    matters: "Docker, skopeo and crane clean the path; containerd looks up the exact text and finds nothing.",
+    example: "`\"Layers\": [\"./layer.tar\"]`",
+    mend: "Convert the archive.",
+    breaks: [Containerd],
+    optional: true,
+}
+rule! {
+    /// A parent that is not saved.
+    PARENT_MISSING = "docker-archive/parent-missing", Warning, No, [29],
+    checks: "`Parent` is the ID of another image of the archive.",
+    matters: "Docker writes it only then. Its classic store loads the image and drops the link, or fails to set it.",
+    example: "An archive from which the item of the parent was removed.",
+    mend: "Remove `Parent`: no digest covers `manifest.json`.",
+}
+rule! {
+    /// Sources of layers that the image does not have.
+    LAYER_SOURCE = "docker-archive/bad-layer-source", Warning, No, [30],
+    checks: "Keys of `LayerSources` are diff IDs of the image, and their descriptors have digests, equal to the diff ID for plain layers.",
+    matters: "Docker looks up foreign layers by their diff ID. No tool reads other entries; regctl writes digests of blobs as keys.",
+    example: "A key that is the digest of the compressed layer.",
+    mend: "Convert the archive: restow writes none.",
+}
+rule! {
+    /// Two lists of names.
+    REPOSITORIES_DISAGREE = "docker-archive/repositories-disagree", Warning, No, [31],
+    checks: "`repositories` has the tags of `manifest.json`, and its IDs are directories of the archive.",
+    matters: "All current tools ignore it where there is a `manifest.json`; Docker before 1.10 reads nothing else.",
+    example: "A tag that was changed in `manifest.json` alone.",
+    mend: "Remove `repositories`, or convert the archive.",
+}
+rule! {
+    /// Docker's own mistake.
+    REPOSITORIES_DIFF_ID = "docker-archive/repositories-diff-id", Note, No, [31],
+    checks: "Whether IDs in `repositories` are those of v1 images, and not diff IDs.",
+    matters: "Docker since 25 writes the diff ID of the top layer, so that no reader of v1 images finds anything. All current tools ignore it.",
+    example: "What Docker 29 saves from its classic store.",
+    mend: "Nothing to mend.",
+}
+rule! {
+    /// The legacy half is another image.
+    LEGACY_DIFFERS = "docker-archive/legacy-differs", Warning, No, [213],
+    checks: "The v1 images that a tag in `repositories` leads to have the layers that `manifest.json` gives that tag.",
+    matters: "Docker before 1.10 would load another image than everybody else. All current tools ignore the v1 images.",
+    example: "A layer that was replaced in `manifest.json` alone.",
+    mend: "Convert the archive: restow writes no v1 images unless it is asked to.",
+}
+
+/// Findings about `manifest.json` and `repositories`, where both or one of them is there.
+pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
+    let of = |kind| archive.documents.iter().find(|document| document.kind == kind);
+    let Some(manifest) = of(DocKind::DockerArchive) else { return };
+    let documents: HashMap<MemberId, &Document> =
+        archive.documents.iter().map(|document| (document.member, document)).collect();
+    let configs: HashSet<&Digest> = archive
+        .documents
+        .iter()
+        .filter(|d| matches!(d.kind, DocKind::Config(_)))
+        .map(|d| &d.sha256)
+        .collect();
+    let items = manifest.root().map(Value::items).unwrap_or_default();
+    // By canonical name, the diff ID of the top layer.
+    let mut tags: HashMap<String, Option<Digest>> = HashMap::new();
+    for (i, item) in items.iter().enumerate() {
+        let at = Location::pointer(manifest.member, format!("/{i}"));
+        paths(archive, item, &at, out);
+        let config = item.get_any_case("Config").and_then(Value::as_str);
+        let config = config.and_then(|path| archive.tree.file(&crate::tar::clean(path.as_bytes()).path));
+        let diff_ids = config
+            .and_then(|member| Config::of(documents.get(&member)?))
+            .and_then(|config| config.diff_ids());
+        if let Some(parent) = item.get_any_case("Parent").and_then(Value::as_str).filter(|p| !p.is_empty()) {
+            if !Digest::parse(parent).is_ok_and(|parent| configs.contains(&parent)) {
+                let message = format!("the parent image {parent} is not in the archive");
+                out.push(Finding::new(&PARENT_MISSING, at.child("Parent"), message));
+            }
+        }
+        if let Some(diff_ids) = &diff_ids {
+            let known: HashSet<&Digest> = diff_ids.iter().flatten().collect();
+            sources(item, &known, &at.child("LayerSources"), out);
+        }
+        let top = diff_ids.and_then(|ids| ids.last().cloned()).flatten();
+        let names = item.get_any_case("RepoTags").map(Value::items).unwrap_or_default();
+        for name in names.iter().filter_map(|name| canonical(name.as_str()?)) {
+            tags.insert(name, top.clone());
+        }
+    }
+    if let Some(document) = of(DocKind::Repositories) {
+        repositories(archive, document, manifest.member, &tags, out);
+    }
+}
+
+/// From what the reader of the archive noted.
+pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
+    let Anomaly::Legacy { at, problem } = anomaly else { return None };
+    let message = match problem {
+        LegacyProblem::Absent(id) => {
+            format!("the tag leads to the v1 image {id}, which is not in the archive")
+        }
+        LegacyProblem::Cycle => "the tag leads to a v1 image that descends from itself".to_owned(),
+        LegacyProblem::Layers => {
+            "the v1 images of the tag have other layers than `manifest.json` gives it".to_owned()
+        }
+    };
+    Some(Finding::new(&LEGACY_DIFFERS, at.clone(), message))
+}
+
+fn canonical(text: &str) -> Option<String> {
+    Reference::parse(text).ok().map(|name| name.with_default_tag().canonical())
+}
+
+fn paths(archive: &Archive, item: &Value, at: &Location, out: &mut Vec<Finding>) {
+    let mut one = |text: &str, at: Location| {
+        if text.starts_with('/') {
+            let member = archive.tree.get(&crate::tar::clean(text.as_bytes()).path);
+            let raw = member.and_then(|id| archive.tree.member(id).raw_name.as_ref());
+            // An absolute name is a fault of its own.
+            if raw.is_none_or(|raw| !raw.starts_with(b"/")) {
+                let relative = text.trim_start_matches('/');
+                let message = format!("the path `{text}` is absolute");
+                let help = format!("write `{relative}`");
+                out.push(Finding::new(&ABSOLUTE_PATH, at, message).help(help));
+            }
+        } else if text.contains('\\') {
+            let message = format!("the path `{text}` has backslashes");
+            let help = format!("write `{}`", text.replace('\\', "/"));
+            out.push(Finding::new(&BACKSLASH, at, message).help(help));
+        } else if let Some(rest) = text.strip_prefix("./") {
+            let message = format!("the path `{text}` begins with `./`");
+            out.push(Finding::new(&DOT_PATH, at, message).help(format!("write `{rest}`")));
+        }
+    };
+    for member in item.members() {
+        let here = at.child(escape(&member.key));
+        if member.key.eq_ignore_ascii_case("Config") {
+            member.value.as_str().into_iter().for_each(|text| one(text, here.clone()));
+        } else if member.key.eq_ignore_ascii_case("Layers") {
+            for (i, text) in member.value.items().iter().enumerate() {
+                text.as_str().into_iter().for_each(|text| one(text, here.child(i)));
+            }
+        }
+    }
+}
+
+fn sources(item: &Value, diff_ids: &HashSet<&Digest>, at: &Location, out: &mut Vec<Finding>) {
+    let Some(sources) = item.get("LayerSources") else { return };
+    for source in sources.members() {
+        let here = at.child(escape(&source.key));
+        let key = match &here.at {
+            At::Pointer(pointer) => Location { member: here.member, at: At::Key(pointer.clone()) },
+            _ => here.clone(),
+        };
+        let descriptor = Descriptor::of(&source.value, here.clone());
+        let wanted = Digest::parse(&source.key);
+        match (&wanted, &descriptor.digest) {
+            (Ok(wanted), _) if !diff_ids.contains(wanted) => {
+                let message = format!("the key {wanted} is no diff ID of the image");
+                out.push(Finding::new(&LAYER_SOURCE, key, message));
+            }
+            (Err(error), _) => {
+                let message = format!("the key `{}` is not a digest: {error}", source.key);
+                out.push(Finding::new(&LAYER_SOURCE, key, message));
+            }
+            (Ok(_), Some(Err((text, error)))) => {
+                let message = format!("`{text}` is not a digest: {error}");
+                out.push(Finding::new(&LAYER_SOURCE, here.child("digest"), message));
+            }
+            (Ok(wanted), Some(Ok(found))) => {
+                let layer = LayerType::of(descriptor.type_or_empty());
+                if layer.is_some_and(|layer| layer.codec == Codec::Plain) && found != wanted {
+                    let message = "the digest of a plain layer is its diff ID, found another one";
+                    out.push(
+                        Finding::new(&LAYER_SOURCE, here.child("digest"), message)
+                            .label(format!("expected {wanted}")),
+                    );
+                }
+            }
+            (Ok(_), None) => {}
+        }
+    }
+}
+
+fn repositories(
+    archive: &Archive,
+    document: &Document,
+    manifest: MemberId,
+    tags: &HashMap<String, Option<Digest>>,
+    out: &mut Vec<Finding>,
+) {
+    let mut listed = HashSet::new();
+    let base = Location::pointer(document.member, "");
+    for repository in document.root().map(Value::members).unwrap_or_default() {
+        for tag in repository.value.members() {
+            let at = base.child(escape(&repository.key)).child(escape(&tag.key));
+            let text = format!("{}:{}", repository.key, tag.key);
+            let Some(name) = canonical(&text) else { continue };
+            let known = tags.get(&name);
+            if known.is_none() {
+                let message = format!("`{text}` is in `repositories`, but not in `manifest.json`");
+                out.push(Finding::new(&REPOSITORIES_DISAGREE, at.clone(), message));
+            }
+            listed.insert(name);
+            let Some(id) = tag.value.as_str().filter(|id| !archive.tree.has_below(&format!("{id}/"))) else {
+                continue;
+            };
+            let top = known.and_then(Option::as_ref);
+            if top.is_some_and(|top| top.encoded() == id) {
+                let message = format!("the ID of `{text}` is a diff ID, a v1 image was expected");
+                out.push(Finding::new(&REPOSITORIES_DIFF_ID, at, message));
+            } else {
+                let message = format!("the archive has no directory of the v1 image `{id}`");
+                out.push(Finding::new(&REPOSITORIES_DISAGREE, at, message));
+            }
+        }
+    }
+    let mut missing: Vec<&String> = tags.keys().filter(|name| !listed.contains(*name)).collect();
+    missing.sort();
+    for name in missing {
+        let shown = Reference::parse(name).map_or_else(|_| name.clone(), |name| name.familiar());
+        let message = format!("`{shown}` is in `manifest.json`, but not in `repositories`");
+        let finding = Finding::new(&REPOSITORIES_DISAGREE, base.clone(), message);
+        out.push(finding.related(Location::member(manifest), ""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::digest::Digest;
+    use crate::rules::fixture::{Tar, config, judged};
+
+    const ID: &str = "1974559469fa9ea06fc780fa2d455acaaa298b56e3144330d3c371e06a312c69";
+    const BASE: &str = "fd6fa057ba57e3ec3c5b79d03eee0bfcc98fab9b0652ee58ef90aa3bb9d20eb1";
+
+    fn layer() -> String {
+        Digest::sha256(&[0; 1024]).to_string()
+    }
+
+    /// `c.json` and `d/l.tar`.
+    fn members() -> Tar {
+        Tar::default().file("c.json", config(&[&layer()]).as_bytes()).file("d/l.tar", &[0; 1024])
+    }
+
+    /// What is found of an archive whose item has these members besides.
+    fn found(config: &str, layer: &str, more: &str, tar: Tar) -> Vec<&'static str> {
+        let manifest = format!(r#"[{{"Config":"{config}","RepoTags":["a:1"],"Layers":["{layer}"]{more}}}]"#);
+        judged(&tar.file("manifest.json", manifest.as_bytes()).end(), &["docker-archive/", "blob/missing"])
+    }
+
+    #[test]
+    fn paths_of_members() {
+        let of = |config: &str, layer: &str| found(config, layer, "", members());
+        assert_eq!(of("c.json", "d/l.tar"), [""; 0]);
+        assert_eq!(of("/c.json", "d/l.tar"), ["docker-archive/absolute-path"]);
+        assert_eq!(of("c.json", "d\\\\l.tar"), ["docker-archive/backslash-path"]);
+        assert_eq!(of("./c.json", "./d/l.tar"), ["docker-archive/dot-path"; 2]);
+        let absolute = members().file("/l.tar", &[0; 1024]);
+        assert_eq!(found("c.json", "/l.tar", "", absolute), [""; 0]);
+    }
+
+    #[test]
+    fn parents() {
+        let of = |parent: &str| found("c.json", "d/l.tar", &format!(r#","Parent":"{parent}""#), members());
+        assert_eq!(of(&Digest::sha256(config(&[&layer()]).as_bytes()).to_string()), [""; 0]);
+        assert_eq!(of(""), [""; 0]);
+        assert_eq!(of(&layer()), ["docker-archive/parent-missing"]);
+    }
+
+    #[test]
+    fn sources_of_layers() {
+        let of = |key: &str, digest: &str, media_type: &str| {
+            let source = format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":1024}}"#);
+            found("c.json", "d/l.tar", &format!(r#","LayerSources":{{"{key}":{source}}}"#), members())
+        };
+        let (plain, gzip) = (crate::media::OCI_LAYER, crate::media::OCI_LAYER_GZIP);
+        let other = Digest::sha256(b"other").to_string();
+        assert_eq!(of(&layer(), &layer(), plain), [""; 0]);
+        assert_eq!(of(&layer(), &other, gzip), [""; 0]);
+        assert_eq!(of(&layer(), &other, plain), ["docker-archive/bad-layer-source"]);
+        assert_eq!(of(&other, &layer(), plain), ["docker-archive/bad-layer-source"]);
+        assert_eq!(of("x", &layer(), plain), ["docker-archive/bad-layer-source"]);
+        assert_eq!(of(&layer(), "x", plain), ["docker-archive/bad-layer-source"]);
+    }
+
+    #[test]
+    fn names_in_repositories() {
+        let of = |repositories: &str| {
+            let tar = members().file(&format!("{ID}/json"), format!(r#"{{"id":"{ID}"}}"#).as_bytes());
+            let tar = tar.entry(&format!("{ID}/layer.tar"), b'2', "../d/l.tar", b"");
+            found("c.json", "d/l.tar", "", tar.file("repositories", repositories.as_bytes()))
+        };
+        assert_eq!(of(&format!(r#"{{"a":{{"1":"{ID}"}}}}"#)), [""; 0]);
+        assert_eq!(of("{}"), ["docker-archive/repositories-disagree"]);
+        assert_eq!(
+            of(&format!(r#"{{"a":{{"1":"{ID}","2":"{ID}"}}}}"#)),
+            ["docker-archive/repositories-disagree"]
+        );
+        assert_eq!(of(&format!(r#"{{"a":{{"1":"{BASE}"}}}}"#)), ["docker-archive/repositories-disagree"]);
+        let top = layer().replace("sha256:", "");
+        assert_eq!(of(&format!(r#"{{"a":{{"1":"{top}"}}}}"#)), ["docker-archive/repositories-diff-id"]);
+    }
+
+    #[test]
+    fn v1_images_beside_manifest_json() {
+        let of = |parent: &str, base: &str, layer: &str| {
+            let top = format!(r#"{{"id":"{ID}"{parent}}}"#);
+            let tar = members().file(&format!("{ID}/json"), top.as_bytes());
+            let tar =
+                tar.file(&format!("{base}/json"), format!(r#"{{"id":"{base}","parent":"{ID}"}}"#).as_bytes());
+            let tar = tar.entry(&format!("{ID}/layer.tar"), b'2', layer, b"").file("other.tar", &[0; 512]);
+            let tar = tar.entry(&format!("{BASE}/layer.tar"), b'2', "../other.tar", b"");
+            let repositories = format!(r#"{{"a":{{"1":"{ID}"}}}}"#);
+            found("c.json", "d/l.tar", "", tar.file("repositories", repositories.as_bytes()))
+        };
+        assert_eq!(of("", BASE, "../d/l.tar"), [""; 0]);
+        for (parent, base, layer) in [
+            ("", BASE, "../other.tar"),
+            (&format!(r#","parent":"{BASE}""#)[..], "x", "../d/l.tar"),
+            (&format!(r#","parent":"{ID}""#)[..], BASE, "../d/l.tar"),
+            (&format!(r#","parent":"{BASE}""#)[..], BASE, "../d/l.tar"),
+        ] {
+            assert_eq!(of(parent, base, layer), ["docker-archive/legacy-differs"], "{parent} {base} {layer}");
+        }
+    }
+
+    /// A dual archive of one image, with this in place of the two lists of names.
+    fn dual(index: &str, tags: &str) -> Vec<&'static str> {
+        let config = config(&[&layer()]);
+        let digest = |bytes: &[u8]| Digest::sha256(bytes).encoded().to_owned();
+        let (c, l) = (digest(config.as_bytes()), digest(&[0; 1024]));
+        let image = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"sha256:{c}","size":{}}},"layers":[{{"mediaType":"{}","digest":"sha256:{l}","size":1024}}]}}"#,
+            crate::media::OCI_MANIFEST,
+            crate::media::OCI_CONFIG,
+            config.len(),
+            crate::media::OCI_LAYER
+        );
+        let m = digest(image.as_bytes());
+        let name = format!(
+            r#"{{"io.containerd.image.name":"docker.io/library/{index}","org.opencontainers.image.ref.name":"1"}}"#
+        );
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"sha256:{m}","size":{},"annotations":{name}}}]}}"#,
+            crate::media::OCI_INDEX,
+            crate::media::OCI_MANIFEST,
+            image.len()
+        );
+        let manifest = if tags.is_empty() {
+            r#"[{"Config":"c.json","RepoTags":["b:1"],"Layers":["d/l.tar"]}]"#.to_owned()
+        } else {
+            format!(r#"[{{"Config":"blobs/sha256/{c}","RepoTags":[{tags}],"Layers":["blobs/sha256/{l}"]}}]"#)
+        };
+        let tar = members().file("c.json", b"x");
+        let tar = if tags.is_empty() {
+            // Another image: only its config differs.
+            let other = config.replacen('{', r#"{"author":"x","#, 1);
+            Tar::default().file("c.json", other.as_bytes()).file("d/l.tar", &[0; 1024])
+        } else {
+            drop(tar);
+            Tar::default()
+        };
+        let blob = |tar: Tar, hex: &str, bytes: &[u8]| tar.file(&format!("blobs/sha256/{hex}"), bytes);
+        let tar = blob(blob(blob(tar, &c, config.as_bytes()), &l, &[0; 1024]), &m, image.as_bytes());
+        let tar = tar.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
+        let tar = tar.file("index.json", index.as_bytes()).file("manifest.json", manifest.as_bytes());
+        judged(&tar.end(), &["archive/half"])
+    }
+
+    #[test]
+    fn halves_that_lack_something() {
+        assert_eq!(dual("a:1", r#""a:1""#), [""; 0]);
+        // Each half lacks a name of the other.
+        assert_eq!(dual("a:1", r#""b:1""#), ["archive/half-incomplete"; 2]);
+        assert_eq!(dual("a:1", r#""a:1","b:1""#), ["archive/half-incomplete"]);
+        // Each half lacks an image of the other.
+        assert_eq!(dual("a:1", ""), ["archive/half-incomplete"; 2]);
+    }
+}
