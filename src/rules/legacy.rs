@@ -357,9 +357,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("below a directory")).expect("directory");
             std::fs::write(path, bytes).expect("written");
         };
-        let text = format!(
-            r#"{{"schemaVersion":1,"name":"lab/app","tag":"1","architecture":"amd64","fsLayers":[],"history":[]}}"#
-        );
+        let text = r#"{"schemaVersion":1,"name":"lab/app","tag":"1","architecture":"amd64","fsLayers":[],"history":[]}"#;
         let digest = Digest::sha256(text.as_bytes());
         let hex = digest.encoded();
         file(&format!("blobs/sha256/{}/{hex}/data", &hex[..2]), text.as_bytes());

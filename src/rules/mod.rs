@@ -179,6 +179,7 @@ pub fn all() -> Vec<&'static Rule> {
         archive::RULES,
         blob::RULES,
         container::RULES,
+        docker_archive::RULES,
         document::RULES,
         image::RULES,
         legacy::RULES,

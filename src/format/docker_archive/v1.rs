@@ -40,11 +40,13 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
     for (id, member) in found {
         let Some(document) = builder.document(member, DocKind::V1Image)? else { continue };
         let parent = builder.value(document).and_then(|root| text(root, "parent")).filter(|p| !p.is_empty());
-        if !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        let well_formed = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !well_formed {
             builder.odd(Anomaly::V1 { at: Location::member(member), problem: V1Problem::BadId });
         }
         let own = builder.value(document).and_then(|root| text(root, "id"));
-        if let Some(own) = own.filter(|own| *own != id) {
+        // A name that is no ID is another one for sure.
+        if let Some(own) = own.filter(|own| well_formed && *own != id) {
             let at = Location::pointer(member, "/id");
             builder.odd(Anomaly::V1 { at, problem: V1Problem::OtherId(own) });
         }
