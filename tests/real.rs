@@ -104,6 +104,7 @@ const FAULTS: &[(&str, &[Fault])] = &[
         &[
             ("archive/missing-oci-layout", ""),
             ("descriptor/bad-media-type", "index.json /manifests/0/mediaType"),
+            ("document/unknown-media-type", "index.json /mediaType"),
         ],
     ),
     (
