@@ -39,7 +39,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Faults in documents, blobs and the tar, under names that need escaping in every format.
+# Faults in documents, blobs, layers and the tar, under names that need escaping in every format.
 "$python" - <<'PY'
 import hashlib, json, os, tarfile, io
 
@@ -184,6 +184,13 @@ for result, finding in zip(found_log["runs"][0]["results"], listed, strict=True)
                 json.loads(text)
                 fixed += 1
 assert checked > 5 and fixed > 2, (checked, fixed)
+
+# Entries of layers: named as they are in all formats, whatever bytes the name has.
+names = {finding["primary"]["entry"] for finding in listed} - {None}
+assert {"/etc/\x1b[2Jpasswd", "a/\\xff\n::error::x", "../%0A<b>&"} <= names, names
+logical = [result["locations"][0].get("logicalLocations", [{}])[0].get("name")
+           for result in found_log["runs"][0]["results"]]
+assert all(name in logical for name in names), logical
 
 # As others read it.
 read = sarif.loader.load_sarif_files("found.sarif")
