@@ -514,6 +514,9 @@ mod tests {
         assert_eq!(findings[0].message, "`index.json` is a directory, an OCI layout must have it as a file");
         assert!(findings[0].primary.location.member.is_some());
         let layout = Layout::new();
+        layout.index_json(&[]);
+        assert_eq!(layout.found("archive/missing"), [""; 0]);
+        let layout = Layout::new();
         layout.file("blobs/a", b"");
         let findings = layout.findings();
         assert_eq!(findings[0].message, "`index.json` is missing, which an OCI layout must have");

@@ -222,3 +222,122 @@ pub fn missing(archive: &Archive, part: &Part, what: &str, out: &mut Vec<Finding
     let message = format!("{what} is not in the archive: {}", part.wanted);
     out.push(Finding::new(&MISSING, part.at.clone(), message));
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::blob::codec::Caps;
+    use crate::blob::pipeline::{self, Keep, Request};
+    use crate::digest::Digest;
+    use crate::media;
+    use crate::rules::fixture::{Layout, config, names};
+
+    const HERE: [&str; 4] = ["blob/", "index/missing", "descriptor/unver", "descriptor/size"];
+    const PLAIN: &str = media::OCI_LAYER;
+    const FOREIGN: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+
+    fn manifest(layout: &Layout, layers: &[String]) -> String {
+        let config = layout.descriptor(media::OCI_CONFIG, config(&[]).as_bytes());
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{config},"layers":[{}]}}"#,
+            media::OCI_MANIFEST,
+            layers.join(",")
+        );
+        layout.descriptor(media::OCI_MANIFEST, text.as_bytes())
+    }
+
+    fn absent(media_type: &str, digest: &str) -> String {
+        format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":1}}"#)
+    }
+
+    fn of_layer(layout: &Layout, descriptor: String) -> Vec<&'static str> {
+        layout.index_json(&[manifest(layout, &[descriptor])]);
+        layout.checked(&HERE)
+    }
+
+    #[test]
+    fn blobs_that_are_missing() {
+        let layout = Layout::new();
+        let here = layout.descriptor(PLAIN, &[0; 1024]);
+        assert_eq!(of_layer(&layout, here), [""; 0]);
+        let nowhere = Digest::sha256(b"nowhere").to_string();
+        let layout = Layout::new();
+        assert_eq!(of_layer(&layout, absent(PLAIN, &nowhere)), ["blob/missing"]);
+        assert_eq!(of_layer(&Layout::new(), absent(FOREIGN, &nowhere)), ["blob/missing-nondistributable"]);
+        let twice = absent(PLAIN, &nowhere);
+        layout.index_json(&[manifest(&Layout::new(), &[]), manifest(&layout, &[twice.clone(), twice])]);
+        assert_eq!(layout.checked(&["blob/missing"]).len(), 2, "a manifest, and a layer once");
+    }
+
+    #[test]
+    fn children_that_are_missing() {
+        let layout = Layout::new();
+        let child = manifest(&layout, &[]);
+        let other = absent(media::OCI_MANIFEST, Digest::sha256(b"nowhere").as_str());
+        let of = |children: &[&String]| {
+            let list: Vec<&str> = children.iter().map(|child| child.as_str()).collect();
+            let text = format!(
+                r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
+                media::OCI_INDEX,
+                list.join(",")
+            );
+            layout.index_json(&[layout.descriptor(media::OCI_INDEX, text.as_bytes())]);
+            layout.checked(&["index/missing", "blob/missing"])
+        };
+        assert_eq!(of(&[&child]), [""; 0]);
+        assert_eq!(of(&[&child, &other]), ["index/missing-child"]);
+    }
+
+    #[test]
+    fn blobs_that_are_something_else() {
+        let layout = Layout::new();
+        let layer = layout.descriptor(PLAIN, &[0; 1024]);
+        layout.index_json(&[manifest(&layout, &[layer])]);
+        let name = format!("blobs/sha256/{}", Digest::sha256(&[0; 1024]).encoded());
+        let mut other = [0; 1024];
+        other[1023] = 1;
+        layout.file(&name, &other);
+        // Of equal length and a layer still: nothing follows from it.
+        assert_eq!(
+            layout.checked(&["blob/", "layer/", "config/diff", "descriptor/"]),
+            ["blob/digest-mismatch"]
+        );
+        layout.file(&name, &[0; 1024]);
+        assert_eq!(layout.checked(&["blob/"]), [""; 0]);
+        layout.file(&format!("blobs/sha256/{}", "0".repeat(64)), b"x");
+        assert_eq!(layout.checked(&["blob/"]), ["blob/unreferenced-mismatch"]);
+    }
+
+    #[test]
+    fn digests_that_cannot_be_computed() {
+        let layout = Layout::new();
+        let md5 = "0".repeat(32);
+        layout.file(&format!("blobs/md5/{md5}"), &[0]);
+        assert_eq!(of_layer(&layout, absent(PLAIN, &format!("md5:{md5}"))), ["descriptor/unverified-digest"]);
+        let layout = Layout::new();
+        let sha512 = Digest::parse(&format!("sha512:{}", "0".repeat(128))).expect("valid");
+        let sha512 = sha512.of_same_kind(&[0]).expect("known");
+        layout.file(&format!("blobs/sha512/{}", sha512.encoded()), &[0]);
+        assert_eq!(of_layer(&layout, absent(PLAIN, sha512.as_str())), [""; 0]);
+    }
+
+    #[test]
+    fn blobs_that_end_too_early() {
+        let layout = Layout::new();
+        layout.index_json(&[manifest(&layout, &[layout.descriptor(PLAIN, &[0; 1024])])]);
+        let archive = layout.open();
+        let layer = Digest::sha256(&[0; 1024]);
+        let held = archive.blobs.iter().find(|blob| blob.digest.as_ref() == Some(&layer)).expect("the layer");
+        let request =
+            Request { size: 1024, other: None, plain: false, caps: Caps { bytes: 1 << 20, window_log: 27 } };
+        let short = |bytes: &[u8]| {
+            let (facts, _) =
+                pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)
+                    .expect("in memory");
+            let mut out = Vec::new();
+            super::facts(held, &facts, "layer 0", None, &mut out);
+            names(&out)
+        };
+        assert_eq!(short(&[0; 1023]), ["blob/cut"]);
+        assert_eq!(short(&[0; 1024]), [""; 0]);
+    }
+}

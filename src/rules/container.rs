@@ -278,6 +278,7 @@ mod tests {
             std::io::Write::write_all(&mut encoder, &plain).expect("in memory");
             [&encoder.finish().expect("in memory"), tail].concat()
         };
+        assert_eq!(found(&plain), [""; 0]);
         assert_eq!(found(&gzip(b"")), ["archive/compressed"]);
         assert_eq!(found(&gzip(&[0; 10])), ["archive/bytes-after-stream", "archive/compressed"]);
     }
@@ -285,6 +286,7 @@ mod tests {
     #[test]
     fn the_end_of_the_tar() {
         let tar = Tar::docker_archive();
+        assert_eq!(found(&[&tar.0[..], &[0; 1024]].concat()), [""; 0]);
         assert_eq!(found(&tar.0), ["archive/no-end-blocks"]);
         assert_eq!(found(&[&tar.0[..], &[0; 512]].concat()), ["archive/no-end-blocks"]);
         // The last file and its padding.
@@ -296,6 +298,7 @@ mod tests {
     #[test]
     fn headers_that_readers_refuse() {
         let mut tar = Tar::docker_archive();
+        assert_eq!(found(&tar.clone().file("x", b"x").end()), [""; 0]);
         tar.0.extend([0; 512]);
         assert_eq!(found(&tar.file("x", b"x").end())[0], "archive/lone-zero-block");
         let tar = Tar::docker_archive().raw("x", b'0', "", b"x", |header| header[100] = b'x');
@@ -314,6 +317,7 @@ mod tests {
 
     #[test]
     fn names() {
+        assert_eq!(found(&Tar::docker_archive().file("x", b"").end()), [""; 0]);
         assert_eq!(found(&Tar::docker_archive().file("/x", b"").end())[0], "archive/absolute-name");
         assert_eq!(
             found(&Tar::docker_archive().file("./manifest.json", b"").end())[0],

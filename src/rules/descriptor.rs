@@ -412,6 +412,8 @@ mod tests {
         let text = r#"{"subject":{"digest":"sha256:AB","size":-1}}"#;
         let names = found(MANIFEST, text, |document, out| check(document, &|_| false, out));
         assert_eq!(names, ["descriptor/bad-digest", "descriptor/size-mismatch"]);
+        let sound = format!(r#"{{"subject":{{"digest":"{EMPTY}","size":2}}}}"#);
+        assert_eq!(found(MANIFEST, &sound, |document, out| check(document, &|_| false, out)), [""; 0]);
     }
 
     #[test]

@@ -259,8 +259,8 @@ pub fn is_index(body: &Body) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Family;
-    use crate::rules::fixture::found;
+    use crate::media::{self, Family};
+    use crate::rules::fixture::{Layout, config, found, names};
 
     #[test]
     fn types_that_nothing_declares() {
@@ -271,5 +271,100 @@ mod tests {
         assert_eq!(of(index, crate::media::OCI_MANIFEST), ["document/unknown-media-type"]);
         assert_eq!(of(DocKind::Manifest(Family::Oci), "a/b"), ["document/unknown-media-type"]);
         assert_eq!(found(index, "{}", undeclared), [""; 0]);
+    }
+
+    fn of(text: &[u8]) -> Vec<&'static str> {
+        let document = Document {
+            member: crate::report::MemberId(0),
+            kind: DocKind::OciLayout,
+            bytes: text.into(),
+            sha256: crate::digest::Digest::sha256(text),
+            json: crate::json::parse(text, 64),
+        };
+        let mut out = Vec::new();
+        syntax(&document, &mut out);
+        names(&out)
+    }
+
+    #[test]
+    fn texts() {
+        for sound in [
+            &br#"{"a":1}"#[..],
+            b" [1] \n",
+            br#"{"a":{"b":1},"b":2}"#,
+            "\"\u{fc}\"".as_bytes(),
+            br#""\ud83d\ude00""#,
+        ] {
+            assert_eq!(of(sound), [""; 0]);
+        }
+        for (text, rule) in [
+            (&br#"{"a":}"#[..], "json/syntax"),
+            (b"", "json/syntax"),
+            (br#"{"a":1,"b":2,"a":1}"#, "json/duplicate-key"),
+            (b"\"\xfc\"", "json/invalid-utf8"),
+            (br#""\ud83d""#, "json/invalid-utf8"),
+            (b"\xef\xbb\xbf{}", "json/byte-order-mark"),
+            (b"{}{}", "json/trailing-data"),
+        ] {
+            assert_eq!(of(text), [rule], "{text:?}");
+        }
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(of(nested(64).as_bytes()), [""; 0]);
+        assert_eq!(of(nested(65).as_bytes()), ["json/too-deep"]);
+    }
+
+    const RULES_HERE: [&str; 3] = ["manifest/type", "manifest/ambig", "manifest/undec"];
+
+    /// What is found of a manifest under a descriptor with this type.
+    fn manifest(declared: &str, own: &str, rest: &str) -> Vec<&'static str> {
+        let layout = Layout::new();
+        let config = layout.descriptor(media::OCI_CONFIG, config(&[]).as_bytes());
+        let text = format!(r#"{{"schemaVersion":2{own},"config":{config},"layers":[]{rest}}}"#);
+        layout.index_json(&[layout.descriptor(declared, text.as_bytes())]);
+        layout.checked(&RULES_HERE)
+    }
+
+    #[test]
+    fn types_of_manifests() {
+        let oci = format!(r#","mediaType":"{}""#, media::OCI_MANIFEST);
+        assert_eq!(manifest(media::OCI_MANIFEST, &oci, ""), [""; 0]);
+        assert_eq!(manifest(media::OCI_MANIFEST, "", ""), [""; 0], "it may be absent");
+        assert_eq!(manifest(media::DOCKER_MANIFEST, &oci, ""), ["manifest/type-mismatch"]);
+        for member in ["manifests", "Manifests", "fsLayers", "signatures"] {
+            let rest = format!(r#","{member}":[]"#);
+            assert_eq!(manifest(media::OCI_MANIFEST, &oci, &rest), ["manifest/ambiguous"], "{member}");
+        }
+        assert_eq!(manifest(media::OCI_MANIFEST, &oci, r#","x":[]"#), [""; 0]);
+    }
+
+    #[test]
+    fn a_manifest_must_say_what_it_is_if_nothing_else_does() {
+        let of = |text: &str| {
+            let layout = Layout::new();
+            let digest = layout.blob(text.as_bytes());
+            let size = text.len();
+            let descriptor = format!(r#"{{"digest":"{digest}","size":{size}}}"#);
+            layout.index_json(&[descriptor]);
+            layout.checked(&RULES_HERE)
+        };
+        assert_eq!(of("{}"), ["manifest/undecidable"]);
+        assert_eq!(of(r#"{"schemaVersion":2}"#), [""; 0]);
+    }
+
+    #[test]
+    fn indexes_that_contain_themselves() {
+        let of = |inner: &str| {
+            let layout = Layout::new();
+            let forged = "0".repeat(64);
+            let item =
+                format!(r#"{{"mediaType":"{}","digest":"sha256:{inner}","size":1}}"#, media::OCI_INDEX);
+            let text =
+                format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{item}]}}"#, media::OCI_INDEX);
+            layout.file(&format!("blobs/sha256/{forged}"), text.as_bytes());
+            layout.index_json(&[item.replace(inner, &forged)]);
+            layout.found("graph/")
+        };
+        assert_eq!(of(&"0".repeat(64)), ["graph/cycle"]);
+        assert_eq!(of(&"1".repeat(64)), [""; 0]);
     }
 }

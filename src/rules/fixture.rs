@@ -103,6 +103,15 @@ impl Layout {
         run(&self.open(), &Facts::default(), Scope::All)
     }
 
+    /// The names of the rules that find something once every blob was read; those that begin with one of `families`.
+    pub(crate) fn checked(&self, families: &[&str]) -> Vec<&'static str> {
+        let found = crate::check(&self.open()).expect("reads");
+        names(&found)
+            .into_iter()
+            .filter(|name| families.iter().any(|family| name.starts_with(family)))
+            .collect()
+    }
+
     /// The names of the rules that find something; those that begin with `family`.
     pub(crate) fn found(&self, family: &str) -> Vec<&'static str> {
         names(&self.findings()).into_iter().filter(|name| name.starts_with(family)).collect()

@@ -346,6 +346,8 @@ mod tests {
             r#"{"schemaVersion":1,"name":"a","tag":"b","architecture":"amd64","fsLayers":[],"history":[]}"#;
         layout.index_json(&[layout.descriptor(media::DOCKER_SCHEMA1, text.as_bytes())]);
         assert_eq!(layout.found("layout/"), ["layout/schema1-manifest"]);
+        layout.index_json(&[artifact(&layout, "", &[]) + "}"]);
+        assert_eq!(layout.found("layout/"), [""; 0]);
     }
 
     #[test]

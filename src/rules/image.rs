@@ -302,3 +302,138 @@ pub fn placeholder(
     out.push(Finding::new(&BASE_MISSING, part.at.clone(), message));
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::media;
+    use crate::rules::fixture::{Layout, Tar, config, names};
+
+    const HERE: [&str; 4] = ["layer/", "config/diff", "config/layer", "config/bad"];
+    const EMPTY: [u8; 1024] = [0; 1024];
+
+    /// What is found of an image with one layer under this type, and these diff IDs.
+    fn image(media_type: &str, layer: &[u8], diff_ids: &[&str]) -> Vec<&'static str> {
+        let docker = media_type.contains("docker");
+        let (own, of_config) = if docker {
+            (media::DOCKER_MANIFEST, media::DOCKER_CONFIG)
+        } else {
+            (media::OCI_MANIFEST, media::OCI_CONFIG)
+        };
+        let layout = Layout::new();
+        let config = layout.descriptor(of_config, config(diff_ids).as_bytes());
+        let layer = layout.descriptor(media_type, layer);
+        let text =
+            format!(r#"{{"schemaVersion":2,"mediaType":"{own}","config":{config},"layers":[{layer}]}}"#);
+        layout.index_json(&[layout.descriptor(own, text.as_bytes())]);
+        layout.checked(&HERE)
+    }
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(plain).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    #[test]
+    fn diff_ids_of_layers() {
+        let id = Digest::sha256(&EMPTY).to_string();
+        let other = Digest::sha256(b"other").to_string();
+        let of = |ids: &[&str]| image(media::OCI_LAYER_GZIP, &gzip(&EMPTY), ids);
+        assert_eq!(of(&[&id]), [""; 0]);
+        assert_eq!(of(&[&other]), ["config/diff-id-mismatch"]);
+        assert_eq!(of(&[&id, &other]), ["config/layer-count"]);
+        assert_eq!(of(&[]), ["config/layer-count"]);
+        assert_eq!(of(&["sha256:AB"]), ["config/bad-diff-id"]);
+    }
+
+    #[test]
+    fn compressions_against_types() {
+        let id = Digest::sha256(&EMPTY).to_string();
+        let of = |media_type: &str, layer: &[u8]| image(media_type, layer, &[&id]);
+        assert_eq!(of(media::OCI_LAYER, &EMPTY), [""; 0]);
+        assert_eq!(of(media::OCI_LAYER_GZIP, &EMPTY), ["layer/codec-mismatch"]);
+        assert_eq!(of(media::OCI_LAYER, &gzip(&EMPTY)), ["layer/codec-mismatch"]);
+        assert_eq!(of(media::DOCKER_LAYER_GZIP, &gzip(&EMPTY)), [""; 0]);
+        assert_eq!(of(media::DOCKER_LAYER_GZIP, &EMPTY), ["layer/docker-codec-mismatch"]);
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(&EMPTY).expect("in memory");
+        let bzip2 = bzip2.finish().expect("in memory");
+        assert_eq!(of(media::OCI_LAYER_GZIP, &bzip2), ["layer/unregistered-codec"]);
+    }
+
+    #[test]
+    fn streams_that_do_not_end_well() {
+        let id = Digest::sha256(&EMPTY).to_string();
+        let of = |layer: &[u8]| image(media::OCI_LAYER_GZIP, layer, &[&id]);
+        let sound = gzip(&EMPTY);
+        assert_eq!(of(&sound), [""; 0]);
+        assert_eq!(of(&sound[..sound.len() - 1]), ["layer/truncated"]);
+        assert_eq!(of(&[&sound[..], b"x"].concat()), ["layer/trailing-bytes"]);
+        let mut corrupt = sound;
+        let checksum = corrupt.len() - 8;
+        corrupt[checksum] ^= 1;
+        assert_eq!(of(&corrupt), ["layer/corrupt"]);
+    }
+
+    #[test]
+    fn layers_that_expand_too_far() {
+        let of = |fault: Option<Fault>| {
+            let facts = BlobFacts {
+                size: 1,
+                sha256: Digest::sha256(b""),
+                other: None,
+                codec: Codec::Gzip,
+                gzip: None,
+                plain: None,
+                fault,
+                missing: 0,
+            };
+            let mut out = Vec::new();
+            stream(0, &facts, &Location::member(crate::report::MemberId(0)), &mut out);
+            names(&out)
+        };
+        assert_eq!(of(None), [""; 0]);
+        assert_eq!(of(Some(Fault::TooLarge { limit: 1 })), ["layer/too-large"]);
+        assert_eq!(of(Some(Fault::WindowTooLarge { limit: 27 })), ["layer/too-large"]);
+    }
+
+    /// What is found of a docker-archive with this config's name and this layer.
+    fn docker(config_name: &str, layer: &[u8], diff_id: &str) -> Vec<&'static str> {
+        let manifest = format!(r#"[{{"Config":"{config_name}","RepoTags":["a:1"],"Layers":["blank_0"]}}]"#);
+        let tar = Tar::default()
+            .file(config_name, config(&[diff_id]).as_bytes())
+            .file("blank_0", layer)
+            .file("manifest.json", manifest.as_bytes());
+        crate::rules::fixture::judged(&tar.end(), &["docker-archive/", "config/diff"])
+    }
+
+    #[test]
+    fn configs_that_are_called_by_a_digest() {
+        let id = Digest::sha256(&EMPTY).to_string();
+        let right = Digest::sha256(config(&[&id]).as_bytes());
+        let wrong = Digest::sha256(b"other");
+        for (name, rule) in [
+            ("c.json".to_owned(), None),
+            (format!("{}.json", right.encoded()), None),
+            (right.to_string(), None),
+            (format!("{}.json", wrong.encoded()), Some("docker-archive/config-name-mismatch")),
+            (wrong.to_string(), Some("docker-archive/config-name-mismatch")),
+        ] {
+            assert_eq!(docker(&name, &EMPTY, &id), Vec::from_iter(rule), "{name}");
+        }
+    }
+
+    #[test]
+    fn placeholders_of_layers() {
+        let id = Digest::sha256(&EMPTY).to_string();
+        assert_eq!(docker("c.json", b"", &id), ["docker-archive/base-missing"]);
+        // A layer of no bytes is one, if the config says so.
+        let none = Digest::sha256(b"").to_string();
+        let config_of_nothing = docker("c.json", &EMPTY, &id);
+        assert_eq!(config_of_nothing, [""; 0]);
+        assert_eq!(docker("c.json", b"", &none), ["docker-archive/base-missing"], "by its name");
+    }
+}

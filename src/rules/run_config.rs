@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn signals() {
         for good in ["SIGTERM", "term", "9", "64", "SIGRTMIN", "SIGRTMIN+3", "RTMAX-14"] {
-            assert!(is_signal(good), "{good}");
+            assert_eq!(on("linux", &format!(r#""StopSignal":"{good}""#)), [""; 0], "{good}");
         }
         for bad in ["0", "65", "SIGNONE", "SIGRTMIN+16", "SIGRTMAX+1", "SIGRTMIN+", "SIG", "-9"] {
             assert_eq!(on("linux", &format!(r#""StopSignal":"{bad}""#)), ["config/bad-stop-signal"], "{bad}");
