@@ -58,7 +58,7 @@ const DOCUMENTS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "config",
-        r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:44136FA355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"]},"history":[{"empty_layer":false},{"created":"2024-01-02"}],"config":{"Env":["A=1","A=2"],"WorkingDir":"./app","Cmd":"ls","Labels":{"a":1},"Volumes":{"/a":null},"ArgsEscaped":true,"Healthcheck":{"Test":["NONE"],"Interval":30}}}"#,
+        r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:44136FA355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"]},"history":[{"empty_layer":false},{"created":"2024-01-02"}],"config":{"Env":["A=1","A=2"],"WorkingDir":"./app","Cmd":"ls","Labels":{"a":1,"":"x"},"Volumes":{"/a":null,"b":{}},"ArgsEscaped":true,"Healthcheck":{"Test":["NONE"],"Interval":30}}}"#,
         &[
             "config/bad-created",
             "config/duplicate-env",
@@ -68,7 +68,14 @@ const DOCUMENTS: &[(&str, &str, &[&str])] = &[
             "config/set-value",
             "config/args-escaped",
             "config/bad-healthcheck",
+            "config/relative-volume",
+            "config/empty-label-key",
         ],
+    ),
+    (
+        "manifest",
+        r#"{"schemaVersion":2,"config":CONFIG,"layers":[],"annotations":{"":"x","org.opencontainers.image.created":"2024-01-02 03:04:05","org.opencontainers.image.base.name":"alpine"}}"#,
+        &["annotation/empty-key", "annotation/bad-time", "annotation/base-name-not-full"],
     ),
 ];
 

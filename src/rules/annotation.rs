@@ -7,7 +7,7 @@ use crate::json::Value;
 use crate::json::pointer::escape;
 use crate::model::{DocKind, Document};
 use crate::reference::Reference;
-use crate::report::{At, Finding, Location};
+use crate::report::{At, Finding, Location, quoted};
 use crate::time::parse_rfc3339;
 
 /// The rules of this file.
@@ -184,7 +184,8 @@ impl Walk {
                 _ => here.clone(),
             };
             if key.is_empty() {
-                self.found.push(Finding::new(&EMPTY_KEY, name(), "the key of an annotation is empty"));
+                let finding = Finding::new(&EMPTY_KEY, name(), "the key of an annotation is empty");
+                self.found.push(finding.remove(&here).help("leave the annotation out"));
             } else if !key.contains('.') {
                 self.plain.push((name(), key.to_owned()));
             } else if is_reserved(key) && !is_defined(key) {
@@ -214,7 +215,8 @@ fn value_of(key: &str, text: &str, at: Location) -> Option<Finding> {
     Some(match key {
         "created" => {
             let error = parse_rfc3339(text).err()?;
-            Finding::new(&BAD_TIME, at, format!("`{text}` is not a time: {error}"))
+            let finding = Finding::new(&BAD_TIME, at, format!("`{text}` is not a time: {error}"));
+            super::config::in_rfc3339(finding, text)
         }
         "url" | "source" | "documentation" => {
             if super::descriptor::scheme(text).is_some() {
@@ -243,8 +245,9 @@ fn value_of(key: &str, text: &str, at: Location) -> Option<Finding> {
                     ));
                 }
             };
-            Finding::new(&BASE_NAME, at, format!("`{text}` does not say its registry"))
-                .help(format!("write `{full}`, if Docker Hub is meant"))
+            Finding::new(&BASE_NAME, at.clone(), format!("`{text}` does not say its registry"))
+                .set(&at, quoted(full))
+                .assuming("Docker Hub is meant")
         }
         _ => return None,
     })

@@ -229,11 +229,7 @@ fn times(root: &Value, at: &impl Fn(&str) -> Location, out: &mut Vec<Finding>) {
         Err(error) => {
             let message = format!("`{text}` is not a time that tools can read: {error}");
             let finding = Finding::new(&BAD_CREATED, at(pointer), message);
-            out.push(match readable(text) {
-                Some((time, true)) => finding.set(&at(pointer), quoted(time)).assuming("the time is UTC"),
-                Some((time, false)) => finding.set(&at(pointer), quoted(time)),
-                None => finding,
-            });
+            out.push(in_rfc3339(finding, text));
         }
     };
     if let Some(text) = root.get("created").and_then(Value::as_str) {
@@ -243,6 +239,16 @@ fn times(root: &Value, at: &impl Fn(&str) -> Location, out: &mut Vec<Finding>) {
         if let Some(text) = item.get("created").and_then(Value::as_str) {
             one(text, &format!("/history/{i}/created"), false);
         }
+    }
+}
+
+/// With the time as RFC 3339 has it as the fix, if it can be read at all.
+pub(super) fn in_rfc3339(finding: Finding, text: &str) -> Finding {
+    let at = finding.primary.location.clone();
+    match readable(text) {
+        Some((time, true)) => finding.set(&at, quoted(time)).assuming("the time is UTC"),
+        Some((time, false)) => finding.set(&at, quoted(time)),
+        None => finding,
     }
 }
 

@@ -208,7 +208,8 @@ pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
             Finding::new(rule, at.clone(), message)
         }
         Anomaly::UnknownImage { at, id } => {
-            Finding::new(&V1_UNKNOWN_IMAGE, at.clone(), format!("image {id} is not in the archive"))
+            let message = format!("image {id} is not in the archive");
+            Finding::new(&V1_UNKNOWN_IMAGE, at.clone(), message).remove(at)
         }
         _ => return None,
     })

@@ -8,7 +8,7 @@ use crate::json::Value;
 use crate::model::view::annotation;
 use crate::model::{Archive, Document, Name, NodeId, Role, Root};
 use crate::reference::{Reference, is_ref_name, is_tag};
-use crate::report::{At, Finding, Location, MemberId};
+use crate::report::{At, Finding, Location, MemberId, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] =
@@ -106,10 +106,10 @@ pub fn layout(archive: &Archive, out: &mut Vec<Finding>) {
             Some(Ok(full)) if !fits(&full, short) => {
                 let shown = full.familiar();
                 let message = format!("`ref.name` is `{short}`, the full name is `{shown}`");
-                let finding = Finding::new(&ANNOTATIONS_DISAGREE, here, message)
+                let finding = Finding::new(&ANNOTATIONS_DISAGREE, here.clone(), message)
                     .related(at.child("annotations").child(IMAGE_NAME), "the full name");
                 out.push(match full.tag() {
-                    Some(tag) => finding.help(format!("write `{tag}`, if the full name is right")),
+                    Some(tag) => finding.set(&here, quoted(tag)).assuming("the full name is right"),
                     None => finding,
                 });
             }
@@ -158,7 +158,11 @@ fn shared(items: &[Item<'_>], out: &mut Vec<Finding>) {
             (&AMBIGUOUS, format!("`{short}` is the name of two images"))
         };
         let there = items[other].at.child("annotations").child(REF_NAME);
-        out.push(Finding::new(rule, here, message).related(there, "first here"));
+        let finding = Finding::new(rule, here, message).related(there, "first here");
+        out.push(match std::ptr::eq(rule, &raw const REPEATED) {
+            true => finding.remove(&item.at).help("remove one of the two"),
+            false => finding,
+        });
     }
 }
 

@@ -190,7 +190,11 @@ impl Judge<'_> {
     fn v1_commands(&mut self) {
         for name in ["Cmd", "Entrypoint"] {
             if self.run.get(name).is_some_and(|value| value.as_str().is_some()) {
-                self.push(&V1_COMMAND_STRING, name, format!("`{name}` is a string, an array was expected"));
+                let at = Location::pointer(self.document.member, format!("/config/{name}"));
+                let message = format!("`{name}` is a string, an array was expected");
+                let list = format!(r#"["/bin/sh","-c",{}]"#, quoted(self.text(name).unwrap_or_default()));
+                let finding = Finding::new(&V1_COMMAND_STRING, at.clone(), message).set(&at, list);
+                self.out.push(finding.assuming("the command is one for a shell"));
             }
         }
     }
@@ -211,7 +215,17 @@ impl Judge<'_> {
                 }
                 if name == "Volumes" && !self.is_absolute(&member.key) {
                     let message = format!("the volume `{}` is not an absolute path", member.key);
-                    self.push_key(&RELATIVE_VOLUME, &pointer, message);
+                    let at = At::Key(format!("/config/{pointer}"));
+                    let at = Location { member: Some(self.document.member), at };
+                    let finding = Finding::new(&RELATIVE_VOLUME, at.clone(), message);
+                    let right = format!("/{}", member.key.trim_start_matches("./"));
+                    self.out.push(match self.windows || member.key.contains([':', '\\']) {
+                        true => finding,
+                        false => finding
+                            .help(format!("write `{right}`"))
+                            .rename(&at, right)
+                            .assuming("the root is where it begins"),
+                    });
                 }
             }
         }
@@ -269,7 +283,9 @@ impl Judge<'_> {
             self.push(&BAD_STOP_SIGNAL, "StopSignal", message);
         }
         if self.run.get("Labels").is_some_and(|labels| labels.get("").is_some()) {
-            self.push_key(&EMPTY_LABEL, "Labels/", "a label has no name".into());
+            let at = Location { member: Some(self.document.member), at: At::Key("/config/Labels/".into()) };
+            let finding = Finding::new(&EMPTY_LABEL, at.clone(), "a label has no name");
+            self.out.push(finding.remove(&at).help("leave the label out"));
         }
         if !self.windows && self.run.get("ArgsEscaped").and_then(Value::as_bool) == Some(true) {
             let message = "`ArgsEscaped` is true, and the image is not for Windows";
