@@ -9,14 +9,16 @@ use std::path::Path;
 use super::docker_archive;
 use super::ingest::{Ingested, SpoolDir};
 use super::tree::Tree;
+use crate::blob::codec;
 use crate::error::{Context, Error, Result};
 use crate::json::Value;
 use crate::limits::Limits;
-use crate::media::{DocumentType, Family};
+use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
 use crate::model::legacy::jws::Jws;
 use crate::report::{Location, MemberId};
+use crate::tar;
 
 /// The form's name for an archive that is one document.
 pub const FORM: &str = "document";
@@ -74,6 +76,38 @@ pub fn spooled(
     std::io::copy(&mut stream, &mut file).at("cannot spool", place)?;
     // The open file stays readable after the directory is removed.
     open(place, &path, kind, limits)
+}
+
+/// Why a compressed tar is no image archive, by the names of its members: so a large layer need not be spooled to be told
+/// from an archive. `None` if it may be one, as its first member shows of nearly all, or cannot be read.
+pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
+    let codec = Codec::sniff(&super::first_bytes(path)?);
+    if codec == Codec::Plain {
+        return Ok(None);
+    }
+    let file = std::fs::File::open(path).at("cannot open", path)?;
+    let Ok((plain, _)) = codec::reader(codec, file, super::ingest::caps(limits).window_log) else {
+        return Ok(None);
+    };
+    let mut tar = tar::Stream::new(plain.take(limits.layer_bytes), tar::Limits::from(limits));
+    let (mut members, mut directories) = (0, [false; super::ROOTFS.len()]);
+    // Faults are said of the layer.
+    while let Ok(next) = tar.next_entry() {
+        let Some(entry) = next else {
+            let rootfs = directories.iter().filter(|seen| **seen).count() >= 2;
+            return Ok(Some(super::reason(None, None, members, rootfs)));
+        };
+        let name = tar::clean(entry.path).path;
+        if super::is_of_an_archive(&name) || members as u64 >= limits.members {
+            return Ok(None);
+        }
+        for (directory, seen) in super::ROOTFS.iter().zip(&mut directories) {
+            let below = name.strip_prefix(directory.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
+            *seen |= below.is_some_and(|below| !below.is_empty());
+        }
+        members += usize::from(!name.is_empty());
+    }
+    Ok(None)
 }
 
 /// Takes a file as one layer, whatever is in it. `because` says why it is no image archive, if nobody said that it is a

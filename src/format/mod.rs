@@ -111,6 +111,9 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
                     if kind.is_some() || lone::looks_like_json(&first_bytes(&path)?) {
                         return lone::open(options.place, &path, kind, options.limits);
                     }
+                    if let Some(because) = lone::no_archive(&path, options.limits)? {
+                        return lone::layer(options.place, &path, Some(because), options.limits);
+                    }
                     (Input::Path(path.clone()), Some(path))
                 }
                 Input::Path(path) if path.is_dir() => (Input::Path(path), None),
@@ -261,11 +264,13 @@ fn cut_short(tree: &Tree) -> Option<&'static Format> {
 
 /// Whether a member may be one of an image archive, which layers have no reason to have.
 fn is_of_an_archive(name: &[u8]) -> bool {
-    const NAMES: &[&[u8]] =
-        &[b"manifest.json", b"index.json", b"oci-layout", b"repositories", b"layer.tar", b"blobs"];
+    const AT_TOP: &[&[u8]] = &[b"manifest.json", b"index.json", b"oci-layout", b"repositories", b"blobs"];
     // A digest or ID, with or without an extension.
     let hex = |part: &[u8]| part.len() >= 64 && part[..64].iter().all(u8::is_ascii_hexdigit);
-    name.split(|byte| *byte == b'/').any(|part| NAMES.contains(&part) || hex(part))
+    let mut parts = name.split(|byte| *byte == b'/');
+    parts.clone().next().is_some_and(|top| AT_TOP.contains(&top))
+        || parts.any(|part| part == b"layer.tar" || hex(part))
+        || bstr::ByteSlice::contains_str(name, "docker/registry/v2")
 }
 
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
@@ -275,18 +280,23 @@ fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
 /// Why a tree is no image archive.
 fn why_not(tree: &Tree, asked: Option<&str>) -> String {
     let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
-    let rootfs =
-        ["etc", "usr", "bin", "var"].iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
+    let rootfs = ROOTFS.iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
+    reason(asked, found, tree.members.len(), rootfs)
+}
+
+/// Directories of which a root file system has two.
+const ROOTFS: [&str; 4] = ["etc", "usr", "bin", "var"];
+
+fn reason(asked: Option<&str>, found: Option<&str>, members: usize, rootfs: bool) -> String {
     match (asked, found) {
         (Some(asked), Some(found)) => format!("it is no {asked}, but looks like a {found}"),
-        _ if tree.members.is_empty() => "it holds no members".into(),
+        _ if members == 0 => "it holds no members".into(),
         _ if rootfs => {
             "it holds a root file system, as `docker export` writes; use `docker save` for an image".into()
         }
         (Some(asked), None) => format!("none of the members of a {asked} is there"),
         (None, _) => format!(
-            "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {} members",
-            tree.members.len()
+            "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {members} members"
         ),
     }
 }
