@@ -236,12 +236,19 @@ pub(crate) fn everything() -> (Archive, Vec<Finding>) {
 
 /// 200 faults of one kind and one of another.
 pub(crate) fn many() -> (Archive, Vec<Finding>) {
+    of_one_kind(200)
+}
+
+/// So many faults of one kind in one document, and one of another.
+pub(crate) fn of_one_kind(count: u64) -> (Archive, Vec<Finding>) {
     let mut archive = Archive::new();
-    let manifest = archive.document(blob_name('6'), minified(200));
-    let findings = (0..200)
+    let manifest = archive.document(blob_name('6'), minified(count));
+    let findings = (0..count)
         .map(|n| {
             let at = Location::pointer(manifest, format!("/layers/{n}/size"));
-            Finding::new(&SIZE, at, format!("layer {n} is 33 bytes, the manifest says {}", 32 + n))
+            let message = format!("layer {n} is 33 bytes, the manifest says {}", 32 + n);
+            Finding::new(&SIZE, at, message)
+                .change(Target::Member(manifest), Edit::Remove { pointer: format!("/layers/{n}/size") })
         })
         .chain([Finding::new(&PADDING, Location::archive(), "no end-of-archive marker")])
         .collect();

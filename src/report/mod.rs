@@ -217,6 +217,38 @@ mod tests {
         assert!(findings[10].message.starts_with("layer 9 "), "{}", findings[10].message);
     }
 
+    /// Seconds that sorting and every format take for so many findings in one document.
+    fn seconds(count: u64) -> f64 {
+        let (docs, mut findings) = fixture::of_one_kind(count);
+        findings.reverse();
+        let began = std::time::Instant::now();
+        sort(&mut findings, &docs);
+        let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
+        let opts = human::HumanOptions { color: true, unicode: true, width: 100 };
+        assert!(human::render(&levelled, &docs, opts).len() < 10_000, "equal faults are grouped");
+        let path = Some(Path::new("app.tar"));
+        let (container, form, images) = (Container::Tar, "oci", &[][..]);
+        let source = Source { docs: &docs, path, container, form, images, findings: &levelled };
+        let renderers: [Box<dyn Renderer>; 4] = [
+            Box::<json::Json>::default(),
+            Box::<sarif::Sarif>::default(),
+            Box::<junit::Junit>::default(),
+            Box::<github::Github>::default(),
+        ];
+        for mut renderer in renderers {
+            renderer.add(&source);
+            assert!(renderer.finish().len() as u64 > count * 50);
+        }
+        began.elapsed().as_secs_f64()
+    }
+
+    /// Four times as many findings would take sixteen times as long if anything were quadratic.
+    #[test]
+    fn findings_cost_in_proportion() {
+        let (few, many) = (seconds(1_000), seconds(4_000));
+        assert!(many < 10.0 * few, "{few} s for 1,000, {many} s for 4,000");
+    }
+
     #[test]
     fn summaries() {
         use Level::{Allow, Error, Note, Warning};
