@@ -9,6 +9,7 @@ use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::media::LayerType;
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::reference::Reference;
@@ -40,15 +41,25 @@ pub fn detect(tree: &Tree) -> bool {
 /// What the links of one repository say.
 #[derive(Default)]
 struct Repository {
-    tags: BTreeMap<String, (MemberId, Option<MemberId>)>,
+    tags: BTreeMap<String, Tag>,
     revisions: BTreeMap<Digest, MemberId>,
-    layers: HashSet<Digest>,
+    layers: BTreeMap<Digest, MemberId>,
+}
+
+/// What the links of one tag say.
+struct Tag {
+    /// A member below its directory.
+    member: MemberId,
+    /// `current/link`
+    current: Option<MemberId>,
+    /// Its history.
+    index: BTreeMap<Digest, MemberId>,
 }
 
 /// Reads every repository with its tags.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
     let base = prefix(&tree).unwrap_or_default();
-    let (repositories, aliases) = repositories(&tree, &base)?;
+    let (repositories, aliases, bad_names) = repositories(&tree, &base)?;
     let blobs = format!("{base}blobs/");
     let place = blobs.clone();
     let locate = move |tree: &Tree, digest: &Digest, _: bool| {
@@ -63,39 +74,136 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     for (path, repository) in &repositories {
         read_repository(&mut builder, path, repository)?;
     }
+    for (text, member) in bad_names {
+        let problem = "expected a lower-case path as the name of a repository".to_owned();
+        builder.odd(Anomaly::BadName { at: Location::member(member), text, problem });
+    }
+    let linked = links(&mut builder, &repositories)?;
     if builder.archive.roots.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::archive() });
     }
-    let stored: Vec<(Digest, MemberId)> = builder
+    let stored: Vec<(Digest, MemberId, bool)> = builder
         .archive
         .tree
         .below(blobs.as_bytes())
         .filter_map(|(id, member)| {
             let text = member.name.strip_prefix(blobs.as_bytes())?.strip_suffix(b"/data")?.to_str().ok()?;
             let mut parts = text.split('/');
-            let (algorithm, _, hex) = (parts.next()?, parts.next()?, parts.next()?);
-            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, id))
+            let (algorithm, folder, hex) = (parts.next()?, parts.next()?, parts.next()?);
+            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, id, hex.starts_with(folder)))
         })
         .collect();
-    for (digest, member) in stored {
+    let needed: HashSet<Digest> =
+        builder.archive.blobs.iter().filter_map(|blob| blob.digest.clone()).collect();
+    for (digest, member, in_place) in stored {
+        let at = Location::member(member);
+        if !in_place {
+            builder.odd(Anomaly::Storage { at, problem: StorageProblem::Misplaced(digest) });
+            continue;
+        }
+        // Of what an image needs, the link that is missing is told.
+        if !linked.contains(&digest) && !needed.contains(&digest) {
+            builder.odd(Anomaly::Storage { at, problem: StorageProblem::Unlinked });
+        }
         builder.stored_blob(digest, member);
     }
     Ok(builder.archive)
 }
 
+/// Looks at every link, and at whether each repository has the links that its images need; the blobs that have one.
+fn links(builder: &mut Builder<'_>, repositories: &Repositories) -> Result<HashSet<Digest>> {
+    let missed: HashSet<Digest> = builder
+        .archive
+        .blobs
+        .iter()
+        .filter(|blob| blob.member.is_none())
+        .filter_map(|blob| blob.digest.clone())
+        .collect();
+    let mut linked = HashSet::new();
+    let mut roots: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
+    let all = builder.archive.roots.clone();
+    for root in &all {
+        roots.entry(root.repository.as_deref().unwrap_or_default()).or_default().push(root.node);
+    }
+    for (path, repository) in repositories {
+        let history = repository.tags.values().flat_map(|tag| &tag.index);
+        let every = (repository.revisions.iter().map(|link| (LinkKind::Revision, link)))
+            .chain(repository.layers.iter().map(|link| (LinkKind::Layer, link)))
+            .chain(history.map(|link| (LinkKind::History, link)));
+        for (kind, (digest, &member)) in every {
+            let Some(content) = link(builder, member)? else { continue };
+            let at = Location::member(member);
+            linked.insert(digest.clone());
+            if content != *digest && content.algorithm_name() == digest.algorithm_name() {
+                let problem = StorageProblem::Mismatch { path: digest.clone(), content: content.clone() };
+                builder.odd(Anomaly::Storage { at: at.clone(), problem });
+            }
+            // What an image lacks is told of the image.
+            if !builder.has_blob(&content) && !missed.contains(&content) {
+                let problem = StorageProblem::Dangling { kind, digest: content.clone() };
+                builder.odd(Anomaly::Storage { at, problem });
+            }
+            linked.insert(content);
+        }
+        let roots = roots.get(path.as_str()).map(Vec::as_slice).unwrap_or_default();
+        needed(builder, path, repository, roots);
+    }
+    Ok(linked)
+}
+
+/// Whether a repository has links to what the images at or below these nodes need, and the storage holds.
+fn needed(builder: &mut Builder<'_>, path: &str, repository: &Repository, roots: &[NodeId]) {
+    let archive = &builder.archive;
+    let mut found: Vec<(Location, LinkKind, Digest)> = Vec::new();
+    let mut told = HashSet::new();
+    let mut seen = HashSet::new();
+    let below: Vec<NodeId> = roots.iter().flat_map(|root| archive.below_unseen(*root, &mut seen)).collect();
+    for id in below {
+        let node = archive.node(id);
+        let held =
+            |blob: BlobId| archive.blob(blob).digest.clone().filter(|_| archive.blob(blob).member.is_some());
+        if let Body::Index { children, .. } = &node.body {
+            for edge in children {
+                let blob = edge.node.and_then(|child| archive.node(child).blob);
+                let digest = blob.and_then(held).filter(|digest| !repository.revisions.contains_key(digest));
+                if let Some(digest) = digest.filter(|digest| told.insert(digest.clone())) {
+                    found.push((edge.descriptor.at.clone(), LinkKind::Revision, digest));
+                }
+            }
+        }
+        for part in node.all_parts() {
+            let foreign = part.descriptor.as_ref().is_some_and(|descriptor| {
+                LayerType::of(descriptor.type_or_empty()).is_some_and(|layer| layer.nondistributable)
+            });
+            let digest = part.blob.filter(|_| !foreign).and_then(held);
+            let digest = digest.filter(|digest| !repository.layers.contains_key(digest));
+            if let Some(digest) = digest.filter(|digest| told.insert(digest.clone())) {
+                found.push((part.at.clone(), LinkKind::Layer, digest));
+            }
+        }
+    }
+    for (at, kind, digest) in found {
+        let problem = StorageProblem::NoLink { kind, digest, repository: path.to_owned() };
+        builder.odd(Anomaly::Storage { at, problem });
+    }
+}
+
+type BadNames = BTreeMap<String, MemberId>;
 type Repositories = BTreeMap<String, Repository>;
 type Aliases = BTreeMap<Digest, Digest>;
 
 /// Walks the links by name. A name with a component that begins with `_` ends a repository's path.
-fn repositories(tree: &Tree, base: &str) -> Result<(Repositories, Aliases)> {
+fn repositories(tree: &Tree, base: &str) -> Result<(Repositories, Aliases, BadNames)> {
     let root = format!("{base}repositories/");
     let mut found = Repositories::new();
     let mut aliases = Aliases::new();
+    let mut bad_names = BadNames::new();
     for (id, member) in tree.below(root.as_bytes()) {
         let Some(text) = member.name.get(root.len()..).and_then(|name| name.to_str().ok()) else { continue };
         let Some(at) = text.find("/_") else { continue };
         let (path, rest) = (&text[..at], &text[at + 1..]);
         if !crate::reference::is_repository_path(path) {
+            bad_names.entry(path.to_owned()).or_insert(id);
             continue;
         }
         let repository = found.entry(path.to_owned()).or_default();
@@ -107,9 +215,19 @@ fn repositories(tree: &Tree, base: &str) -> Result<(Repositories, Aliases)> {
                 }
             }
             ["_manifests", "tags", tag, below @ ..] => {
-                let entry = repository.tags.entry((*tag).to_owned()).or_insert((id, None));
-                if below == ["current", "link"] {
-                    *entry = (id, Some(id));
+                let tag = repository.tags.entry((*tag).to_owned()).or_insert_with(|| Tag {
+                    member: id,
+                    current: None,
+                    index: BTreeMap::new(),
+                });
+                match below {
+                    ["current", "link"] => (tag.member, tag.current) = (id, Some(id)),
+                    ["index", algorithm, hex, "link"] => {
+                        if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+                            tag.index.insert(digest, id);
+                        }
+                    }
+                    _ => {}
                 }
             }
             ["_layers", algorithm, hex, "link"] => {
@@ -120,12 +238,12 @@ fn repositories(tree: &Tree, base: &str) -> Result<(Repositories, Aliases)> {
                         aliases.insert(digest.clone(), stored);
                     }
                 }
-                repository.layers.insert(digest);
+                repository.layers.insert(digest, id);
             }
             _ => {}
         }
     }
-    Ok((found, aliases))
+    Ok((found, aliases, bad_names))
 }
 
 fn link_text(tree: &Tree, id: MemberId) -> Result<Option<String>> {
@@ -145,10 +263,10 @@ fn link(builder: &mut Builder<'_>, member: MemberId) -> Result<Option<Digest>> {
 }
 
 fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
-    for (tag, (member, current)) in &repository.tags {
-        let Some(current) = *current else {
+    for (tag, links) in &repository.tags {
+        let Some(current) = links.current else {
             let name = format!("{path}:{tag}");
-            builder.odd(Anomaly::TagWithoutCurrent { member: *member, name });
+            builder.odd(Anomaly::TagWithoutCurrent { member: links.member, name });
             continue;
         };
         let Some(digest) = link(builder, current)? else { continue };
@@ -157,6 +275,10 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
             builder.odd(Anomaly::LinkTargetMissing { member: current, digest: digest.clone(), what });
         }
         let at = Location::member(current);
+        if !links.index.contains_key(&digest) {
+            let problem = StorageProblem::NotInIndex(digest.clone());
+            builder.odd(Anomaly::Storage { at: at.clone(), problem });
+        }
         let name = match name_of(path, tag) {
             Ok(name) => name,
             Err(problem) => {

@@ -43,9 +43,10 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     ));
     let at = Location::member(member);
     if let Some(node) = builder.manifest(digest, None, &at)? {
-        signatures(&mut builder);
+        signatures(&mut builder)?;
         builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
     }
+    version(&mut builder)?;
     stored_blobs(&mut builder);
     Ok(builder.archive)
 }
@@ -70,19 +71,51 @@ fn locate(tree: &Tree, digest: &Digest, manifest: bool) -> Option<MemberId> {
     blob().or_else(|| tree.file(format!("{}.tar", digest.encoded()).as_bytes()))
 }
 
+/// Versions that there were; before 2017-11 there was no file.
+const VERSIONS: [&[u8]; 2] = [b"Directory Transport Version: 1.1\n", b"Directory Transport Version: 1.0\n"];
+
+fn version(builder: &mut Builder<'_>) -> Result<()> {
+    let Some(member) = builder.file("version") else { return Ok(()) };
+    let text = builder.archive.tree.head(member, 64)?;
+    if !VERSIONS.contains(&&text[..]) {
+        let problem = StorageProblem::Version(String::from_utf8_lossy(&text).into_owned());
+        builder.odd(Anomaly::Storage { at: Location::member(member), problem });
+    }
+    Ok(())
+}
+
+/// Whether a signature begins as one: an OpenPGP packet, or a zero byte and the name of a format.
+fn is_signature(head: &[u8]) -> bool {
+    match head {
+        [0, rest @ ..] => {
+            let name = rest.split(|b| *b == b'\n').next().unwrap_or_default();
+            name.len() < rest.len() && matches!(name, b"simple-signing" | b"sigstore-json")
+        }
+        [first, ..] => first & 0x80 != 0,
+        [] => false,
+    }
+}
+
 /// `signature-N` belongs to `manifest.json`, `<hex>.signature-N` to a child.
-fn signatures(builder: &mut Builder<'_>) {
+fn signatures(builder: &mut Builder<'_>) -> Result<()> {
     for i in 0..builder.archive.nodes.len() {
         let node = &builder.archive.nodes[i];
         let Some(digest) = &node.digest else { continue };
         let top =
             node.blob.and_then(|blob| builder.archive.blob(blob).member) == builder.file("manifest.json");
         let prefix = if top { String::new() } else { format!("{}.", digest.encoded()) };
-        let found = (1..=1000)
+        let found: Vec<MemberId> = (1..=1000)
             .map_while(|n| builder.archive.tree.file(format!("{prefix}signature-{n}").as_bytes()))
             .collect();
+        for &member in &found {
+            if !is_signature(&builder.archive.tree.head(member, 64)?) {
+                let at = Location::member(member);
+                builder.odd(Anomaly::Storage { at, problem: StorageProblem::Signature });
+            }
+        }
         builder.archive.nodes[i].signatures = found;
     }
+    Ok(())
 }
 
 fn stored_blobs(builder: &mut Builder<'_>) {

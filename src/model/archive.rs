@@ -422,6 +422,13 @@ pub enum Anomaly {
         /// What is missing: `blob`, `revision link` or `layer link`.
         what: &'static str,
     },
+    /// Something in registry storage or a `dir:` layout that is not as its writer leaves it.
+    Storage {
+        /// Where.
+        at: Location,
+        /// What.
+        problem: StorageProblem,
+    },
     /// The v1 images of a tag, beside a `manifest.json`, are not the image that it names so.
     Legacy {
         /// The tag in `repositories`.
@@ -461,6 +468,55 @@ pub enum Disagreement {
     RepoTagMissing(String),
     /// The docker half lacks an image.
     ItemMissing,
+}
+
+/// What a link of registry storage is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    /// A manifest of the repository.
+    Revision,
+    /// A config or layer of the repository.
+    Layer,
+    /// A manifest that a tag pointed at.
+    History,
+}
+
+/// What can be odd about registry storage and `dir:` layouts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageProblem {
+    /// A link to a blob that is not there.
+    Dangling {
+        /// What the link is for.
+        kind: LinkKind,
+        /// The blob.
+        digest: Digest,
+    },
+    /// A tag's manifest is not in its history.
+    NotInIndex(Digest),
+    /// A blob that is there, and that something in this repository needs, has no link in it.
+    NoLink {
+        /// The link that is missing.
+        kind: LinkKind,
+        /// The blob.
+        digest: Digest,
+        /// The repository.
+        repository: String,
+    },
+    /// Path and content of a link are two digests of one algorithm.
+    Mismatch {
+        /// By its path.
+        path: Digest,
+        /// By its content.
+        content: Digest,
+    },
+    /// A blob in another folder than that of its first two digits.
+    Misplaced(Digest),
+    /// A blob to which no repository has a link.
+    Unlinked,
+    /// The text in `version` of a `dir:` layout is none of the known ones; cut to 64 bytes.
+    Version(String),
+    /// A signature of a `dir:` layout in none of the known formats.
+    Signature,
 }
 
 /// How v1 images differ from the image that has their tag in `manifest.json`.

@@ -87,6 +87,11 @@ impl<'a> Builder<'a> {
         self.archive.tree.file(name.as_bytes())
     }
 
+    /// Whether the archive holds a blob.
+    pub fn has_blob(&self, digest: &Digest) -> bool {
+        (self.locate)(&self.archive.tree, digest, false).is_some()
+    }
+
     /// Reads and parses a document, once; `None` if it is too large (noted).
     pub fn document(&mut self, member: MemberId, kind: DocKind) -> Result<Option<DocId>> {
         if let Some(&id) = self.documents.get(&member) {

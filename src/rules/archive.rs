@@ -480,7 +480,8 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         _ => {
             return super::document::anomaly(anomaly, archive)
                 .or_else(|| super::legacy::anomaly(anomaly))
-                .or_else(|| super::docker_archive::anomaly(anomaly));
+                .or_else(|| super::docker_archive::anomaly(anomaly))
+                .or_else(|| super::storage::anomaly(anomaly, archive));
         }
     })
 }

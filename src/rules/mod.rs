@@ -35,6 +35,7 @@ pub mod policy;
 pub mod run;
 pub mod run_config;
 pub mod shape;
+pub mod storage;
 pub mod whiteout;
 
 pub use policy::Policy;
@@ -185,6 +186,7 @@ pub fn all() -> Vec<&'static Rule> {
         image::RULES,
         legacy::RULES,
         shape::RULES,
+        storage::RULES,
     ]
     .concat();
     all.extend(meaning::RULES.concat());

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::layer::Which;
 use super::{
     archive as archive_rules, blob, container, contents, docker_archive, document, graph, image, layer,
-    legacy, meaning, name, platform, shape,
+    legacy, meaning, name, platform, shape, storage,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -49,6 +49,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         name::unnamed(archive, &mut walk.out);
         legacy::check(archive, &mut walk.out);
         docker_archive::check(archive, &mut walk.out);
+        storage::dir(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
     for (i, found) in archive.documents.iter().enumerate() {
@@ -82,6 +83,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     }
     if !alone {
         container::members(archive, &walk.explained, &mut walk.out);
+        storage::misplaced(archive, &walk.explained, &mut walk.out);
     }
     walk.out
 }
@@ -156,7 +158,9 @@ struct Walk<'a> {
     missing: HashMap<BlobId, usize>,
     /// Documents that may be manifests or indexes: what they say means nothing.
     undecidable: HashSet<MemberId>,
-    /// Broken links that are shown as the reason why a blob is missing.
+    /// Blobs in folders where nobody looks, by digest.
+    misplaced: HashMap<String, MemberId>,
+    /// Broken links and such blobs that are shown as the reason why a blob is missing.
     explained: HashSet<MemberId>,
 }
 
@@ -182,6 +186,7 @@ impl<'a> Walk<'a> {
             stacked: HashSet::new(),
             held: held.filter_map(|blob| Some((blob.digest.as_ref()?, blob))).collect(),
             undecidable: undecidable.collect(),
+            misplaced: archive.anomalies.iter().filter_map(storage::misplaced_blob).collect(),
             explained: HashSet::new(),
         }
     }
@@ -240,8 +245,12 @@ impl Walk<'_> {
         let link = names
             .filter_map(|name| tree.get(&crate::tar::clean(name.as_bytes()).path))
             .find_map(|id| Some((id, tree.link_fault(id)?)));
-        let (Some((id, fault)), Some(finding)) = (link, self.out.last_mut()) else { return };
-        let text = container::broken(tree.member(id), fault);
+        let misplaced = || {
+            let at = *self.misplaced.get(wanted)?;
+            Some((at, "it stands here, where no registry looks for it".to_owned()))
+        };
+        let link = link.map(|(id, fault)| (id, container::broken(tree.member(id), fault))).or_else(misplaced);
+        let (Some((id, text)), Some(finding)) = (link, self.out.last_mut()) else { return };
         finding.related.push(crate::report::Label { location: Location::member(id), text });
         self.explained.insert(id);
     }
