@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::{Rule, rule};
 use crate::format::tree::{MemberKind, Tree, TreeAnomaly};
-use crate::model::archive::Disagreement;
+use crate::model::archive::{Disagreement, V1Problem};
 use crate::model::{Anomaly, Archive, Facts};
 use crate::report::{At, Edit, Finding, Location, MemberId, Target, quoted};
 use crate::tar::AnomalyKind;
@@ -227,6 +227,7 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
             Anomaly::Tree(anomaly) => tree(&archive.tree, anomaly, archive, facts, out),
             // What a cut archive lacks is a consequence of the cut.
             Anomaly::MissingMember { .. } | Anomaly::Empty { .. } if cut => {}
+            Anomaly::V1 { problem: V1Problem::NoJson, .. } if cut => {}
             Anomaly::Empty { at } if !lists(archive, at) => {}
             // The only tag may be the broken one.
             Anomaly::Empty { .. } if archive.anomalies.iter().any(is_tag_without_target) => {}
