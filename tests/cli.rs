@@ -388,3 +388,18 @@ fn schema_1_is_kept_where_it_can_be_and_converted_on_request() {
     let diff_id = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
     assert_eq!(test.inspect(&oci).images[0].diff_ids, [diff_id]);
 }
+
+#[test]
+fn a_reader_that_goes_away_changes_neither_code_nor_words() {
+    let test = Test::new();
+    let broken = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/bad/many/ten-faults/archive.tar");
+    for report in ["human", "json", "sarif", "junit", "github"] {
+        let mut command = test.restow.command();
+        command.args(["check", "--report", report]).arg(&broken);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("restow runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("restow ends");
+        assert_eq!(output.status.code(), Some(1), "{report}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{report}");
+    }
+}
