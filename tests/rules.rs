@@ -27,28 +27,21 @@ fn the_page_of_rules_is_current() {
     }
 }
 
-/// Rules whose unit tests stand elsewhere or are of another shape than [`unit_tests`] can read, and where they are.
-const TESTED_ELSEWHERE: &[(&str, &str)] = &[];
-
 #[test]
-#[ignore = "the tests and cases of older rules are being written"]
 fn unit_tests_fire_every_rule_and_just_do_not() {
     let tests = unit_tests::all().expect("sources");
     assert!(tests.len() > 50, "only {} tests were found: is the scan right?", tests.len());
     let mut missing = Vec::new();
     for rule in rules::all() {
         let firing: Vec<_> = tests.iter().filter(|test| test.expects(rule.name)).collect();
-        let excused = TESTED_ELSEWHERE.iter().any(|(name, _)| *name == rule.name);
-        if firing.is_empty() && !excused {
+        if firing.is_empty() {
             missing.push(format!("{}: no unit test expects it", rule.name));
-        } else if !firing.iter().any(|test| test.expects_otherwise(rule.name)) && !excused {
+        } else if !firing.iter().any(|test| test.expects_otherwise(rule.name)) {
             let file = firing[0].file.display();
             missing.push(format!(
                 "{}: no unit test that expects it ({file}) also expects something else",
                 rule.name
             ));
-        } else if excused && firing.iter().any(|test| test.expects_otherwise(rule.name)) {
-            missing.push(format!("{}: has its unit tests; take it off TESTED_ELSEWHERE", rule.name));
         }
     }
     assert!(missing.is_empty(), "{}\n{} rules", missing.join("\n"), missing.len());

@@ -10,6 +10,8 @@
 
 pub mod annotation;
 pub mod archive;
+#[cfg(test)]
+mod archive_tests;
 pub mod blob;
 pub mod config;
 pub mod container;
@@ -26,6 +28,8 @@ pub mod index;
 pub mod layer;
 pub mod layer_tar;
 pub mod legacy;
+#[cfg(test)]
+mod legacy_tests;
 pub mod manifest;
 pub mod meaning;
 pub mod members;
