@@ -342,6 +342,7 @@ mod tests {
         ] as [(fn(&Storage) -> String, &str); 4]
         {
             let mut storage = storage();
+            assert_eq!(found(&storage.files), [""; 0]);
             storage.files.remove(&at(&storage));
             assert_eq!(found(&storage.files), [rule]);
         }
@@ -373,6 +374,7 @@ mod tests {
     #[test]
     fn a_tag_without_history() {
         let mut storage = storage();
+        assert_eq!(found(&storage.files), [""; 0]);
         let history = format!("_manifests/tags/1/index/sha256/{}", storage.digests[3].encoded());
         storage.files.remove(&storage.link(&history));
         assert_eq!(found(&storage.files), ["storage/tag-not-in-index"]);
