@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::layer::Which;
 use super::{
     archive as archive_rules, blob, container, contents, docker_archive, document, graph, image, layer,
-    legacy, meaning, name, platform, shape, storage,
+    legacy, meaning, name, platform, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -84,6 +84,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     if !alone {
         container::members(archive, &walk.explained, &mut walk.out);
         storage::misplaced(archive, &walk.explained, &mut walk.out);
+        stray::check(archive, &mut walk.out);
     }
     walk.out
 }
