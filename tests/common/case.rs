@@ -30,13 +30,23 @@ pub fn documents() -> Vec<Case> {
     cases().into_iter().filter(Case::is_document).collect()
 }
 
+/// What the archive of a case may be called.
+const ARCHIVES: [&str; 7] = [
+    "archive.tar",
+    "archive.tar.gz",
+    "archive.tar.xz",
+    "archive.tar.bz2",
+    "archive.tar.zst",
+    "archive",
+    "document.json",
+];
+
 fn cases() -> Vec<Case> {
     let cases = super::files_named(&corpus(), "case.toml").into_iter().map(|toml| {
         let folder = toml.parent().expect("case.toml is in a folder");
         let name = folder.strip_prefix(corpus()).expect("below the corpus").display().to_string();
-        let archives =
-            ["archive.tar", "archive.tar.gz", "archive", "document.json"].map(|file| folder.join(file));
-        let archive = archives.into_iter().find(|path| path.exists());
+        let mut archives = ARCHIVES.map(|file| folder.join(file)).into_iter();
+        let archive = archives.find(|path| path.exists());
         let archive = archive.unwrap_or_else(|| panic!("{name} has no archive"));
         Case { name, archive, toml }
     });
