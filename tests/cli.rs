@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use common::{Archive, Output, Restow};
+use common::{Archive, Output, Restow, tree_digest};
 
 const MULTI: &str = "oci/multiplatform-attestation-nested";
 const DUAL: &str = "docker-archive/docker-29-containerd";
@@ -163,6 +163,78 @@ fn manifests_go_to_docker_and_back_with_the_same_digests() {
         images.into_iter().filter(|i| i.kind == "image").map(|i| (i.id, i.digest)).collect::<Vec<_>>()
     };
     assert_eq!(ids(&source), ids(&oci), "J.1: the manifests come back byte for byte");
+}
+
+/// A docker-archive of three layers that are long enough for every stage to have a thread of its own.
+fn write_large(path: &Path) {
+    let mut tar = tar::Builder::new(std::fs::File::create(path).expect("a new file"));
+    let mut add = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, bytes).expect("written");
+    };
+    let mut layers = Vec::new();
+    for n in 0..3_u32 {
+        let text: Vec<u8> =
+            (0..40_000_u32).flat_map(|i| format!("{} {}\n", i * i % 7919, i ^ n).into_bytes()).collect();
+        let mut layer = tar::Builder::new(Vec::new());
+        for i in 0..=n {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            layer.append_data(&mut header, format!("layer{n}/file{i}"), &*text).expect("into memory");
+        }
+        layers.push(layer.into_inner().expect("into memory"));
+    }
+    let diff_ids: Vec<String> =
+        layers.iter().map(|layer| restow::digest::Digest::sha256(layer).to_string()).collect();
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    for (n, layer) in layers.iter().enumerate() {
+        add(&format!("{n}.tar"), layer);
+    }
+    add("config.json", config.to_string().as_bytes());
+    add(
+        "manifest.json",
+        br#"[{"Config":"config.json","RepoTags":["lab/large:1"],"Layers":["0.tar","1.tar","2.tar"]}]"#,
+    );
+    tar.finish().expect("written");
+}
+
+#[test]
+fn the_number_of_jobs_changes_no_byte() {
+    let test = Test::new();
+    let source = test.path("large.tar");
+    write_large(&source);
+    let source = source.display().to_string();
+    for codec in ["keep", "gzip", "zstd"] {
+        for form in ["oci", "docker-archive"] {
+            let made: Vec<_> = ["1", "2", "16"]
+                .iter()
+                .map(|jobs| {
+                    let name = format!("{codec}-{form}-{jobs}");
+                    let place = test.place(form, &name);
+                    test.run(0, &["convert", "--jobs", jobs, "--compress", codec, &source, &place]);
+                    tree_digest::files(&test.path(&name)).expect("read")
+                })
+                .collect();
+            assert!(!made[0].is_empty());
+            assert_eq!(made[0], made[1], "{codec} {form}");
+            assert_eq!(made[0], made[2], "{codec} {form}");
+        }
+        test.run(
+            0,
+            &[
+                "compare",
+                "--ignore",
+                "layers,digests",
+                &source,
+                &test.place("oci", &format!("{codec}-oci-2")),
+            ],
+        );
+    }
 }
 
 #[test]

@@ -36,6 +36,31 @@ pub struct Caps {
     pub window_log: u32,
 }
 
+/// Takes decompressed bytes where they are written, so that they need not be copied.
+pub trait Room {
+    /// Where the next bytes go; never empty.
+    fn room(&mut self) -> &mut [u8];
+
+    /// The first `n` bytes of it have been written.
+    fn advance(&mut self, n: usize) -> io::Result<()>;
+}
+
+/// Lends every piece to a function.
+struct Lent<'a> {
+    buffer: Vec<u8>,
+    to: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+}
+
+impl Room for Lent<'_> {
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    fn advance(&mut self, n: usize) -> io::Result<()> {
+        (self.to)(&self.buffer[..n])
+    }
+}
+
 /// Decompresses `input` to its end, handing chunks to `out`.
 ///
 /// Faults of the stream are facts; an `Err` is an I/O error of `input` or of `out`.
@@ -44,6 +69,20 @@ pub fn decode(
     input: &mut dyn BufRead,
     caps: Caps,
     out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Decoded> {
+    // Streams of a few hundred bytes are many.
+    let size = input.fill_buf()?.len();
+    let buffer =
+        vec![0; if codec == Codec::Plain { size.clamp(1, CHUNK) } else { (16 * size).clamp(512, CHUNK) }];
+    decode_into(codec, input, caps, &mut Lent { buffer, to: out })
+}
+
+/// As [`decode`], into the buffers of `out`.
+pub fn decode_into(
+    codec: Codec,
+    input: &mut dyn BufRead,
+    caps: Caps,
+    out: &mut dyn Room,
 ) -> io::Result<Decoded> {
     let mut input = Counting { inner: input, offset: 0, failed: None };
     let mut done = Decoded::default();
@@ -95,15 +134,9 @@ fn fault_of(error: &io::Error, offset: u64, caps: Caps) -> Fault {
     }
 }
 
-fn copy(
-    from: &mut dyn Read,
-    caps: Caps,
-    done: &mut Decoded,
-    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> Result<(), Stop> {
-    let mut buffer = vec![0; CHUNK];
+fn copy(from: &mut dyn Read, caps: Caps, done: &mut Decoded, out: &mut dyn Room) -> Result<(), Stop> {
     loop {
-        let n = match from.read(&mut buffer) {
+        let n = match from.read(out.room()) {
             Ok(0) => return Ok(()),
             Ok(n) => n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -113,17 +146,12 @@ fn copy(
             return Err(Stop::Limit);
         }
         done.size += n as u64;
-        out(&buffer[..n]).map_err(Stop::Out)?;
+        out.advance(n).map_err(Stop::Out)?;
     }
 }
 
 /// Member by member: flate2's own multi-member reader cannot tell trailing bytes from a broken header.
-fn gzip(
-    input: &mut Counting<'_>,
-    caps: Caps,
-    done: &mut Decoded,
-    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> Result<(), Stop> {
+fn gzip(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn Room) -> Result<(), Stop> {
     loop {
         let mut member = GzDecoder::new(&mut *input);
         copy(&mut member, caps, done, out)?;
@@ -138,12 +166,7 @@ fn gzip(
 }
 
 /// Frame by frame, skippable ones included, for the same reason.
-fn zstd(
-    input: &mut Counting<'_>,
-    caps: Caps,
-    done: &mut Decoded,
-    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> Result<(), Stop> {
+fn zstd(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn Room) -> Result<(), Stop> {
     loop {
         let next = peek(input, 4).map_err(Stop::Stream)?;
         match next {
@@ -248,6 +271,11 @@ impl<R: Read> Lookahead<R> {
     pub fn for_size(inner: R, size: u64) -> Self {
         let chunk = size.clamp(64, CHUNK as u64) as usize;
         Lookahead { inner, buffer: Vec::new(), start: 0, chunk }
+    }
+
+    /// The reader, with what is buffered dropped.
+    pub fn into_inner(self) -> R {
+        self.inner
     }
 }
 

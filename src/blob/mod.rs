@@ -4,5 +4,6 @@ pub mod codec;
 mod deflate;
 pub mod facts;
 pub mod pipeline;
+mod threads;
 
 pub use facts::{BlobFacts, Fault, GzipHeader, Plain};

@@ -1,22 +1,16 @@
 //! The one pass over a blob: count and hash → decompress → count and hash, with tees for what is kept.
 //!
-//! Small blobs run on the caller's thread. For the others the caller reads and keeps, and decompressing, hashing and
-//! compressing run on threads of their own behind bounded channels, so that one big layer uses more than one core
-//! and memory does not grow with it.
+//! Small blobs run on the caller's thread, and so does everything where there is one core. Otherwise the caller reads
+//! and keeps, and decompressing, hashing and compressing run on threads of their own ([`threads`](super::threads)).
 
 use std::io::{self, BufRead, Read, Write};
-use std::sync::Arc;
 use std::thread;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::codec::{self, Caps, Compression, Encoder, Lookahead};
 use super::facts::{BlobFacts, Fault, GzipHeader, Plain};
+use super::threads::threaded;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::media::Codec;
-
-/// Chunks in flight between two stages: 8 × 128 KiB.
-const DEPTH: usize = 8;
 
 /// Blobs up to this size are not worth a thread.
 const SMALL: u64 = 256 << 10;
@@ -63,33 +57,32 @@ pub fn run(
     watch: Watch<'_>,
 ) -> io::Result<(BlobFacts, Kept)> {
     let watch = watch.filter(|_| request.plain);
-    let mut source = Lookahead::for_size(source, request.size);
-    let codec = Codec::sniff(source.fill_buf()?);
-    let needs_plain = request.plain || matches!(keep, Keep::Recompressed(_));
-    let decodes = needs_plain && codec != Codec::Plain;
-    let stored_tap = Tap {
-        gzip: GzipHeader::of(source.fill_buf()?),
-        size: 0,
-        hasher: Hasher::new(Algorithm::Sha256),
-        other: request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new),
-    };
-    if request.size <= SMALL && !matches!(keep, Keep::Recompressed(_)) {
-        return small(&mut source, request, keep, tee, codec, decodes, stored_tap, watch);
+    if request.size <= SMALL || cores() == 1 {
+        inline(source, request, keep, tee, watch)
+    } else {
+        threaded(source, request, keep, tee, watch)
     }
-    threaded(&mut source, request, keep, tee, codec, needs_plain, stored_tap, watch)
+}
+
+/// Threads worth having for one stage.
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Hashes and counts the stored bytes.
-struct Tap {
-    /// What the first bytes say.
-    gzip: Option<GzipHeader>,
+pub(super) struct Tap {
     size: u64,
     hasher: Hasher,
     other: Option<Hasher>,
 }
 
 impl Tap {
-    fn push(&mut self, chunk: &[u8]) {
+    pub(super) fn new(request: Request) -> Tap {
+        let other = request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new);
+        Tap { size: 0, hasher: Hasher::new(Algorithm::Sha256), other }
+    }
+
+    pub(super) fn push(&mut self, chunk: &[u8]) {
         self.size += chunk.len() as u64;
         self.hasher.update(chunk);
         if let Some(other) = &mut self.other {
@@ -97,13 +90,14 @@ impl Tap {
         }
     }
 
-    fn finish(self, request: Request, codec: Codec) -> BlobFacts {
+    /// What was found out, apart from the plain stream.
+    pub(super) fn finish(self, request: Request, first: First) -> BlobFacts {
         BlobFacts {
             size: self.size,
             sha256: self.hasher.finish(),
             other: self.other.map(Hasher::finish),
-            codec,
-            gzip: self.gzip,
+            codec: first.codec,
+            gzip: first.gzip,
             plain: None,
             fault: None,
             missing: request.size.saturating_sub(self.size),
@@ -111,50 +105,76 @@ impl Tap {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "what `run` worked out for both ways")]
-fn small(
-    source: &mut dyn BufRead,
+/// What the first bytes of a blob say.
+#[derive(Clone, Copy)]
+pub(super) struct First {
+    pub(super) codec: Codec,
+    gzip: Option<GzipHeader>,
+}
+
+impl First {
+    pub(super) fn of(bytes: &[u8]) -> First {
+        First { codec: Codec::sniff(bytes), gzip: GzipHeader::of(bytes) }
+    }
+
+    /// Whether the blob is to be decompressed.
+    pub(super) fn decodes(self, request: Request, keep: Keep) -> bool {
+        (request.plain || matches!(keep, Keep::Recompressed(_))) && self.codec != Codec::Plain
+    }
+}
+
+/// All of it on the caller's thread.
+fn inline(
+    source: &mut (dyn Read + Send),
     request: Request,
     keep: Keep,
     tee: &mut (dyn Write + Send),
-    codec: Codec,
-    decodes: bool,
-    mut tap: Tap,
     mut watch: Watch<'_>,
 ) -> io::Result<(BlobFacts, Kept)> {
-    let mut stored = Vec::with_capacity(request.size as usize);
-    // The length that the container claims is not trusted: a file may have grown since it was listed.
-    source.take(SMALL.max(request.size)).read_to_end(&mut stored)?;
-    tap.push(&stored);
+    let (mut stored, mut made) = (None, None);
+    match keep {
+        Keep::Nothing => {}
+        Keep::Stored => stored = Some(tee),
+        Keep::Recompressed(compression) => made = Some(Made::new(compression, tee)?),
+    }
+    let tapped = Tapped { source, tap: Tap::new(request), stored };
+    let mut source = Lookahead::for_size(tapped, request.size);
+    let first = First::of(source.fill_buf()?);
     let mut plain = Hasher::new(Algorithm::Sha256);
-    let decoded = if decodes {
-        let mut input = Lookahead::for_size(stored.as_slice(), stored.len() as u64);
-        Some(codec::decode(codec, &mut input, request.caps, &mut |chunk| {
+    let decodes = first.decodes(request, keep);
+    // Without a codec this copies, and what is stored is hashed already.
+    let codec = if decodes { first.codec } else { Codec::Plain };
+    let caps = if decodes { request.caps } else { Caps { bytes: u64::MAX, ..request.caps } };
+    let decoded = codec::decode(codec, &mut source, caps, &mut |chunk| {
+        if decodes {
             plain.update(chunk);
-            if let Some(watch) = &mut watch {
-                watch(chunk);
-            }
-            Ok(())
-        })?)
-    } else {
-        if let Some(watch) = &mut watch {
-            watch(&stored);
         }
-        None
-    };
-    let mut facts = tap.finish(request, codec);
+        if let Some(watch) = &mut watch {
+            watch(chunk);
+        }
+        made.as_mut().map_or(Ok(()), |made| made.write_all(chunk))
+    })?;
+    // A decoder that stopped at a fault leaves bytes that count.
+    io::copy(&mut source, &mut io::sink())?;
+    let mut facts = source.into_inner().tap.finish(request, first);
+    let decoded = decodes.then_some(decoded);
+    let plain_kept = decoded.as_ref().map(|decoded| (plain.clone().finish(), decoded.size));
     settle(&mut facts, request, decoded, || plain.finish());
-    let kept = if keep == Keep::Stored {
-        tee.write_all(&stored)?;
-        Some((facts.sha256.clone(), facts.size))
-    } else {
-        None
+    let kept = match keep {
+        Keep::Nothing => None,
+        Keep::Stored => Some((facts.sha256.clone(), facts.size)),
+        Keep::Recompressed(_) => kept_of(made.map(Made::finish).transpose()?.flatten(), plain_kept, &facts),
     };
     Ok((facts, kept))
 }
 
+/// Digest and size of what was made: as it was hashed; or, not compressed, that of the plain stream.
+pub(super) fn kept_of(made: Kept, plain: Kept, facts: &BlobFacts) -> Kept {
+    made.or(plain).or_else(|| Some((facts.sha256.clone(), facts.size)))
+}
+
 /// Puts what the decoder found into the facts. A plain blob is its own decompressed stream.
-fn settle(
+pub(super) fn settle(
     facts: &mut BlobFacts,
     request: Request,
     decoded: Option<codec::Decoded>,
@@ -187,194 +207,63 @@ fn settle(
     }
 }
 
-type Chunk = Arc<Vec<u8>>;
-
-#[expect(clippy::too_many_arguments, reason = "what `run` worked out for both ways")]
-fn threaded(
-    source: &mut Lookahead<&mut (dyn Read + Send)>,
-    request: Request,
-    keep: Keep,
-    tee: &mut (dyn Write + Send),
-    codec: Codec,
-    needs_plain: bool,
+/// Hashes and keeps what is read through it.
+struct Tapped<'s, 't> {
+    source: &'s mut (dyn Read + Send),
     tap: Tap,
-    watch: Watch<'_>,
-) -> io::Result<(BlobFacts, Kept)> {
-    let decodes = needs_plain && codec != Codec::Plain;
-    // The tee goes to whoever produces what is kept: the reader, or the thread that compresses.
-    let (stored_tee, encoder_tee) = match keep {
-        Keep::Recompressed(compression) => (None, Some((compression, tee))),
-        Keep::Stored => (Some(tee), None),
-        Keep::Nothing => (None, None),
-    };
-    // Looking on costs little beside hashing, and is done by the thread that hashes the same bytes.
-    let (mut stored_watch, mut plain_watch) = if decodes { (None, watch) } else { (watch, None) };
-    thread::scope(|scope| {
-        let (to_tap, tap_input) = bounded::<Chunk>(DEPTH);
-        let tap = scope.spawn(move || {
-            let mut tap = tap;
-            for chunk in tap_input {
-                tap.push(&chunk);
-                if let Some(watch) = &mut stored_watch {
-                    watch(&chunk);
-                }
-            }
-            tap
-        });
-
-        let mut plain_outputs = Vec::new();
-        let plain_hash = decodes.then(|| {
-            let (sender, input) = bounded::<Chunk>(DEPTH);
-            plain_outputs.push(sender);
-            scope.spawn(move || {
-                let mut hasher = Hasher::new(Algorithm::Sha256);
-                for chunk in input {
-                    hasher.update(&chunk);
-                    if let Some(watch) = &mut plain_watch {
-                        watch(&chunk);
-                    }
-                }
-                hasher.finish()
-            })
-        });
-        let encoder = encoder_tee.map(|(compression, tee)| {
-            let (sender, input) = bounded::<Chunk>(DEPTH);
-            plain_outputs.push(sender);
-            scope.spawn(move || encode(compression, input, tee))
-        });
-
-        let mut stored_outputs = vec![to_tap];
-        let decoder = if decodes {
-            let (sender, input) = bounded::<Chunk>(DEPTH);
-            stored_outputs.push(sender);
-            Some(scope.spawn(move || {
-                let mut input = Lookahead::new(ChunkReader { input: input.clone(), chunk: None, at: 0 });
-                codec::decode(codec, &mut input, request.caps, &mut |bytes| {
-                    send(&plain_outputs, Arc::new(bytes.to_vec()));
-                    Ok(())
-                })
-            }))
-        } else {
-            // What is stored is plain already: it feeds whoever wants the plain stream.
-            stored_outputs.append(&mut plain_outputs);
-            None
-        };
-
-        let read = pump(source, stored_tee, &stored_outputs);
-        drop(stored_outputs);
-
-        let tap = join(tap)?;
-        let decoded = decoder.map(join).transpose()?;
-        let diff_id = plain_hash.map(join).transpose()?;
-        let kept = encoder.map(join).transpose()?.transpose()?;
-        read?;
-        let mut facts = tap.finish(request, codec);
-        settle(&mut facts, request, decoded.transpose()?, || diff_id.unwrap_or_else(|| Digest::sha256(&[])));
-        let kept = match keep {
-            Keep::Nothing => None,
-            Keep::Stored => Some((facts.sha256.clone(), facts.size)),
-            Keep::Recompressed(_) => kept,
-        };
-        Ok((facts, kept))
-    })
+    stored: Option<&'t mut (dyn Write + Send)>,
 }
 
-/// Reads to the end, writes what is kept as stored, and hands every chunk on.
-fn pump(
-    source: &mut dyn BufRead,
-    mut tee: Option<&mut (dyn Write + Send)>,
-    outputs: &[Sender<Chunk>],
-) -> io::Result<()> {
-    loop {
-        let buffer = match source.fill_buf() {
-            Ok(buffer) => buffer,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if buffer.is_empty() {
-            return Ok(());
+impl Read for Tapped<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(into)?;
+        self.tap.push(&into[..n]);
+        if let Some(stored) = &mut self.stored {
+            stored.write_all(&into[..n])?;
         }
-        let chunk: Chunk = Arc::new(buffer.to_vec());
-        source.consume(chunk.len());
-        if let Some(tee) = &mut tee {
-            tee.write_all(&chunk)?;
-        }
-        send(outputs, chunk);
+        Ok(n)
     }
 }
 
-/// Hands a chunk to every stage that still listens; one that stopped has its reasons in its own result.
-fn send(outputs: &[Sender<Chunk>], chunk: Chunk) {
-    for output in outputs {
-        let _ = output.send(Arc::clone(&chunk));
+/// What is compressed anew, on its way to the tee.
+pub(super) struct Made<'a>(Encoder<Out<'a>>);
+
+impl<'a> Made<'a> {
+    pub(super) fn new(compression: Compression, tee: &'a mut (dyn Write + Send)) -> io::Result<Self> {
+        // The plain stream is hashed where it comes from.
+        let hasher = (compression != Compression::None).then(|| Hasher::new(Algorithm::Sha256));
+        Ok(Made(Encoder::new(compression, cores(), Out { tee, hasher, size: 0 })?))
+    }
+
+    pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    /// Digest and size; `None` if it was not compressed.
+    pub(super) fn finish(self) -> io::Result<Kept> {
+        let out = self.0.finish()?;
+        Ok(out.hasher.map(|hasher| (hasher.finish(), out.size)))
     }
 }
 
-fn encode(
-    compression: Compression,
-    input: Receiver<Chunk>,
-    tee: &mut (dyn Write + Send),
-) -> io::Result<(Digest, u64)> {
-    let out = HashingWriter { inner: tee, hasher: Hasher::new(Algorithm::Sha256), size: 0 };
-    let mut encoder = Encoder::new(compression, cores(), out)?;
-    for chunk in input {
-        encoder.write_all(&chunk)?;
-    }
-    let out = encoder.finish()?;
-    Ok((out.hasher.finish(), out.size))
-}
-
-/// Threads worth having for one stage.
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn join<T>(handle: thread::ScopedJoinHandle<'_, T>) -> io::Result<T> {
-    handle.join().map_err(|_| io::Error::other("a stage of the pipeline stopped unexpectedly"))
-}
-
-struct HashingWriter<'a> {
-    inner: &'a mut (dyn Write + Send),
-    hasher: Hasher,
+struct Out<'a> {
+    tee: &'a mut (dyn Write + Send),
+    hasher: Option<Hasher>,
     size: u64,
 }
 
-impl Write for HashingWriter<'_> {
+impl Write for Out<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
+        let n = self.tee.write(bytes)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..n]);
+        }
         self.size += n as u64;
         Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// Reads what another thread sends. When it is dropped early the sender is not held up.
-struct ChunkReader {
-    input: Receiver<Chunk>,
-    chunk: Option<Chunk>,
-    at: usize,
-}
-
-impl Read for ChunkReader {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(chunk) = &self.chunk {
-                if self.at < chunk.len() {
-                    let n = into.len().min(chunk.len() - self.at);
-                    into[..n].copy_from_slice(&chunk[self.at..self.at + n]);
-                    self.at += n;
-                    return Ok(n);
-                }
-            }
-            match self.input.recv() {
-                Ok(chunk) => (self.chunk, self.at) = (Some(chunk), 0),
-                Err(_) => return Ok(0),
-            }
-        }
+        self.tee.flush()
     }
 }
 
@@ -383,6 +272,27 @@ mod tests {
     use super::*;
 
     const CAPS: Caps = Caps { bytes: 64 << 20, window_log: 27 };
+
+    type Outcome = (io::Result<(BlobFacts, Kept)>, Vec<u8>, Vec<u8>);
+
+    /// On the caller's thread and on several: the same facts, the same bytes.
+    fn both(bytes: &[u8], request: Request, keep: Keep) -> (BlobFacts, Kept, Vec<u8>) {
+        let way = |threads: bool| -> Outcome {
+            let (mut out, mut seen) = (Vec::new(), Vec::new());
+            let mut watch = |chunk: &[u8]| seen.extend_from_slice(chunk);
+            let watch: Watch<'_> = Some(&mut watch);
+            let result = match threads {
+                false => inline(&mut &bytes[..], request, keep, &mut out, watch),
+                true => threaded(&mut &bytes[..], request, keep, &mut out, watch),
+            };
+            (result, out, seen)
+        };
+        let (one, two) = (way(false), way(true));
+        let (facts, kept) = one.0.expect("memory");
+        assert_eq!((facts.clone(), kept.clone()), two.0.expect("memory"));
+        assert!(one.1 == two.1 && one.2 == two.2);
+        (facts, kept, one.1)
+    }
 
     fn request(bytes: &[u8]) -> Request {
         Request { size: bytes.len() as u64, other: None, plain: true, caps: CAPS }
@@ -427,6 +337,32 @@ mod tests {
             let (again, _) = run(&mut out.as_slice(), request(&out), Keep::Nothing, &mut io::sink(), None)
                 .expect("memory");
             assert_eq!(again.plain.expect("plain").diff_id, facts.sha256);
+        }
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let plain = sample((3 << 20) + 5);
+        let mut corrupt = gzip(&plain);
+        let middle = corrupt.len() / 2;
+        corrupt[middle] ^= 0xff;
+        let packed = gzip(&plain);
+        let two = [&packed[..], &packed, &[0; 9]].concat();
+        let small = Caps { bytes: 1 << 20, ..CAPS };
+        for bytes in [&plain[..], &packed, &two, &corrupt, &packed[..packed.len() - 3], b"", b"x"] {
+            let kept =
+                [Compression::None, Compression::Gzip(1), Compression::Zstd(1)].map(Keep::Recompressed);
+            for keep in [Keep::Nothing, Keep::Stored].into_iter().chain(kept) {
+                for (plain, caps) in [(true, CAPS), (false, CAPS), (true, small)] {
+                    let (facts, kept, out) = both(bytes, Request { plain, caps, ..request(bytes) }, keep);
+                    assert_eq!((facts.size, &facts.sha256), (bytes.len() as u64, &Digest::sha256(bytes)));
+                    if facts.fault.is_none() {
+                        let expected =
+                            (keep != Keep::Nothing).then(|| (Digest::sha256(&out), out.len() as u64));
+                        assert_eq!(kept, expected, "{keep:?}");
+                    }
+                }
+            }
         }
     }
 

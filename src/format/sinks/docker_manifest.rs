@@ -74,6 +74,7 @@ pub(super) fn render(items: &[Item<'_>], paths: &[Paths]) -> Vec<u8> {
 pub fn items<'a>(output: &'a Output, platform: Option<&Platform>) -> Result<Vec<Item<'a>>> {
     let documents: HashMap<&Digest, &OutDocument> = output.documents.iter().map(|d| (&d.digest, d)).collect();
     let mut items: Vec<Item<'a>> = Vec::new();
+    let mut places: HashMap<&Digest, usize> = HashMap::new();
     let mut tags: HashMap<String, &Digest> = HashMap::new();
     for root in &output.roots {
         let mut images = Vec::new();
@@ -83,10 +84,11 @@ pub fn items<'a>(output: &'a Output, platform: Option<&Platform>) -> Result<Vec<
             continue;
         };
         let digest = &chosen.document.digest;
-        let at = match items.iter().position(|item| &item.document.digest == digest) {
-            Some(at) => at,
+        let at = match places.get(digest) {
+            Some(&at) => at,
             None => {
                 check_layers(&chosen)?;
+                places.insert(digest, items.len());
                 items.push(chosen);
                 items.len() - 1
             }

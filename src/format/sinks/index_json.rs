@@ -4,10 +4,11 @@
 //! `org.opencontainers.image.ref.name` the tag, but where two different images of the resulting index would share
 //! that tag, each gets its full familiar name (umoci refuses and skopeo takes the first otherwise: formats.md D.13).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::sink::{OutName, OutRoot, Output};
+use crate::format::sink::{OutDocument, OutName, OutRoot, Output};
 use crate::json::edit::Edits;
 use crate::json::write::{Array, Object};
 use crate::json::{self, Json, Value};
@@ -60,7 +61,9 @@ struct Entry {
 /// [`Error::Refused`] if `existing` is not JSON without anomalies or has no array `manifests`, or if a root points at
 /// no document.
 pub fn index_json(output: &Output, existing: Option<&[u8]>) -> Result<Vec<u8>> {
-    let roots = output.roots.iter().map(|root| Entry::of_root(output, root)).collect::<Result<Vec<_>>>()?;
+    let documents = output.documents.iter().map(|document| (&document.digest, document)).collect();
+    let roots =
+        output.roots.iter().map(|root| Entry::of_root(&documents, root)).collect::<Result<Vec<_>>>()?;
     match existing {
         None => {
             let base = output.index_json.as_deref().and_then(|text| Some((text, sound_object(text)?)));
@@ -88,9 +91,9 @@ fn sound_object(text: &[u8]) -> Option<Json> {
 }
 
 impl Entry {
-    fn of_root(output: &Output, root: &OutRoot) -> Result<Entry> {
-        let document = output.documents.iter().find(|document| document.digest == root.target);
-        let document = document
+    fn of_root(documents: &HashMap<&Digest, &OutDocument>, root: &OutRoot) -> Result<Entry> {
+        let document = documents
+            .get(&root.target)
             .ok_or_else(|| Error::refused(format!("nothing was written for the root {}", root.target)))?;
         let (names, full, exact) = match &root.name {
             OutName::None => (Names::default(), None, false),
@@ -223,25 +226,44 @@ fn names_of(descriptor: &Value) -> Names {
 
 /// What the destination holds, with the roots added.
 fn merge(mut held: Vec<Entry>, roots: Vec<Entry>) -> Vec<Entry> {
-    for entry in &mut held {
-        if roots.iter().any(|root| entry.digest != root.digest && entry.has_name_of(root)) {
+    // Layouts of many images are merged into layouts of many: only entries that may match are compared.
+    let mut by_full: HashMap<String, Vec<&Entry>> = HashMap::new();
+    let mut by_text: HashMap<Option<&str>, Vec<&Entry>> = HashMap::new();
+    for root in &roots {
+        if let Some(full) = &root.full {
+            by_full.entry(full.canonical()).or_default().push(root);
+        }
+        if root.full.is_none() || root.exact {
+            by_text.entry(root.names.ref_name.as_deref()).or_default().push(root);
+        }
+    }
+    let mut by_digest: HashMap<String, Vec<usize>> = HashMap::new();
+    for (i, entry) in held.iter_mut().enumerate() {
+        let alike = match &entry.full {
+            Some(full) => by_full.get(&full.canonical()),
+            None => by_text.get(&entry.names.ref_name.as_deref()),
+        };
+        if alike.into_iter().flatten().any(|root| entry.digest != root.digest && entry.has_name_of(root)) {
             (entry.names, entry.full, entry.lost) = (Names::default(), None, true);
         }
+        by_digest.entry(entry.digest.clone()).or_default().push(i);
     }
     let mut added: Vec<Entry> = Vec::new();
     for root in roots {
-        let mut same = held.iter_mut().filter(|entry| entry.digest == root.digest).collect::<Vec<_>>();
+        let same = by_digest.get(&root.digest).map_or(&[][..], Vec::as_slice);
+        let named = same.iter().find(|&&i| held[i].has_name_of(&root));
+        let unnamed = same.iter().find(|&&i| held[i].names.is_none());
         if root.names.is_none() {
             if same.is_empty() {
                 added.push(root);
             }
-        } else if let Some(entry) = same.iter_mut().find(|entry| entry.has_name_of(&root)) {
+        } else if let Some(&i) = named {
             // Already there; only a text that was typed is worth a change.
             if root.exact {
-                entry.take_names(root);
+                held[i].take_names(root);
             }
-        } else if let Some(entry) = same.iter_mut().find(|entry| entry.names.is_none()) {
-            entry.take_names(root);
+        } else if let Some(&i) = unnamed {
+            held[i].take_names(root);
         } else {
             added.push(root);
         }
