@@ -11,6 +11,7 @@ mod progress;
 mod report;
 mod shell;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,18 +32,27 @@ const FAILED: u8 = 2;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let parsed =
-        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    shell::end_on_signals();
+    let code = run(std::env::args_os());
+    shell::yield_to_signal();
+    ExitCode::from(code)
+}
+
+/// Runs a command line, of which the first word is the program's name, and gives its exit status. Signals are left to
+/// the caller.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let parsed = Cli::command()
+        .try_get_matches_from(words)
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no failures, and a closed pipe changes neither.
             let code = if error.use_stderr() { FAILED } else { 0 };
             let _ = error.print();
-            return ExitCode::from(code);
+            return code;
         }
     };
-    shell::end_on_signals();
     let common = cli.command.common();
     let shell = Shell::new(common);
     let result = match &cli.command {
@@ -64,14 +74,12 @@ pub fn main() -> ExitCode {
         }
         Command::Man => man(&shell).map(|()| 0),
     };
+    // After a signal other threads fail over the files that it removed, which is nothing to tell.
     shell::yield_to_signal();
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            shell.error(&error);
-            ExitCode::from(FAILED)
-        }
-    }
+    result.unwrap_or_else(|error| {
+        shell.error(&error);
+        FAILED
+    })
 }
 
 /// Profiles, then `restow.toml`, then `-A`, `-W` and `-D` in the order in which they were typed: the last one wins.

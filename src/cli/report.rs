@@ -210,7 +210,9 @@ fn parent(file: &Path) -> &Path {
 
 /// Writes a file whole or not at all. A pipe or device is written to as it is, and may close early.
 fn write(file: &Path, bytes: &[u8]) -> Result<()> {
-    let special = file.starts_with("/dev") || file.starts_with("/proc");
+    // Those of this process may be regular files, which must not be replaced under it; /dev/shm is a folder like any.
+    let own = ["/dev/fd", "/dev/stdout", "/dev/stderr", "/proc"];
+    let special = own.iter().any(|place| file.starts_with(place));
     if special || fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {
         return match File::options().write(true).open(file).and_then(|mut out| out.write_all(bytes)) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).at("cannot write", file),

@@ -1,0 +1,92 @@
+//! Tars: the same entries by seeking, by streaming and by being fed in pieces, and what other readers see.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use restow::tar::{Entry, Event, Feed, Limits, Stream, index};
+
+type Seen = (u64, u64, u64, Vec<u8>, Vec<u8>, u8);
+
+fn seen(entry: &Entry<'_>) -> Seen {
+    (
+        entry.header_offset,
+        entry.data_offset,
+        entry.size,
+        entry.path.to_vec(),
+        entry.link.to_vec(),
+        entry.typeflag,
+    )
+}
+
+/// Scans in every way; compares with the crate `tar` and with tar-core where they and we find no fault.
+pub fn run(data: &[u8]) {
+    let limits = Limits::default();
+    let mut sought = Vec::new();
+    let odd = index(&data, data.len() as u64, limits, &mut |entry| {
+        sought.push(seen(entry));
+        ControlFlow::Continue(())
+    })
+    .expect("memory can be read");
+    let mut stream = Stream::new(data, limits);
+    let mut streamed = Vec::new();
+    while let Some(entry) = stream.next_entry().expect("memory can be read") {
+        streamed.push(seen(&entry));
+    }
+    assert_eq!(sought, streamed);
+    assert_eq!(odd, stream.anomalies());
+    let mut feed = Feed::new(limits);
+    let (mut fed, mut told) = (Vec::new(), Vec::new());
+    let mut on = |event: Event<'_>| match event {
+        Event::Entry(entry) => fed.push(seen(entry)),
+        Event::Anomaly(anomaly) => told.push(anomaly),
+        Event::Data(_) => {}
+    };
+    let step = data.first().map_or(1, |b| usize::from(*b) * 7 + 1);
+    data.chunks(step).for_each(|chunk| feed.feed(chunk, &mut on));
+    feed.finish(&mut on);
+    assert_eq!(sought, fed);
+    assert_eq!(odd, told);
+    for (header, start, size, ..) in &sought {
+        assert!(header < start && start.checked_add(*size).is_some());
+    }
+    // Where nothing is odd at all, another reader sees the same.
+    if odd.is_empty() {
+        compare(data, &sought);
+    }
+}
+
+fn compare(data: &[u8], ours: &[Seen]) {
+    let mut archive = tar::Archive::new(data);
+    let Ok(entries) = archive.entries() else { return };
+    let mut theirs = Vec::new();
+    for entry in entries {
+        // Its reader refuses some fields that no entry of ours uses, such as a device number of a file.
+        let Ok(mut entry) = entry else { return };
+        let kind = entry.header().entry_type();
+        let size = entry.size();
+        let path = entry.path_bytes().into_owned();
+        if entry.read_to_end(&mut Vec::new()).is_err() {
+            return;
+        }
+        theirs.push((kind.as_byte(), size, path));
+    }
+    let plain = |(.., flag): &&Seen| matches!(flag, b'0' | b'1' | b'2' | b'5' | 0);
+    let ours: Vec<_> = ours.iter().filter(plain).map(|(.., path, _, _)| path.clone()).collect();
+    let theirs: Vec<_> = theirs
+        .into_iter()
+        .filter(|(flag, ..)| matches!(flag, b'0' | b'1' | b'2' | b'5' | 0))
+        .map(|(.., path)| path)
+        .collect();
+    assert_eq!(ours, theirs);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn archives_and_their_ruins() {
+        for bytes in crate::corpus() {
+            super::run(&bytes);
+            super::run(&bytes[..bytes.len() * 2 / 3]);
+        }
+    }
+}
