@@ -2,14 +2,15 @@
 //!
 //! A sink builds its output under a name that starts with `.restow-`, which every reader ignores, and renames it
 //! when all of it is verified. What is staged is removed when its guard is dropped, and by [`remove_all`] when a
-//! signal ends the process; after `kill -9` it stays until the next run that holds the lock of the place (`existing`).
+//! signal ends the process; after `kill -9` it stays until the next run to the same place ([`sweep`], `existing`).
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use tempfile::TempPath;
@@ -185,6 +186,34 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes what killed runs of this user staged in a directory, where nothing else could tell: beside a destination that
+/// did not come to be.
+///
+/// A living run holds a lock on what it stages, from just after it made it on; hence nothing that is younger than
+/// [`YOUNG`] is touched. Failure does no harm: readers ignore what stays.
+pub(super) fn sweep(directory: &Path) {
+    let own = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let Ok(meta) = entry.metadata() else { continue };
+        let age = meta.modified().ok().and_then(|time| time.elapsed().ok());
+        let mine = meta.uid() == own && (meta.is_dir() || meta.is_file());
+        if mine && age.is_some_and(|age| age >= YOUNG) {
+            let path = entry.path();
+            let lock =
+                |file: File| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if File::open(&path).is_ok_and(lock) {
+                remove(&path);
+            }
+        }
+    }
+}
+
+/// See [`sweep`]: many times what lies between making a staging directory and locking it.
+const YOUNG: Duration = Duration::from_secs(2);
+
 /// The directory that holds `path`.
 pub(super) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
@@ -214,6 +243,7 @@ pub(super) struct Tree {
 impl Tree {
     /// A tree to be renamed to `destination` as a whole. The parent directory must exist.
     pub(super) fn beside(destination: &Path, fsync: bool) -> Result<Tree> {
+        sweep(parent_of(destination));
         Tree::inside(parent_of(destination), fsync)
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::WriteOptions;
-use super::staging::{Owned, check_size, parent_of, sync_directory};
+use super::staging::{Owned, check_size, parent_of, sweep, sync_directory};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::format::sink::Staged;
@@ -89,6 +89,7 @@ impl TarOut {
             }
             Ok(_) => {}
         }
+        sweep(parent_of(destination));
         let (file, owned) = Owned::file(parent_of(destination))?;
         let path = owned.path().to_owned();
         let target = Target::Rename {
