@@ -301,8 +301,10 @@ fn join(builder: &mut Builder<'_>, item: &Item, parts: ImageParts, node: NodeId)
     let digest = |blob: &Option<BlobId>| blob.and_then(|blob| archive.blob(blob).digest.clone());
     let fits = |blobs: &[Option<BlobId>]| blobs.iter().map(digest).collect::<Vec<_>>() == diff_ids;
     let docker_fits = fits(&docker) && !fits(&oci);
-    let other = own.layers.first().map(|layer| layer.at.clone());
-    let at = item.layers.first().map_or(item.at.clone(), |(_, at)| at.clone());
+    // The first layer that differs, or the last one of the half that ends before.
+    let first = oci.iter().zip(&docker).take_while(|(oci, docker)| oci == docker).count();
+    let other = own.layers.get(first).or(own.layers.last()).map(|layer| layer.at.clone());
+    let at = item.layers.get(first).or(item.layers.last()).map_or(item.at.clone(), |(_, at)| at.clone());
     builder.odd(Anomaly::HalvesDisagree { at, other, what: Disagreement::Layers });
     if docker_fits {
         let node = &mut builder.archive.nodes[node.index()];
