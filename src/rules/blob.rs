@@ -168,7 +168,7 @@ pub fn content(
     }
     let rule = if blob.referenced { &DIGEST_MISMATCH } else { &UNREFERENCED_MISMATCH };
     let finding = Finding::new(rule, Location::member(member), format!("{what} does not hash to its digest"))
-        .label(format!("expected {wanted}, found {found} ({length} bytes)"));
+        .label(format!("expected {wanted}, found {found} ({})", super::counted(length, "byte")));
     let finding = match blob.referenced {
         true => finding.help(format!("fetch the blob again; if it is the right one, its digest is {found}")),
         false => finding.change(Target::Member(member), Edit::Delete),

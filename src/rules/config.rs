@@ -197,7 +197,11 @@ fn history(root: &Value, diff_ids: Option<&Value>, at: &impl Fn(&str) -> Locatio
     let Some(layers) = diff_ids.filter(|ids| ids.is_array()).map(|ids| ids.items().len()) else { return };
     let empty = |item: &&Value| item.get("empty_layer").and_then(Value::as_bool) == Some(true);
     let made = items.len() - items.iter().filter(empty).count();
-    let message = format!("the history has {made} items that made a layer, the config has {layers} diff IDs");
+    let message = format!(
+        "the history has {} that made a layer, the config has {}",
+        super::counted(made as u64, "item"),
+        super::counted(layers as u64, "diff ID")
+    );
     if made > layers {
         let extra = items.iter().enumerate().filter(|(_, item)| !empty(item)).nth(layers);
         let finding = Finding::new(&HISTORY_LONGER, at("/history"), message).help(format!(

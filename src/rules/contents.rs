@@ -93,7 +93,7 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     }),
     (Oddity::OwnerName, &entry::OWNER_NAME, |seen| format!("has an owner by name, {}", text(seen))),
     (Oddity::WhiteoutNotEmpty, &whiteout::NOT_EMPTY_FILE, |seen| match seen.detail {
-        Detail::Size(size) if size > 0 => format!("is a whiteout of {size} bytes"),
+        Detail::Size(size) if size > 0 => format!("is a whiteout of {}", super::counted(size, "byte")),
         _ => "is a whiteout that is no regular file".into(),
     }),
     (Oddity::WhiteoutBadName, &whiteout::BAD_NAME, |_| "is a whiteout of no name".into()),

@@ -236,7 +236,7 @@ pub fn unreferenced(archive: &Archive, blob: &Blob, out: &mut Vec<Finding>) {
     if archive.form == "docker-archive" && size <= MAX_LEGACY {
         return;
     }
-    let message = format!("nothing points at the blob ({size} bytes)");
+    let message = format!("nothing points at the blob ({})", super::counted(size, "byte"));
     out.push(
         Finding::new(&UNREFERENCED, Location::member(member), message)
             .change(Target::Member(member), Edit::Delete),

@@ -130,7 +130,10 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
         // An image without layers may leave them out (formats.md B.8); otherwise the schema has spoken.
         if !parts.layers.is_empty() && config.value.get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
             let at = Location::pointer(member, "/rootfs");
-            let message = format!("the config has no diff IDs, the image has {} layers", parts.layers.len());
+            let message = format!(
+                "the config has no diff IDs, the image has {}",
+                super::counted(parts.layers.len() as u64, "layer")
+            );
             let plain = facts.iter().map(|facts| Some(facts.as_ref()?.plain.as_ref()?.diff_id.to_string()));
             let finding = Finding::new(&LAYER_COUNT, at.clone(), message);
             out.push(match plain.collect::<Option<Vec<_>>>() {
@@ -162,8 +165,11 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
         good.push(digest.and_then(Result::ok));
     }
     if good.len() != parts.layers.len() {
-        let message =
-            format!("the config has {} diff IDs, the image has {} layers", good.len(), parts.layers.len());
+        let message = format!(
+            "the config has {}, the image has {}",
+            super::counted(good.len() as u64, "diff ID"),
+            super::counted(parts.layers.len() as u64, "layer")
+        );
         let finding = Finding::new(&LAYER_COUNT, base, message);
         out.push(match parts.layers.first() {
             Some(layer) => finding.related(layer.at.clone(), "first layer"),

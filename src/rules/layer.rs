@@ -211,7 +211,7 @@ pub fn stream(
     }
     let chunked = part.descriptor.as_ref().is_some_and(|descriptor| descriptor.chunked);
     if plain.skipped > 0 && !chunked {
-        let message = format!("{which} has {} skippable zstd frames", plain.skipped);
+        let message = format!("{which} has {}", super::counted(plain.skipped, "skippable zstd frame"));
         out.push(Finding::new(&SKIPPABLE_FRAMES, at(), message));
     }
     if let Some(header) = facts.gzip.filter(|header| header.named || header.time != 0) {

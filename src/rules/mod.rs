@@ -148,6 +148,11 @@ impl Rule {
     }
 }
 
+/// A number with its noun: `1 byte`, `2 bytes`.
+pub(crate) fn counted(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
 /// Declares a rule: name, level, meaning for `convert`, entries of formats.md H, and the four headings of its page.
 macro_rules! rule {
     ($(#[$doc:meta])* $id:ident = $name:literal, $level:ident, $integrity:ident, $catalogue:expr,
