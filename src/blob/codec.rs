@@ -476,8 +476,8 @@ const ZSTD_JOB: u32 = 2 << 20;
 /// Levels whose window is not larger than a job; the others keep zstd's own choice, and take memory.
 const ZSTD_SMALL_WINDOWS: i32 = 8;
 
-/// Threads of one zstd stream, at most: each holds a job and its result.
-const ZSTD_THREADS: usize = 16;
+/// Threads of one zstd stream, at most: each takes 15 MB.
+const ZSTD_THREADS: usize = 4;
 
 /// An encoder whose output depends on nothing but its input and the level: no time, no name, no number of threads.
 pub enum Encoder<W: Write> {

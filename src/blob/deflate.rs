@@ -15,8 +15,8 @@ use libdeflater::{CompressionLvl, Compressor};
 /// Input bytes of one member. Twice as many would save a thousandth and double the memory.
 const BLOCK: usize = 512 << 10;
 
-/// Threads of one stream, at most: each holds two buffers of a block.
-const MAX_THREADS: usize = 16;
+/// Threads of one stream, at most: each takes 1.5 MB, and so many compress as fast as a blob can be hashed.
+const MAX_THREADS: usize = 8;
 
 /// A buffer to compress and the channel that takes the result.
 struct Job {

@@ -35,8 +35,8 @@ pub enum Keep {
     Nothing,
     /// The blob as it is stored.
     Stored,
-    /// The decompressed stream, compressed anew.
-    Recompressed(Compression),
+    /// The decompressed stream, compressed anew by at most so many threads.
+    Recompressed(Compression, usize),
 }
 
 /// What went to the tee: digest and size, if something did.
@@ -65,7 +65,7 @@ pub fn run(
 }
 
 /// Threads worth having for one stage.
-pub(super) fn cores() -> usize {
+pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -119,7 +119,7 @@ impl First {
 
     /// Whether the blob is to be decompressed.
     pub(super) fn decodes(self, request: Request, keep: Keep) -> bool {
-        (request.plain || matches!(keep, Keep::Recompressed(_))) && self.codec != Codec::Plain
+        (request.plain || matches!(keep, Keep::Recompressed(..))) && self.codec != Codec::Plain
     }
 }
 
@@ -135,7 +135,7 @@ fn inline(
     match keep {
         Keep::Nothing => {}
         Keep::Stored => stored = Some(tee),
-        Keep::Recompressed(compression) => made = Some(Made::new(compression, tee)?),
+        Keep::Recompressed(compression, threads) => made = Some(Made::new(compression, threads, tee)?),
     }
     let tapped = Tapped { source, tap: Tap::new(request), stored };
     let mut source = Lookahead::for_size(tapped, request.size);
@@ -163,7 +163,7 @@ fn inline(
     let kept = match keep {
         Keep::Nothing => None,
         Keep::Stored => Some((facts.sha256.clone(), facts.size)),
-        Keep::Recompressed(_) => kept_of(made.map(Made::finish).transpose()?.flatten(), plain_kept, &facts),
+        Keep::Recompressed(..) => kept_of(made.map(Made::finish).transpose()?.flatten(), plain_kept, &facts),
     };
     Ok((facts, kept))
 }
@@ -229,10 +229,14 @@ impl Read for Tapped<'_, '_> {
 pub(super) struct Made<'a>(Encoder<Out<'a>>);
 
 impl<'a> Made<'a> {
-    pub(super) fn new(compression: Compression, tee: &'a mut (dyn Write + Send)) -> io::Result<Self> {
+    pub(super) fn new(
+        compression: Compression,
+        threads: usize,
+        tee: &'a mut (dyn Write + Send),
+    ) -> io::Result<Self> {
         // The plain stream is hashed where it comes from.
         let hasher = (compression != Compression::None).then(|| Hasher::new(Algorithm::Sha256));
-        Ok(Made(Encoder::new(compression, cores(), Out { tee, hasher, size: 0 })?))
+        Ok(Made(Encoder::new(compression, threads, Out { tee, hasher, size: 0 })?))
     }
 
     pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -329,7 +333,7 @@ mod tests {
         let plain = sample(2 << 20);
         for compression in [Compression::None, Compression::Gzip(1), Compression::Zstd(1)] {
             let mut out = Vec::new();
-            let keep = Keep::Recompressed(compression);
+            let keep = Keep::Recompressed(compression, 2);
             let (facts, kept) =
                 run(&mut plain.as_slice(), request(&plain), keep, &mut out, None).expect("memory");
             assert_eq!(kept, Some((Digest::sha256(&out), out.len() as u64)));
@@ -350,8 +354,8 @@ mod tests {
         let two = [&packed[..], &packed, &[0; 9]].concat();
         let small = Caps { bytes: 1 << 20, ..CAPS };
         for bytes in [&plain[..], &packed, &two, &corrupt, &packed[..packed.len() - 3], b"", b"x"] {
-            let kept =
-                [Compression::None, Compression::Gzip(1), Compression::Zstd(1)].map(Keep::Recompressed);
+            let kept = [Compression::None, Compression::Gzip(1), Compression::Zstd(1)]
+                .map(|c| Keep::Recompressed(c, 2));
             for keep in [Keep::Nothing, Keep::Stored].into_iter().chain(kept) {
                 for (plain, caps) in [(true, CAPS), (false, CAPS), (true, small)] {
                     let (facts, kept, out) = both(bytes, Request { plain, caps, ..request(bytes) }, keep);
@@ -400,7 +404,7 @@ mod tests {
             }
         }
         let bytes = sample(4 << 20);
-        for keep in [Keep::Stored, Keep::Recompressed(Compression::Gzip(1))] {
+        for keep in [Keep::Stored, Keep::Recompressed(Compression::Gzip(1), 2)] {
             let error = run(&mut bytes.as_slice(), request(&bytes), keep, &mut Full, None).expect_err("full");
             assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         }

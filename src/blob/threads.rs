@@ -87,7 +87,7 @@ pub(super) fn threaded(
     let decodes = first.decodes(request, keep);
     // The tee goes to whoever produces what is kept: the reader, or the thread that compresses.
     let (stored_tee, made) = match keep {
-        Keep::Recompressed(compression) => (None, Some(Made::new(compression, tee)?)),
+        Keep::Recompressed(compression, threads) => (None, Some(Made::new(compression, threads, tee)?)),
         Keep::Stored => (Some(tee), None),
         Keep::Nothing => (None, None),
     };
@@ -162,7 +162,7 @@ pub(super) fn threaded(
         let kept = match keep {
             Keep::Nothing => None,
             Keep::Stored => Some((facts.sha256.clone(), facts.size)),
-            Keep::Recompressed(_) => kept_of(made.flatten(), plain_kept, &facts),
+            Keep::Recompressed(..) => kept_of(made.flatten(), plain_kept, &facts),
         };
         Ok((facts, kept))
     })

@@ -106,7 +106,9 @@ pub fn run(
     sink: &dyn Sink,
     context: &Context<'_>,
 ) -> Result<Outcome> {
-    let run = Run::new(archive, Some(sink), context);
+    let mut run = Run::new(archive, Some(sink), context);
+    run.compressed = plan.steps.iter().map(|step| compressed_size(archive, step)).sum();
+    let run = run;
     let mut documents = Documents {
         archive,
         plan,
@@ -226,6 +228,16 @@ fn schema1_parts<'p>(manifest: &legacy::Schema1, parts: &'p [Part]) -> Vec<&'p P
     kept.filter_map(|layer| parts.iter().find(|part| part.at.at == at(layer.index))).collect()
 }
 
+/// Stored bytes of a blob that is compressed anew.
+fn compressed_size(archive: &Archive, step: &Step) -> u64 {
+    match *step {
+        Step::Blob { blob, treatment: Treatment::Recompress(_) } => {
+            archive.blob(blob).member.map_or(0, |member| archive.tree.member(member).size)
+        }
+        _ => 0,
+    }
+}
+
 /// The state that the threads of a run share.
 struct Run<'a> {
     archive: &'a Archive,
@@ -235,6 +247,8 @@ struct Run<'a> {
     kept: Mutex<HashMap<(BlobId, Treatment), (Digest, u64)>>,
     /// Blobs that the destination held under other bytes than their digest's, and that were replaced.
     replaced: Mutex<Vec<Digest>>,
+    /// Bytes of all blobs that are compressed anew, as they are stored in the source.
+    compressed: u64,
     /// Set once something is broken: from then on blobs are read, but nothing is written.
     stopped: AtomicBool,
 }
@@ -248,8 +262,22 @@ impl<'a> Run<'a> {
             facts: Mutex::new(Facts::of(archive.blobs.len())),
             kept: Mutex::new(HashMap::new()),
             replaced: Mutex::new(Vec::new()),
+            compressed: 0,
             stopped: AtomicBool::new(false),
         }
+    }
+
+    /// Threads that may compress a blob of this size.
+    ///
+    /// Its share of all that is compressed, twice over, because others are not always at it: the big one is not
+    /// starved, and many at once take no more memory than they can use.
+    fn threads(&self, size: u64) -> usize {
+        let cores = pipeline::cores();
+        if self.context.jobs == 1 || self.sink.is_some_and(|sink| sink.ordered()) {
+            return cores;
+        }
+        let share = (2 * cores as u64).saturating_mul(size).div_ceil(self.compressed.max(1));
+        (share as usize).clamp(1, cores)
     }
 
     fn stopped(&self) -> bool {
@@ -320,7 +348,7 @@ impl<'a> Run<'a> {
         };
         let keep = match treatment {
             Treatment::Keep => Keep::Stored,
-            Treatment::Recompress(compression) => Keep::Recompressed(compression),
+            Treatment::Recompress(compression) => Keep::Recompressed(compression, self.threads(size)),
         };
         if treatment == Treatment::Keep && self.already_there(sink, source.digest.as_ref())? {
             let facts = match known {
