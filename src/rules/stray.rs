@@ -1,12 +1,14 @@
 //! Rules about members that belong to no image: what tools leave behind, and a layout without a place for blobs.
 
+use std::collections::HashSet;
+
 use super::{Rule, rule};
 use crate::format::tree::MemberKind;
 use crate::model::Archive;
 use crate::report::{Finding, Location, MemberId};
 
 /// The rules of this file.
-pub const RULES: &[&Rule] = &[&NO_BLOBS, &LEFT_OVER];
+pub const RULES: &[&Rule] = &[&NO_BLOBS, &LEFT_OVER, &UNKNOWN_MEMBER];
 
 /// Left-overs that are told; nobody reads more.
 const MAX_FINDINGS: usize = 1000;
@@ -28,6 +30,15 @@ rule! {
     mend: "Remove them once nothing writes, or convert the archive: restow copies what is reached.",
 }
 
+rule! {
+    /// A file that no form has a place for.
+    UNKNOWN_MEMBER = "archive/unknown-member", Note, No, [20],
+    checks: "Whether files are in the archive that its form has no place for.",
+    matters: "image-spec image layout allows them. No tool reads them, and a conversion leaves them out.",
+    example: "`README.md` beside `index.json`.",
+    mend: "Nothing to mend, if they are meant to be there.",
+}
+
 /// Findings about such members; those before were found already.
 pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     let missing = out.iter().any(|finding| std::ptr::eq(finding.rule, &raw const super::blob::MISSING));
@@ -44,6 +55,65 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
             told += 1;
             let message = format!("a tool left `{name}` behind");
             out.push(Finding::new(&LEFT_OVER, Location::member(MemberId(i as u32)), message));
+        }
+    }
+    unknown(archive, out);
+}
+
+/// Places shown of files that belong to no form.
+const SHOWN: usize = 16;
+
+/// Files that neither the graph nor the form of the archive knows, told once.
+fn unknown(archive: &Archive, out: &mut Vec<Finding>) {
+    let blobs = archive.blobs.iter().filter_map(|blob| blob.member);
+    let documents = archive.documents.iter().map(|document| document.member);
+    let signatures = archive.nodes.iter().flat_map(|node| node.signatures.iter().copied());
+    // Of what was found wrong already that alone is said.
+    let told: Vec<MemberId> = out.iter().filter_map(|finding| finding.primary.location.member).collect();
+    let known: HashSet<MemberId> = blobs.chain(documents).chain(signatures).chain(told).collect();
+    // A link is known by what it is called.
+    let files = archive.tree.members.iter().enumerate().filter(|(_, member)| member.kind == MemberKind::File);
+    let mut strange = files.filter(|(i, member)| {
+        let name = member.name.to_string();
+        !known.contains(&MemberId(*i as u32))
+            && !has_place(archive.form, &name)
+            && !is_left_over(&name, false)
+    });
+    let Some((first, member)) = strange.next() else { return };
+    let at = |i: usize| Location::member(MemberId(i as u32));
+    let mut message =
+        format!("`{}` is nothing that an archive of the form {} holds", member.name, archive.form);
+    let mut others = Vec::new();
+    let mut more = 0;
+    for (i, _) in strange {
+        more += 1;
+        if others.len() < SHOWN - 1 {
+            others.push(at(i));
+        }
+    }
+    if more > 0 {
+        message.push_str(&format!("; so it is with {more} more"));
+    }
+    let finding = Finding::new(&UNKNOWN_MEMBER, at(first), message);
+    out.push(others.into_iter().fold(finding, |finding, other| finding.related(other, "here too")));
+}
+
+/// Whether a form has a place for a file of this name, used or not: other rules judge what is in its place.
+fn has_place(form: &str, name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let hex = |text: &str| text.len() >= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let stem = last.split('.').next().unwrap_or(last);
+    match form {
+        "oci" => matches!(name, "oci-layout" | "index.json") || name.starts_with("blobs/"),
+        "dir" => matches!(name, "version" | "manifest.json") || hex(stem) || last.starts_with("signature-"),
+        "registry-storage" => name.contains("docker/registry/v2/") || name.starts_with("docker/registry/v2/"),
+        // The first era's members, those of Docker 1.10 on, and the layout of Docker 25.
+        _ => {
+            let legacy = matches!(last, "VERSION" | "json" | "layer.tar");
+            legacy
+                || matches!(name, "manifest.json" | "repositories" | "oci-layout" | "index.json")
+                || name.starts_with("blobs/")
+                || hex(stem.strip_prefix("sha256:").unwrap_or(stem))
         }
     }
 }
@@ -83,6 +153,37 @@ mod tests {
             [("index.json", false), ("ingest", false), ("blobs/sha256", true), ("a/ingest", true)]
         {
             assert!(!is_left_over(name, folder), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_that_no_form_has_a_place_for() {
+        let layout = Layout::new();
+        layout.index_json(&[]);
+        layout.file("blobs/sha256/x", b"");
+        assert_eq!(layout.found("archive/unknown"), [""; 0]);
+        layout.file("README.md", b"");
+        layout.file("a/b", b"");
+        assert_eq!(layout.found("archive/unknown"), ["archive/unknown-member"]);
+    }
+
+    #[test]
+    fn places_of_forms() {
+        let hex = "0".repeat(64);
+        for (form, name) in [
+            ("oci", "blobs/sha256/x".to_owned()),
+            ("dir", hex.clone()),
+            ("dir", format!("{hex}.manifest.json")),
+            ("dir", "signature-1".into()),
+            ("registry-storage", "docker/registry/v2/blobs/x".into()),
+            ("docker-archive", format!("{hex}/layer.tar")),
+            ("docker-archive", format!("{hex}.json")),
+            ("docker-archive", format!("sha256:{hex}")),
+        ] {
+            assert!(has_place(form, &name), "{form} {name}");
+        }
+        for (form, name) in [("oci", "manifest.json"), ("dir", "index.json"), ("docker-archive", "README")] {
+            assert!(!has_place(form, name), "{form} {name}");
         }
     }
 
