@@ -115,6 +115,6 @@ pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
     let scan = Some(std::sync::Arc::new(layer::Spool::in_directory(None)));
     let context = Context { limits: &limits, jobs, scan, progress: &|_| {} };
     let mut facts = convert::run::check(archive, &blobs, &context)?;
-    convert::run::judge_stacks(archive, &mut facts)?;
+    convert::run::across(archive, &mut facts)?;
     Ok(rules::run(archive, &facts, rules::Scope::All))
 }

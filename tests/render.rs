@@ -20,6 +20,7 @@ const CASES: &[(&str, &str)] = &[
     ("blob", "blob/digest-mismatch"),
     ("config", "config/diff-id-mismatch"),
     ("descriptor", "descriptor/bad-empty"),
+    ("dir", "dir/signature-gap"),
     ("docker-archive", "docker-archive/config-name-mismatch"),
     ("document", "document/media-type-missing"),
     ("entry", "entry/duplicate-path"),

@@ -52,6 +52,7 @@ const WITHOUT_CASE: &[(&str, &str)] = &[
     ("blob/cut", "a file would have to shrink while it is read; the end of a tar is archive/truncated"),
     ("docker-archive/manifest-too-large", "it needs a document of more than 1 MiB"),
     ("document/too-large", "it needs a document of more than 4 MiB"),
+    ("layer/high-ratio", "it needs a layer of more than 1 GiB when it is decompressed"),
 ];
 
 #[test]

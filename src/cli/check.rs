@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
 use super::{FAILED, WRONG};
-use crate::convert::run::{Context, check, judge_stacks};
+use crate::convert::run::{Context, across, check};
 use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
@@ -195,7 +195,9 @@ pub(super) fn open(
 pub(super) fn read_all(archive: &Archive, scan: Option<&Arc<Spool>>, shell: &Shell) -> Result<Facts> {
     let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).collect();
     let mut facts = read(archive, &blobs, scan, shell)?;
-    judge_stacks(archive, &mut facts)?;
+    if scan.is_some() {
+        across(archive, &mut facts)?;
+    }
     Ok(facts)
 }
 

@@ -127,7 +127,7 @@ fn convert(
             .filter(|&id| outcome.facts.get(id).is_none())
             .collect();
         outcome.facts.add(check::read(&archive, &rest, context.scan.as_ref(), shell)?);
-        run::judge_stacks(&archive, &mut outcome.facts)?;
+        run::across(&archive, &mut outcome.facts)?;
     }
     let findings = check::sorted(rules::run(&archive, &outcome.facts, scope), &archive);
     let written = match outcome.written {

@@ -23,7 +23,9 @@ use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, LayerScan, Spool};
 use crate::limits::Limits;
 use crate::media::{Codec, Family};
-use crate::model::{Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy};
+use crate::model::{
+    Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy, statement,
+};
 
 /// Told of bytes read, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
@@ -67,12 +69,14 @@ pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Resu
     Ok(run.facts())
 }
 
-/// Judges each layer by those below it, as far as they were looked into: above one that was not, nothing is known.
+/// What takes more than one blob to know: what statements are about, and each layer by those below it, as far as they
+/// were looked into (above one that was not, nothing is known).
 ///
 /// # Errors
 ///
-/// The temporary file with the paths cannot be read.
-pub fn judge_stacks(archive: &Archive, facts: &mut Facts) -> Result<()> {
+/// The archive, or the temporary file with the paths, cannot be read.
+pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
+    facts.subjects = statement::subjects(archive)?;
     let mut judged = Judged::default();
     for (i, node) in archive.nodes.iter().enumerate() {
         let parts = match &node.body {

@@ -10,6 +10,7 @@ use crate::json::{Json, SyntaxError};
 use crate::layer::LayerFacts;
 use crate::layer::evidence::Oddities;
 use crate::media::Family;
+use crate::model::statement::Subject;
 use crate::model::view::{Config, Descriptor};
 use crate::reference::Reference;
 use crate::report::{Location, MemberId};
@@ -131,6 +132,8 @@ pub struct Facts {
     pub layers: HashMap<BlobId, Arc<LayerFacts>>,
     /// What is odd about a layer (by its place in its image, base first) where it lies on others.
     pub stacks: HashMap<(NodeId, usize), Oddities>,
+    /// What in-toto statements are about, likewise.
+    pub subjects: Vec<Subject>,
 }
 
 impl Facts {
@@ -156,6 +159,7 @@ impl Facts {
         }
         self.layers.extend(more.layers);
         self.stacks.extend(more.stacks);
+        self.subjects.extend(more.subjects);
     }
 }
 

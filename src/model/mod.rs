@@ -1,11 +1,13 @@
 //! The image graph that every form is read into.
 //!
 //! [`archive`] holds the data, [`view`] the lenient views over documents, [`build`] what the readers in
-//! [`format`](crate::format) use to make it, [`legacy`] what came before content addressing.
+//! [`format`](crate::format) use to make it, [`legacy`] what came before content addressing,
+//! [`statement`] what attestations say.
 
 pub mod archive;
 pub mod build;
 pub mod legacy;
+pub mod statement;
 pub mod view;
 
 pub use archive::{

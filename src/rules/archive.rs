@@ -513,7 +513,7 @@ mod tests {
         let layout = Layout::new();
         layout.file("index.json/a", b"");
         let findings = layout.findings();
-        assert_eq!(names(&findings), ["archive/missing-index"]);
+        assert_eq!(names(&findings), ["archive/missing-index", "archive/unknown-member"]);
         assert_eq!(findings[0].message, "`index.json` is a directory, an OCI layout must have it as a file");
         assert!(findings[0].primary.location.member.is_some());
         let layout = Layout::new();

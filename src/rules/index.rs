@@ -7,6 +7,7 @@ use crate::format::oci_layout::REF_NAME;
 use crate::json::{Kind, Value};
 use crate::media::{self, DocumentType, Family};
 use crate::model::build::ATTESTED;
+use crate::model::statement::Subject;
 use crate::model::view::annotation;
 use crate::model::{Archive, Body, Descriptor, DocKind, Document, Node, NodeId, Role};
 use crate::platform::Platform;
@@ -31,6 +32,7 @@ pub const RULES: &[&Rule] = &[
     &ATTESTATION_TARGET,
     &UNMARKED_ATTESTATION,
     &ATTESTATION_FIRST,
+    &WRONG_SUBJECT,
 ];
 
 /// Marks instances that are compressed by zstd (formats.md D.10.3).
@@ -169,12 +171,35 @@ rule! {
     mend: "Add the annotations, or the real platform.",
 }
 rule! {
+    /// A statement about something else.
+    WRONG_SUBJECT = "attestation/wrong-subject", Warning, No, [105],
+    checks: "The subjects of an in-toto statement have the digest of the image that the attestation is of. Statements above 1 MiB are not read.",
+    matters: "BuildKit, attestation storage: the statement is about the image manifest. Whoever verifies it (policy engines, `docker scout`) compares the two and refuses the image; a conversion that changed the manifest leaves it behind.",
+    example: "An image whose layers were compressed anew, with the attestation of the old one.",
+    mend: "Attest the image again; nothing can be written into a signed statement.",
+}
+rule! {
     /// Attestations before images.
     ATTESTATION_FIRST = "attestation/before-image", Note, No, [146],
     checks: "Whether attestations come after the images of an index.",
     matters: "BuildKit lists images first. Pickers that take the first item get an attestation otherwise.",
     example: "An index whose first item is an attestation.",
     mend: "Move it to the end. The digest changes with it.",
+}
+
+/// A finding about what a statement is about.
+pub fn subject(subject: &Subject, out: &mut Vec<Finding>) {
+    let Some(hex) = subject.attested.strip_prefix("sha256:") else { return };
+    if hex != subject.sha256 {
+        let message = format!(
+            "the statement is about sha256:{}, the index says about {}",
+            subject.sha256, subject.attested
+        );
+        out.push(
+            Finding::new(&WRONG_SUBJECT, subject.at.clone(), message)
+                .related(subject.said.clone(), "declared here"),
+        );
+    }
 }
 
 /// One item of an index.
@@ -559,6 +584,22 @@ mod tests {
             format!(r#"{b}{unknown},"annotations":{{"vnd.docker.reference.type":"attestation-manifest"}}}}"#);
         assert_eq!(of(&[picture.clone(), silent]), ["attestation/target-missing"]);
         assert_eq!(of(&[picture, format!("{b}{unknown}}}")]), ["attestation/unmarked"]);
+    }
+
+    #[test]
+    fn subjects_of_statements() {
+        let of = |attested: &str, sha256: &str| {
+            let at = Location::archive();
+            let found =
+                Subject { at: at.clone(), attested: attested.into(), said: at, sha256: sha256.into() };
+            let mut out = Vec::new();
+            subject(&found, &mut out);
+            crate::rules::fixture::names(&out)
+        };
+        assert_eq!(of("sha256:00", "00"), [""; 0]);
+        assert_eq!(of("sha256:00", "01"), ["attestation/wrong-subject"]);
+        // There is no telling.
+        assert_eq!(of("sha512:00", "01"), [""; 0]);
     }
 
     #[test]

@@ -18,7 +18,13 @@ pub const RULES: &[&Rule] = &[
     &ENCRYPTED,
     &ENCRYPTION_KEYS,
     &GZIP_HEADER,
+    &HIGH_RATIO,
 ];
+
+/// Decompressed bytes below which no ratio is told (formats.md H 242).
+const LARGE: u64 = 1 << 30;
+/// The ratio above which it is told.
+const RATIO: u64 = 1000;
 
 /// Digest of an eStargz layer's table of contents (formats.md D.10.3).
 const STARGZ_TOC: &str = "containerd.io/snapshot/stargz/toc.digest";
@@ -117,6 +123,15 @@ impl std::fmt::Display for Which {
     }
 }
 
+rule! {
+    /// A layer that grows beyond measure.
+    HIGH_RATIO = "layer/high-ratio", Warning, No, [242],
+    checks: "A layer does not become more than a thousand times as large, and more than 1 GiB, when it is decompressed.",
+    matters: "So little content in so many bytes is either a sparse file or a bomb: it fills the disk of whoever unpacks it. gzip cannot do much more than a thousand times, zstd ten times that.",
+    example: "A layer of 100 kB that holds a file of 10 GiB of zeros.",
+    mend: "Leave such files out, and make them when the container starts. `--limit layer-bytes=…` lowers what restow decompresses.",
+}
+
 /// Findings about the descriptors of layers in a manifest.
 pub fn descriptors(document: &Document, out: &mut Vec<Finding>) {
     if !matches!(document.kind, DocKind::Manifest(_)) {
@@ -204,6 +219,10 @@ pub fn stream(
         let message = format!("{which} is compressed by {codec}, which only docker-archives can hold");
         out.push(Finding::new(&ARCHIVE_CODEC, at(), message));
     }
+    if plain.size > LARGE && plain.size / RATIO > facts.size {
+        let message = format!("{which}, {} bytes, decompresses to {}", facts.size, plain.size);
+        out.push(Finding::new(&HIGH_RATIO, at(), message));
+    }
     if plain.parts > 1 {
         let what = if facts.codec == Codec::Gzip { "gzip members" } else { "zstd frames" };
         let message = format!("{which} is {} {what}", plain.parts);
@@ -263,6 +282,32 @@ mod tests {
         let mut encoder = header.write(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut encoder, bytes).expect("in memory");
         encoder.finish().expect("in memory")
+    }
+
+    #[test]
+    fn ratios() {
+        let of = |stored: u64, size: u64| {
+            let bytes = gzip(flate2::GzBuilder::new(), b"x");
+            let request = Request {
+                size: bytes.len() as u64,
+                other: None,
+                plain: true,
+                caps: Caps { bytes: 1 << 20, window_log: 27 },
+            };
+            let (mut facts, _) =
+                pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)
+                    .expect("in memory");
+            facts.size = stored;
+            facts.plain.as_mut().expect("sound").size = size;
+            let at = Location::pointer(MemberId(0), "/layers/0");
+            let part = Part { descriptor: None, blob: None, at, wanted: String::new() };
+            let mut out = Vec::new();
+            stream(&part, 0, &facts, MemberId(0), &mut out);
+            names(&out)
+        };
+        assert_eq!(of(1 << 20, 1001 << 20), [""; 0], "not large");
+        assert_eq!(of(2 << 20, 2000 << 20), [""; 0], "not too dense");
+        assert_eq!(of(2 << 20, 2001 << 20), ["layer/high-ratio"]);
     }
 
     #[test]

@@ -178,10 +178,6 @@ pub(crate) use rule;
 /// Entries of formats.md H that have no rule, and why.
 pub const NOT_CHECKED: &[(u16, &str)] = &[
     (65, "a manifest that is its own subject needs a forged digest, which blob/digest-mismatch reports"),
-    (
-        105,
-        "the subject of an in-toto statement stands in a layer that can be as large as an SBOM, and is not kept",
-    ),
     (147, "it is about what a user asks for: no such platform is an error of the command, with the list"),
     (
         212,

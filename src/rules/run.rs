@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::layer::Which;
 use super::{
-    archive as archive_rules, blob, container, contents, docker_archive, document, graph, image, layer,
-    legacy, meaning, name, platform, shape, storage, stray,
+    archive as archive_rules, blob, container, contents, docker_archive, document, graph, image, index,
+    layer, legacy, meaning, name, platform, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
@@ -81,6 +81,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         }
         walk.unreferenced();
     }
+    facts.subjects.iter().for_each(|found| index::subject(found, &mut walk.out));
     if !alone {
         container::members(archive, &walk.explained, &mut walk.out);
         storage::misplaced(archive, &walk.explained, &mut walk.out);
