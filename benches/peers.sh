@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=benches/lib.sh
 source benches/lib.sh
 
-rounds=3 only= keep= base=${TMPDIR:-/tmp}
+rounds=3 only='' keep='' base=${TMPDIR:-/tmp}
 while (($#)); do
     case $1 in
         --rounds) rounds=$2 ;;
@@ -85,6 +85,10 @@ row "check: restow" - "$restow check -q oci:$gz"
 row "inspect: restow" - "$restow inspect docker-archive:$image"
 row "fsync: restow to oci" out "$restow convert -q --fsync docker-archive:$image oci:out"
 
+# What runs on several threads suffers most from neighbours: then the ratios by CPU time say more.
+read -r load _ </proc/loadavg
+busy=$(awk -v l="$load" -v n="$(nproc)" 'BEGIN { if (l > n / 2) print ", while the machine was busy (load " l ")" }')
+
 # So that the first round does not read from the disk.
 cat "$image" "$gz"/blobs/sha256/* >/dev/null
 cd "$work"
@@ -110,7 +114,7 @@ for i in "${!names[@]}"; do
     peaks[$name]=$(cut -d' ' -f3 "$work/row-$i" | sort -n | tail -1)
     sizes[$name]=$(cut -d' ' -f4 "$work/row-$i" | median)
 done
-echo "$(date -u +%F), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(stat -f -c %T "$work"), image of $(($(stat -c %s "$image") / 1000000)) MB, medians of $rounds rounds"
+echo "$(date -u +%F), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(stat -f -c %T "$work"), image of $(($(stat -c %s "$image") / 1000000)) MB, medians of $rounds rounds$busy"
 echo
 echo "| command | seconds | CPU seconds | peak MB | output MB |"
 echo "|---|---|---|---|---|"

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=benches/lib.sh
 source benches/lib.sh
 
-only= base=${TMPDIR:-/tmp}
+only='' base=${TMPDIR:-/tmp}
 while (($#)); do
     case $1 in
         --only) only=$2 ;;
