@@ -1,7 +1,7 @@
 //! The one pass over a blob: count and hash → decompress → count and hash, with tees for what is kept.
 //!
 //! Small blobs run on the caller's thread, and so does everything where there is one core. Otherwise the caller reads
-//! and keeps, and decompressing, hashing and compressing run on threads of their own ([`threads`](super::threads)).
+//! and keeps, and decompressing, hashing and compressing run on threads of their own (`threads`).
 
 use std::io::{self, BufRead, Read, Write};
 use std::thread;

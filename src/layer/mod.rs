@@ -1,8 +1,8 @@
 //! What is in a layer: its tar, entry by entry, and how layers lie on each other (formats.md D.10, H.9).
 //!
 //! [`scan`] looks at the decompressed stream as it passes through the blob pipeline. What a single entry tells is kept as
-//! [`evidence`]; what takes two entries to tell goes through a [`table`] of hashed paths, which is sorted in runs and
-//! spilled to a file, so that memory does not grow with the layer. Once a layer is scanned, [`own`] reads its table in
+//! [`evidence`]; what takes two entries to tell goes through a `table` of hashed paths, which is sorted in runs and
+//! spilled to a file, so that memory does not grow with the layer. Once a layer is scanned, `own` reads its table in
 //! order and judges paths against each other within the layer. What it leaves open, since only lower layers can answer
 //! it, [`stack`] looks up in their tables once all layers of an image are there.
 //!

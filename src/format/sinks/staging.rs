@@ -2,7 +2,7 @@
 //!
 //! A sink builds its output under a name that starts with `.restow-`, which every reader ignores, and renames it
 //! when all of it is verified. What is staged is removed when its guard is dropped, and by [`remove_all`] when a
-//! signal ends the process; after `kill -9` it stays until the next run to the same place ([`sweep`], `existing`).
+//! signal ends the process; after `kill -9` it stays until the next run to the same place (`sweep`, `existing`).
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
