@@ -57,6 +57,8 @@ pub mod compare;
 pub mod convert;
 pub mod digest;
 pub mod error;
+#[cfg(test)]
+mod faulty;
 pub mod format;
 pub mod inspect;
 pub mod json;

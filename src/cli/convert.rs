@@ -9,13 +9,13 @@ use super::place::{self, Place, Transport};
 use super::progress::Progress;
 use super::report::{Own, Reports};
 use super::shell::Shell;
-use super::{WRONG, check};
+use super::{WRONG, check, report};
 use crate::blob::codec::Compression;
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{self, Compress, DropSet, ManifestFormat, Plan, Request, Step, Target};
 use crate::convert::run::{self, Context};
 use crate::digest::Digest;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::format::ingest::SpoolDir;
 use crate::format::sink::Sink;
 use crate::format::sinks::{self, TarForm, WriteOptions};
@@ -56,6 +56,7 @@ fn convert(
     }
     if let Some(file) = &args.account {
         place::account_apart(file, &[&source.path, &destination.path])?;
+        report::writable(file)?;
     }
     let options = WriteOptions {
         force: args.force,
@@ -148,7 +149,7 @@ fn convert(
     let mut account = written.account;
     account.entries.extend(left_out(&archive, target));
     if let Some(file) = &args.account {
-        write_account(file, &account, &args.source, &args.destination)?;
+        report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
     tell(&account, &args.destination, shell);
     let errors =
@@ -247,7 +248,22 @@ fn standard_output(transport: Transport) -> Result<()> {
             "send the archive to a file or a pipe",
         ));
     }
+    if goes_nowhere() {
+        return Err(Error::refused_help(
+            "standard output is closed, and would lose the archive",
+            "send the archive to a file or a pipe",
+        ));
+    }
     Ok(())
+}
+
+/// Whether standard output was closed when the process started. Rust then opens `/dev/null` in its place, for reading
+/// and writing, so that writing seems to succeed; a shell opens it for writing only.
+fn goes_nowhere() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let out = io::stdout();
+    let both = fcntl_getfl(&out).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::RDWR);
+    both && matches!((fstat(&out), stat("/dev/null")), (Ok(out), Ok(null)) if out.st_rdev == null.st_rdev)
 }
 
 fn create(
@@ -389,10 +405,6 @@ fn left_out(archive: &Archive, target: Target) -> Vec<Entry> {
         _ => None,
     });
     legacy.collect()
-}
-
-fn write_account(file: &Path, account: &Account, source: &str, destination: &str) -> Result<()> {
-    std::fs::write(file, account.to_json(source, destination)).at("cannot write", file)
 }
 
 /// The account in short, or in full with --verbose.

@@ -21,6 +21,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
         return Ok(0);
     }
     let view = View::of(&archive, &roots)?;
+    archive.tree.unchanged()?;
     let text = if args.json { view.to_json() } else { inspect::tree::render(&view, shell.color_out()) };
     shell.print(&text)?;
     Ok(0)

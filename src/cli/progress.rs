@@ -1,6 +1,6 @@
 //! Progress on standard error: bars on a terminal, lines with `--progress plain`, else nothing.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -58,7 +58,6 @@ impl Progress {
         self.show(done);
     }
 
-    #[allow(clippy::print_stderr)]
     fn show(&self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
@@ -68,18 +67,19 @@ impl Progress {
         if last.elapsed() >= INTERVAL {
             *last = Instant::now();
             let of = if self.total > 0 { format!(" of {}", HumanBytes(self.total)) } else { String::new() };
-            eprintln!("{}: {}{of}", self.what, HumanBytes(done));
+            // Nobody may be listening, which is no reason to stop.
+            let _ = writeln!(io::stderr(), "{}: {}{of}", self.what, HumanBytes(done));
         }
     }
 
     /// Takes the bar away.
-    #[allow(clippy::print_stderr)]
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         if self.plain.is_some() {
-            eprintln!("{}: done, {}", self.what, HumanBytes(self.done.load(Ordering::Relaxed)));
+            let done = HumanBytes(self.done.load(Ordering::Relaxed));
+            let _ = writeln!(io::stderr(), "{}: done, {done}", self.what);
         }
     }
 }

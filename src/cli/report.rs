@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::place::Place;
+use super::place::{self, Place};
 use super::shell::{ArchiveDocuments, Shell};
 use crate::convert::select;
 use crate::error::{Context, Error, Result};
@@ -93,12 +93,11 @@ impl Reports {
 
     /// Refuses a report that would replace a file which the command reads or writes.
     pub fn apart(&self, place: &Place) -> Result<()> {
-        let Ok(used) = place.path.canonicalize() else { return Ok(()) };
         let mut files = self.wanted.iter().filter_map(|report| report.file.as_deref());
-        match files.find(|file| used.is_file() && file.canonicalize().is_ok_and(|file| file == used)) {
+        match files.find(|file| place::is_part(file, &place.path)) {
             Some(file) => {
                 let message =
-                    format!("a report cannot replace {}, which is `{}`", file.display(), place.text);
+                    format!("a report cannot replace {}: `{}` holds it", file.display(), place.text);
                 Err(Error::refused(message))
             }
             None => Ok(()),
@@ -196,7 +195,7 @@ fn only_one(format: &str) -> Error {
 }
 
 /// Fails early if the file cannot come to be: a check may take long.
-fn writable(file: &Path) -> Result<()> {
+pub(super) fn writable(file: &Path) -> Result<()> {
     if file.is_dir() {
         return Err(Error::io("cannot write", file, io::ErrorKind::IsADirectory.into()));
     }
@@ -209,7 +208,7 @@ fn parent(file: &Path) -> &Path {
 }
 
 /// Writes a file whole or not at all. A pipe or device is written to as it is, and may close early.
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     // Those of this process may be regular files, which must not be replaced under it; /dev/shm is a folder like any.
     let own = ["/dev/fd", "/dev/stdout", "/dev/stderr", "/proc"];
     let special = own.iter().any(|place| file.starts_with(place));

@@ -64,8 +64,10 @@ pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Resu
     let run = Run::new(archive, None, context);
     let steps: Vec<Step> =
         blobs.iter().map(|&blob| Step::Blob { blob, treatment: Treatment::Keep }).collect();
-    run.blobs(&steps)?;
+    let read = run.blobs(&steps);
+    // What a change of the source led to is not what is to be told.
     archive.tree.unchanged()?;
+    read?;
     Ok(run.facts())
 }
 
@@ -102,6 +104,23 @@ pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
     Ok(())
 }
 
+/// Writes blobs and documents; one after the other where their order is that of the destination.
+fn write(run: &Run<'_>, documents: &mut Documents<'_>, plan: &Plan, ordered: bool) -> Result<()> {
+    if !ordered {
+        let blob = |step: &Step| matches!(step, Step::Blob { .. });
+        let blobs: Vec<Step> = plan.steps.iter().copied().filter(blob).collect();
+        run.blobs(&blobs)?;
+    }
+    for step in &plan.steps {
+        match step {
+            Step::Blob { .. } if ordered => run.blobs(std::slice::from_ref(step))?,
+            Step::Blob { .. } => {}
+            Step::Document(node) => documents.make(*node)?,
+        }
+    }
+    Ok(())
+}
+
 /// Carries out a plan into a sink, all but the commit.
 pub fn run(
     archive: &Archive,
@@ -128,26 +147,12 @@ pub fn run(
     for planned in plan.roots.iter().filter(|planned| planned.root.name != Name::None) {
         documents.names.entry(planned.root.node).or_insert_with(|| planned.root.name.shown());
     }
-    if sink.ordered() {
-        for step in &plan.steps {
-            match step {
-                Step::Blob { .. } => run.blobs(std::slice::from_ref(step))?,
-                Step::Document(node) => documents.make(*node)?,
-            }
-        }
-    } else {
-        let blobs: Vec<Step> =
-            plan.steps.iter().copied().filter(|s| matches!(s, Step::Blob { .. })).collect();
-        run.blobs(&blobs)?;
-        for step in &plan.steps {
-            if let Step::Document(node) = step {
-                documents.make(*node)?;
-            }
-        }
-    }
+    let written = write(&run, &mut documents, plan, sink.ordered());
+    // What a change of the source led to is not what is to be told.
+    archive.tree.unchanged()?;
+    written?;
     documents.roots();
     documents.stale_references();
-    archive.tree.unchanged()?;
     let Documents { output, mut account, .. } = documents;
     let facts = run.facts();
     if run.stopped() {

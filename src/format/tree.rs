@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString, ByteSlice};
 use cap_std::fs::Dir;
@@ -78,8 +78,8 @@ pub enum LinkFault {
 enum Place {
     /// At an offset of the one file behind the tree.
     Offset(u64),
-    /// A path in the folder.
-    Path,
+    /// A path in the folder; the time of its last change, in nanoseconds.
+    Path(i64),
     /// A file of its own in the spool.
     Spooled(PathBuf),
 }
@@ -128,6 +128,8 @@ enum Backing {
     Folder {
         dir: Dir,
         path: PathBuf,
+        /// A file that was found changed.
+        changed: Arc<OnceLock<PathBuf>>,
     },
     File {
         file: Arc<File>,
@@ -224,19 +226,20 @@ impl Tree {
                         continue;
                     }
                     pending.push(name);
-                    members.push(Member::at_path(text, MemberKind::Directory, 0));
+                    members.push(Member::at_path(text, MemberKind::Directory, None));
                 } else if kind.is_symlink() {
                     members.push(follow(&dir, &name, text));
                 } else if kind.is_file() {
-                    let size = entry.metadata().at("cannot read", path.join(&name))?.len();
-                    members.push(Member::at_path(text, MemberKind::File, size));
+                    let meta = entry.metadata().at("cannot read", path.join(&name))?;
+                    members.push(Member::at_path(text, MemberKind::File, Some(&meta)));
                 } else {
-                    members.push(Member::at_path(text, MemberKind::Other(Special::Fifo), 0));
+                    members.push(Member::at_path(text, MemberKind::Other(Special::Fifo), None));
                 }
             }
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Tree::new(place, members, anomalies, Backing::Folder { dir, path: path.to_owned() }))
+        let backing = Backing::Folder { dir, path: path.to_owned(), changed: Arc::default() };
+        Ok(Tree::new(place, members, anomalies, backing))
     }
 
     /// A tree over a stream that was spooled.
@@ -338,16 +341,19 @@ impl Tree {
     pub fn reader(&self, id: MemberId) -> Result<Box<dyn Read + Send>> {
         let member = self.member(id);
         match (&self.backing, &member.at) {
-            (Backing::Folder { dir, path }, _) => {
+            (Backing::Folder { dir, path, changed }, at) => {
                 let name = member.name.to_path().map_err(|_| Error::refused("a name that is no path"))?;
-                let file = dir.open(name).at("cannot open", path.join(name))?;
-                Ok(Box::new(file.into_std()))
+                let path = path.join(name);
+                let file = dir.open(name).at("cannot open", &path)?.into_std();
+                let modified = if let Place::Path(modified) = at { *modified } else { 0 };
+                let listed = (member.size, modified);
+                Ok(Box::new(Guarded { file, listed, path, changed: Arc::clone(changed) }))
             }
             (_, Place::Spooled(path)) => Ok(Box::new(File::open(path).at("cannot open", path)?)),
             (Backing::File { file, .. } | Backing::Spool { pack: file, .. }, Place::Offset(offset)) => {
                 Ok(Box::new(Range { file: Arc::clone(file), at: *offset, end: offset + member.size }))
             }
-            (Backing::File { .. } | Backing::Spool { .. }, Place::Path) => Ok(Box::new(io::empty())),
+            (Backing::File { .. } | Backing::Spool { .. }, Place::Path(_)) => Ok(Box::new(io::empty())),
         }
     }
 
@@ -393,8 +399,13 @@ impl Tree {
         matches!(self.backing, Backing::Folder { .. })
     }
 
-    /// Fails if the file behind the tree was changed since it was opened.
+    /// Fails if the file behind the tree was changed since it was opened, or a file of a folder since it was listed.
     pub fn unchanged(&self) -> Result<()> {
+        if let Backing::Folder { changed, .. } = &self.backing {
+            if let Some(path) = changed.get() {
+                return Err(Error::SourceChanged { path: path.clone() });
+            }
+        }
         if let Backing::File { path, stamp, file } = &self.backing {
             let by_handle = file.metadata().at("cannot read", path)?;
             let by_path = std::fs::metadata(path).map(|meta| Stamp::of(&meta));
@@ -409,18 +420,20 @@ impl Tree {
 /// A symlink in a folder counts as the file that it leads to, as long as that is inside the folder.
 fn follow(dir: &Dir, name: &Path, text: BString) -> Member {
     match dir.metadata(name) {
-        Ok(meta) if meta.is_file() => Member::at_path(text, MemberKind::File, meta.len()),
+        Ok(meta) if meta.is_file() => Member::at_path(text, MemberKind::File, Some(&meta)),
         _ => {
             let target = dir.read_link_contents(name).unwrap_or_default();
             let target = BString::from(<[u8]>::from_path(&target).unwrap_or_default());
-            Member::at_path(text, MemberKind::Symlink(target), 0)
+            Member::at_path(text, MemberKind::Symlink(target), None)
         }
     }
 }
 
 impl Member {
-    fn at_path(name: BString, kind: MemberKind, size: u64) -> Member {
-        Member { name, raw_name: None, kind, size, header_offset: 0, at: Place::Path }
+    fn at_path(name: BString, kind: MemberKind, meta: Option<&cap_std::fs::Metadata>) -> Member {
+        use cap_std::fs::MetadataExt as _;
+        let (size, modified) = meta.map_or((0, 0), |m| (m.len(), nanoseconds(m.mtime(), m.mtime_nsec())));
+        Member { name, raw_name: None, kind, size, header_offset: 0, at: Place::Path(modified) }
     }
 
     /// Places a spooled member in the packed file.
@@ -466,6 +479,35 @@ fn member_of(entry: &tar::Entry<'_>, at: impl Fn(&tar::Entry<'_>) -> Place) -> O
         header_offset: entry.header_offset,
         at: at(entry),
     })
+}
+
+fn nanoseconds(seconds: i64, more: i64) -> i64 {
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(more)
+}
+
+/// A file of a folder that looks, once it was read, whether it still is what was listed.
+struct Guarded {
+    file: File,
+    /// Size, and time of the last change.
+    listed: (u64, i64),
+    path: PathBuf,
+    changed: Arc<OnceLock<PathBuf>>,
+}
+
+impl Read for Guarded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read(into)
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let now =
+            self.file.metadata().map(|meta| (meta.size(), nanoseconds(meta.mtime(), meta.mtime_nsec())));
+        if now.is_ok_and(|now| now != self.listed) {
+            let _ = self.changed.set(std::mem::take(&mut self.path));
+        }
+    }
 }
 
 /// A range of a file, read at its offsets: any number of readers share one file.

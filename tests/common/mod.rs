@@ -6,6 +6,7 @@ pub mod builder;
 pub mod case;
 pub mod edit;
 pub mod index;
+pub mod layout;
 pub mod members;
 pub mod oracle;
 pub mod rules_page;

@@ -23,7 +23,7 @@ mod storage;
 mod tar_file;
 mod tar_out;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::path::PathBuf;
 
