@@ -137,7 +137,7 @@ fn blobs() -> Vec<Vec<u8>> {
     blobs
 }
 
-const KEEPS: [Keep; 3] = [Keep::Nothing, Keep::Stored, Keep::Recompressed(Compression::Gzip(1))];
+const KEEPS: [Keep; 3] = [Keep::Nothing, Keep::Stored, Keep::Recompressed(Compression::Gzip(1), 2)];
 
 fn request(bytes: &[u8]) -> Request {
     Request { size: bytes.len() as u64, other: None, plain: true, caps: CAPS }
