@@ -5,6 +5,7 @@ use crate::json::Value;
 use crate::media::{self, Codec, DocumentType, Family, LayerType};
 use crate::model::build::type_of;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, Role};
+use crate::platform::Platform;
 use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
@@ -232,7 +233,7 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
             let Some(document) = node.document.map(|id| archive.document(id)) else { return };
             layers(document, parts, out);
             config(document, *family, parts, out);
-            layer_types(*family, parts, out);
+            layer_types(*family, parts, parts.role == Role::Image || runs(archive, parts), out);
         }
         Body::Index { family, children } => {
             for edge in children {
@@ -307,14 +308,23 @@ fn config(document: &Document, family: Family, parts: &ImageParts, out: &mut Vec
     }
 }
 
-fn layer_types(family: Family, parts: &ImageParts, out: &mut Vec<Finding>) {
+/// Whether the config is one that something can be run by: those of signatures have no platform.
+fn runs(archive: &Archive, parts: &ImageParts) -> bool {
+    let platform = archive.config(parts).map(|config| config.platform());
+    let named = |platform: &Platform| !platform.os.is_empty() && !platform.architecture.is_empty();
+    parts.role == Role::Artifact
+        && platform.is_some_and(|platform| named(&platform) && !platform.is_unknown())
+}
+
+/// `image` is whether an image is meant, be it that none of its layers is of a known type.
+fn layer_types(family: Family, parts: &ImageParts, image: bool, out: &mut Vec<Finding>) {
     for descriptor in parts.layers.iter().filter_map(|layer| layer.descriptor.as_ref()) {
         let Some(media_type) = descriptor.media_type.as_deref() else { continue };
         let at = descriptor.at.child("mediaType");
         let Some(layer) = LayerType::of(media_type) else {
             let known =
                 media_type.ends_with("+encrypted") || media_type.starts_with("application/vnd.erofs.");
-            if parts.role == Role::Image && !known && media::is_well_formed(media_type) {
+            if image && !known && media::is_well_formed(media_type) {
                 let message = format!("`{media_type}` is no type of a layer that tools can unpack");
                 out.push(Finding::new(&UNKNOWN_LAYER_TYPE, at, message));
             }
@@ -431,6 +441,21 @@ mod tests {
         assert_eq!(foreign, ["manifest/nondistributable-layer"]);
         assert_eq!(with(OCI_MANIFEST, OCI_CONFIG, &[OCI_LAYER; 125]), [""; 0]);
         assert_eq!(with(OCI_MANIFEST, OCI_CONFIG, &[OCI_LAYER; 126]), ["manifest/too-many-layers"]);
+    }
+
+    #[test]
+    fn an_image_of_no_known_layers() {
+        let of = |platform: &str| {
+            let layout = Layout::new();
+            let config = format!(r#"{{{platform}"rootfs":{{"type":"layers","diff_ids":[]}}}}"#);
+            let config = layout.descriptor(media::OCI_CONFIG, config.as_bytes());
+            let manifest =
+                format!(r#"{{"schemaVersion":2,{TYPED},"config":{config},"layers":[{}]}}"#, blob("a/b"));
+            layout.index_json(&[layout.descriptor(media::OCI_MANIFEST, manifest.as_bytes())]);
+            layout.found("manifest/unknown-layer")
+        };
+        assert_eq!(of(r#""architecture":"amd64","os":"linux","#), ["manifest/unknown-layer-type"]);
+        assert_eq!(of(""), [""; 0], "as of a signature");
     }
 
     #[test]
