@@ -143,6 +143,15 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
                 Builder::new("unknown", tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
             );
         }
+        if let Some(limit) = tree.cut_at_members() {
+            // What shows what it is may follow, so it is not judged as what it seems to be.
+            let message = format!(
+                "{}: nothing among the first {limit} members shows what it is, and the rest was not read",
+                tree.place
+            );
+            let help = "raise the limit with --limit members=VALUE; if it is a layer, say so with --as layer";
+            return Err(Error::refused_help(message, help));
+        }
         // A tar that is no image archive. If it is compressed it is read twice: only its end shows that it is none.
         return match layer {
             Some(path) => {

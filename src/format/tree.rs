@@ -394,6 +394,14 @@ impl Tree {
         })
     }
 
+    /// The limit on members, if there are more.
+    pub fn cut_at_members(&self) -> Option<u64> {
+        self.anomalies.iter().find_map(|anomaly| match anomaly {
+            TreeAnomaly::TooManyMembers { limit } => Some(*limit),
+            _ => None,
+        })
+    }
+
     /// Whether the archive is a folder.
     pub fn is_folder(&self) -> bool {
         matches!(self.backing, Backing::Folder { .. })

@@ -302,10 +302,11 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 AnomalyKind::MalformedPax { .. } => {
                     (&AMBIGUOUS_HEADER, "a PAX header is malformed".to_owned())
                 }
-                AnomalyKind::ExtensionTooLarge { size, .. } => (
-                    &LIMIT_HIT,
-                    format!("an extension header of {size} bytes exceeds the limit extension-bytes"),
-                ),
+                AnomalyKind::ExtensionTooLarge { size, .. } => {
+                    let message = format!("an extension header is {size} bytes (limit extension-bytes)");
+                    out.push(Finding::new(&LIMIT_HIT, at, message).help(raise("extension-bytes", size)));
+                    return;
+                }
                 AnomalyKind::DataAfterEnd { bytes } => {
                     (&DATA_AFTER_END, format!("{bytes} bytes that are not zero follow the end of the tar"))
                 }
@@ -330,9 +331,14 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
         }
         TreeAnomaly::TooManyMembers { limit } => {
             let message = format!("the archive has more than {limit} members (limit members)");
-            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message));
+            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("members", "VALUE")));
         }
     }
+}
+
+/// How to let an archive pass that hit a limit.
+pub(super) fn raise(name: &str, value: impl std::fmt::Display) -> String {
+    format!("if the archive is trusted, raise the limit with --limit {name}={value}")
 }
 
 fn bad_header_at(tree: &Tree, offset: u64) -> bool {
@@ -405,12 +411,13 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         Anomaly::Empty { at } => Finding::new(&NO_IMAGES, at.clone(), "no image is listed here"),
         Anomaly::LimitHit { at, name, limit } => {
             Finding::new(&LIMIT_HIT, at.clone(), format!("more than {limit} here (limit {name})"))
-                .help(format!("if the archive is trusted, raise the limit with --limit {name}=VALUE"))
+                .help(raise(name, "VALUE"))
         }
         Anomaly::DocumentTooLarge { member, size, limit, name } => {
             let message = format!("the document is {size} bytes, the limit {name} is {limit}");
-            Finding::new(&LIMIT_HIT, Location::member(*member), message)
-                .help(format!("if the archive is trusted, raise the limit with --limit {name}=VALUE"))
+            // The sum of all is known only once all are read.
+            let value = if *name == "document-bytes" { size.to_string() } else { "VALUE".into() };
+            Finding::new(&LIMIT_HIT, Location::member(*member), message).help(raise(name, value))
         }
         Anomaly::HalvesDisagree { at, other, what } => {
             let (rule, message, label) = match what {

@@ -213,12 +213,14 @@ pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &m
         }
         Some(Fault::TooLarge { limit }) => {
             let message = format!("{which} expands to more than {limit} bytes (limit layer-bytes)");
-            out.push(Finding::new(&TOO_LARGE, at.clone(), message));
+            let help = super::archive::raise("layer-bytes", "VALUE");
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
         }
         Some(Fault::WindowTooLarge { limit }) => {
             let message =
                 format!("{which} needs a zstd window above 2^{limit} bytes (limit zstd-window-log)");
-            out.push(Finding::new(&TOO_LARGE, at.clone(), message));
+            let help = super::archive::raise("zstd-window-log", "VALUE");
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
         }
         None => {}
     }

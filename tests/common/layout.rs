@@ -187,3 +187,19 @@ pub fn docker_archive(path: &Path, name: &str, layers: &[Vec<u8>]) -> String {
     tar.finish().expect("written");
     path.display().to_string()
 }
+
+impl Layout {
+    /// An image of layers as they are stored, each with the tar that it is.
+    pub fn image_of(&self, layers: &[(&str, &[u8], &[u8])]) -> String {
+        let diff_ids: Vec<String> =
+            layers.iter().map(|(_, _, plain)| format!("\"{}\"", Digest::sha256(plain))).collect();
+        let config = format!(
+            r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":[{}]}}}}"#,
+            diff_ids.join(",")
+        );
+        let config = self.add(sha256(), CONFIG, config.as_bytes());
+        let layers: Vec<String> =
+            layers.iter().map(|(kind, stored, _)| self.add(sha256(), kind, stored)).collect();
+        self.manifest(&config, &layers.join(","))
+    }
+}
