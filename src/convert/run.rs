@@ -338,7 +338,7 @@ impl<'a> Run<'a> {
         // What was learnt in spooling counts only if it can be compared with the blob's own digest.
         let comparable =
             |facts: &&BlobFacts| other.is_none() || facts.other.as_ref().and_then(Digest::algorithm) == other;
-        let mut known = self.archive.ingested.get(&member).filter(comparable).cloned();
+        let mut known = self.archive.ingested.get(&member).map(|facts| &**facts).filter(comparable).cloned();
         // Spooling takes every member for a layer; what a stream is like is asked of layers only.
         if let Some(facts) = known.as_mut().filter(|_| !source.layer) {
             (facts.plain, facts.fault) = (None, None);

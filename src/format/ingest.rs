@@ -57,8 +57,8 @@ impl SpoolDir {
     }
 }
 
-/// The facts that were gathered while a stream was spooled, by member.
-pub type Ingested = HashMap<MemberId, BlobFacts>;
+/// The facts that were gathered while a stream was spooled, by member; boxed, as the table keeps room for more.
+pub type Ingested = HashMap<MemberId, Box<BlobFacts>>;
 
 /// Caps of the pipeline from the limits.
 pub fn caps(limits: &Limits) -> Caps {
@@ -130,7 +130,7 @@ pub fn ingest(
         };
         total = spooled;
         progress(total);
-        facts.insert(MemberId(members.len() as u32), found);
+        facts.insert(MemberId(members.len() as u32), Box::new(found));
         members.push(member);
     }
     match problem.lock().unwrap_or_else(PoisonError::into_inner).take() {

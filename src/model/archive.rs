@@ -60,7 +60,7 @@ pub struct Archive {
     /// The layout's `index.json`, if the form has one.
     pub index_json: Option<DocId>,
     /// What was learnt of blobs while a stream was spooled.
-    pub ingested: HashMap<MemberId, BlobFacts>,
+    pub ingested: HashMap<MemberId, Box<BlobFacts>>,
 }
 
 /// One JSON document.

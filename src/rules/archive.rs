@@ -354,7 +354,7 @@ fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId,
     let fact = |id: MemberId| {
         let blob = archive.blobs.iter().position(|blob| blob.member == Some(id));
         let known = blob.and_then(|i| facts.blobs.get(i)?.as_ref());
-        known.or_else(|| archive.ingested.get(&id)).map(|facts| facts.sha256.clone())
+        known.or_else(|| archive.ingested.get(&id).map(|facts| &**facts)).map(|facts| facts.sha256.clone())
     };
     let digest = |id: MemberId| {
         fact(id).or_else(|| {
