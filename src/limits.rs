@@ -30,6 +30,9 @@ pub struct Limits {
     pub extension_bytes: u64,
     /// Entries of one layer. 10,000,000.
     pub entries: u64,
+    /// Paths of one layer that are compared, with every directory above them. 40,000,000: four for each entry; each takes
+    /// about 100 bytes of the temporary directory.
+    pub layer_paths: u64,
     /// zstd window, as a power of two. 27 (128 MiB) accepts `zstd --long`.
     pub zstd_window_log: u64,
 }
@@ -48,6 +51,7 @@ impl Default for Limits {
             layer_bytes: 64 << 30,
             extension_bytes: 1 << 20,
             entries: 10_000_000,
+            layer_paths: 40_000_000,
             zstd_window_log: 27,
         }
     }
@@ -66,6 +70,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("layer-bytes", "bytes of one decompressed layer"),
     ("extension-bytes", "bytes of one PAX header or long name"),
     ("entries", "entries of one layer"),
+    ("layer-paths", "paths of one layer that are compared"),
     ("zstd-window-log", "zstd window as a power of two"),
 ];
 
@@ -84,6 +89,7 @@ impl Limits {
             "layer-bytes" => &mut self.layer_bytes,
             "extension-bytes" => &mut self.extension_bytes,
             "entries" => &mut self.entries,
+            "layer-paths" => &mut self.layer_paths,
             "zstd-window-log" => &mut self.zstd_window_log,
             _ => return None,
         };

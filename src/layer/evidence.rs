@@ -105,10 +105,24 @@ pub enum Oddity {
     UselessWhiteout,
     /// A whiteout in the lowest layer (172).
     WhiteoutInBase,
+    /// An entry below a file of a lower layer (164).
+    BelowLowerFile,
+    /// An entry below a symbolic link of a lower layer (163).
+    BelowLowerLink,
+    /// The same, where the link climbs above the root (163).
+    BelowLowerEscapingLink,
+    /// Something could not be judged within the limits (244); the detail says what.
+    NotJudged,
 }
 
 /// How many kinds there are.
-const KINDS: usize = Oddity::WhiteoutInBase as usize + 1;
+const KINDS: usize = Oddity::NotJudged as usize + 1;
+
+/// Bytes of paths and texts that are kept of one layer. Beyond them each kind keeps its first place alone, cut short: a
+/// hostile archive has thousands of layers, each with everything wrong under the longest names.
+const TEXT: usize = 32 << 10;
+/// What is kept of a text then.
+const CUT: usize = 64;
 
 /// One place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,8 +135,33 @@ pub struct Evidence {
     pub detail: Detail,
 }
 
+impl Evidence {
+    /// What orders the places of one entry.
+    fn second(&self) -> u64 {
+        match self.detail {
+            Detail::Other { offset, .. } | Detail::Above { len: offset } => offset,
+            _ => 0,
+        }
+    }
+
+    fn text(&self) -> usize {
+        self.path.len()
+            + match &self.detail {
+                Detail::Text(text) | Detail::Other { path: text, .. } => text.len(),
+                _ => 0,
+            }
+    }
+
+    fn cut(&mut self) {
+        self.path.truncate(CUT);
+        if let Detail::Text(text) | Detail::Other { path: text, .. } = &mut self.detail {
+            text.truncate(CUT);
+        }
+    }
+}
+
 /// Bytes of a path that are kept for reports.
-pub const PATH_KEPT: usize = 4096;
+pub const PATH_KEPT: usize = 1024;
 
 /// What more there is to say of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +185,11 @@ pub enum Detail {
     },
     /// What the scanner of tars saw.
     Tar(AnomalyKind),
+    /// A directory above the entry, by the length of its cleaned path; becomes [`Detail::Text`] once the path is known.
+    Above {
+        /// Bytes of the directory's path.
+        len: u64,
+    },
     /// Another entry of the same layer.
     Other {
         /// Offset of its first header.
@@ -168,22 +212,54 @@ pub struct Seen {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Oddities {
     seen: Vec<Seen>,
+    /// Bytes of text that are kept.
+    text: usize,
 }
 
 impl Oddities {
-    /// Notes a place. `evidence` is called only if it is to be kept.
-    pub(super) fn note(&mut self, oddity: Oddity, offset: u64, evidence: impl FnOnce() -> Evidence) {
+    /// Notes a place. `evidence` is called only if it is to be kept. Places come in any order, and those that are kept do
+    /// not depend on it: they are the lowest by `offset`, and by `second` among those of one entry.
+    pub(super) fn note(
+        &mut self,
+        oddity: Oddity,
+        (offset, second): (u64, u64),
+        evidence: impl FnOnce() -> Evidence,
+    ) {
         if self.seen.is_empty() {
             self.seen.resize(KINDS, Seen::default());
         }
         let Some(seen) = self.seen.get_mut(oddity as usize) else { return };
         seen.total += 1;
-        if seen.first.len() == KEPT && seen.first.last().is_none_or(|last| last.offset <= offset) {
+        let key = |held: &Evidence| (held.offset, held.second());
+        if seen.first.len() == KEPT && seen.first.last().is_none_or(|last| key(last) <= (offset, second)) {
             return;
         }
-        let at = seen.first.partition_point(|held| held.offset <= offset);
-        seen.first.insert(at, evidence());
-        seen.first.truncate(KEPT);
+        if self.text >= TEXT && !seen.first.is_empty() {
+            return;
+        }
+        let mut evidence = evidence();
+        if self.text >= TEXT {
+            evidence.cut();
+        }
+        self.text += evidence.text();
+        let at = seen.first.partition_point(|held| key(held) <= (offset, second));
+        seen.first.insert(at, evidence);
+        if seen.first.len() > KEPT {
+            self.text -= seen.first.pop().map_or(0, |evidence| evidence.text());
+        }
+    }
+
+    /// Keeps the places of one kind that hold at a second look. Those that were only counted are taken to be like the
+    /// others: none is left if no place that was kept holds.
+    pub(super) fn retain(&mut self, oddity: Oddity, holds: impl FnMut(&Evidence) -> bool) {
+        if let Some(seen) = self.seen.get_mut(oddity as usize) {
+            let before = seen.first.len();
+            seen.first.retain(holds);
+            seen.total -= (before - seen.first.len()) as u64;
+            if seen.first.is_empty() {
+                seen.total = 0;
+            }
+        }
     }
 
     /// Counts places beyond those that are kept.
@@ -198,9 +274,26 @@ impl Oddities {
         self.seen.get(oddity as usize).filter(|seen| seen.total > 0)
     }
 
-    /// Every piece of evidence, to have its paths filled in.
+    /// Every piece of evidence, to have its paths filled in; [`settle`](Oddities::settle) then.
     pub(super) fn evidence_mut(&mut self) -> impl Iterator<Item = &mut Evidence> {
         self.seen.iter_mut().flat_map(|seen| &mut seen.first)
+    }
+
+    /// Bounds the texts that were filled in.
+    pub(super) fn settle(&mut self) {
+        let mut left = TEXT;
+        for seen in &mut self.seen {
+            let mut kept = 0;
+            seen.first.retain_mut(|evidence| {
+                if evidence.text() > left {
+                    evidence.cut();
+                }
+                kept += 1;
+                let fits = evidence.text() <= left || kept == 1;
+                left = left.saturating_sub(if fits { evidence.text() } else { 0 });
+                fits
+            });
+        }
     }
 
     /// Whether nothing was odd.
@@ -300,11 +393,45 @@ mod tests {
         assert!(odd.is_empty());
         for offset in (0..100).rev().chain(100..200) {
             let evidence = || Evidence { offset, path: "x".into(), detail: Detail::Nothing };
-            odd.note(Oddity::Device, offset, evidence);
+            odd.note(Oddity::Device, (offset, 0), evidence);
         }
         let seen = odd.of(Oddity::Device).expect("noted");
         let offsets: Vec<u64> = seen.first.iter().map(|evidence| evidence.offset).collect();
         assert_eq!((seen.total, offsets), (200, (0..16).collect()));
         assert_eq!(odd.of(Oddity::Sparse), None);
+    }
+
+    #[test]
+    fn places_of_one_entry_are_kept_by_what_they_are_about() {
+        let noted = |others: &mut dyn Iterator<Item = u64>| {
+            let mut odd = Oddities::default();
+            for offset in others {
+                let detail = Detail::Other { offset, path: "".into() };
+                let evidence = || Evidence { offset: 7, path: "".into(), detail };
+                odd.note(Oddity::BelowLink, (7, offset), evidence);
+            }
+            odd
+        };
+        assert_eq!(noted(&mut (0..50)), noted(&mut (0..50).rev()));
+    }
+
+    #[test]
+    fn texts_of_a_layer_are_bounded() {
+        let mut odd = Oddities::default();
+        for oddity in [Oddity::Device, Oddity::SetId, Oddity::Sparse] {
+            for offset in 0..100 {
+                let evidence =
+                    || Evidence { offset, path: "x".repeat(PATH_KEPT).into(), detail: Detail::Nothing };
+                odd.note(oddity, (offset, 0), evidence);
+            }
+        }
+        assert!(odd.text <= TEXT + PATH_KEPT + 2 * CUT, "{}", odd.text);
+        let last = odd.of(Oddity::Sparse).expect("noted");
+        assert_eq!((last.total, last.first.len(), last.first[0].path.len()), (100, 1, CUT));
+        odd.evidence_mut().for_each(|evidence| evidence.path = "y".repeat(PATH_KEPT).into());
+        odd.settle();
+        let text: usize = odd.evidence_mut().map(|evidence| evidence.text()).sum();
+        assert!(text <= TEXT + CUT, "{text}");
+        assert!(odd.of(Oddity::Sparse).is_some_and(|seen| seen.first.len() == 1));
     }
 }

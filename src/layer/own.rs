@@ -16,7 +16,7 @@ pub(super) mod tag {
     pub const LINK: u64 = 2;
     /// A symbolic link that climbs above the root.
     pub const ESCAPING_LINK: u64 = 3;
-    /// Something lies below it.
+    /// Something lies below it; the length of its path above.
     pub const ABOVE: u64 = 4;
     /// A whiteout of it.
     pub const WHITEOUT: u64 = 5;
@@ -46,11 +46,18 @@ pub(super) mod has {
     pub const WHITEOUT: u64 = 8;
     /// An opaque whiteout in it.
     pub const OPAQUE: u64 = 16;
+    /// That which is no directory is a symbolic link.
+    pub const LINK: u64 = 32;
+    /// One that climbs above the root.
+    pub const ESCAPING: u64 = 64;
 }
+
+/// Where what belongs to a tag or question begins.
+pub(super) const SHIFT: u32 = 8;
 
 /// What only lower layers can answer; [`Record::aux`] in the table of questions.
 pub(super) mod ask {
-    /// Is this directory there?
+    /// Is this directory there? The length of its path stands above.
     pub const PARENT: u64 = 0;
     /// Is there anything to white out?
     pub const WHITEOUT: u64 = 1;
@@ -58,6 +65,10 @@ pub(super) mod ask {
     pub const TARGET: u64 = 2;
     /// Was this directory taken away?
     pub const ABOVE_TARGET: u64 = 3;
+    /// The target was taken away by the layer itself.
+    pub const LOST: u64 = 4;
+    /// Is there any layer that this opaque whiteout hides?
+    pub const OPAQUE: u64 = 5;
 }
 
 /// Judges, and gives the table of what the layer has and that of its questions.
@@ -84,7 +95,7 @@ struct Out<'a> {
 impl Out<'_> {
     /// Paths are filled in later, from the names of the layer.
     fn note(&mut self, oddity: Oddity, offset: u64, other: Option<u64>) {
-        self.odd.note(oddity, offset, || Evidence {
+        self.odd.note(oddity, (offset, other.unwrap_or_default()), || Evidence {
             offset,
             path: Default::default(),
             detail: other
@@ -123,6 +134,8 @@ struct Path {
     link: Option<(u64, bool)>,
     file: Option<u64>,
     above: Places,
+    /// Bytes of the path, if something is below it.
+    length: u64,
     whiteouts: Places,
     opaques: Places,
     has_whiteout: Option<u64>,
@@ -148,16 +161,20 @@ impl Path {
                 self.entries.push(offset);
                 self.file.get_or_insert(offset);
             }
-            escaping @ (tag::LINK | tag::ESCAPING_LINK) => {
+            tag::LINK => {
                 self.entries.push(offset);
-                self.link.get_or_insert((offset, escaping == tag::ESCAPING_LINK));
+                self.link.get_or_insert((offset, false));
             }
-            tag::CLIMBING => {
-                if let Some((_, escapes)) = self.link.as_mut().filter(|(link, _)| *link == offset) {
-                    *escapes = true;
-                }
+            // Of several links the worst counts: tools take the last.
+            tag::ESCAPING_LINK => {
+                self.entries.push(offset);
+                self.link = self.link.filter(|(_, escapes)| *escapes).or(Some((offset, true)));
             }
-            tag::ABOVE => self.above.push(offset),
+            tag::CLIMBING => self.link = self.link.filter(|(_, escapes)| *escapes).or(Some((offset, true))),
+            tag::ABOVE => {
+                self.length = aux >> SHIFT;
+                self.above.push(offset);
+            }
             tag::WHITEOUT => self.whiteouts.push(offset),
             tag::OPAQUE => self.opaques.push(offset),
             tag::HAS_WHITEOUT => {
@@ -178,11 +195,17 @@ impl Path {
                 // A link must come after what it links to.
                 if self.directory && self.file.is_none() && self.link.is_none() {
                     out.note(Oddity::HardLinkToDirectory, offset, self.entries.lowest());
+                } else if self.entries.total == 0 && self.whiteouts.total > 0 {
+                    out.note(Oddity::HardLinkTargetMissing, offset, None);
                 } else if self.entries.total == 0 {
                     out.asks.push(Record { hash, offset, aux: ask::TARGET })?;
                 }
             }
-            tag::ABOVE_TARGET => out.asks.push(Record { hash, offset, aux: ask::ABOVE_TARGET })?,
+            tag::ABOVE_TARGET => {
+                let lost = self.whiteouts.total > 0 || self.opaques.total > 0;
+                let aux = if lost { ask::LOST } else { ask::ABOVE_TARGET };
+                out.asks.push(Record { hash, offset, aux })?;
+            }
             _ => {}
         }
         Ok(())
@@ -202,7 +225,11 @@ impl Path {
         if let Some(below) = self.above.lowest() {
             self.beneath(below, out);
             if self.entries.total == 0 {
-                out.asks.push(Record { hash, offset: below, aux: ask::PARENT })?;
+                // What a whiteout of the same layer takes away is made anew.
+                if self.whiteouts.total == 0 {
+                    let aux = ask::PARENT | self.length << SHIFT;
+                    out.asks.push(Record { hash, offset: below, aux })?;
+                }
             }
         }
         if let Some(whiteout) = self.whiteouts.lowest() {
@@ -210,6 +237,9 @@ impl Path {
                 out.note(Oddity::WhiteoutOfOwnPath, whiteout, Some(own));
             }
             out.asks.push(Record { hash, offset: whiteout, aux: ask::WHITEOUT })?;
+        }
+        if let Some(opaque) = self.opaques.lowest() {
+            out.asks.push(Record { hash, offset: opaque, aux: ask::OPAQUE })?;
         }
         if let (Some(opaque), Some(explicit)) = (self.opaques.lowest(), self.has_whiteout) {
             out.note(Oddity::RedundantWhiteout, explicit, Some(opaque));
@@ -220,6 +250,8 @@ impl Path {
             (self.above.total > 0, has::BELOW),
             (self.whiteouts.total > 0, has::WHITEOUT),
             (self.opaques.total > 0, has::OPAQUE),
+            (self.link.is_some() && self.file.is_none(), has::LINK),
+            (self.link.is_some_and(|(_, escapes)| escapes), has::ESCAPING),
         ];
         let aux = bits.iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum();
         if aux == 0 { Ok(()) } else { out.has.push(Record { hash, offset: 0, aux }) }

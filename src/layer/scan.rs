@@ -8,7 +8,7 @@ use bstr::{BString, ByteSlice};
 use super::climb::Climbs;
 use super::evidence::{self, Detail, Evidence, Oddities, Oddity, PATH_KEPT};
 use super::names::{NameLog, Names};
-use super::own::{self, tag};
+use super::own::{self, SHIFT, tag};
 use super::table::{Builder, Record, Spool, Table};
 use crate::limits::Limits;
 use crate::tar::{self, Anomaly, Entry, Event, Feed, Kind, clean};
@@ -33,6 +33,8 @@ pub struct LayerScan {
 struct Entries {
     spool: Arc<Spool>,
     limit: u64,
+    /// Records that may still be made.
+    paths: u64,
     entries: u64,
     odd: Oddities,
     roots: Roots,
@@ -66,6 +68,7 @@ pub struct LayerFacts {
     pub(super) has: Table,
     pub(super) asks: Table,
     pub(super) names: Names,
+    pub(super) spool: Arc<Spool>,
 }
 
 impl LayerScan {
@@ -76,6 +79,7 @@ impl LayerScan {
             entries: Entries {
                 spool: Arc::clone(spool),
                 limit: limits.entries,
+                paths: limits.layer_paths,
                 entries: 0,
                 odd: Oddities::default(),
                 roots: Roots::default(),
@@ -111,7 +115,8 @@ impl LayerScan {
         let (has, asks) = own::judge(records, &spool, &mut odd)?;
         let names = names.finish()?;
         name(&names, &mut odd)?;
-        Ok(LayerFacts { entries, odd, roots, has, asks, names })
+        odd.settle();
+        Ok(LayerFacts { entries, odd, roots, has, asks, names, spool })
     }
 }
 
@@ -145,10 +150,18 @@ pub(super) fn name(names: &Names, odd: &mut Oddities) -> io::Result<()> {
                 evidence.detail = Detail::Text(target);
             }
         }
-        if let Detail::Other { offset, path } = &mut evidence.detail {
-            if let Some(name) = found.get(offset) {
-                *path = split(name).0;
+        match &mut evidence.detail {
+            Detail::Other { offset, path } => {
+                if let Some(name) = found.get(offset) {
+                    *path = split(name).0;
+                }
             }
+            Detail::Above { len } => {
+                let whole = clean(&evidence.path).path.into_owned();
+                let above = usize::try_from(*len).ok().and_then(|len| whole.get(..len));
+                evidence.detail = above.map_or(Detail::Nothing, |above| Detail::Text(above.into()));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -171,7 +184,7 @@ impl Entries {
     }
 
     fn note(&mut self, oddity: Oddity, offset: u64, path: &[u8], detail: impl FnOnce() -> Detail) {
-        self.odd.note(oddity, offset, || Evidence {
+        self.odd.note(oddity, (offset, 0), || Evidence {
             offset,
             path: BString::from(&path[..path.len().min(PATH_KEPT)]),
             detail: detail(),
@@ -264,14 +277,18 @@ impl Entries {
         let split = path.rfind_byte(b'/');
         let directory = split.map_or(&b""[..], |slash| &path[..slash]);
         let base = split.map_or(path, |slash| &path[slash + 1..]);
-        self.above(directory, at)?;
+        // A whiteout does not make the directories above it.
+        let hides = base.strip_prefix(b".wh.").filter(|hidden| !is_aufs(hidden));
+        if hides.is_none() {
+            self.above(directory, at)?;
+        }
         match base.strip_prefix(b".wh.") {
             Some(b".wh..opq") => {
                 self.whiteout_file(entry);
-                self.names.push(at, path)?;
+                self.names.push(at, entry.path)?;
                 self.record(directory, at, tag::OPAQUE)
             }
-            Some(hidden) if hidden.starts_with(b".wh.") => {
+            Some(hidden) if is_aufs(hidden) => {
                 self.note(Oddity::Aufs, at, entry.path, || Detail::Nothing);
                 self.ordinary(entry, directory, path)
             }
@@ -281,7 +298,7 @@ impl Entries {
             }
             Some(hidden) => {
                 self.whiteout_file(entry);
-                self.names.push(at, path)?;
+                self.names.push(at, entry.path)?;
                 self.record(directory, at, tag::HAS_WHITEOUT)?;
                 let mut target = directory.to_vec();
                 if !directory.is_empty() {
@@ -317,11 +334,11 @@ impl Entries {
         };
         if entry.kind == Kind::Hardlink {
             let target = clean(entry.link);
-            let name = [path, b"\0", entry.link].concat();
+            let name = [entry.path, b"\0", entry.link].concat();
             self.names.push(at, &name)?;
             self.hard_link(entry, &target, path)?;
         } else {
-            self.names.push(at, path)?;
+            self.names.push(at, entry.path)?;
         }
         self.record(path, at, kind)?;
         self.folded(path, at)
@@ -340,6 +357,8 @@ impl Entries {
             return Ok(());
         }
         self.record(target, at, tag::TARGET)?;
+        // The root is above everything.
+        self.record(b"", at, tag::ABOVE_TARGET)?;
         for (slash, _) in target.iter().enumerate().filter(|(_, b)| **b == b'/').take(DEPTH) {
             self.record(&target[..slash], at, tag::ABOVE_TARGET)?;
         }
@@ -391,16 +410,21 @@ impl Entries {
         } else {
             directory[..same].rfind_byte(b'/').unwrap_or(0)
         };
-        let mut end = directory.len();
-        for _ in 0..DEPTH {
-            if end <= shared {
-                break;
+        let mut ends = directory.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(slash, _)| slash);
+        // Those nearest to the root first: a link among them concerns all that is below.
+        let mut seen = 0;
+        for end in ends.by_ref().take(DEPTH).chain([directory.len()]) {
+            if end > shared {
+                let length = (end as u64) << SHIFT;
+                self.record(&directory[..end], at, tag::ABOVE | length)?;
             }
-            self.record(&directory[..end], at, tag::ABOVE)?;
-            end = directory[..end].rfind_byte(b'/').unwrap_or(0);
+            seen = end;
+        }
+        if ends.next().is_some() {
+            self.not_judged(at, directory, "it lies below more directories than are compared");
         }
         self.directory.clear();
-        self.directory.extend_from_slice(directory);
+        self.directory.extend_from_slice(&directory[..seen]);
         Ok(())
     }
 
@@ -432,7 +456,18 @@ impl Entries {
         }
     }
 
+    fn not_judged(&mut self, at: u64, path: &[u8], why: &str) {
+        self.note(Oddity::NotJudged, at, path, || Detail::Text(why.into()));
+    }
+
     fn record(&mut self, path: &[u8], offset: u64, aux: u64) -> io::Result<()> {
+        let Some(left) = self.paths.checked_sub(1) else {
+            if self.odd.of(Oddity::NotJudged).is_none() {
+                self.not_judged(offset, path, "its layer has more paths than the limit layer-paths");
+            }
+            return Ok(());
+        };
+        self.paths = left;
         let hash = self.spool.hash(path);
         self.records.push(Record { hash, offset, aux })
     }
@@ -454,6 +489,11 @@ fn of_entry(anomaly: &Anomaly) -> bool {
             | Seen::NulInPath
             | Seen::UnknownType { .. }
     )
+}
+
+/// What follows `.wh.` in the names of AUFS's own files.
+fn is_aufs(hidden: &[u8]) -> bool {
+    hidden.starts_with(b".wh.") && hidden != b".wh..opq"
 }
 
 /// As much of a text as is kept.

@@ -1,7 +1,8 @@
 //! Hashed paths in sorted order, in memory as far as a fixed allowance goes and in one unlinked file beyond it.
 //!
 //! A [`Record`] is 32 bytes whatever the path. Records are sorted in runs of 8 MiB; when the layer ends the runs are
-//! merged, so a layer of any number of entries costs one run of memory and 32 bytes of disk a record.
+//! merged, so a layer of any number of entries costs one run of memory, and on disk up to 96 bytes a record: in its run,
+//! in the table of what the layer has, and in that of its questions.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;

@@ -18,7 +18,7 @@ fn stacked(layers: &[Tar]) -> Oddities {
     let spool = Arc::new(Spool::in_directory(None));
     let facts: Vec<LayerFacts> =
         layers.iter().map(|tar| tar.clone().end().facts_in(&spool, &Limits::default())).collect();
-    stack::judge(&facts.iter().collect::<Vec<_>>()).expect("a spool")
+    stack::judge(&facts.iter().collect::<Vec<_>>(), &mut u64::MAX.clone()).expect("a spool")
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn an_ordinary_layer_is_not_odd() {
 #[test]
 fn paths_are_compared_as_they_are_cleaned() {
     let tar = Tar::new().file("a", b"").file("./a", b"").dir("b").dir("b/").file("/c", b"").end();
-    assert_eq!(paths(&tar.facts().odd, Oddity::DuplicatePath), ["a", "b"]);
+    assert_eq!(paths(&tar.facts().odd, Oddity::DuplicatePath), ["./a", "b/"], "as they are written");
 }
 
 #[test]
@@ -128,6 +128,82 @@ fn hard_links_reach_into_lower_layers_until_something_takes_the_target_away() {
 }
 
 #[test]
+fn what_a_layer_takes_away_itself_its_hard_links_cannot_reach() {
+    let base = Tar::new().file("d/a", b"");
+    let missing = |top: Tar| !paths(&stacked(&[base.clone(), top]), Oddity::HardLinkTargetMissing).is_empty();
+    assert!(!missing(Tar::new().hard("b", "d/a")));
+    assert!(missing(Tar::new().file(".wh.d", b"").hard("b", "d/a")));
+    assert!(missing(Tar::new().file("d/.wh..wh..opq", b"").hard("b", "d/a")));
+    assert!(missing(Tar::new().file(".wh..wh..opq", b"").hard("b", "d/a")), "all of the root");
+    let own = Tar::new().file("d/.wh.a", b"").hard("b", "d/a").end().facts();
+    assert_eq!(paths(&own.odd, Oddity::HardLinkTargetMissing), ["b"]);
+    let root = [base.clone(), Tar::new().file(".wh..wh..opq", b""), Tar::new().hard("b", "d/a")];
+    assert_eq!(paths(&stacked(&root), Oddity::HardLinkTargetMissing), ["b"]);
+}
+
+#[test]
+fn what_lower_layers_left_is_no_directory_for_an_entry() {
+    let over = |layers: &[Tar]| {
+        let odd = stacked(layers);
+        let kinds = [Oddity::BelowLowerFile, Oddity::BelowLowerLink, Oddity::BelowLowerEscapingLink];
+        kinds.map(|kind| odd.of(kind).map_or(0, |seen| seen.total))
+    };
+    let top = || Tar::new().file("d/a/x", b"");
+    assert_eq!(over(&[Tar::new().file("d/a", b""), top()]), [1, 0, 0]);
+    assert_eq!(over(&[Tar::new().dir("d/a"), top()]), [0, 0, 0]);
+    assert_eq!(over(&[Tar::new().link("d/a", "b"), top()]), [0, 1, 0]);
+    assert_eq!(over(&[Tar::new().link("d/a", "../../b"), top()]), [0, 0, 1]);
+    // Something between took it away, or made it a directory.
+    for between in ["d/.wh.a", ".wh.d", "d/.wh..wh..opq", ".wh..wh..opq", "d/a/y"] {
+        let layers = [Tar::new().file("d/a", b""), Tar::new().file(between, b""), top()];
+        assert_eq!(over(&layers), [0, 0, 0], "{between}");
+        let own = Tar::new().file(between, b"").file("d/a/x", b"");
+        if between != "d/a/y" {
+            assert_eq!(over(&[Tar::new().file("d/a", b""), own]), [0, 0, 0], "own {between}");
+        }
+    }
+}
+
+#[test]
+fn a_link_near_the_root_is_seen_below_any_number_of_directories() {
+    let deep = |name: &str| format!("a/{}{name}", "b/".repeat(300));
+    let tar = Tar::new().link("a", "../../..").pax(&[("path", &deep("x"))]).file("x", b"").end().facts();
+    assert_eq!(tar.odd.of(Oddity::BelowEscapingLink).map(|seen| seen.total), Some(1));
+    assert!(tar.odd.of(Oddity::NotJudged).is_some());
+}
+
+#[test]
+fn of_several_links_at_one_path_the_worst_counts() {
+    for links in [["b", "../../x"], ["../../x", "b"]] {
+        let tar = Tar::new().link("a", links[0]).link("a", links[1]).file("a/f", b"").end().facts();
+        assert!(tar.odd.of(Oddity::BelowEscapingLink).is_some(), "{links:?}");
+    }
+}
+
+#[test]
+fn lookups_and_paths_are_bounded() {
+    let spool = Arc::new(Spool::in_directory(None));
+    let base = Tar::new().file("a", b"").end().facts_in(&spool, &Limits::default());
+    let top = Tar::new().hard("b", "x").hard("c", "y").end().facts_in(&spool, &Limits::default());
+    // Two targets, and the root above them.
+    for (lookups, judged) in [(3, true), (2, false)] {
+        let odd = stack::judge(&[&base, &top], &mut { lookups }).expect("a spool");
+        assert_eq!(odd.of(Oddity::NotJudged).is_none(), judged, "{lookups}");
+        assert_eq!(odd.of(Oddity::HardLinkTargetMissing).is_some(), judged, "{lookups}");
+    }
+    let tar = Tar::new().file("a", b"").file("b", b"").end();
+    let limits = |layer_paths| Limits { layer_paths, ..Limits::default() };
+    assert!(tar.facts_in(&spool, &limits(2)).odd.is_empty());
+    assert!(tar.facts_in(&spool, &limits(1)).odd.of(Oddity::NotJudged).is_some());
+}
+
+#[test]
+fn which_places_are_kept_does_not_depend_on_the_hashes() {
+    let tar = || (0..200).fold(Tar::new(), |tar, i| tar.hard(&format!("l{i}"), &format!("d{i}/x/y")));
+    assert_eq!(stacked(&[Tar::new(), tar()]), stacked(&[Tar::new(), tar()]));
+}
+
+#[test]
 fn whiteouts_are_judged_by_what_is_below_them() {
     let base = Tar::new().file("d/a", b"").file("e", b"");
     let over = |top: Tar| stacked(&[base.clone(), top]);
@@ -140,6 +216,9 @@ fn whiteouts_are_judged_by_what_is_below_them() {
     let alone = stacked(&[Tar::new().file(".wh.e", b"")]);
     assert_eq!(paths(&alone, Oddity::WhiteoutInBase), [".wh.e"]);
     assert_eq!(paths(&alone, Oddity::UselessWhiteout), [""; 0]);
+    let opaque = stacked(&[Tar::new().file(".wh..wh..opq", b"")]);
+    assert_eq!(paths(&opaque, Oddity::WhiteoutInBase), [".wh..wh..opq"]);
+    assert!(over(Tar::new().file(".wh..wh..opq", b"")).is_empty());
 }
 
 #[test]
@@ -219,7 +298,7 @@ fn a_layer_of_many_entries_goes_through_the_file() {
     let facts = scan.finish().expect("a spool");
     assert_eq!(facts.entries, 200_002);
     assert_eq!(paths(&facts.odd, Oddity::DuplicatePath), ["dir-7/file-350"]);
-    let stack = stack::judge(&[&facts]).expect("a spool");
+    let stack = stack::judge(&[&facts], &mut u64::MAX.clone()).expect("a spool");
     let missing = stack.of(Oddity::ParentMissing).expect("found");
     assert_eq!((missing.total, missing.first[0].path.as_bstr()), (4000, "dir-0/file-0".into()));
     assert_eq!(stack.of(Oddity::HardLinkTargetMissing), None);

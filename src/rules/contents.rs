@@ -124,8 +124,22 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     (Oddity::HardLinkTargetMissing, &entry::HARD_LINK_TARGET_MISSING, |seen| {
         format!("is a hard link to what is neither before it nor in a lower layer{}", target(seen, ": "))
     }),
-    (Oddity::ParentMissing, &entry::PARENT_MISSING, |_| {
-        "lies in a directory that neither its layer nor a lower one has".into()
+    (Oddity::ParentMissing, &entry::PARENT_MISSING, |seen| {
+        format!("lies in {}, a directory that neither its layer nor a lower one has", text(seen))
+    }),
+    (Oddity::BelowLowerFile, &entry::BELOW_FILE, |seen| {
+        format!("lies below {}, which is no directory in a lower layer", text(seen))
+    }),
+    (Oddity::BelowLowerLink, &entry::BELOW_LOWER_LINK, |seen| {
+        format!("lies below {}, a symbolic link of a lower layer", text(seen))
+    }),
+    (Oddity::BelowLowerEscapingLink, &entry::BELOW_ESCAPING_LINK, |seen| {
+        format!("lies below {}, a symbolic link of a lower layer that climbs above the root", text(seen))
+    }),
+    (Oddity::NotJudged, &entry::NOT_JUDGED, |seen| match &seen.detail {
+        Detail::Text(why) if seen.path.is_empty() => format!("could not be judged: {why}"),
+        Detail::Text(why) => format!("was not judged: {why}"),
+        _ => "was not judged".into(),
     }),
     (Oddity::UselessWhiteout, &whiteout::HIDES_NOTHING, |_| "hides what no lower layer has".into()),
     (Oddity::WhiteoutInBase, &whiteout::IN_BASE_LAYER, |_| "is a whiteout in the lowest layer".into()),
@@ -212,7 +226,7 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
         }
     }));
     if more > 0 {
-        let message = format!("{which} has {more} more such entries");
+        let message = format!("{which} has {more} more such places");
         out.push(Finding::new(rule, Location::member(member), message));
     }
 }

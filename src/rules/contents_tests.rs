@@ -15,7 +15,7 @@ fn found(layers: &[Tar], limits: &Limits) -> Vec<&'static str> {
     if let Some(top) = facts.last() {
         layer(top, 0, MemberId(0), &mut out);
     }
-    let stacked = stack::judge(&facts.iter().collect::<Vec<_>>()).expect("a spool");
+    let stacked = stack::judge(&facts.iter().collect::<Vec<_>>(), &mut u64::MAX.clone()).expect("a spool");
     odd(&stacked, 0, MemberId(0), &mut out);
     let mut names: Vec<_> = out.iter().map(|finding| finding.rule.name).collect();
     names.dedup();
@@ -193,6 +193,16 @@ const CASES: &[Case] = &[
         || one(Tar::new().dir("a").file("a/b", b"")),
     ),
     (
+        "entry/below-file",
+        || on(Tar::new().file("a", b""), Tar::new().file("a/b", b"")),
+        || on(Tar::new().file("a", b""), Tar::new().file(".wh.a", b"").file("a/b", b"")),
+    ),
+    (
+        "entry/below-lower-link",
+        || on(Tar::new().link("a", "tmp"), Tar::new().file("a/b", b"")),
+        || on(Tar::new().link("a", "tmp"), Tar::new().dir("a").file("a/b", b"")),
+    ),
+    (
         "entry/parent-after-child",
         || one(Tar::new().file("a/b", b"").dir("a")),
         || one(Tar::new().dir("a").file("a/b", b"")),
@@ -269,8 +279,13 @@ fn each_rule_is_fired_by_its_fault_and_not_by_its_neighbour() {
 #[test]
 fn every_rule_about_entries_has_a_case() {
     // These need more than layers, or more than one of their kind.
-    let elsewhere =
-        ["entry/below-escaping-link", "entry/windows-root", "entry/windows-layer", "tar/too-many-entries"];
+    let elsewhere = [
+        "entry/below-escaping-link",
+        "entry/not-judged",
+        "entry/windows-root",
+        "entry/windows-layer",
+        "tar/too-many-entries",
+    ];
     for rule in [entry::RULES, layer_tar::RULES, whiteout::RULES].concat() {
         let here = CASES.iter().any(|(name, ..)| *name == rule.name);
         assert!(here != elsewhere.contains(&rule.name), "{}", rule.name);
@@ -296,6 +311,19 @@ fn entries_beyond_the_limit() {
     let limits = |entries| Limits { entries, ..Limits::default() };
     assert_eq!(found(&tar(), &limits(2)), [""; 0]);
     assert_eq!(found(&tar(), &limits(1)), ["tar/too-many-entries"]);
+}
+
+#[test]
+fn entries_that_are_too_deep() {
+    let of = |depth: usize| {
+        let path = format!("{}x", "d/".repeat(depth));
+        let mut out = Vec::new();
+        let tar = Tar::new().pax(&[("path", &path)]).file("x", b"").end();
+        layer(&tar.facts(), 0, MemberId(0), &mut out);
+        out.iter().map(|finding| finding.rule.name).collect::<Vec<_>>()
+    };
+    assert_eq!(of(257), [""; 0]);
+    assert_eq!(of(258), ["entry/not-judged"]);
 }
 
 #[test]
@@ -331,5 +359,5 @@ fn notes_are_told_once_with_their_places_and_errors_one_by_one() {
     let mut out = Vec::new();
     layer(&many.end().facts(), 3, MemberId(0), &mut out);
     assert_eq!(out.len(), 17);
-    assert_eq!(out[16].message, "layer 3 has 4 more such entries");
+    assert_eq!(out[16].message, "layer 3 has 4 more such places");
 }

@@ -29,6 +29,8 @@ pub const RULES: &[&Rule] = &[
     &HARD_LINK_TARGET_MISSING,
     &WINDOWS_ROOT,
     &WINDOWS_LAYER,
+    &BELOW_LOWER_LINK,
+    &NOT_JUDGED,
 ];
 
 rule! {
@@ -159,7 +161,7 @@ rule! {
 rule! {
     /// An entry through a link that leaves the root.
     BELOW_ESCAPING_LINK = "entry/below-escaping-link", Error, No, [163],
-    checks: "No entry of a layer lies below a symbolic link of the same layer that climbs above the root.",
+    checks: "No entry of a layer lies below a symbolic link, of the same layer or a lower one, that climbs above the root.",
     matters: "A program that follows the link writes outside of the container's root: the way of many attacks on programs that unpack tars. Container tools resolve it inside the root.",
     example: "`a` is a link to `../../tmp`, and then comes `a/file`.",
     mend: "Do not use the image; nothing but an attack or a broken tool writes such entries.",
@@ -175,11 +177,27 @@ rule! {
 rule! {
     /// An entry below a file.
     BELOW_FILE = "entry/below-file", Error, No, [164],
-    checks: "What an entry of a layer lies below is not, in the same layer, a file, device or hard link.",
+    checks: "What an entry of a layer lies below is not a file, device or hard link, of the same layer or left by a lower one.",
     matters: "It cannot be unpacked: every tool fails (`not a directory`).",
     example: "`a` is a file, and then comes `a/b`.",
     mend: "Make the layer anew.",
     breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
+    /// An entry through a link of a lower layer.
+    BELOW_LOWER_LINK = "entry/below-lower-link", Note, No, [163],
+    checks: "Whether entries of a layer lie below symbolic links of lower layers.",
+    matters: "Tools that write layers without unpacking those below (ko, jib, bazel) do so. Container tools resolve the link inside the root, so the file lands where the link points.",
+    example: "A lower layer has `var/run` as a link to `/run`, this one has `var/run/app`.",
+    mend: "Nothing to mend, if the place is the one that is meant.",
+}
+rule! {
+    /// What the limits kept from being judged.
+    NOT_JUDGED = "entry/not-judged", Error, No, [163, 244],
+    checks: "All entries of a layer can be judged: none lies below more than 256 directories, the layer has no more paths than the limit `layer-paths`, and asks no more of lower layers than can be looked up in half a minute.",
+    matters: "What cannot be judged cannot be called sound. No tool writes such layers; an attack may, to hide an entry behind them.",
+    example: "A path of 300 directories.",
+    mend: "If the layer is meant to be so, raise the limit: `--limit layer-paths=…`.",
 }
 rule! {
     /// A directory after its content.
