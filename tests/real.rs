@@ -37,7 +37,7 @@ const FAULTS: &[(&str, &[Fault])] = &[
     ("grootfs/integration/assets/hacked.tar", &[("entry/escaping-name", "hacked.tar ../file_outside_root")]),
     (
         "osv-scalibr/artifact/image/unpack/testdata/escape.tar",
-        &[("entry/below-escaping-link", "escape.tar escape/poc.txt")],
+        &[("entry/below-escaping-link", "escape.tar /escape/poc.txt")],
     ),
     ("safearchive/tar/traverse.tar", &[("entry/escaping-name", "traverse.tar ../todo.txt")]),
     (
