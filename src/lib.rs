@@ -71,6 +71,7 @@ pub mod reference;
 pub mod report;
 pub mod rules;
 pub mod schema;
+mod similar;
 pub mod tar;
 pub mod time;
 

@@ -1,11 +1,13 @@
 //! Which roots and platforms of a source are meant: `--image`, `--platform`, and `:REF` behind a place.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::error::{Error, Result};
 use crate::model::{Archive, Body, Name, NodeId, Root};
 use crate::platform::{Platform, Specifier};
 use crate::reference::Reference;
+use crate::similar;
 
 /// A chosen entry point.
 #[derive(Debug, Clone)]
@@ -137,7 +139,7 @@ fn no_such_image(archive: &Archive, wanted: &str) -> Error {
         .collect();
     let near = names
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
+        .filter_map(|name| Some((similar::distance(name, wanted)?, name)))
         .filter(|(distance, name)| *distance <= name.len().max(3) / 3)
         .min();
     let near = near.map(|(_, name)| format!("; did you mean `{name}`?")).unwrap_or_default();
@@ -151,9 +153,17 @@ fn no_such_image(archive: &Archive, wanted: &str) -> Error {
 /// Names joined for a message, at most twenty of them.
 pub fn list(names: &[String]) -> String {
     let more = names.len().saturating_sub(20);
-    let shown: Vec<&str> = names.iter().take(20).map(String::as_str).collect();
+    let shown: Vec<Cow<'_, str>> = names.iter().take(20).map(|name| short(name)).collect();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
+}
+
+/// A name as a message may hold it: an archive's may be megabytes long.
+fn short(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(300) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &name[..at])),
+        None => Cow::Borrowed(name),
+    }
 }
 
 /// The image ID of a node with a config, as command lines show it.

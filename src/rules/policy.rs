@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::{Integrity, Level, Rule, Tool, all};
 use crate::error::{Context, Error, Result};
 use crate::report::locate::{Lines, Position};
+use crate::similar;
 
 /// A named set of levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -174,11 +175,12 @@ pub fn unknown(selector: &str) -> Error {
         let problem = rule.name.split_once('/').map_or(rule.name, |(_, problem)| problem);
         [(rule.name, rule.name), (rule.family(), rule.family()), (problem, rule.name)]
     });
-    let distance = |(written, _): &(&str, &str)| strsim::damerau_levenshtein(written, selector);
-    let nearest = names.min_by_key(distance).map(|(_, name)| name).unwrap_or_default();
+    let known = names.filter_map(|(written, name)| Some((similar::distance(written, selector)?, name)));
+    let nearest = known.min_by_key(|(distance, _)| *distance);
+    let guess = nearest.map(|(_, name)| format!("did you mean `{name}`? ")).unwrap_or_default();
     Error::refused_help(
         format!("there is no rule or family of rules called `{selector}`"),
-        format!("did you mean `{nearest}`? `restow explain` lists all"),
+        format!("{guess}`restow explain` lists all"),
     )
 }
 

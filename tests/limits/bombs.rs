@@ -369,3 +369,31 @@ fn graphs_that_hold_themselves() {
         }
     }
 }
+
+#[test]
+fn names_of_megabytes() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &layer_of("f", b"x"));
+    let name = "x".repeat(7 << 20);
+    layout.root(&image, &name);
+    layout.root(&image, &format!("docker.io/lab/app:{name}"));
+    let source = layout.finish();
+    for (expected, command) in [
+        (2, &["inspect", "--image", "lab/other:1", &source][..]),
+        // Such a name keeps the archive from being written, whatever is selected.
+        (1, &["convert", "--image", "lab/app:1", &source, &bench.out("oci")]),
+        (0, &["inspect", &source]),
+        (1, &["check", "-D", "name", &source]),
+    ] {
+        let (code, said) = bounded_by(&bench, None, command, 500 << 20);
+        assert_eq!(code, expected, "{command:?}: {}", &said[..said.len().min(1000)]);
+        assert!(said.len() < 10_000 || expected == 0, "{command:?}: {} bytes were said", said.len());
+    }
+    for form in ["oci", "dir", "docker-archive", "registry-storage"] {
+        let (code, _) = bounded_by(&bench, None, &["convert", &source, &bench.out(form)], 500 << 20);
+        assert!((0..=2).contains(&code), "{form}");
+        let out = bench.dir.path().join("out");
+        let _ = std::fs::remove_dir_all(&out).or_else(|_| std::fs::remove_file(&out));
+    }
+}
