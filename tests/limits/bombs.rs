@@ -371,11 +371,11 @@ fn graphs_that_hold_themselves() {
 }
 
 #[test]
-fn names_of_megabytes() {
+fn names_of_two_megabytes() {
     let bench = Bench::new();
     let mut layout = bench.layout();
     let image = layout.image("amd64", sha256(), &layer_of("f", b"x"));
-    let name = "x".repeat(7 << 20);
+    let name = "x".repeat(2 << 20);
     layout.root(&image, &name);
     layout.root(&image, &format!("docker.io/lab/app:{name}"));
     let source = layout.finish();
