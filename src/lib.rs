@@ -111,10 +111,8 @@ pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
 pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
     let limits = limits::Limits::default();
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32)
-        .map(BlobId)
-        .filter(|&id| archive.blob(id).document.is_none())
-        .collect();
+    let blobs: Vec<BlobId> =
+        (0..archive.blobs.len() as u32).map(BlobId).filter(|&id| archive.blob(id).is_to_be_read()).collect();
     let scan = Some(std::sync::Arc::new(layer::Spool::in_directory(None)));
     let context = Context { limits: &limits, jobs, scan, progress: &|_| {} };
     let mut facts = convert::run::check(archive, &blobs, &context)?;

@@ -201,15 +201,14 @@ pub(super) fn read_all(archive: &Archive, scan: Option<&Arc<Spool>>, shell: &She
     Ok(facts)
 }
 
-/// Reads these blobs once; documents were read when the archive was opened.
+/// Reads these blobs once, as far as they were not read when the archive was opened.
 pub(super) fn read(
     archive: &Archive,
     blobs: &[BlobId],
     scan: Option<&Arc<Spool>>,
     shell: &Shell,
 ) -> Result<Facts> {
-    let blobs: Vec<BlobId> =
-        blobs.iter().copied().filter(|&id| archive.blob(id).document.is_none()).collect();
+    let blobs: Vec<BlobId> = blobs.iter().copied().filter(|&id| archive.blob(id).is_to_be_read()).collect();
     let limits = shell.limits()?;
     let progress = Progress::new(&shell.common, "checking", total(archive, &blobs));
     let scan = scan.map(Arc::clone);

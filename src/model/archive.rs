@@ -123,6 +123,14 @@ pub struct Blob {
     pub referenced: bool,
 }
 
+impl Blob {
+    /// Whether its bytes have yet to be looked at: documents were read when the archive was opened, but what a manifest
+    /// calls a layer is judged as one all the same.
+    pub fn is_to_be_read(&self) -> bool {
+        self.document.is_none() || self.layer
+    }
+}
+
 /// What was learnt by reading blobs.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {

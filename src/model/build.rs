@@ -427,9 +427,11 @@ impl<'a> Builder<'a> {
         let attestation = artifact_type.as_deref()
             == Some("application/vnd.docker.attestation.manifest.v1+json")
             || layers.first().is_some_and(|d| d.type_or_empty() == "application/vnd.in-toto+json");
-        let role = if attestation {
+        // What has layers is run by every tool, whatever it calls itself.
+        let has_layers = layers.iter().any(layer_like);
+        let role = if attestation && !has_layers {
             Role::Attestation
-        } else if image_config && (layers.is_empty() || layers.iter().any(layer_like)) {
+        } else if image_config && (layers.is_empty() || has_layers) {
             Role::Image
         } else {
             Role::Artifact

@@ -38,6 +38,8 @@ pub mod platform;
 pub mod policy;
 pub mod run;
 pub mod run_config;
+#[cfg(test)]
+mod run_tests;
 pub mod shape;
 pub mod storage;
 pub mod stray;

@@ -40,7 +40,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     // What a single document points at, or what lies below a single layer, is not expected to be there.
     let alone = crate::format::lone::is_lone(archive);
     let cut = alone || archive_rules::is_cut(archive);
-    let mut walk = Walk::new(archive, facts, cut);
+    let mut walk = Walk::new(archive, facts, scope, cut);
     if alone {
         archive_rules::alone(archive, &mut walk.out);
     } else {
@@ -140,6 +140,26 @@ fn unreadable_roots(archive: &Archive) -> Vec<Descriptor> {
         .collect()
 }
 
+/// What a config is used for, in order of what that asks of it: whether an image is run from it, whether it has layers.
+type Use = (bool, bool);
+
+fn use_of(parts: &ImageParts) -> Use {
+    (parts.role == Role::Image, !parts.layers.is_empty())
+}
+
+/// Configs by the use that asks most of them.
+fn configs(archive: &Archive, scope: Scope<'_>) -> HashMap<BlobId, Use> {
+    let mut found = HashMap::new();
+    let nodes = archive.nodes.iter().enumerate().filter(|(i, _)| scope.holds(NodeId(*i as u32)));
+    for parts in nodes.filter_map(|(_, node)| node.parts()) {
+        if let Some(blob) = parts.config.blob {
+            let most = found.entry(blob).or_insert_with(|| use_of(parts));
+            *most = use_of(parts).max(*most);
+        }
+    }
+    found
+}
+
 struct Walk<'a> {
     archive: &'a Archive,
     facts: &'a Facts,
@@ -150,12 +170,14 @@ struct Walk<'a> {
     out: Vec<Finding>,
     /// Blobs whose content was judged, so that a shared one is reported once.
     judged: HashSet<BlobId>,
-    /// Configs and layers that were judged, likewise.
-    parts: HashSet<BlobId>,
+    /// Configs that are still to be judged, each by the use that asks most of it: images and artifacts may share one.
+    configs: HashMap<BlobId, Use>,
+    /// Layers that were judged.
+    layers: HashSet<BlobId>,
     /// Digests of the blobs that the archive holds.
     held: HashMap<&'a crate::digest::Digest, &'a Blob>,
-    /// Findings about layers upon others that were reported: images may share both.
-    stacked: HashSet<(&'static str, Location)>,
+    /// Findings about layers that were reported: images and artifacts may share them.
+    told: HashSet<(&'static str, Location)>,
     /// Blobs that are not there, with the finding that says so.
     missing: HashMap<BlobId, usize>,
     /// Documents that may be manifests or indexes: what they say means nothing.
@@ -170,7 +192,7 @@ struct Walk<'a> {
 const MAX_RELATED: usize = 3;
 
 impl<'a> Walk<'a> {
-    fn new(archive: &'a Archive, facts: &'a Facts, cut: bool) -> Walk<'a> {
+    fn new(archive: &'a Archive, facts: &'a Facts, scope: Scope<'_>, cut: bool) -> Walk<'a> {
         let held = archive.blobs.iter().filter(|blob| blob.member.is_some());
         let undecidable = archive.anomalies.iter().filter_map(|odd| match odd {
             Anomaly::Undecidable { member } => Some(*member),
@@ -184,8 +206,9 @@ impl<'a> Walk<'a> {
             out: Vec::new(),
             missing: HashMap::new(),
             judged: HashSet::new(),
-            parts: HashSet::new(),
-            stacked: HashSet::new(),
+            configs: configs(archive, scope),
+            layers: HashSet::new(),
+            told: HashSet::new(),
             held: held.filter_map(|blob| Some((blob.digest.as_ref()?, blob))).collect(),
             undecidable: undecidable.collect(),
             misplaced: archive.anomalies.iter().filter_map(storage::misplaced_blob).collect(),
@@ -344,7 +367,9 @@ impl Walk<'_> {
     fn image(&mut self, id: NodeId, parts: &ImageParts) {
         let archive = self.archive;
         let sound = self.part(&parts.config, "the config");
-        if let Some(blob) = parts.config.blob.filter(|blob| sound && self.parts.insert(*blob)) {
+        let judged_here = |blob: &BlobId| sound && self.configs.get(blob) == Some(&use_of(parts));
+        if let Some(blob) = parts.config.blob.filter(judged_here) {
+            self.configs.remove(&blob);
             if let Some(document) = archive.blob(blob).document {
                 meaning::config(archive.document(document), parts, &mut self.out);
             }
@@ -402,9 +427,9 @@ impl Walk<'_> {
         self.once(found);
     }
 
-    /// Reports what was not reported of another image with the same layers.
+    /// Reports what was not reported of another image or artifact with the same layers.
     fn once(&mut self, mut found: Vec<Finding>) {
-        found.retain(|finding| self.stacked.insert((finding.rule.name, finding.primary.location.clone())));
+        found.retain(|finding| self.told.insert((finding.rule.name, finding.primary.location.clone())));
         self.out.append(&mut found);
     }
 
@@ -460,8 +485,10 @@ impl Walk<'_> {
         if facts.plain.is_some() || facts.fault.is_some() {
             image::declared(part, which, facts, Location::member(member), &mut self.out);
         }
-        if self.parts.insert(id) {
-            image::stream(which, facts, &Location::member(member), &mut self.out);
+        if self.layers.insert(id) {
+            let mut found = Vec::new();
+            image::stream(which, facts, &Location::member(member), &mut found);
+            self.once(found);
             layer::stream(part, which, facts, member, &mut self.out);
             if let Some(inside) =
                 self.facts.layer(id).filter(|_| facts.plain.as_ref().is_some_and(|p| p.size > 0))
@@ -479,9 +506,9 @@ impl Walk<'_> {
         let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else { return };
         if facts.fault.is_some() {
             image::declared(part, i, facts, Location::member(member), &mut self.out);
-            if self.parts.insert(id) {
-                image::stream(i, facts, &Location::member(member), &mut self.out);
-            }
+            let mut found = Vec::new();
+            image::stream(i, facts, &Location::member(member), &mut found);
+            self.once(found);
         }
     }
 
