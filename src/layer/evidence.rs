@@ -99,6 +99,10 @@ pub enum Oddity {
     HardLinkToDirectory,
     /// A hard link to nothing (165).
     HardLinkTargetMissing,
+    /// A hard link to what is nowhere by its name, but may be where a symbolic link on the way leads (165).
+    HardLinkThroughLink,
+    /// A hard link to a file of a lower layer (165).
+    HardLinkToLower,
     /// A directory that neither this layer nor a lower one has (185).
     ParentMissing,
     /// A whiteout of what no lower layer has (171).

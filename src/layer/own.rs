@@ -67,6 +67,8 @@ pub(super) mod ask {
     pub const ABOVE_TARGET: u64 = 3;
     /// The target was taken away by the layer itself.
     pub const LOST: u64 = 4;
+    /// The target lies below a symbolic link of the layer itself.
+    pub const THROUGH: u64 = 6;
     /// Is there any layer that this opaque whiteout hides?
     pub const OPAQUE: u64 = 5;
 }
@@ -205,6 +207,9 @@ impl Path {
                 let lost = self.whiteouts.total > 0 || self.opaques.total > 0;
                 let aux = if lost { ask::LOST } else { ask::ABOVE_TARGET };
                 out.asks.push(Record { hash, offset, aux })?;
+                if self.link.is_some() {
+                    out.asks.push(Record { hash, offset, aux: ask::THROUGH })?;
+                }
             }
             _ => {}
         }

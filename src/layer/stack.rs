@@ -24,7 +24,8 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
     }
     let mut below = Below::new(below, lookups);
     let mut links = Builder::new(Arc::clone(&top.spool));
-    let mut gone = (0, None);
+    // What was found of the directory asked for last: many links have their targets in one.
+    let mut above = (None, None, false);
     top.asks.each(|Record { hash, offset, aux }| {
         match aux & 0xff {
             ask::PARENT => below.parent(hash, offset, aux >> SHIFT, &mut odd)?,
@@ -36,25 +37,29 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
                 }
             }
             ask::TARGET => match below.topmost(hash, THERE | has::WHITEOUT)? {
-                Some((layer, bits)) if bits & has::FILE != 0 => links.push(reaches(offset, layer))?,
+                Some((layer, bits)) if bits & has::FILE != 0 => links.push(knows(offset, REACHES, layer))?,
                 Some((_, bits)) if bits & THERE != 0 => note(&mut odd, Oddity::HardLinkToDirectory, offset),
-                _ => note(&mut odd, Oddity::HardLinkTargetMissing, offset),
+                _ => links.push(knows(offset, MISSES, 0))?,
             },
             ask::ABOVE_TARGET => {
-                // Many links have their targets in one directory.
-                if gone.0 != hash {
-                    gone = (hash, below.topmost(hash, TAKES_AWAY)?);
+                if above.0 != Some(hash) {
+                    let through = below.topmost(hash, THERE)?.is_some_and(|(_, bits)| bits & has::LINK != 0);
+                    above = (Some(hash), below.topmost(hash, TAKES_AWAY)?, through);
                 }
-                if let Some((layer, _)) = gone.1 {
-                    links.push(loses(offset, layer))?;
+                if let Some((layer, _)) = above.1 {
+                    links.push(knows(offset, LOSES, layer))?;
+                }
+                if above.2 {
+                    links.push(knows(offset, THROUGH, 0))?;
                 }
             }
-            ask::LOST => links.push(loses(offset, layers.len()))?,
+            ask::LOST => links.push(knows(offset, LOSES, layers.len()))?,
+            ask::THROUGH => links.push(knows(offset, THROUGH, 0))?,
             _ => {}
         }
         Ok(())
     })?;
-    dead(links, |offset| note(&mut odd, Oddity::HardLinkTargetMissing, offset))?;
+    settle(links, |oddity, offset| note(&mut odd, oddity, offset))?;
     if below.exhausted {
         odd = Oddities::default();
         let why = "its layer has more links, whiteouts and directories than are looked up in lower layers";
@@ -162,30 +167,61 @@ impl<'a, 'l> Below<'a, 'l> {
     }
 }
 
-/// That the target of the hard link at an offset is in a layer.
-fn reaches(offset: u64, layer: usize) -> Record {
-    Record { hash: u128::from(offset), offset: 0, aux: layer as u64 }
+/// The target of a hard link is in a layer.
+const REACHES: u64 = 0;
+/// It is nowhere.
+const MISSES: u64 = 1;
+/// A layer took away a directory above it.
+const LOSES: u64 = 2;
+/// A symbolic link is above it.
+const THROUGH: u64 = 3;
+
+/// Something about the hard link at an offset.
+fn knows(offset: u64, what: u64, layer: usize) -> Record {
+    Record { hash: u128::from(offset), offset: what, aux: layer as u64 }
 }
 
-/// That a layer took away a directory above the target.
-fn loses(offset: u64, layer: usize) -> Record {
-    Record { hash: u128::from(offset), offset: 1, aux: layer as u64 }
-}
-
-/// Lends the offsets of links whose target was taken away after it was made.
-fn dead(links: Builder, mut on: impl FnMut(u64)) -> io::Result<()> {
-    let mut target: Option<(u128, u64)> = None;
-    links.merge(|Record { hash, offset, aux }| {
-        match (offset, target) {
-            (0, _) => target = Some((hash, aux)),
-            (_, Some((link, layer))) if link == hash && aux > layer => {
-                on(hash as u64);
-                target = None;
-            }
-            _ => {}
+/// Joins what is known of each hard link.
+fn settle(links: Builder, mut on: impl FnMut(Oddity, u64)) -> io::Result<()> {
+    let mut link = Link::default();
+    links.merge(|Record { hash, offset: what, aux: layer }| {
+        let at = hash as u64;
+        if link.at != at {
+            link.judge(&mut on);
+            link = Link { at, ..Link::default() };
+        }
+        match what {
+            REACHES => link.reaches = Some(layer),
+            MISSES => link.misses = true,
+            LOSES => link.loses = link.loses.max(Some(layer)),
+            _ => link.through = true,
         }
         Ok(())
-    })
+    })?;
+    link.judge(&mut on);
+    Ok(())
+}
+
+/// What is known of a hard link whose target its own layer lacks.
+#[derive(Default)]
+struct Link {
+    at: u64,
+    reaches: Option<u64>,
+    misses: bool,
+    loses: Option<u64>,
+    through: bool,
+}
+
+impl Link {
+    fn judge(&self, on: &mut impl FnMut(Oddity, u64)) {
+        let lost = self.reaches.is_some_and(|layer| self.loses.is_some_and(|loses| loses > layer));
+        match self.reaches {
+            Some(_) if !lost => on(Oddity::HardLinkToLower, self.at),
+            None if !self.misses => {}
+            _ if self.through => on(Oddity::HardLinkThroughLink, self.at),
+            _ => on(Oddity::HardLinkTargetMissing, self.at),
+        }
+    }
 }
 
 /// Which layers have been seen on which others, so that images with a common base do not have it judged again.

@@ -185,8 +185,8 @@ fn lookups_and_paths_are_bounded() {
     let spool = Arc::new(Spool::in_directory(None));
     let base = Tar::new().file("a", b"").end().facts_in(&spool, &Limits::default());
     let top = Tar::new().hard("b", "x").hard("c", "y").end().facts_in(&spool, &Limits::default());
-    // Two targets, and the root above them.
-    for (lookups, judged) in [(3, true), (2, false)] {
+    // Two targets, and twice the root above them.
+    for (lookups, judged) in [(4, true), (3, false)] {
         let odd = stack::judge(&[&base, &top], &mut { lookups }).expect("a spool");
         assert_eq!(odd.of(Oddity::NotJudged).is_none(), judged, "{lookups}");
         assert_eq!(odd.of(Oddity::HardLinkTargetMissing).is_some(), judged, "{lookups}");
@@ -201,6 +201,21 @@ fn lookups_and_paths_are_bounded() {
 fn which_places_are_kept_does_not_depend_on_the_hashes() {
     let tar = || (0..200).fold(Tar::new(), |tar, i| tar.hard(&format!("l{i}"), &format!("d{i}/x/y")));
     assert_eq!(stacked(&[Tar::new(), tar()]), stacked(&[Tar::new(), tar()]));
+}
+
+#[test]
+fn targets_of_hard_links_that_lead_through_symbolic_links() {
+    let of = |layers: &[Tar]| {
+        let odd = stacked(layers);
+        let kinds = [Oddity::HardLinkThroughLink, Oddity::HardLinkToLower, Oddity::HardLinkTargetMissing];
+        kinds.map(|kind| odd.of(kind).map_or(0, |seen| seen.total))
+    };
+    let base = || Tar::new().file("usr/x", b"").link("lib", "usr");
+    assert_eq!(of(&[base().hard("b", "lib/x")]), [1, 0, 0]);
+    assert_eq!(of(&[base(), Tar::new().hard("b", "lib/x")]), [1, 0, 0]);
+    assert_eq!(of(&[base(), Tar::new().hard("b", "usr/x")]), [0, 1, 0]);
+    assert_eq!(of(&[base(), Tar::new().hard("b", "usr/y")]), [0, 0, 1]);
+    assert_eq!(of(&[base().file("lib/y", b"").hard("b", "lib/y")]), [0, 0, 0], "as it is written");
 }
 
 #[test]

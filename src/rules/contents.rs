@@ -124,6 +124,12 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     (Oddity::HardLinkTargetMissing, &entry::HARD_LINK_TARGET_MISSING, |seen| {
         format!("is a hard link to what is neither before it nor in a lower layer{}", target(seen, ": "))
     }),
+    (Oddity::HardLinkThroughLink, &entry::HARD_LINK_THROUGH_LINK, |seen| {
+        format!("is a hard link whose target lies below a symbolic link{}", target(seen, ": "))
+    }),
+    (Oddity::HardLinkToLower, &entry::HARD_LINK_TO_LOWER, |seen| {
+        format!("is a hard link to a file of a lower layer{}", target(seen, ", "))
+    }),
     (Oddity::ParentMissing, &entry::PARENT_MISSING, |seen| {
         format!("lies in {}, a directory that neither its layer nor a lower one has", text(seen))
     }),

@@ -225,7 +225,17 @@ const CASES: &[Case] = &[
     (
         "entry/hard-link-target-missing",
         || on(Tar::new().file("a", b""), Tar::new().hard("b", "c")),
+        || on(Tar::new().file("a", b""), Tar::new().file("c", b"").hard("b", "c")),
+    ),
+    (
+        "entry/hard-link-to-lower-layer",
         || on(Tar::new().file("a", b""), Tar::new().hard("b", "a")),
+        || on(Tar::new().file("a", b""), Tar::new().file("a", b"").hard("b", "a")),
+    ),
+    (
+        "entry/hard-link-through-link",
+        || one(Tar::new().dir("usr").file("usr/x", b"").link("lib", "usr").hard("b", "lib/x")),
+        || one(Tar::new().dir("usr").file("usr/x", b"").link("lib", "usr").hard("b", "usr/x")),
     ),
     (
         "whiteout/not-empty-file",

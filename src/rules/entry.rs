@@ -27,6 +27,8 @@ pub const RULES: &[&Rule] = &[
     &CASE_COLLISION,
     &HARD_LINK_TO_DIRECTORY,
     &HARD_LINK_TARGET_MISSING,
+    &HARD_LINK_THROUGH_LINK,
+    &HARD_LINK_TO_LOWER,
     &WINDOWS_ROOT,
     &WINDOWS_LAYER,
     &BELOW_LOWER_LINK,
@@ -236,11 +238,28 @@ rule! {
 rule! {
     /// A hard link to nothing.
     HARD_LINK_TARGET_MISSING = "entry/hard-link-target-missing", Error, No, [165],
-    checks: "The target of a hard link stands before it in the same layer, or in a lower layer that nothing above took away.",
+    checks: "The target of a hard link stands before it in the same layer, or in a lower layer that nothing above took away; or a symbolic link on the way may lead to it.",
     matters: "image-spec layer, hard links. Every tool fails when it unpacks the layer (`no such file or directory`).",
     example: "`b` is a hard link to `a`, which comes after it or is nowhere.",
     mend: "Put the target before the link, or write the file itself.",
     breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
+    /// A hard link whose target lies below a symbolic link.
+    HARD_LINK_THROUGH_LINK = "entry/hard-link-through-link", Warning, No, [165],
+    checks: "No target of a hard link leads through a symbolic link. Whether it is where the link leads is not looked up.",
+    matters: "image-spec layer: the target is a path from the root. Docker, containerd, podman and umoci resolve the symbolic link inside the root, if it is in the same layer (Docker 20.10, containerd 1.6, podman 4.3 and umoci 0.4.7 were tried); GNU tar fails where it is absolute.",
+    example: "`lib` is a link to `usr/lib`, and `b` a hard link to `lib/x`.",
+    mend: "Write the target without the symbolic link (`usr/lib/x`).",
+}
+rule! {
+    /// A hard link to a file of a lower layer.
+    HARD_LINK_TO_LOWER = "entry/hard-link-to-lower-layer", Warning, No, [165],
+    checks: "The target of a hard link is in its own layer.",
+    matters: "image-spec layer allows targets in lower layers. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the target is not there, and they fail with `no such file or directory`: tried with Docker 20.10 (overlay2), containerd 1.6 and podman 4.3; umoci and Docker's vfs driver link.",
+    example: "Layer 0 has `a`, layer 1 nothing but a hard link to it.",
+    mend: "Write the target into the layer as well, before the link.",
+    breaks: [Docker, Containerd, Podman],
 }
 rule! {
     /// Something else at the root of a Windows layer.
