@@ -1,5 +1,6 @@
 //! Rules about annotations of manifests, indexes and their descriptors (formats.md D.7).
 
+use super::capped::Capped;
 use super::members::list;
 use super::{Rule, rule};
 use crate::format::oci_layout::REF_NAME;
@@ -45,8 +46,6 @@ const RUNTIME_KEYS: &[&str] =
     &["os", "architecture", "variant", "os.version", "os.features", "author", "stopSignal", "exposedPorts"];
 /// Bytes of annotations that a manifest should stay below: registries take 4 MiB in all, and clients read them always.
 const MAX_BYTES: usize = 64 << 10;
-/// Findings of one document; nobody reads more.
-const MAX_FINDINGS: usize = 1000;
 
 rule! {
     /// A reserved key that nobody defined.
@@ -155,8 +154,7 @@ pub fn check(document: &Document, layout: bool, out: &mut Vec<Finding>) {
         names.retain(|name| seen.insert(*name));
         walk.found.push(Finding::new(rule, first.clone(), format!("{what}: {}", list(&names))));
     }
-    walk.found.truncate(MAX_FINDINGS);
-    out.append(&mut walk.found);
+    walk.found.end(out);
 }
 
 #[derive(Default)]
@@ -166,7 +164,7 @@ struct Walk {
     reserved: Vec<(Location, String)>,
     plain: Vec<(Location, String)>,
     stray: Vec<(Location, String)>,
-    found: Vec<Finding>,
+    found: Capped,
 }
 
 impl Walk {
@@ -195,7 +193,9 @@ impl Walk {
                 self.stray.push((here.clone(), text.to_owned()));
             }
             if let Some(key) = key.strip_prefix(IMAGE).filter(|_| !text.is_empty()) {
-                self.found.extend(value_of(key, text, here));
+                if let Some(finding) = value_of(key, text, here) {
+                    self.found.push(finding);
+                }
             }
         }
     }
@@ -315,6 +315,20 @@ mod tests {
             |layout| found(DocKind::Index(Family::Oci), &text, |document, out| check(document, layout, out));
         assert_eq!(of(false), ["annotation/stray-ref-name"]);
         assert_eq!(of(true), [""; 0]);
+    }
+
+    #[test]
+    fn many_of_one_hide_no_others() {
+        for n in [1000, 1001, 3000] {
+            let time = format!(r#"{{"annotations":{{"{IMAGE}created":"x"}}}}"#);
+            let times = vec![time; n].join(",");
+            let text = format!(r#"{{"layers":[{times},{{"annotations":{{"":"1","a":"1"}}}}]}}"#);
+            let kind = DocKind::Manifest(Family::Oci);
+            let mut found = found(kind, &text, |document, out| check(document, false, out));
+            found.retain(|name| *name != "annotation/too-large");
+            assert_eq!(found.iter().filter(|name| **name == "annotation/bad-time").count(), 1000);
+            assert_eq!(found[1000..], ["annotation/empty-key", "annotation/plain-key"], "{n}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use bstr::ByteSlice;
 
+use super::capped::Capped;
 use super::{Rule, rule};
 use crate::format::tree::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
 use crate::model::Archive;
@@ -26,8 +27,6 @@ pub const RULES: &[&Rule] = &[
     &ODD_ENTRY,
 ];
 
-/// Findings of one rule about members; nobody reads more.
-const MAX_FINDINGS: usize = 1000;
 /// The largest size that a header can hold in octal: larger ones need a PAX header or base 256.
 const MAX_OCTAL: u64 = 0o77_777_777_777;
 
@@ -187,15 +186,11 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
     }
     let layers: HashSet<MemberId> =
         archive.blobs.iter().filter(|blob| blob.layer).filter_map(|blob| blob.member).collect();
-    let mut counts = std::collections::HashMap::new();
+    let mut found = Capped::default();
     for (i, member) in tree.members.iter().enumerate() {
         let id = MemberId(i as u32);
         let mut push = |rule: &'static Rule, message: String| {
-            let count = counts.entry(rule.name).or_insert(0);
-            *count += 1;
-            if *count <= MAX_FINDINGS {
-                out.push(Finding::new(rule, Location::member(id), message));
-            }
+            found.push(Finding::new(rule, Location::member(id), message));
         };
         let name = shown(member);
         if member.raw_name.as_ref().is_some_and(|raw| raw.starts_with(b"/")) {
@@ -231,6 +226,7 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
             MemberKind::File | MemberKind::Directory | MemberKind::Symlink(_) => {}
         }
     }
+    found.end(out);
 }
 
 /// Whether a symlink leads to a layer without another link between.

@@ -4,7 +4,7 @@ use super::{Rule, rule};
 use crate::json::Anomaly as Odd;
 use crate::json::Span;
 use crate::media::DocumentType;
-use crate::model::{Anomaly, Archive, Body, Descriptor, DocKind, Document, NodeId};
+use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document, NodeId};
 use crate::report::{At, Edit, Finding, Location, Target, quoted};
 
 /// The rules of this file.
@@ -249,11 +249,6 @@ pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         }
         _ => return None,
     })
-}
-
-/// Whether a node is an index.
-pub fn is_index(body: &Body) -> bool {
-    matches!(body, Body::Index { .. })
 }
 
 #[cfg(test)]

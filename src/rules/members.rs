@@ -4,6 +4,7 @@
 //! One walk over a table of the members of every document (formats.md A.0, B.2 to B.5, C.2, D.2 to D.8). Members that
 //! must be there are left to the schema, which says that they are missing.
 
+use super::capped::Capped;
 use super::{Rule, rule};
 use crate::json::Value;
 use crate::json::pointer::escape;
@@ -15,8 +16,6 @@ use crate::report::{At, Finding, Location};
 pub const RULES: &[&Rule] =
     &[&CASE_CONFLICT, &WRONG_CASE, &NULL_MEMBER, &UNKNOWN_MEMBER, &OCI_MEMBER, &DOCKER_MEMBER, &V1_MEMBER];
 
-/// Findings of one document; nobody reads more.
-const MAX_FINDINGS: usize = 1000;
 /// Names in one message.
 const MAX_NAMES: usize = 3;
 
@@ -246,11 +245,10 @@ pub fn check(document: &Document, out: &mut Vec<Finding>) {
         DocKind::DockerArchive => (&ARCHIVE_ITEM, Family::Docker),
         DocKind::Schema1 | DocKind::ArtifactManifest | DocKind::Repositories | DocKind::V1Image => return,
     };
-    let mut walk = Walk { document, family, foreign: Vec::new(), found: Vec::new() };
+    let mut walk = Walk { document, family, foreign: Vec::new(), found: Capped::default() };
     walk.value(root, object, "");
     walk.report_foreign();
-    walk.found.truncate(MAX_FINDINGS);
-    out.append(&mut walk.found);
+    walk.found.end(out);
 }
 
 struct Walk<'a> {
@@ -258,14 +256,11 @@ struct Walk<'a> {
     family: Family,
     /// Members of the other family: pointer and name.
     foreign: Vec<(String, &'static str)>,
-    found: Vec<Finding>,
+    found: Capped,
 }
 
 impl Walk<'_> {
     fn value(&mut self, value: &Value, object: &'static Object, pointer: &str) {
-        if self.found.len() >= MAX_FINDINGS {
-            return;
-        }
         for (i, item) in value.items().iter().enumerate() {
             self.object(item, object, &format!("{pointer}/{i}"));
         }
@@ -428,6 +423,17 @@ mod tests {
             (DOCKER_CONFIG, r#"{"rootfs":{"type":"layers"},"config":{"Healthcheck":{"Test":[]}}}"#, &[]),
         ] {
             assert_eq!(found(kind, text, check), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn many_of_one_hide_no_others() {
+        for n in [1000, 1001, 5000] {
+            let nulls = vec![r#"{"annotations":null}"#; n].join(",");
+            let text = format!(r#"{{"layers":[{nulls}],"x":1,"Config":{{}},"config":{{}}}}"#);
+            let found = found(MANIFEST, &text, check);
+            assert_eq!(found.iter().filter(|name| **name == "json/null-member").count(), 1000);
+            assert_eq!(found[1000..], ["json/names-differ-in-case", "json/unknown-member"], "{n}");
         }
     }
 

@@ -13,6 +13,7 @@ pub mod archive;
 #[cfg(test)]
 mod archive_tests;
 pub mod blob;
+mod capped;
 pub mod config;
 pub mod container;
 pub mod contents;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::capped::Capped;
 use super::{Rule, rule};
 use crate::format::tree::MemberKind;
 use crate::model::Archive;
@@ -9,9 +10,6 @@ use crate::report::{Finding, Location, MemberId};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[&NO_BLOBS, &LEFT_OVER, &UNKNOWN_MEMBER];
-
-/// Left-overs that are told; nobody reads more.
-const MAX_FINDINGS: usize = 1000;
 
 rule! {
     /// No place for blobs.
@@ -47,16 +45,16 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         let message = "the layout has no folder `blobs`";
         out.push(Finding::new(&NO_BLOBS, Location::archive(), message));
     }
-    let mut told = 0;
+    let mut found = Capped::default();
     for (i, member) in tree.members.iter().enumerate() {
         let name = member.name.to_string();
         let folder = member.kind == MemberKind::Directory;
-        if told < MAX_FINDINGS && is_left_over(&name, folder) {
-            told += 1;
+        if is_left_over(&name, folder) {
             let message = format!("a tool left `{name}` behind");
-            out.push(Finding::new(&LEFT_OVER, Location::member(MemberId(i as u32)), message));
+            found.push(Finding::new(&LEFT_OVER, Location::member(MemberId(i as u32)), message));
         }
     }
+    found.end(out);
     unknown(archive, out);
 }
 
@@ -106,7 +104,7 @@ fn has_place(form: &str, name: &str) -> bool {
     match form {
         "oci" => matches!(name, "oci-layout" | "index.json") || name.starts_with("blobs/"),
         "dir" => matches!(name, "version" | "manifest.json") || hex(stem) || last.starts_with("signature-"),
-        "registry-storage" => name.contains("docker/registry/v2/") || name.starts_with("docker/registry/v2/"),
+        "registry-storage" => name.contains("docker/registry/v2/"),
         // The first era's members, those of Docker 1.10 on, and the layout of Docker 25.
         _ => {
             let legacy = matches!(last, "VERSION" | "json" | "layer.tar");

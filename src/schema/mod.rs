@@ -47,14 +47,16 @@ mod tests;
 mod tests_real;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Plain;
 
 use crate::json::{Json, Kind};
 
-/// Faults reported of one document. A document of a few megabytes can hold a million of them; nobody reads more.
+/// Faults of one rule that are reported of one document. A document of a few megabytes can hold a million of them; nobody
+/// reads more. Each rule is counted by itself, so that none hides another.
 const MAX_FAULTS: usize = 1000;
 /// Characters of one piece of the document's text in a message.
 const MAX_QUOTE: usize = 64;
@@ -161,7 +163,8 @@ pub struct ShapeFault {
     pub rule: &'static str,
 }
 
-/// What in `json` does not have the shape of a document of this kind, in document order: at most 1000 faults.
+/// What in `json` does not have the shape of a document of this kind, in document order: at most 1000 faults of one rule,
+/// of which the last says how many more there are.
 ///
 /// A value of the wrong type is reported once and nothing below it is. Duplicate members are judged by the
 /// last one, as Go's decoder reads them; where names differ only in case, only `manifest.json` of
@@ -172,9 +175,20 @@ pub fn validate(kind: DocumentKind, json: &Json) -> Vec<ShapeFault> {
     if validator.is_valid(&instance) {
         return Vec::new();
     }
-    // A set, because an object under two subschemas reports the same cause twice.
-    let causes: BTreeSet<Cause> =
-        validator.iter_errors(&instance).filter_map(|error| Cause::of(&error)).take(MAX_FAULTS).collect();
+    // A set, because an object under two subschemas reports the same cause twice; of what is not told the hash will do.
+    let mut causes: BTreeSet<Cause> = BTreeSet::new();
+    let mut untold: HashSet<u64> = HashSet::new();
+    let mut counts: HashMap<&'static str, Count> = HashMap::new();
+    let hasher = RandomState::new();
+    for error in validator.iter_errors(&instance) {
+        let Some((cause, rule)) = Cause::of(kind, &error) else { continue };
+        let count = counts.entry(rule).or_default();
+        if count.told < MAX_FAULTS {
+            count.told += usize::from(causes.insert(cause));
+        } else if !causes.contains(&cause) && untold.insert(hasher.hash_one(&cause)) {
+            count.untold += 1;
+        }
+    }
     let places = tree::places(kind, &json.root, causes.iter().map(|cause| cause.pointer.as_str()));
     let mut faults: Vec<_> = causes
         .iter()
@@ -185,11 +199,24 @@ pub fn validate(kind: DocumentKind, json: &Json) -> Vec<ShapeFault> {
         .collect();
     // Stable: several members missing from one object stay in the order of their names.
     faults.sort_by_key(|(start, _)| *start);
-    faults.into_iter().map(|(_, fault)| fault).collect()
+    let mut faults: Vec<ShapeFault> = faults.into_iter().map(|(_, fault)| fault).collect();
+    for (rule, count) in counts.into_iter().filter(|(_, count)| count.untold > 0) {
+        if let Some(last) = faults.iter_mut().rfind(|fault| fault.rule == rule) {
+            last.message.push_str(&format!("; so it is with {} more", count.untold));
+        }
+    }
+    faults
+}
+
+/// Faults of one rule.
+#[derive(Default)]
+struct Count {
+    told: usize,
+    untold: usize,
 }
 
 /// What remains of a `jsonschema` error: where it is in the instance and which part of which schema failed.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Cause {
     pointer: String,
     missing: Option<String>,
@@ -198,14 +225,26 @@ struct Cause {
 }
 
 impl Cause {
-    fn of(error: &jsonschema::ValidationError<'_>) -> Option<Cause> {
+    /// The cause, and the rule that reports it.
+    fn of(kind: DocumentKind, error: &jsonschema::ValidationError<'_>) -> Option<(Cause, &'static str)> {
         let missing = match error.kind() {
             ValidationErrorKind::Required { property } => Some(property.as_str()?.to_owned()),
             _ => None,
         };
         let location = error.absolute_keyword_location()?.as_str();
         let subschema = location.rsplit_once('/').map_or(location, |(parent, _)| parent).to_owned();
-        Some(Cause { pointer: error.instance_path().as_str().to_owned(), missing, subschema })
+        // Pointers of the validated tree are those by which rules are named.
+        let pointer = error.instance_path().as_str().to_owned();
+        let rule = match &missing {
+            Some(member) => names::of_missing(kind, &pointer, member),
+            None => {
+                let misfit = tree::misfit(error.instance());
+                let misfit = misfit.filter(|_| compile::takes(compile::subschema(&subschema), "integer"));
+                let named = misfit.and_then(Misfit::rule);
+                named.unwrap_or_else(|| names::of_type(kind, &pointer, error.instance().is_null()))
+            }
+        };
+        Some((Cause { pointer, missing, subschema }, rule))
     }
 
     fn fault(&self, kind: DocumentKind, place: &tree::Place<'_>) -> ShapeFault {
@@ -254,15 +293,11 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
         && compile::takes(schema, "integer")
     {
         found = shorten(text);
-        match Misfit::of(text) {
-            Misfit::Spelled => {
-                verb = "is written as";
-                rule = "json/number-not-integer";
-            }
-            Misfit::Imprecise => {
-                expected = "an integer of at most 2^53".to_owned();
-                rule = "json/integer-too-large";
-            }
+        let misfit = Misfit::of(text);
+        rule = misfit.rule().unwrap_or(rule);
+        match misfit {
+            Misfit::Spelled => verb = "is written as",
+            Misfit::Imprecise => expected = "an integer of at most 2^53".to_owned(),
             Misfit::Overflow => expected = "an integer of 64 bits".to_owned(),
             Misfit::Fraction => {}
         }
@@ -283,6 +318,7 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
 }
 
 /// Why a number does not do as an integer (`tree::number` lets only the others through).
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Misfit {
     /// An integer by value, with a fraction or exponent in its text.
     Spelled,
@@ -295,6 +331,15 @@ enum Misfit {
 }
 
 impl Misfit {
+    /// The rule that reports it, if it has one of its own.
+    fn rule(self) -> Option<&'static str> {
+        match self {
+            Misfit::Spelled => Some("json/number-not-integer"),
+            Misfit::Imprecise => Some("json/integer-too-large"),
+            Misfit::Overflow | Misfit::Fraction => None,
+        }
+    }
+
     fn of(text: &str) -> Misfit {
         if !text.contains(['.', 'e', 'E']) {
             return if text.parse::<i64>().is_ok() { Misfit::Imprecise } else { Misfit::Overflow };

@@ -455,9 +455,41 @@ fn hostile_documents_are_cut_short() {
     let faults = validate(Repositories, &read(text.as_bytes()));
     assert_eq!(faults.len(), MAX_FAULTS);
     assert!(faults[0].message.len() < 150, "{}", faults[0].message);
+    assert!(
+        faults[MAX_FAULTS - 1].message.ends_with("; so it is with 4000 more"),
+        "{}",
+        faults[MAX_FAULTS - 1].message
+    );
 
     let digits = "9".repeat(5000);
     let faults = validate(Descriptor, &read(format!(r#"{{"size":{digits}}}"#).as_bytes()));
     assert_eq!(faults.len(), 3);
     assert!(faults[2].message.len() < 150, "{}", faults[2].message);
+}
+
+#[test]
+fn faults_of_one_rule_hide_no_others() {
+    let of = |spelled: usize| {
+        let layer = |size: &str| format!(r#"{{"mediaType":"a","digest":"b","size":{size}}}"#);
+        let mut layers = vec![layer("1.0"); spelled];
+        layers.push(layer("\"1\""));
+        layers.push(layer("null"));
+        let text =
+            format!(r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#, layer("1"), layers.join(","));
+        validate(OciManifest, &read(text.as_bytes()))
+    };
+    let last = |faults: &[ShapeFault]| -> Vec<_> {
+        faults.iter().rev().take(2).rev().map(|fault| (fault.rule, fault.pointer.clone())).collect()
+    };
+    for spelled in [MAX_FAULTS, MAX_FAULTS + 1, MAX_FAULTS + 500] {
+        let faults = of(spelled);
+        assert_eq!(faults.len(), MAX_FAULTS + 2, "{spelled}");
+        let expected = [
+            ("json/unexpected-shape", format!("/layers/{spelled}/size")),
+            ("json/null-for-required", format!("/layers/{}/size", spelled + 1)),
+        ];
+        assert_eq!(last(&faults), expected, "{spelled}");
+        let told = faults.iter().filter(|fault| fault.message.contains("more")).count();
+        assert_eq!(told, usize::from(spelled > MAX_FAULTS), "{spelled}");
+    }
 }

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Plain};
 
-use super::DocumentKind;
+use super::{DocumentKind, Misfit};
 use crate::json::pointer::escape;
 use crate::json::{Kind, Value};
 
 /// The greatest integer that every JSON reader keeps exactly, 2^53 (RFC 7493 section 2.2).
 const EXACT: i64 = 1 << 53;
-/// A number that is no integer: what stands for every number that does not do as one.
-const NO_INTEGER: f64 = 0.5;
+/// Numbers that are no integers: they stand for every number that does not do as one, and tell why.
+const NO_INTEGERS: [(f64, Misfit); 4] =
+    [(0.5, Misfit::Fraction), (1.5, Misfit::Spelled), (2.5, Misfit::Imprecise), (3.5, Misfit::Overflow)];
 
 /// Member names of `manifest.json`, formats.md A.0.
 const ARCHIVE_MEMBERS: [&str; 5] = ["Config", "RepoTags", "Layers", "Parent", "LayerSources"];
@@ -39,15 +40,24 @@ fn convert(kind: DocumentKind, value: &Value, depth: usize) -> Plain {
     }
 }
 
-/// The number if it is written as a plain integer within ±2^53, else [`NO_INTEGER`].
+/// The number if it is written as a plain integer within ±2^53, else one of [`NO_INTEGERS`].
 ///
 /// Draft 2020-12 counts `1.0` as an integer and Go does not, so such numbers must fail where an integer is
 /// wanted; their text then tells why. No schema of ours wants a number that is no integer.
 fn number(text: &str) -> Plain {
     match text.parse::<i64>() {
         Ok(value) if (-EXACT..=EXACT).contains(&value) => value.into(),
-        _ => NO_INTEGER.into(),
+        _ => {
+            let why = Misfit::of(text);
+            NO_INTEGERS.iter().find(|(_, misfit)| *misfit == why).map_or(0.5, |(number, _)| *number).into()
+        }
     }
+}
+
+/// Why a number of the validated tree does not do as an integer.
+pub fn misfit(value: &Plain) -> Option<Misfit> {
+    let number = value.as_f64()?;
+    NO_INTEGERS.iter().find(|(found, _)| *found == number).map(|(_, misfit)| *misfit)
 }
 
 /// The name under which a member is validated: its own, but in the items of `manifest.json` the known name
