@@ -109,7 +109,8 @@ impl Codec {
     /// Recognises the codec by the first bytes (formats.md 0.3); at least 8 are needed to be sure.
     pub fn sniff(first: &[u8]) -> Codec {
         match first {
-            [0x1f, 0x8b, 0x08, ..] => Codec::Gzip,
+            // Whatever method follows: a tar does not begin so, and deflate is the only one there is.
+            [0x1f, 0x8b, ..] => Codec::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
             // A skippable frame: zstd:chunked blobs may start with one.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, _, _, _, _, ..] => Codec::Zstd,
@@ -214,6 +215,8 @@ mod tests {
     #[test]
     fn magic_is_recognised() {
         assert_eq!(Codec::sniff(&[0x1f, 0x8b, 8, 0]), Codec::Gzip);
+        assert_eq!(Codec::sniff(&[0x1f, 0x8b]), Codec::Gzip);
+        assert_eq!(Codec::sniff(&[0x1f, 0x8c, 8, 0]), Codec::Plain);
         assert_eq!(Codec::sniff(&[0x5a, 0x2a, 0x4d, 0x18, 4, 0, 0, 0]), Codec::Zstd);
         assert_eq!(Codec::sniff(b"BZh"), Codec::Plain);
         assert_eq!(Codec::sniff(b"BZhello/world"), Codec::Plain);

@@ -4,6 +4,7 @@ use bstr::ByteSlice;
 
 use super::{Rule, rule};
 use crate::format::tree::{MemberKind, Tree, TreeAnomaly};
+use crate::json::{Anomaly as Odd, Value};
 use crate::model::archive::{Disagreement, V1Problem};
 use crate::model::{Anomaly, Archive, Facts};
 use crate::report::{At, Edit, Finding, Location, MemberId, Target, quoted};
@@ -264,8 +265,13 @@ fn lists(archive: &Archive, at: &Location) -> bool {
         return true;
     };
     let list = document.root().and_then(|root| root.at(pointer));
+    // What is listed twice, or under a digest that is none, is a fault of its own.
+    let twice = document.json.as_ref().is_ok_and(|json| {
+        json.anomalies.iter().any(|odd| matches!(odd, Odd::DuplicateKey { pointer: at, .. } if at == pointer))
+    });
     // Docker 25.0.0 to 25.0.2 wrote null for no images into `index.json`.
-    list.is_some_and(|list| list.is_array() || (list.is_null() && !pointer.is_empty()))
+    let null = |list: &Value| list.is_null() && !pointer.is_empty();
+    list.is_some_and(|list| (list.is_array() && list.items().is_empty()) || null(list)) && !twice
 }
 
 /// Whether the archive ends too early, or cannot be read from some point on.
@@ -460,7 +466,8 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
             let message = format!("`{text}` is not an image name: {problem}");
             let finding = Finding::new(&BAD_REFERENCE, at.clone(), message);
             let lower = text.to_string().to_lowercase();
-            match crate::reference::Reference::parse(&lower).is_ok() {
+            let good = |name: crate::reference::Reference| name.digest().is_none();
+            match crate::reference::Reference::parse(&lower).is_ok_and(good) {
                 true => finding.set(at, quoted(lower)).assuming("only the letter case is wrong"),
                 false => finding,
             }

@@ -157,7 +157,8 @@ pub fn check(document: &Document, parts: Option<&ImageParts>, out: &mut Vec<Find
                 .set(&at("/rootfs/diff_ids"), "[]"),
         );
     }
-    history(root, diff_ids, &at, out);
+    let image_layers = parts.map(|parts| parts.layers.len());
+    history(root, diff_ids, image_layers, &at, out);
     times(root, &at, out);
     let ids = diff_ids.map(Value::items).unwrap_or_default();
     for (i, pair) in ids.windows(2).enumerate() {
@@ -185,7 +186,13 @@ fn platform(root: &Value, family: Family, parts: &ImageParts, at: &Location, out
     out.push(Finding::new(rule, at.clone(), message));
 }
 
-fn history(root: &Value, diff_ids: Option<&Value>, at: &impl Fn(&str) -> Location, out: &mut Vec<Finding>) {
+fn history(
+    root: &Value,
+    diff_ids: Option<&Value>,
+    image_layers: Option<usize>,
+    at: &impl Fn(&str) -> Location,
+    out: &mut Vec<Finding>,
+) {
     let items = root.get_any_case("history").map(Value::items).unwrap_or_default();
     if items.is_empty() {
         // Anything else than a list is the schema's affair.
@@ -197,6 +204,10 @@ fn history(root: &Value, diff_ids: Option<&Value>, at: &impl Fn(&str) -> Locatio
     let Some(layers) = diff_ids.filter(|ids| ids.is_array()).map(|ids| ids.items().len()) else { return };
     let empty = |item: &&Value| item.get("empty_layer").and_then(Value::as_bool) == Some(true);
     let made = items.len() - items.iter().filter(empty).count();
+    // It fits the layers: config/layer-count tells that the diff IDs do not.
+    if image_layers == Some(made) && made != 0 {
+        return;
+    }
     let message = format!(
         "the history has {} that made a layer, the config has {}",
         super::counted(made as u64, "item"),
@@ -323,6 +334,20 @@ mod tests {
         assert_eq!(of("null", "[]"), ["config/history-missing"]);
         assert_eq!(of("[]", r#"["a"]"#), ["config/history-missing"]);
         assert_eq!(of("3", "[]"), [""; 0]);
+        // It fits the layers, so the diff IDs are at fault.
+        let document = crate::rules::fixture::document(
+            OCI,
+            r#"{"history":[{}],"rootfs":{"type":"layers","diff_ids":["a","b"]}}"#,
+        );
+        let root = document.root().expect("an object");
+        let with = |layers: usize| {
+            let mut out = Vec::new();
+            let at = |pointer: &str| Location::pointer(document.member, pointer);
+            history(root, root.at("/rootfs/diff_ids"), Some(layers), &at, &mut out);
+            crate::rules::fixture::names(&out)
+        };
+        assert_eq!(with(1), [""; 0]);
+        assert_eq!(with(2), ["config/history-shorter"]);
     }
 
     #[test]

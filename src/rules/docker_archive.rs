@@ -11,7 +11,7 @@ use crate::model::archive::LegacyProblem;
 use crate::model::view::Config;
 use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document};
 use crate::reference::Reference;
-use crate::report::{At, Finding, Location, MemberId};
+use crate::report::{At, Finding, Location, MemberId, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -23,6 +23,7 @@ pub const RULES: &[&Rule] = &[
     &REPOSITORIES_DISAGREE,
     &REPOSITORIES_DIFF_ID,
     &LEGACY_DIFFERS,
+    &TAG_MISSING,
 ];
 
 rule! {
@@ -94,6 +95,16 @@ rule! {
     mend: "Convert the archive: restow writes no v1 images unless it is asked to.",
 }
 
+rule! {
+    /// A name without tag.
+    TAG_MISSING = "name/tag-missing", Error, No, [190],
+    checks: "Every name in `RepoTags` has a tag.",
+    matters: "Docker's classic store refuses to load the archive (`invalid tag`); containerd, skopeo, podman and crane take `latest`.",
+    example: "`\"RepoTags\": [\"busybox\"]`",
+    mend: "Write the tag, or convert the archive: restow writes `latest`, as most tools read it.",
+    breaks: [Docker],
+}
+
 /// Findings about `manifest.json` and `repositories`, where both or one of them is there.
 pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     let of = |kind| archive.documents.iter().find(|document| document.kind == kind);
@@ -127,6 +138,8 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
             let known: HashSet<&Digest> = diff_ids.iter().flatten().collect();
             sources(item, &known, &at.child("LayerSources"), out);
         }
+        empty_paths(item, &at, out);
+        tagless(item, &at, out);
         let top = diff_ids.and_then(|ids| ids.last().cloned()).flatten();
         let names = item.get_any_case("RepoTags").map(Value::items).unwrap_or_default();
         for name in names.iter().filter_map(|name| canonical(name.as_str()?)) {
@@ -151,6 +164,42 @@ pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
         }
     };
     Some(Finding::new(&LEGACY_DIFFERS, at.clone(), message))
+}
+
+/// The member of an item under this name, in any letter case, with its place.
+fn member<'a>(item: &'a Value, name: &str, at: &Location) -> Option<(&'a Value, Location)> {
+    let exact = item.members().iter().find(|member| &*member.key == name);
+    let found = exact.or_else(|| item.members().iter().rev().find(|m| m.key.eq_ignore_ascii_case(name)))?;
+    Some((&found.value, at.child(escape(&found.key))))
+}
+
+/// Paths of no characters lead to no member.
+fn empty_paths(item: &Value, at: &Location, out: &mut Vec<Finding>) {
+    if let Some((_, at)) = member(item, "Config", at).filter(|(value, _)| value.as_str() == Some("")) {
+        let message = "`Config` of the image is an empty path, which leads to no config";
+        out.push(Finding::new(&super::shape::ARCHIVE_CONFIG_MISSING, at, message));
+    }
+    let Some((layers, at)) = member(item, "Layers", at) else { return };
+    for (i, _) in layers.items().iter().enumerate().filter(|(_, layer)| layer.as_str() == Some("")) {
+        let message = format!("layer {i} is not in the archive: its path is empty");
+        out.push(Finding::new(&super::blob::MISSING, at.child(i), message));
+    }
+}
+
+fn tagless(item: &Value, at: &Location, out: &mut Vec<Finding>) {
+    let Some((tags, at)) = member(item, "RepoTags", at) else { return };
+    for (i, text) in tags.items().iter().enumerate() {
+        let Some(text) = text.as_str() else { continue };
+        let lacks = |name: Reference| name.tag().is_none() && name.digest().is_none();
+        if Reference::parse(text).is_ok_and(lacks) {
+            let at = at.child(i);
+            out.push(
+                Finding::new(&TAG_MISSING, at.clone(), format!("the name `{text}` has no tag"))
+                    .set(&at, quoted(format!("{text}:latest")))
+                    .assuming("`latest` is the tag that was meant"),
+            );
+        }
+    }
 }
 
 fn canonical(text: &str) -> Option<String> {
@@ -303,6 +352,24 @@ mod tests {
         assert_eq!(of("./c.json", "./d/l.tar"), ["docker-archive/dot-path"; 2]);
         let absolute = members().file("/l.tar", &[0; 1024]);
         assert_eq!(found("c.json", "/l.tar", "", absolute), [""; 0]);
+    }
+
+    #[test]
+    fn paths_of_no_characters() {
+        let of = |config: &str, layer: &str| found(config, layer, "", members());
+        assert_eq!(of("", "d/l.tar"), ["docker-archive/config-missing"]);
+        assert_eq!(of("c.json", ""), ["blob/missing"]);
+    }
+
+    #[test]
+    fn names_without_tag() {
+        let of = |name: &str| {
+            let text = format!(r#"[{{"Config":"c.json","RepoTags":["{name}"],"Layers":["d/l.tar"]}}]"#);
+            judged(&members().file("manifest.json", text.as_bytes()).end(), &["name/"])
+        };
+        assert_eq!(of("a:1"), [""; 0]);
+        assert_eq!(of("localhost:5000/a"), ["name/tag-missing"]);
+        assert_eq!(of("A"), ["name/bad-reference"]);
     }
 
     #[test]

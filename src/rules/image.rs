@@ -5,7 +5,7 @@ use super::{Rule, rule};
 use crate::blob::{BlobFacts, Fault};
 use crate::digest::Digest;
 use crate::media::{Codec, Family, LayerType};
-use crate::model::{Archive, ImageParts, Part};
+use crate::model::{Archive, Body, ImageParts, Node, Part};
 use crate::report::{At, Edit, Finding, Location, Target, quoted};
 
 /// The rules of this file.
@@ -13,6 +13,7 @@ pub const RULES: &[&Rule] = &[
     &LAYER_COUNT,
     &DIFF_ID_MISMATCH,
     &BAD_DIFF_ID,
+    &UNVERIFIED_DIFF_ID,
     &CODEC_MISMATCH,
     &DOCKER_CODEC_MISMATCH,
     &CORRUPT,
@@ -47,6 +48,15 @@ rule! {
     matters: "image-spec config; upper-case hex is refused by every tool.",
     example: "`\"diff_ids\": [\"sha256:ABCD\"]`",
     mend: "Write the digest of the decompressed layer.",
+}
+rule! {
+    /// A diff ID that restow did not compute.
+    UNVERIFIED_DIFF_ID = "config/unverified-diff-id", Warning, No, [80, 113],
+    checks: "Whether restow computes the algorithm of a diff ID: sha256, and for plain layers that of their digest.",
+    matters: "image-spec allows others; whether the layer is the one that the config means is then not known. Docker, containerd and umoci compute sha256 alone, and fail when they compare.",
+    example: "`sha512:` and 128 hex digits in `diff_ids`, over a gzip layer.",
+    mend: "Rebuild the image with sha256 diff IDs.",
+    breaks: [Docker, Containerd, Umoci],
 }
 rule! {
     /// The bytes are compressed otherwise than the OCI media type says.
@@ -122,12 +132,24 @@ rule! {
     mend: "Compress the layer anew: --compress gzip.",
 }
 
-/// `diff_ids` against the layers of an image. `facts` are those of each layer, where it was read and is sound.
-pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFacts>], out: &mut Vec<Finding>) {
+/// `diff_ids` against the layers of an image. `facts` are those of each layer, where it was read and is sound; `told`
+/// is whether the image says how many layers it has: if its list is broken or cut off, that is a fault of its own.
+pub fn diff_ids(
+    archive: &Archive,
+    parts: &ImageParts,
+    told: bool,
+    facts: &[Option<&BlobFacts>],
+    out: &mut Vec<Finding>,
+) {
     let Some(config) = archive.config(parts) else { return };
     let member = config.document.member;
-    let Some(list) = config.value.at("/rootfs/diff_ids").filter(|list| list.is_array()) else {
-        // An image without layers may leave them out (formats.md B.8); otherwise the schema has spoken.
+    let list = config.value.at("/rootfs/diff_ids");
+    let Some(list) = list.filter(|list| list.is_array()) else {
+        // The schema has spoken.
+        if list.is_some_and(|list| !list.is_null()) {
+            return;
+        }
+        // An image without layers may leave them out (formats.md B.8).
         if !parts.layers.is_empty() && config.value.get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
             let at = Location::pointer(member, "/rootfs");
             let message = format!(
@@ -164,6 +186,9 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
         }
         good.push(digest.and_then(Result::ok));
     }
+    if good.len() != parts.layers.len() && !told {
+        return;
+    }
     if good.len() != parts.layers.len() {
         let message = format!(
             "the config has {}, the image has {}",
@@ -180,18 +205,54 @@ pub fn diff_ids(archive: &Archive, parts: &ImageParts, facts: &[Option<&BlobFact
     for (i, ((wanted, layer), facts)) in good.iter().zip(&parts.layers).zip(facts).enumerate() {
         let plain = facts.and_then(|facts| facts.plain.as_ref());
         let (Some(wanted), Some(plain)) = (wanted, plain) else { continue };
-        if wanted.algorithm_name() == "sha256" && plain.diff_id != *wanted {
+        // A layer that is stored plain may be named by the same algorithm.
+        let stored = facts.filter(|facts| facts.codec == Codec::Plain);
+        let found = match wanted.algorithm_name() {
+            "sha256" => Some(&plain.diff_id),
+            _ => stored.and_then(|facts| facts.digest_like(wanted)),
+        };
+        let Some(found) = found else {
+            let message = format!(
+                "layer {i} is not verified: restow computes sha256 diff IDs, found a {}",
+                wanted.algorithm_name()
+            );
+            out.push(
+                Finding::new(&UNVERIFIED_DIFF_ID, base.child(i), message)
+                    .related(layer.at.clone(), format!("layer {i}")),
+            );
+            continue;
+        };
+        if found != wanted {
             let message = format!("layer {i} is another one than the config says");
             out.push(
                 Finding::new(&DIFF_ID_MISMATCH, base.child(i), message)
-                    .label(format!("found {}", plain.diff_id))
-                    .help(format!("if the layer is right, write `{}`; if not, fetch it again", plain.diff_id))
-                    .set(&base.child(i), quoted(&plain.diff_id))
+                    .label(format!("found {found}"))
+                    .help(format!("if the layer is right, write `{found}`; if not, fetch it again"))
+                    .set(&base.child(i), quoted(found))
                     .assuming("the layer is the one that was meant")
                     .related(layer.at.clone(), format!("layer {i}")),
             );
         }
     }
+}
+
+/// Whether an image says which layers it has: its list is one, none of its items is left out, and no limit cut it.
+pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool {
+    let list = match &node.body {
+        Body::Manifest { .. } => {
+            node.document.and_then(|id| archive.document(id).root()).and_then(|root| root.get("layers"))
+        }
+        Body::Item { .. } => {
+            let at = &parts.config.at;
+            let At::Pointer(pointer) = &at.at else { return true };
+            let item = pointer.split('/').nth(1).unwrap_or_default();
+            let document = archive.documents.iter().find(|document| Some(document.member) == at.member);
+            let item = document.and_then(|document| document.root()?.at(&format!("/{item}")));
+            item.and_then(|item| item.get_any_case("Layers"))
+        }
+        _ => return true,
+    };
+    list.is_some_and(|list| list.is_null() || (list.is_array() && list.items().len() == parts.layers.len()))
 }
 
 /// One layer's stream against its own format: once, however many images have the layer.
@@ -319,7 +380,7 @@ mod tests {
     use crate::media;
     use crate::rules::fixture::{Layout, Tar, config, names};
 
-    const HERE: [&str; 4] = ["layer/", "config/diff", "config/layer", "config/bad"];
+    const HERE: [&str; 5] = ["layer/", "config/diff", "config/layer", "config/bad", "config/unverified"];
     const EMPTY: [u8; 1024] = [0; 1024];
 
     /// What is found of an image with one layer under this type, and these diff IDs.
@@ -355,6 +416,8 @@ mod tests {
         assert_eq!(of(&[&id, &other]), ["config/layer-count"]);
         assert_eq!(of(&[]), ["config/layer-count"]);
         assert_eq!(of(&["sha256:AB"]), ["config/bad-diff-id"]);
+        let sha512 = format!("sha512:{}", "0".repeat(128));
+        assert_eq!(of(&[&sha512]), ["config/unverified-diff-id"]);
     }
 
     #[test]
@@ -384,6 +447,11 @@ mod tests {
         let checksum = corrupt.len() - 8;
         corrupt[checksum] ^= 1;
         assert_eq!(of(&corrupt), ["layer/corrupt"]);
+        // A header that is none still says that the layer was to be gzip.
+        let mut method = gzip(&EMPTY);
+        method[2] = 7;
+        assert_eq!(of(&method), ["layer/corrupt"]);
+        assert_eq!(of(&[0x1f, 0x8b]), ["layer/truncated"]);
     }
 
     #[test]

@@ -144,7 +144,7 @@ rule! {
     /// A zstd layer in a Docker manifest. No error, unlike in formats.md H: containerd and regctl read it.
     ZSTD_IN_DOCKER = "manifest/zstd-in-docker", Warning, No, [62],
     checks: "No layer of a Docker schema 2 manifest has a zstd type.",
-    matters: "Docker's formats have no zstd type. Docker's classic store cannot pull it, skopeo refuses to write it, crane does not know it; containerd and regctl read it.",
+    matters: "Docker's formats have no zstd type. Docker's classic store cannot pull it, skopeo refuses to write it, crane does not know it; containerd and regctl read it, so that it is no error by itself.",
     example: "`application/vnd.docker.image.rootfs.diff.tar.zstd`",
     mend: "Convert with `--manifest-format oci`, or with `--compress gzip`.",
     breaks: [Docker, Crane],
@@ -198,7 +198,8 @@ pub fn document(document: &Document, out: &mut Vec<Finding>) {
         return;
     }
     let oci = matches!(document.kind, DocKind::Manifest(Family::Oci) | DocKind::Index(Family::Oci));
-    if oci && root.get("mediaType").is_none_or(Value::is_null) {
+    // In another letter case Go reads it all the same, and json/wrong-case says it.
+    if oci && root.get_any_case("mediaType").is_none_or(Value::is_null) {
         let name = type_of(document_type);
         let (rule, message) = if is_oci_1_1(root) {
             (&MEDIA_TYPE_MISSING, "`mediaType` is missing from a document of OCI 1.1")
@@ -231,7 +232,7 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
     match &node.body {
         Body::Manifest { family, parts } => {
             let Some(document) = node.document.map(|id| archive.document(id)) else { return };
-            layers(document, parts, out);
+            layers(archive, document, parts, out);
             config(document, *family, parts, out);
             layer_types(*family, parts, parts.role == Role::Image || runs(archive, parts), out);
         }
@@ -252,12 +253,20 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
     }
 }
 
-fn layers(document: &Document, parts: &ImageParts, out: &mut Vec<Finding>) {
+fn layers(archive: &Archive, document: &Document, parts: &ImageParts, out: &mut Vec<Finding>) {
     let Some(list) = document.root().and_then(|root| root.get("layers")) else { return };
     let at = Location::pointer(document.member, "/layers");
     if list.is_null() {
         let message = "`layers` is null, an array was expected";
-        out.push(Finding::new(&LAYERS_NULL, at.clone(), message).set(&at, "[]"));
+        let finding = Finding::new(&LAYERS_NULL, at.clone(), message);
+        let wanted = archive.config(parts).and_then(|config| config.diff_ids()).map_or(0, |ids| ids.len());
+        out.push(match wanted {
+            0 => finding.set(&at, "[]"),
+            _ => {
+                let layers = super::counted(wanted as u64, "layer");
+                finding.help(format!("build the image again: its config says that there are {layers}"))
+            }
+        });
     } else if list.is_array() && list.items().is_empty() {
         out.push(Finding::new(&NO_LAYERS, at, "the manifest has no layers"));
     } else {

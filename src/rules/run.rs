@@ -396,7 +396,8 @@ impl Walk<'_> {
             facts.push(layer.blob.filter(|_| sound).and_then(|blob| self.facts.get(blob)));
         }
         if parts.role == Role::Image {
-            image::diff_ids(archive, parts, &facts, &mut self.out);
+            let told = image::tells_layers(archive, archive.node(id), parts);
+            image::diff_ids(archive, parts, told, &facts, &mut self.out);
             self.stack(id, &parts.layers);
             let os = archive.config(parts).map(|config| config.platform().os).filter(|os| !os.is_empty());
             self.roots(&parts.layers, os.as_deref());

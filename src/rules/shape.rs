@@ -58,6 +58,7 @@ rule! {
     matters: "Go's decoder refuses `1.0` and `1e3` for an integer; other languages take them (RFC 7493).",
     example: "`\"size\": 1e3`",
     mend: "Write the number in plain digits.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Umoci, Crane, Registry],
 }
 rule! {
     /// An integer that not every reader can hold.

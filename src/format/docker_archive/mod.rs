@@ -47,7 +47,10 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         None => v1::read_into(&mut builder)?,
     }
     if !builder.archive.roots.is_empty() {
-        builder.archive.anomalies.retain(|anomaly| !matches!(anomaly, Anomaly::Empty { .. }));
+        // Where one half lists images, `index.json` may list none, unlike `manifest.json`, which Docker reads.
+        let index = builder.archive.index_json.map(|id| builder.archive.document(id).member);
+        let of_index = |at: &Location| at.member.is_some() && at.member == index;
+        builder.archive.anomalies.retain(|anomaly| !matches!(anomaly, Anomaly::Empty { at } if of_index(at)));
     }
     Ok(builder.archive)
 }
@@ -70,7 +73,8 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
         .map(|root| root.items().iter().enumerate().map(|(i, item)| Item::of(member, i, item)).collect())
         .unwrap_or_default();
     builder.cap_images(&mut list, Location::pointer(member, ""));
-    if list.is_empty() && builder.archive.roots.is_empty() {
+    let empty = list.is_empty();
+    if empty {
         builder.odd(Anomaly::Empty { at: Location::pointer(member, "") });
     }
     let known = Known::of(&builder.archive);
@@ -126,7 +130,9 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
             });
         }
     }
-    missing_items(builder, oci_roots, &joined, &tagged);
+    if !empty {
+        missing_items(builder, oci_roots, &joined, &tagged);
+    }
     legacy_left_out(builder);
     if builder.archive.form == "docker-archive" {
         legacy::read(builder, &layers)?;
