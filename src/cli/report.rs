@@ -160,13 +160,13 @@ impl Reports {
     /// Writes every report.
     pub fn finish(self, shell: &Shell) -> Result<()> {
         for report in self.wanted {
-            let text = match report.kind {
-                Kind::Human(text) => text,
-                Kind::Machine(renderer) => renderer.finish(),
+            let to = move |out: &mut dyn Write| match report.kind {
+                Kind::Human(text) => out.write_all(text.as_bytes()),
+                Kind::Machine(renderer) => renderer.finish(out),
             };
             match report.file {
-                Some(file) => write(&file, text.as_bytes())?,
-                None => shell.print(&text)?,
+                Some(file) => write_with(&file, to)?,
+                None => shell.print_with(to)?,
             }
         }
         Ok(())
@@ -209,25 +209,37 @@ fn parent(file: &Path) -> &Path {
 
 /// Writes a file whole or not at all. A pipe or device is written to as it is, and may close early.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(file, |out| out.write_all(bytes))
+}
+
+/// The same with what `to` writes.
+fn write_with(file: &Path, to: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     // Those of this process may be regular files, which must not be replaced under it; /dev/shm is a folder like any.
     let own = ["/dev/fd", "/dev/stdout", "/dev/stderr", "/proc"];
     let special = own.iter().any(|place| file.starts_with(place));
     if special || fs::metadata(file).is_ok_and(|meta| !meta.is_file()) {
-        return match File::options().write(true).open(file).and_then(|mut out| out.write_all(bytes)) {
+        return match File::options().write(true).open(file).and_then(|out| buffered(out, to)) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).at("cannot write", file),
             _ => Ok(()),
         };
     }
     // A symlink stays one.
     let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let staged = || {
+    let staged = move || {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666); // less the umask
         let mut staged =
             tempfile::Builder::new().prefix(".restow-").permissions(mode).tempfile_in(parent(&target))?;
-        staged.write_all(bytes)?;
+        buffered(staged.as_file_mut(), to)?;
         staged.persist(&target).map_err(|error| error.error)
     };
     staged().at("cannot write", file).map(|_| ())
+}
+
+/// Writes in pieces that are worth a call.
+pub(super) fn buffered(out: impl Write, to: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = io::BufWriter::with_capacity(64 << 10, out);
+    to(&mut out)?;
+    out.flush()
 }
 
 /// Characters of a name and of a platform: each image below an index is called by the index's name, too.

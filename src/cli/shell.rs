@@ -32,8 +32,13 @@ impl Shell {
 
     /// Writes exact bytes to standard output.
     pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
+        self.print_with(|out| out.write_all(bytes))
+    }
+
+    /// The same with what `to` writes.
+    pub fn print_with(&self, to: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
+        match to(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(error).at("cannot write", "standard output")
             }

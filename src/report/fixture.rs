@@ -289,5 +289,12 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         findings: &levelled,
     });
     renderer.failed("gone.tar", "cannot open \u{1b}[2Jgone.tar");
-    renderer.finish()
+    text(renderer)
+}
+
+/// The whole document.
+pub(crate) fn text(renderer: Box<dyn Renderer>) -> String {
+    let mut out = Vec::new();
+    renderer.finish(&mut out).expect("memory");
+    String::from_utf8(out).expect("UTF-8")
 }

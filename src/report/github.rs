@@ -5,6 +5,7 @@
 //! all, so what is worse comes first.
 
 use std::fmt::Write;
+use std::io;
 
 use super::{Container, Locator, Renderer, Source, advice, escape_str, utf8};
 use crate::rules::Level;
@@ -44,8 +45,8 @@ impl Renderer for Github {
         self.line(Level::Error, "", &format!("restow: {place}"), &escape_str(why));
     }
 
-    fn finish(self: Box<Self>) -> String {
-        self.errors + &self.warnings + &self.notices
+    fn finish(self: Box<Self>, out: &mut dyn io::Write) -> io::Result<()> {
+        [self.errors, self.warnings, self.notices].iter().try_for_each(|text| out.write_all(text.as_bytes()))
     }
 }
 

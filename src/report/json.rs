@@ -17,17 +17,17 @@ use crate::rules::Level;
 /// The shape's schema.
 pub const SCHEMA: &str = include_str!("../../schemas/report-v1.json");
 
-/// Collects one report.
+/// Collects one report: as text, since that is smaller than what it is made of.
 #[derive(Debug, Default)]
 pub struct Json {
-    sources: Vec<SourceView>,
+    sources: List,
 }
 
 #[derive(Debug, Serialize)]
 struct ReportView {
     version: u32,
     tool: Tool,
-    sources: Vec<SourceView>,
+    sources: [(); 0],
 }
 
 #[derive(Debug, Serialize)]
@@ -36,15 +36,28 @@ struct Tool {
     version: &'static str,
 }
 
-#[derive(Debug, Serialize)]
-struct SourceView {
-    source: String,
-    form: Option<String>,
+#[derive(Serialize)]
+struct SourceView<'a> {
+    source: &'a str,
+    form: Option<&'a str>,
     sound: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<String>,
+    failure: Option<&'a str>,
     summary: SummaryView,
-    findings: Vec<FindingView>,
+    findings: Findings<'a>,
+}
+
+/// Findings that are viewed one after the other.
+struct Findings<'a>(&'a [(Level, &'a Finding)], Option<&'a Locator<'a>>);
+
+impl Serialize for Findings<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Findings(findings, locator) = self;
+        let views = locator
+            .iter()
+            .flat_map(|locator| findings.iter().map(|(level, finding)| view(*level, finding, locator)));
+        serializer.collect_seq(views)
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -103,31 +116,95 @@ impl Renderer for Json {
     fn add(&mut self, source: &Source<'_>) {
         let locator = Locator::new(source.docs);
         let summary = Summary::of(source.findings.iter().map(|(level, _)| *level));
-        let findings = source.findings.iter().map(|(level, finding)| view(*level, finding, &locator));
-        self.sources.push(SourceView {
-            source: source.docs.place().to_owned(),
-            form: Some(source.form.to_owned()),
-            sound: Some(summary.errors == 0),
-            failure: None,
-            findings: findings.collect(),
-            summary: SummaryView { errors: summary.errors, warnings: summary.warnings, notes: summary.notes },
-        });
+        self.sources.push(
+            SOURCES,
+            &SourceView {
+                source: source.docs.place(),
+                form: Some(source.form),
+                sound: Some(summary.errors == 0),
+                failure: None,
+                summary: SummaryView {
+                    errors: summary.errors,
+                    warnings: summary.warnings,
+                    notes: summary.notes,
+                },
+                findings: Findings(source.findings, Some(&locator)),
+            },
+        );
     }
 
     fn failed(&mut self, place: &str, why: &str) {
-        self.sources.push(SourceView {
-            source: place.to_owned(),
-            form: None,
-            sound: None,
-            failure: Some(why.to_owned()),
-            summary: SummaryView::default(),
-            findings: Vec::new(),
-        });
+        self.sources.push(
+            SOURCES,
+            &SourceView {
+                source: place,
+                form: None,
+                sound: None,
+                failure: Some(why),
+                summary: SummaryView::default(),
+                findings: Findings(&[], None),
+            },
+        );
     }
 
-    fn finish(self: Box<Self>) -> String {
+    fn finish(self: Box<Self>, out: &mut dyn Write) -> io::Result<()> {
         let tool = Tool { name: "restow", version: env!("CARGO_PKG_VERSION") };
-        pretty(&ReportView { version: 1, tool, sources: self.sources })
+        let frame = pretty(&ReportView { version: 1, tool, sources: [] });
+        self.sources.write(SOURCES, &frame, out, |text, out| out.write_all(text))
+    }
+}
+
+/// A list that is the last of its name in a document, which has so many brackets around it.
+pub(super) struct Place {
+    pub key: &'static str,
+    pub depth: usize,
+}
+
+const SOURCES: &Place = &Place { key: "sources", depth: 2 };
+
+/// The items of a list as text, indented for their place.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    text: Vec<u8>,
+}
+
+impl List {
+    /// Adds an item; where its text begins.
+    pub(super) fn push(&mut self, place: &Place, item: &impl Serialize) -> usize {
+        let mut formatter = Safe(PrettyFormatter::new());
+        // Writing to memory does not fail, and no type here can refuse to be serialised.
+        for _ in 0..place.depth {
+            let _ = formatter.begin_array(&mut io::sink());
+        }
+        let first = self.text.is_empty();
+        let _ = formatter.begin_array_value(&mut self.text, first);
+        let start = self.text.len();
+        let _ = item.serialize(&mut Serializer::with_formatter(&mut self.text, formatter));
+        start
+    }
+
+    /// What was written from there on.
+    pub(super) fn since(&self, start: usize) -> &[u8] {
+        self.text.get(start..).unwrap_or_default()
+    }
+
+    /// Writes a document in which the list is empty, with the items, which `items` writes.
+    pub(super) fn write(
+        &self,
+        place: &Place,
+        frame: &str,
+        out: &mut dyn Write,
+        items: impl FnOnce(&[u8], &mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let empty = format!("\"{}\": []", place.key);
+        let Some(at) = frame.rfind(&empty).filter(|_| !self.text.is_empty()) else {
+            return out.write_all(frame.as_bytes());
+        };
+        let end = at + empty.len() - 1;
+        out.write_all(&frame.as_bytes()[..end])?;
+        items(&self.text, out)?;
+        write!(out, "\n{:1$}", "", 2 * (place.depth - 1))?;
+        out.write_all(&frame.as_bytes()[end..])
     }
 }
 
@@ -321,6 +398,30 @@ mod tests {
             "set `size` to the length of the blob, then the digest of the manifest in whatever names it. \
              `restow convert` writes both"
         );
+    }
+
+    #[test]
+    fn a_list_is_written_as_it_would_be_in_its_document() {
+        #[derive(Serialize)]
+        struct Outer<T> {
+            inner: [Inner<T>; 1],
+            last: u8,
+        }
+        #[derive(Serialize)]
+        struct Inner<T> {
+            results: T,
+        }
+        let place = &Place { key: "results", depth: 4 };
+        let whole = |results: &[Value]| pretty(&Outer { inner: [Inner { results }], last: 1 });
+        let items =
+            [serde_json::json!({"results": []}), Value::Null, serde_json::json!([[], {}, ["\u{7f}"]])];
+        for count in 0..=items.len() {
+            let mut list = List::default();
+            items[..count].iter().for_each(|item| assert!(list.push(place, item) > 0));
+            let mut out = Vec::new();
+            list.write(place, &whole(&[]), &mut out, |text, out| out.write_all(text)).expect("memory");
+            assert_eq!(String::from_utf8(out).expect("UTF-8"), whole(&items[..count]));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use bstr::{BStr, ByteSlice};
@@ -85,8 +86,12 @@ pub trait Renderer {
     fn add(&mut self, source: &Source<'_>);
     /// Adds a source that could not be judged, and why.
     fn failed(&mut self, place: &str, why: &str);
-    /// The document; ends with a line feed, if it is not empty.
-    fn finish(self: Box<Self>) -> String;
+    /// Writes the document; it ends with a line feed, if it is not empty.
+    ///
+    /// # Errors
+    ///
+    /// `out` cannot be written to.
+    fn finish(self: Box<Self>, out: &mut dyn io::Write) -> io::Result<()>;
 }
 
 /// The advice that goes with a finding: its own, else the first paragraph of the rule's; `None` if there is none.
@@ -237,7 +242,7 @@ mod tests {
         ];
         for mut renderer in renderers {
             renderer.add(&source);
-            assert!(renderer.finish().len() as u64 > count * 50);
+            assert!(fixture::text(renderer).len() as u64 > count * 50);
         }
         began.elapsed().as_secs_f64()
     }

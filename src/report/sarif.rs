@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fmt::Write;
+use std::io;
 use std::path::Path;
 
 use bstr::ByteSlice;
 use serde::Serialize;
 
-use super::json::pretty;
+use super::json::{self, List, pretty};
 use super::{
     At, Container, Finding, Fix, Label, Locator, MemberId, Place, Renderer, Source, Target, advice, utf8,
 };
@@ -24,12 +25,17 @@ const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// Relative paths are relative to where restow was run.
 const BASE: &str = "%SRCROOT%";
+const RESULTS: &json::Place = &json::Place { key: "results", depth: 4 };
+/// What stands before the index of a result's rule.
+const INDEX: &[u8] = b"\"ruleIndex\": ";
 
-/// Collects one log with one run.
+/// Collects one log with one run: results as text, since that is smaller than what they are made of.
 #[derive(Debug, Default)]
 pub struct Sarif {
     artifacts: Vec<Artifact>,
-    results: Vec<(&'static Rule, ResultView)>,
+    results: List,
+    /// The rule of each result, and where in the text its index stands: `0`, until all rules are known.
+    indexes: Vec<(usize, &'static Rule)>,
     failures: Vec<Notification>,
     /// How often each fingerprint was given.
     seen: HashMap<String, usize>,
@@ -51,7 +57,7 @@ struct Run {
     invocations: [Invocation; 1],
     original_uri_base_ids: BTreeMap<&'static str, ArtifactLocation>,
     artifacts: Vec<Artifact>,
-    results: Vec<ResultView>,
+    results: [(); 0],
     column_kind: &'static str,
 }
 
@@ -255,7 +261,11 @@ impl Renderer for Sarif {
                     .into(),
                 fixes: finding.fix.as_ref().and_then(|fix| places.fix(finding, fix)).into_iter().collect(),
             };
-            self.results.push((finding.rule, view));
+            let start = self.results.push(RESULTS, &view);
+            // Only the name of the rule stands before it.
+            if let Some(at) = self.results.since(start).find(INDEX) {
+                self.indexes.push((start + at + INDEX.len(), finding.rule));
+            }
         }
     }
 
@@ -263,15 +273,10 @@ impl Renderer for Sarif {
         self.failures.push(Notification { level: "error", message: plain(&format!("{place}: {why}")) });
     }
 
-    fn finish(self: Box<Self>) -> String {
-        let mut rules: Vec<&'static Rule> = self.results.iter().map(|(rule, _)| *rule).collect();
-        rules.sort_by_key(|rule| rule.name);
-        rules.dedup_by_key(|rule| rule.name);
-        let index: HashMap<&str, usize> = rules.iter().enumerate().map(|(i, rule)| (rule.name, i)).collect();
-        let results = self.results.into_iter().map(|(rule, result)| ResultView {
-            rule_index: index.get(rule.name).copied().unwrap_or_default(),
-            ..result
-        });
+    fn finish(self: Box<Self>, out: &mut dyn io::Write) -> io::Result<()> {
+        let rules: BTreeMap<&str, &'static Rule> =
+            self.indexes.iter().map(|(_, rule)| (rule.name, *rule)).collect();
+        let numbers: HashMap<&str, usize> = rules.keys().enumerate().map(|(i, name)| (*name, i)).collect();
         let description = Some(Words { text: "The directory in which restow was run." });
         let base = ArtifactLocation { description, ..ArtifactLocation::default() };
         let run = Run {
@@ -279,7 +284,7 @@ impl Renderer for Sarif {
                 driver: Driver {
                     name: "restow",
                     semantic_version: env!("CARGO_PKG_VERSION"),
-                    rules: rules.into_iter().map(descriptor).collect(),
+                    rules: rules.values().map(|rule| descriptor(rule)).collect(),
                 },
             },
             invocations: [Invocation {
@@ -288,10 +293,19 @@ impl Renderer for Sarif {
             }],
             original_uri_base_ids: [(BASE, base)].into(),
             artifacts: self.artifacts,
-            results: results.collect(),
+            results: [],
             column_kind: "unicodeCodePoints",
         };
-        pretty(&Log { schema: SCHEMA, version: "2.1.0", runs: [run] })
+        let frame = pretty(&Log { schema: SCHEMA, version: "2.1.0", runs: [run] });
+        self.results.write(RESULTS, &frame, out, |text, out| {
+            let mut done = 0;
+            for (at, rule) in &self.indexes {
+                out.write_all(text.get(done..*at).unwrap_or_default())?;
+                write!(out, "{}", numbers.get(rule.name).copied().unwrap_or_default())?;
+                done = at + 1;
+            }
+            out.write_all(text.get(done..).unwrap_or_default())
+        })
     }
 }
 
@@ -593,7 +607,7 @@ mod tests {
                 images: &[],
                 findings: &levelled,
             });
-            let log: Value = serde_json::from_str(&sarif.finish()).expect("JSON");
+            let log: Value = serde_json::from_str(&fixture::text(sarif)).expect("JSON");
             let results = log["runs"][0]["results"].as_array().expect("array").clone();
             let print =
                 |result: &Value| result["partialFingerprints"]["restow/v1"].as_str().map(str::to_owned);
