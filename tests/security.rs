@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Files whose tests all belong in the table.
-const WHOLE: &[&str] = &["tests/faults.rs", "tests/limits.rs", "tests/names.rs", "src/faulty.rs"];
+const WHOLE: &[&str] =
+    &["tests/faults.rs", "tests/limits.rs", "tests/names.rs", "tests/properties.rs", "src/faulty.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
