@@ -11,6 +11,7 @@
 
 mod interop {
     pub mod daemons;
+    pub mod differential;
     pub mod gives;
     pub mod graph;
     pub mod ours;
@@ -20,7 +21,7 @@ mod interop {
 }
 
 use interop::tools::{Case, Scene, missing, print_versions};
-use interop::{daemons, gives, takes};
+use interop::{daemons, differential, gives, takes};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -34,7 +35,7 @@ fn main() {
             eprintln!("interop: ignored; RESTOW_INTEROP=1 or CI=true runs the tests against real tools");
         }
     }
-    let cases = takes::CASES.iter().chain(gives::CASES);
+    let cases = takes::CASES.iter().chain(gives::CASES).chain(differential::CASES);
     let trials = cases.map(|case| trial(case, wanted, ci)).collect();
     let outcome = libtest_mimic::run(&args, trials);
     daemons::stop_shared();
