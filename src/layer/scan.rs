@@ -382,14 +382,18 @@ impl Entries {
             if absolute {
                 self.note(Oddity::AbsoluteSymlink, at, entry.path, link);
             }
-            self.climbs.take(at, path, entry.link);
         }
+        self.climbs.take(at, path, entry.link, escapes);
         escapes
     }
 
     /// Symbolic links that climb above the root by way of other links of the layer.
     fn climb(&mut self) -> io::Result<()> {
-        for link in std::mem::take(&mut self.climbs).finish() {
+        let found = std::mem::take(&mut self.climbs).finish();
+        if let Some((offset, path, why)) = found.undecided {
+            self.not_judged(offset, &path, why);
+        }
+        for link in found.climbing {
             let detail = || Detail::Text(cut(&link.link));
             self.note(Oddity::EscapingSymlink, link.offset, &link.path, detail);
             self.record(&link.path, link.offset, tag::CLIMBING)?;

@@ -333,6 +333,20 @@ fn links_that_climb_through_others() {
 }
 
 #[test]
+fn what_lies_below_a_chain_of_links() {
+    let chain = Tar::new().link("p/s", "..").link("m", "p/s").link("z", "m/../x").file("z/evil", b"");
+    assert_eq!(paths(&chain.end().facts().odd, Oddity::BelowEscapingLink), ["z/evil"]);
+    let second = Tar::new().link("e", "../..").link("m", "e").file("m/evil", b"");
+    assert_eq!(paths(&second.end().facts().odd, Oddity::BelowEscapingLink), ["m/evil"]);
+    let mut many = Tar::new();
+    for i in 0..2000 {
+        many = many.link(&format!("l{i}"), "d/../d");
+    }
+    let hidden = many.link("up", ".").link("z", "up/../x").file("z/evil", b"");
+    assert_eq!(paths(&hidden.end().facts().odd, Oddity::BelowEscapingLink), ["z/evil"]);
+}
+
+#[test]
 fn an_absolute_link_that_climbs_at_its_start() {
     let found = Tar::new().link("a", "/../x").link("b", "/x").end().facts().odd;
     assert_eq!(paths(&found, Oddity::EscapingSymlink), ["a"]);

@@ -196,7 +196,7 @@ rule! {
 rule! {
     /// What the limits kept from being judged.
     NOT_JUDGED = "entry/not-judged", Error, No, [163, 244],
-    checks: "All entries of a layer can be judged: none lies below more than 256 directories, the layer has no more paths than the limit `layer-paths`, and asks no more of lower layers than can be looked up in half a minute.",
+    checks: "All entries of a layer can be judged: none lies below more than 256 directories, the layer has no more paths than the limit `layer-paths`, no more than 65,536 symbolic links (8 MiB of them) where some have a `..`, none of these stands twice with two targets on the way of another, and it asks no more of lower layers than can be looked up in half a minute.",
     matters: "What cannot be judged cannot be called sound. No tool writes such layers; an attack may, to hide an entry behind them.",
     example: "A path of 300 directories.",
     mend: "If the layer is meant to be so, raise the limit: `--limit layer-paths=…`.",
