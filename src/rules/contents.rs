@@ -215,8 +215,14 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
             message.push_str(&format!("; so it is with {others} more"));
         }
         let mut finding = Finding::new(rule, place(first), message);
+        // One entry can have the same fault several times, as below two directories that are missing.
+        let mut told = vec![place(first)];
         for evidence in rest {
-            finding = finding.related(place(evidence), "here too");
+            let place = place(evidence);
+            if !told.contains(&place) {
+                finding = finding.related(place.clone(), "here too");
+                told.push(place);
+            }
         }
         out.push(finding);
         return;

@@ -371,3 +371,18 @@ fn notes_are_told_once_with_their_places_and_errors_one_by_one() {
     assert_eq!(out.len(), 17);
     assert_eq!(out[16].message, "layer 3 has 4 more such places");
 }
+
+#[test]
+fn an_entry_is_no_second_place_of_its_own_fault() {
+    let tar = crate::rules::fixture::Tar::default().file("usr/lib/x", b"").file("etc/y", b"").end();
+    let spool = std::sync::Arc::new(crate::layer::Spool::in_directory(None));
+    let mut scan = crate::layer::LayerScan::new(&crate::limits::Limits::default(), &spool);
+    scan.push(&tar);
+    let facts = scan.finish().expect("a spool");
+    let found = crate::layer::stack::judge(&[&facts], &mut 1000).expect("a spool");
+    let mut out = Vec::new();
+    odd(&found, 0, MemberId(0), &mut out);
+    let [finding] = out.as_slice() else { panic!("{out:?}") };
+    assert_eq!(finding.rule.name, "entry/parent-missing");
+    assert_eq!(finding.related.len(), 1, "{finding:?}");
+}
