@@ -82,7 +82,9 @@ fn convert(
 
     // What is wrong with the archive as a whole comes before any question of which image.
     let nothing = Default::default();
-    let whole = rules::run(&archive, &Facts::default(), Scope::Nodes(&nothing));
+    let mut known = Facts::default();
+    run::duplicates(&archive, &mut known)?;
+    let whole = rules::run(&archive, &known, Scope::Nodes(&nothing));
     if blocked(&whole, policy) {
         return refuse(source, &archive, Scope::All, policy, shell, reports);
     }
@@ -92,7 +94,7 @@ fn convert(
     if args.dry_run {
         return dry_run(&archive, &plan, shell);
     }
-    if blocked(&rules::run(&archive, &Facts::default(), scope), policy) {
+    if blocked(&rules::run(&archive, &known, scope), policy) {
         return refuse(source, &archive, scope, policy, shell, reports);
     }
     let sink = match sink {
@@ -122,6 +124,7 @@ fn convert(
     let outcome = run::run(&archive, &plan, target, &*sink, &context);
     progress.finish();
     let mut outcome = outcome?;
+    outcome.facts.add(known);
     if args.check {
         let rest: Vec<BlobId> = (0..archive.blobs.len() as u32)
             .map(BlobId)

@@ -3,7 +3,7 @@
 //! A blob that turns out to be broken stops the writing, not the reading: one run lists every fault. Without a sink
 //! the same walk only checks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -15,10 +15,11 @@ use crate::blob::pipeline::{self, Keep, Kept, Request, Watch};
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
 use crate::convert::rewrite::{self, Now};
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Context as _, Error, Result};
 use crate::format::ingest::caps;
 use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
+use crate::format::tree::TreeAnomaly;
 use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, LayerScan, Spool};
 use crate::limits::Limits;
@@ -26,6 +27,7 @@ use crate::media::{Codec, Family};
 use crate::model::{
     Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy, statement,
 };
+use crate::report::MemberId;
 
 /// Told of bytes read, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
@@ -68,7 +70,61 @@ pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Resu
     // What a change of the source led to is not what is to be told.
     archive.tree.unchanged()?;
     read?;
-    Ok(run.facts())
+    let mut facts = run.facts();
+    duplicates(archive, &mut facts)?;
+    Ok(facts)
+}
+
+/// The digests of members that share a name, without which nobody can tell whether they are the same: of those whose
+/// sizes differ none is needed, and what was read already is not read again.
+///
+/// # Errors
+///
+/// The archive cannot be read.
+pub fn duplicates(archive: &Archive, facts: &mut Facts) -> Result<()> {
+    let tree = &archive.tree;
+    let pairs = tree.anomalies.iter().filter_map(|anomaly| match anomaly {
+        TreeAnomaly::Duplicate { first, again } => Some([*first, *again]),
+        _ => None,
+    });
+    let alike = |[first, again]: &[MemberId; 2]| {
+        let (first, again) = (tree.member(*first), tree.member(*again));
+        first.kind == again.kind && first.size == again.size && first.size > 0
+    };
+    let wanted: BTreeSet<MemberId> = pairs.filter(alike).flatten().collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let blobs = archive.blobs.iter().zip(&facts.blobs);
+    let known: HashMap<MemberId, Digest> = blobs
+        .filter_map(|(blob, facts)| Some((blob.member?, facts.as_ref()?.sha256.clone())))
+        .chain(archive.documents.iter().map(|document| (document.member, document.sha256.clone())))
+        .chain(archive.ingested.iter().map(|(member, facts)| (*member, facts.sha256.clone())))
+        .filter(|(member, _)| wanted.contains(member))
+        .collect();
+    facts.members.extend(known);
+    for member in wanted {
+        if let std::collections::hash_map::Entry::Vacant(slot) = facts.members.entry(member) {
+            let mut tee = Hashed(Hasher::new(Algorithm::Sha256));
+            io::copy(&mut tree.reader(member)?, &mut tee).at("cannot read", &tree.place)?;
+            slot.insert(tee.0.finish());
+        }
+    }
+    archive.tree.unchanged()
+}
+
+/// Hashes what is written.
+struct Hashed(Hasher);
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How often one layer is judged in one image: where it lies upon itself once more, there is nothing new to find.

@@ -142,6 +142,8 @@ pub struct Facts {
     pub stacks: HashMap<(NodeId, usize), Oddities>,
     /// What in-toto statements are about, likewise.
     pub subjects: Vec<Subject>,
+    /// Digests of members that share a name and a size.
+    pub members: HashMap<MemberId, Digest>,
 }
 
 impl Facts {
@@ -168,6 +170,7 @@ impl Facts {
         self.layers.extend(more.layers);
         self.stacks.extend(more.stacks);
         self.subjects.extend(more.subjects);
+        self.members.extend(more.members);
     }
 }
 

@@ -116,11 +116,12 @@ rule! {
 }
 rule! {
     /// A tar that is no image archive.
-    TAKEN_FOR_LAYER = "archive/judged-as-layer", Note, No, [1],
-    checks: "Whether a tar without the members of an image archive was named as a layer, with --as layer.",
+    TAKEN_FOR_LAYER = "archive/judged-as-layer", Warning, No, [1],
+    checks: "A tar without the members of an image archive is named as a layer, with --as layer.",
     matters: "What `docker export` writes, a build context and a layer look alike. `check` judges each of them as a layer; `docker load` and the other tools that take archives refuse them all.",
     example: "`docker export` where `docker save` was meant.",
     mend: "If it is a layer, say so with --as layer. For an image, use `docker save`.",
+    breaks: [Docker, Containerd, Podman, Skopeo, Crane, Umoci],
 }
 rule! {
     /// There is no image.
@@ -353,22 +354,13 @@ fn bad_header_at(tree: &Tree, offset: u64) -> bool {
     })
 }
 
-/// Whether two members of one name are the same: small ones are compared here, blobs by their facts.
+/// Whether two members of one name are the same.
 fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId, out: &mut Vec<Finding>) {
     let tree = &archive.tree;
     let (a, b) = (tree.member(first), tree.member(again));
-    let fact = |id: MemberId| {
-        let blob = archive.blobs.iter().position(|blob| blob.member == Some(id));
-        let known = blob.and_then(|i| facts.blobs.get(i)?.as_ref());
-        known.or_else(|| archive.ingested.get(&id).map(|facts| &**facts)).map(|facts| facts.sha256.clone())
-    };
-    let digest = |id: MemberId| {
-        fact(id).or_else(|| {
-            let limit = 64 << 20;
-            tree.read(id, limit).ok().flatten().map(|bytes| crate::digest::Digest::sha256(&bytes))
-        })
-    };
-    let same = a.kind == b.kind && a.size == b.size && (a.size == 0 || digest(first) == digest(again));
+    let digest = facts.members.get(&first);
+    let equal = digest.is_some() && digest == facts.members.get(&again);
+    let same = a.kind == b.kind && a.size == b.size && (a.size == 0 || equal);
     let offset = |id: MemberId| format!("header at offset {}", tree.member(id).header_offset);
     let (rule, words) =
         if same { (&REPEATED_MEMBER, "with the same bytes") } else { (&DUPLICATE_MEMBER, "and differs") };

@@ -20,6 +20,7 @@ fn tars_that_end_or_break() {
     let header = sound.len() - 1024 - 1024;
     broken[header] ^= 1;
     assert_eq!(found(&broken), ["archive/bad-header"]);
+    assert_eq!(found(&sound[..header + 511]), ["archive/truncated"]);
     assert_eq!(found(&[&sound[..], &[0; 4096]].concat()), [""; 0]);
     assert_eq!(found(&[&sound[..], b"hidden"].concat()), ["archive/data-after-end"]);
 }
@@ -31,6 +32,33 @@ fn names_of_members() {
     assert_eq!(found(&Tar::docker_archive().file("k.tar", &[0; 1024]).end()), [""; 0]);
     assert_eq!(found(&Tar::docker_archive().file("l.tar", &[0; 1024]).end()), ["archive/repeated-member"]);
     assert_eq!(found(&Tar::docker_archive().file("l.tar", &[1; 1024]).end()), ["archive/duplicate-member"]);
+}
+
+#[test]
+fn members_of_one_name_above_any_limit() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let of = |last: [u8; 2]| {
+        // A file with holes: nothing of this is held in memory.
+        use std::io::{Seek, SeekFrom, Write};
+        const SIZE: u64 = (64 << 20) + 512;
+        let path = dir.path().join("a.tar");
+        let mut file = std::fs::File::create(&path).expect("created");
+        file.write_all(&Tar::docker_archive().0).expect("written");
+        for last in last {
+            let header = Tar::default().raw("x", b'0', "", b"", |header| {
+                header[124..136].copy_from_slice(format!("{SIZE:011o}\0").as_bytes());
+            });
+            file.write_all(&header.0).expect("written");
+            file.seek(SeekFrom::Current(SIZE as i64 - 1)).expect("seeks");
+            file.write_all(&[last]).expect("written");
+        }
+        file.write_all(&[0; 1024]).expect("written");
+        let mut found = names(&crate::check(&open_path(&path)).expect("reads"));
+        found.retain(|name| name.starts_with("archive/") && *name != "archive/unknown-member");
+        found
+    };
+    assert_eq!(of([1, 1]), ["archive/repeated-member"]);
+    assert_eq!(of([1, 2]), ["archive/duplicate-member"]);
 }
 
 /// A descriptor.

@@ -186,14 +186,6 @@ impl Tar {
     }
 }
 
-/// Opens the bytes of an archive, of a form found from its content.
-pub(crate) fn open(bytes: &[u8]) -> Archive {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let path = dir.path().join("archive");
-    std::fs::write(&path, bytes).expect("written");
-    open_path(&path)
-}
-
 /// Opens an archive, of a form found from its content.
 pub(crate) fn open_path(path: &Path) -> Archive {
     let options = OpenOptions {
@@ -209,7 +201,13 @@ pub(crate) fn open_path(path: &Path) -> Archive {
 
 /// What the whole run finds in the bytes of an archive, without facts of blobs.
 pub(crate) fn judge(bytes: &[u8]) -> Vec<Finding> {
-    run(&open(bytes), &Facts::default(), Scope::All)
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("archive");
+    std::fs::write(&path, bytes).expect("written");
+    let archive = open_path(&path);
+    let mut facts = Facts::default();
+    crate::convert::run::duplicates(&archive, &mut facts).expect("reads");
+    run(&archive, &facts, Scope::All)
 }
 
 /// The names of the rules that find something in the bytes of an archive; those that begin with one of `prefixes`. The
