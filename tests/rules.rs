@@ -62,7 +62,7 @@ fn every_rule_has_a_case_in_the_corpus() {
         .iter()
         .filter_map(|case| {
             let expected = case.spec.expect.findings.iter();
-            let mut named = expected.filter(|rule| named_by(&case.name, rule));
+            let mut named = expected.filter(|rule| bad::named_by(&case.name, rule));
             named.next().map(String::as_str)
         })
         .collect();
@@ -84,11 +84,6 @@ fn every_rule_has_a_case_in_the_corpus() {
         }
     }
     assert!(missing.is_empty(), "{}\n{} in all", missing.join("\n"), missing.len());
-}
-
-/// Whether a folder is called by a rule: `family/rule` or `family/rule-slug`.
-fn named_by(folder: &str, rule: &str) -> bool {
-    folder.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 #[test]

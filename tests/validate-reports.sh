@@ -97,7 +97,8 @@ done
 for format in "${formats[@]}"; do cmp "$format.out" "$format.first"; done
 code=$(run "${tars[1]}" -A all --report json=empty.json --report sarif=empty.sarif --report junit=empty.junit)
 [[ $code == 0 ]]
-[[ $(run "${tars[0]}" --report json) == 1 ]] && cmp <("$python" -c 'import json; print(len(json.load(open("out"))["sources"]))') <(echo 1)
+[[ $(run "${tars[0]}" --report json) == 1 ]]
+cmp <("$python" -c 'import json; print(len(json.load(open("out"))["sources"]))') <(echo 1)
 
 mv sarif.out found.sarif
 "$python" - "$schema" "$xsd" <<'PY'

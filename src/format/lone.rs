@@ -301,11 +301,12 @@ mod tests {
     fn limits_are_told() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), b"[1,2]").expect("written");
-        for (values, expected) in [(3, "json/unexpected-shape"), (2, "archive/limit-hit")] {
+        for (values, expected) in [(3, &[][..]), (2, &["archive/limit-hit"])] {
             let limits = Limits { json_values: values, ..Limits::default() };
             let archive = open("here", file.path(), None, &limits).expect("opens");
-            let found = names(&run(&archive, &Default::default(), Scope::All));
-            assert!(found.contains(&expected), "{values}: {found:?}");
+            let mut found = names(&run(&archive, &Default::default(), Scope::All));
+            found.retain(|name| name.starts_with("archive/"));
+            assert_eq!(found, expected, "{values}");
         }
     }
 

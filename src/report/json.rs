@@ -1,7 +1,8 @@
 //! Findings as JSON, in restow's own shape: version 1, described by `schemas/report-v1.json` and
 //! `docs/reports.md`.
 //!
-//! Nothing is left out and nothing is shortened. Text from the archive stands as it is, since JSON can hold
+//! Of what the rules find nothing is left out and nothing is shortened (they find no more than 1000 faults of one rule in a
+//! document, 16 in a layer, and say how many more there are). Text from the archive stands as it is, since JSON can hold
 //! it; only bytes that are not UTF-8 become `\xff`. Characters that a terminal would obey are written as
 //! `\u` escapes, which changes the bytes of the report but not what it says.
 

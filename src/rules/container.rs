@@ -37,7 +37,7 @@ rule! {
     matters: "No specification allows it. Docker takes gzip, bzip2 and xz, and zstd since version 23; skopeo takes all four. crane and `ctr` 1.6 fail with `invalid tar header`, `ctr` 2 reads gzip and zstd.",
     example: "`docker save app:1 | gzip > app.tar.gz`",
     mend: "Decompress it, or convert it: restow compresses layers, never archives.",
-    breaks: [Crane],
+    breaks: [Containerd, Crane],
     optional: true,
 }
 rule! {
@@ -47,6 +47,7 @@ rule! {
     matters: "RFC 1952 and RFC 8878 know further members and frames only. Go's gzip fails with `invalid header`, so that Docker and skopeo refuse the archive or pass over it, depending on when they stop to read; the gzip program ignores it.",
     example: "A `.tar.gz` padded with zeros to the blocks of a tape.",
     mend: "Decompress it and compress it again, or convert it.",
+    breaks: [Docker, Skopeo],
 }
 rule! {
     /// The tar does not say that it ends.

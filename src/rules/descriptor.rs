@@ -55,6 +55,7 @@ rule! {
     matters: "Both were withdrawn before 1.1; current registries reject the artifact manifest.",
     example: "A signature that an old notation wrote as `application/vnd.oci.artifact.manifest.v1+json`.",
     mend: "Make the artifact again with a current tool.",
+    breaks: [Registry],
 }
 rule! {
     /// The subject is no manifest.

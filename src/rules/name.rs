@@ -55,6 +55,7 @@ rule! {
     matters: "Docker's save of `a:latest b:latest` is so, and its loaders go by the full name. By the tag alone umoci refuses, and skopeo takes the first.",
     example: "`docker save a:latest b:latest`",
     mend: "Nothing to mend; restow writes full names as `ref.name` where tags are shared.",
+    breaks: [Umoci],
 }
 rule! {
     /// Two names of one item that do not fit.

@@ -28,6 +28,7 @@ rule! {
     matters: "image-spec config and index: they should be. Docker refuses an unknown one with `operating system is not supported`.",
     example: "`\"architecture\": \"AMD64\"`",
     mend: "Write the name that `go tool dist list` knows.",
+    breaks: [Docker],
 }
 rule! {
     /// Another name of an architecture, in a config.
@@ -95,6 +96,7 @@ rule! {
     matters: "image-spec config: Windows matches the build of the host; Docker on Windows cannot choose the image without it.",
     example: "`\"os\": \"windows\"` without `os.version`.",
     mend: "Rebuild the image; builders take the version from the base image.",
+    breaks: [Docker],
 }
 
 /// Findings about the platforms that an index gives its items.

@@ -98,6 +98,7 @@ rule! {
     matters: "Readers do not look; skopeo refuses to write into a folder whose `version` is not exactly the current text.",
     example: "`version` without its line feed.",
     mend: "Write `Directory Transport Version: 1.1` and a line feed.",
+    breaks: [Skopeo],
 }
 rule! {
     /// A child under the name of a blob.

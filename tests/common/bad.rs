@@ -71,6 +71,11 @@ pub fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/bad")
 }
 
+/// Whether a folder is called by a rule: `family/rule` or `family/rule-slug`.
+pub fn named_by(folder: &str, rule: &str) -> bool {
+    folder.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Every case, in order of names; the first that cannot be read is an error.
 pub fn all() -> Result<Vec<Bad>, String> {
     let mut cases = Vec::new();
