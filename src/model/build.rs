@@ -314,7 +314,7 @@ impl<'a> Builder<'a> {
             return Ok(Some(id));
         };
         node.body = Body::Opaque;
-        if media_type.is_some() && named.is_none() {
+        if media_type.is_some() && named.is_none() && self.peek(member)?.is_none() {
             // Neither manifest nor index: whatever it is, it is carried as a blob (formats.md H, 72).
             let id = self.node(node);
             self.nodes.insert(key, id);
@@ -323,10 +323,24 @@ impl<'a> Builder<'a> {
         let provisional = named.map_or(DocKind::Manifest(Family::Oci), kind_of);
         node.document = self.document(member, provisional)?;
         let document_type = match (named, node.document.and_then(|id| self.value(id))) {
-            (Some(named), _) => Some(named),
+            // What is plainly of the other kind is taken as that: the descriptor is wrong.
+            (Some(named), Some(value)) => {
+                Some(plainly(value).filter(|own| other_kind(*own, named)).unwrap_or(named))
+            }
+            (Some(named), None) => Some(named),
             (None, Some(value)) => guess(value),
             (None, None) => None,
         };
+        if let Some(own) = document_type.filter(|own| media_type.is_some() && named != Some(*own)) {
+            // Under its own type it may be known already.
+            let own_key = (key.0.clone(), Some(own));
+            if let Some(&known) = self.nodes.get(&own_key) {
+                self.nodes.insert(key, known);
+                return Ok(Some(known));
+            }
+            self.nodes.insert(own_key, NodeId(self.archive.nodes.len() as u32));
+            node.media_type = Some(own_type(node.document.and_then(|id| self.value(id)), own));
+        }
         if let (Some(id), Some(document_type)) = (node.document, document_type) {
             self.archive.documents[id.index()].kind = kind_of(document_type);
         }
@@ -346,6 +360,19 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(Some(id))
+    }
+
+    /// What a blob that is declared as something else plainly is, if it is a manifest or index.
+    fn peek(&self, member: MemberId) -> Result<Option<DocumentType>> {
+        let Some(bytes) = self.archive.tree.read(member, self.limits.document_bytes)? else {
+            return Ok(None);
+        };
+        let open = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() as u64;
+        if open != Some(&b'{') || values >= self.limits.json_values {
+            return Ok(None);
+        }
+        Ok(json::parse(&bytes, self.limits.json_depth as usize).ok().and_then(|json| plainly(&json.root)))
     }
 
     fn body(
@@ -569,6 +596,24 @@ fn is_layer_like(media_type: &str) -> bool {
         || media_type.starts_with("application/vnd.oci.image.layer.")
         || media_type.starts_with("application/vnd.docker.image.rootfs.")
         || media_type.starts_with("application/vnd.erofs.layer.")
+}
+
+/// The type that a document gives itself, if its members agree and make it nothing else.
+fn plainly(value: &Value) -> Option<DocumentType> {
+    let own = value.get("mediaType").and_then(Value::as_str).and_then(DocumentType::of)?;
+    let is = |name: &str| value.get(name).is_some_and(|member| !member.is_null());
+    match own {
+        DocumentType::Index(_) => is("manifests") && !is("config") && !is("layers"),
+        DocumentType::Manifest(_) => is("config") && is("layers") && !is("manifests"),
+        DocumentType::Schema1 | DocumentType::ArtifactManifest => false,
+    }
+    .then_some(own)
+}
+
+/// Whether one is a manifest and the other an index.
+fn other_kind(a: DocumentType, b: DocumentType) -> bool {
+    use DocumentType::{Index, Manifest};
+    matches!((a, b), (Index(_), Manifest(_)) | (Manifest(_), Index(_)))
 }
 
 /// The type of a document that nothing declares: its own word, else the guess of formats.md D.9.

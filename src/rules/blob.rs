@@ -95,12 +95,21 @@ rule! {
     mend: "Use sha256, which every tool knows.",
 }
 
-/// What a descriptor says, by itself. `length` is that of its blob, if that is known.
-pub fn descriptor(descriptor: &Descriptor, length: Option<u64>, out: &mut Vec<Finding>) {
+/// What a descriptor says, by itself. `length` is that of its blob, if that is known; `held` tells whether the archive
+/// has a blob.
+pub fn descriptor(
+    descriptor: &Descriptor,
+    length: Option<u64>,
+    held: &dyn Fn(&Digest) -> bool,
+    out: &mut Vec<Finding>,
+) {
     match &descriptor.digest {
         Some(Err((text, error))) => {
             let message = format!("`{text}` is not a digest: {error}");
-            out.push(lower_case(Finding::new(&BAD_DIGEST, descriptor.at.child("digest"), message), text));
+            let finding = Finding::new(&BAD_DIGEST, descriptor.at.child("digest"), message);
+            // Under another name it is right only if there is such a blob.
+            let there = Digest::parse(&text.to_ascii_lowercase()).is_ok_and(|digest| held(&digest));
+            out.push(if there { lower_case(finding, text) } else { finding });
         }
         Some(Ok(digest)) if digest.algorithm().is_none() => {
             let message = format!(
@@ -305,6 +314,25 @@ mod tests {
         assert_eq!(layout.checked(&["blob/"]), [""; 0]);
         layout.file(&format!("blobs/sha256/{}", "0".repeat(64)), b"x");
         assert_eq!(layout.checked(&["blob/"]), ["blob/unreferenced-mismatch"]);
+    }
+
+    #[test]
+    fn digests_in_upper_case() {
+        let fixes = |there: bool| {
+            let layout = Layout::new();
+            let digest = Digest::sha256(b"x");
+            if there {
+                layout.blob(b"x");
+            }
+            let upper = digest.encoded().to_ascii_uppercase();
+            layout.index_json(&[manifest(&layout, &[absent(PLAIN, &format!("sha256:{upper}"))])]);
+            let found = layout.findings();
+            let bad: Vec<_> = found.iter().filter(|f| f.rule.name == "descriptor/bad-digest").collect();
+            assert_eq!(bad.len(), 1);
+            bad[0].fix.is_some()
+        };
+        assert!(fixes(true));
+        assert!(!fixes(false), "there is no such blob");
     }
 
     #[test]

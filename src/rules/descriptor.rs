@@ -178,7 +178,7 @@ fn one(value: &Value, at: Location, used: Use, held: &dyn Fn(&Digest) -> bool, o
     types(&descriptor, value, used, held, out);
     if used == Use::Subject {
         // All others are judged with the blob that they point at.
-        super::blob::descriptor(&descriptor, None, out);
+        super::blob::descriptor(&descriptor, None, held, out);
     }
     if let Some(digest) = descriptor.good_digest() {
         if matches!(digest.algorithm(), Some(Algorithm::Sha384 | Algorithm::Sha512)) {

@@ -325,6 +325,11 @@ mod tests {
         assert_eq!(manifest(media::OCI_MANIFEST, &oci, ""), [""; 0]);
         assert_eq!(manifest(media::OCI_MANIFEST, "", ""), [""; 0], "it may be absent");
         assert_eq!(manifest(media::DOCKER_MANIFEST, &oci, ""), ["manifest/type-mismatch"]);
+        // Its own type counts, so nothing else is wrong with it.
+        assert_eq!(manifest(media::OCI_INDEX, &oci, ""), ["manifest/type-mismatch"]);
+        assert_eq!(manifest(media::OCI_LAYER, &oci, ""), ["manifest/type-mismatch"]);
+        let both = manifest(media::OCI_INDEX, &oci, r#","manifests":[]"#);
+        assert!(both.contains(&"manifest/ambiguous"), "a document of two meanings is judged as declared");
         for member in ["manifests", "Manifests", "fsLayers", "signatures"] {
             let rest = format!(r#","{member}":[]"#);
             assert_eq!(manifest(media::OCI_MANIFEST, &oci, &rest), ["manifest/ambiguous"], "{member}");

@@ -417,6 +417,10 @@ mod tests {
         assert_eq!(layout.found("blob/"), [""; 0]);
         layout.blob(b"lost");
         assert_eq!(layout.found("blob/"), ["blob/unreferenced"]);
+        // What would point at it may be what is missing.
+        let absent = descriptor(media::OCI_MANIFEST, &Digest::sha256(b"absent"), 6);
+        layout.index_json(&[artifact(&layout, "", &[]) + "}", absent]);
+        assert_eq!(layout.found("blob/"), ["blob/missing"]);
     }
 
     #[test]

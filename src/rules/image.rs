@@ -133,21 +133,21 @@ rule! {
 }
 
 /// `diff_ids` against the layers of an image. `facts` are those of each layer, where it was read and is sound; `told`
-/// is whether the image says how many layers it has: if its list is broken or cut off, that is a fault of its own.
+/// is whether the image says how many layers it has: if its list is broken or cut off, that is a fault of its own. Returns the layers that are other ones.
 pub fn diff_ids(
     archive: &Archive,
     parts: &ImageParts,
     told: bool,
     facts: &[Option<&BlobFacts>],
     out: &mut Vec<Finding>,
-) {
-    let Some(config) = archive.config(parts) else { return };
+) -> Vec<usize> {
+    let Some(config) = archive.config(parts) else { return Vec::new() };
     let member = config.document.member;
     let list = config.value.at("/rootfs/diff_ids");
     let Some(list) = list.filter(|list| list.is_array()) else {
         // The schema has spoken.
         if list.is_some_and(|list| !list.is_null()) {
-            return;
+            return Vec::new();
         }
         // An image without layers may leave them out (formats.md B.8).
         if !parts.layers.is_empty() && config.value.get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
@@ -169,7 +169,7 @@ pub fn diff_ids(
                 None => finding,
             });
         }
-        return;
+        return Vec::new();
     };
     let base = Location::pointer(member, "/rootfs/diff_ids");
     let mut good: Vec<Option<Digest>> = Vec::new();
@@ -187,7 +187,7 @@ pub fn diff_ids(
         good.push(digest.and_then(Result::ok));
     }
     if good.len() != parts.layers.len() && !told {
-        return;
+        return Vec::new();
     }
     if good.len() != parts.layers.len() {
         let message = format!(
@@ -200,8 +200,9 @@ pub fn diff_ids(
             Some(layer) => finding.related(layer.at.clone(), "first layer"),
             None => finding,
         });
-        return;
+        return Vec::new();
     }
+    let mut others = Vec::new();
     for (i, ((wanted, layer), facts)) in good.iter().zip(&parts.layers).zip(facts).enumerate() {
         let plain = facts.and_then(|facts| facts.plain.as_ref());
         let (Some(wanted), Some(plain)) = (wanted, plain) else { continue };
@@ -223,6 +224,7 @@ pub fn diff_ids(
             continue;
         };
         if found != wanted {
+            others.push(i);
             let message = format!("layer {i} is another one than the config says");
             out.push(
                 Finding::new(&DIFF_ID_MISMATCH, base.child(i), message)
@@ -234,6 +236,7 @@ pub fn diff_ids(
             );
         }
     }
+    others
 }
 
 /// Whether an image says which layers it has: its list is one, none of its items is left out, and no limit cut it.

@@ -309,6 +309,10 @@ fn types(item: &Item<'_>, family: Family, layout: bool, out: &mut Vec<Finding>) 
         return;
     };
     if DocumentType::of(text).is_none() {
+        // One that says what it is: `manifest/type-mismatch`.
+        if item.node.is_some_and(|node| node.document.is_some()) {
+            return;
+        }
         let rule = if layout { &UNKNOWN_ROOT_TYPE } else { &UNKNOWN_ITEM_TYPE };
         out.push(Finding::new(rule, at, format!("the item is neither manifest nor index, found `{text}`")));
     } else if item.is_index() && !layout {

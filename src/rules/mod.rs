@@ -15,6 +15,7 @@ mod archive_tests;
 pub mod blob;
 mod capped;
 pub mod config;
+pub mod consequence;
 pub mod container;
 pub mod contents;
 pub mod descriptor;

@@ -7,13 +7,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::layer::Which;
 use super::{
-    archive as archive_rules, blob, container, contents, docker_archive, document, graph, image, index,
-    layer, legacy, meaning, name, platform, shape, storage, stray,
+    Rule, archive as archive_rules, blob, consequence, container, contents, docker_archive, document, graph,
+    image, index, layer, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
 use crate::model::{
-    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, NodeId, Part,
-    Role, Root,
+    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, Node, NodeId,
+    Part, Role, Root,
 };
 use crate::report::{Finding, Label, Location, MemberId};
 
@@ -74,7 +74,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     }
     if let Scope::All = scope {
         for descriptor in unreadable_roots(archive) {
-            blob::descriptor(&descriptor, None, &mut walk.out);
+            blob::descriptor(&descriptor, None, &|digest| walk.held.contains_key(digest), &mut walk.out);
         }
         if !alone && !cut {
             graph::check(archive, &mut walk.out);
@@ -85,9 +85,21 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     if !alone {
         container::members(archive, &walk.explained, &mut walk.out);
         storage::misplaced(archive, &walk.explained, &mut walk.out);
+        let all = !cut && walk.sees_all();
         stray::check(archive, &mut walk.out);
+        if !all && archive.form == "docker-archive" {
+            // Nobody knows what a list that cannot be read has.
+            walk.out.retain(|finding| finding.rule.name != stray::UNKNOWN_MEMBER.name);
+        }
     }
-    walk.out
+    let Walk { mut out, others, .. } = walk;
+    out.retain(|finding| {
+        let member = finding.primary.location.member;
+        finding.rule.name != layer_tar::TRUNCATED.name
+            || !member.is_some_and(|member| others.contains(&member))
+    });
+    consequence::suppress(&mut out);
+    out
 }
 
 /// Documents that are judged: those of nodes in scope with their configs, and those that belong to no node.
@@ -186,7 +198,25 @@ struct Walk<'a> {
     misplaced: HashMap<String, MemberId>,
     /// Broken links and such blobs that are shown as the reason why a blob is missing.
     explained: HashSet<MemberId>,
+    /// Layers that nothing but a diff ID names and that are other ones: how they end follows.
+    others: HashSet<MemberId>,
 }
+
+/// What is wrong with a manifest, index or list that hides what it points at.
+const HIDING: &[&Rule] = &[
+    &document::SYNTAX,
+    &document::TOO_DEEP,
+    &document::DUPLICATE_KEY,
+    &shape::NULL_FOR_REQUIRED,
+    &shape::UNEXPECTED_SHAPE,
+    &shape::LAYERS_MISSING,
+    &shape::MANIFESTS_MISSING,
+    &shape::CONFIG_MISSING,
+    &shape::ARCHIVE_CONFIG_MISSING,
+    &shape::ARCHIVE_LAYERS_MISSING,
+    &shape::MANIFEST_NOT_ARRAY,
+    &manifest::LAYERS_NULL,
+];
 
 /// Further places that want a missing blob: a layer may be in hundreds of images.
 const MAX_RELATED: usize = 3;
@@ -213,13 +243,18 @@ impl<'a> Walk<'a> {
             undecidable: undecidable.collect(),
             misplaced: archive.anomalies.iter().filter_map(storage::misplaced_blob).collect(),
             explained: HashSet::new(),
+            others: HashSet::new(),
         }
     }
 }
 
 impl Walk<'_> {
     fn document(&mut self, found: &crate::model::Document) {
-        document::syntax(found, &mut self.out);
+        // Of a document in which the archive ends, that is said.
+        let last = found.member.0 as usize + 1 == self.archive.tree.members.len();
+        if !(last && found.json.is_err() && archive_rules::is_cut(self.archive)) {
+            document::syntax(found, &mut self.out);
+        }
         document::kind(found, &mut self.out);
         if !self.undecidable.contains(&found.member) {
             shape::check(found, &|digest| known(self.archive, self.held.get(digest)?), &mut self.out);
@@ -237,7 +272,13 @@ impl Walk<'_> {
 
     /// A descriptor of a manifest or index.
     fn edge(&mut self, descriptor: &Descriptor, node: NodeId, what: &str, must_exist: bool) {
-        blob::descriptor(descriptor, self.length(self.archive.node(node).blob), &mut self.out);
+        let length = self.length(self.archive.node(node).blob);
+        blob::descriptor(
+            descriptor,
+            length,
+            &|digest| self.cut || self.held.contains_key(digest),
+            &mut self.out,
+        );
         document::declared(self.archive, descriptor, node, &mut self.out);
         platform::against_config(self.archive, descriptor, node, &mut self.out);
         let target = self.archive.node(node);
@@ -289,6 +330,7 @@ impl Walk<'_> {
         };
         let message = format!("the manifest is not in the archive: {digest}");
         self.out.push(Finding::new(&blob::MISSING, root.at.clone(), message));
+        self.explain(digest.as_str());
     }
 
     fn node(&mut self, id: NodeId) {
@@ -331,7 +373,12 @@ impl Walk<'_> {
 
     fn child(&mut self, edge: &Edge) {
         let Some(node) = edge.node else {
-            blob::descriptor(&edge.descriptor, None, &mut self.out);
+            blob::descriptor(
+                &edge.descriptor,
+                None,
+                &|digest| self.cut || self.held.contains_key(digest),
+                &mut self.out,
+            );
             return;
         };
         self.edge(&edge.descriptor, node, "the manifest", false);
@@ -397,7 +444,12 @@ impl Walk<'_> {
         }
         if parts.role == Role::Image {
             let told = image::tells_layers(archive, archive.node(id), parts);
-            image::diff_ids(archive, parts, told, &facts, &mut self.out);
+            let others = image::diff_ids(archive, parts, told, &facts, &mut self.out);
+            // Where a digest names a layer, too, its bytes are those that were meant.
+            let unnamed =
+                others.iter().filter_map(|i| parts.layers.get(*i)).filter(|l| l.descriptor.is_none());
+            let members = unnamed.filter_map(|layer| archive.blob(layer.blob?).member);
+            self.others.extend(members);
             self.stack(id, &parts.layers);
             let os = archive.config(parts).map(|config| config.platform().os).filter(|os| !os.is_empty());
             self.roots(&parts.layers, os.as_deref());
@@ -437,7 +489,13 @@ impl Walk<'_> {
     /// A config or other blob; whether its content is sound.
     fn part(&mut self, part: &Part, what: &str) -> bool {
         if let Some(descriptor) = &part.descriptor {
-            blob::descriptor(descriptor, self.length(part.blob), &mut self.out);
+            let length = self.length(part.blob);
+            blob::descriptor(
+                descriptor,
+                length,
+                &|digest| self.cut || self.held.contains_key(digest),
+                &mut self.out,
+            );
         }
         let before = self.out.len();
         if !self.cut {
@@ -542,13 +600,36 @@ impl Walk<'_> {
         sound
     }
 
+    /// Whether all that may point at something could be read, so that it is known what nothing points at.
+    fn sees_all(&self) -> bool {
+        let archive = self.archive;
+        let limit =
+            |odd: &Anomaly| matches!(odd, Anomaly::LimitHit { .. } | Anomaly::DocumentTooLarge { .. });
+        let whole = |node: &Node| match &node.body {
+            Body::Absent | Body::Opaque => false,
+            Body::Index { children, .. } => children.iter().all(|edge| edge.node.is_some()),
+            _ => node.all_parts().iter().all(|part| part.blob.is_some()),
+        };
+        let configs = archive.documents.iter().filter(|document| matches!(document.kind, DocKind::Config(_)));
+        let configs: HashSet<MemberId> = configs.map(|document| document.member).collect();
+        let hides = |finding: &Finding| {
+            HIDING.iter().any(|rule| rule.name == finding.rule.name)
+                && finding.primary.location.member.is_none_or(|member| !configs.contains(&member))
+        };
+        !archive.anomalies.iter().any(limit)
+            && archive.nodes.iter().all(whole)
+            && unreadable_roots(archive).is_empty()
+            && !self.out.iter().any(hides)
+    }
+
     /// Blobs that nothing points at.
     fn unreferenced(&mut self) {
+        let all = self.sees_all();
         for i in 0..self.archive.blobs.len() {
             let id = BlobId(i as u32);
             if !self.archive.blob(id).referenced {
                 let sound = self.content(id, "a blob that nothing points at", None);
-                if sound && !self.cut {
+                if sound && !self.cut && all {
                     graph::unreferenced(self.archive, self.archive.blob(id), &mut self.out);
                 }
             }
