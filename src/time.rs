@@ -62,7 +62,9 @@ impl fmt::Display for TimeErrorKind {
         match self {
             Self::Expected(what) => write!(f, "expected {what}"),
             Self::Range { part, min, max, found } => {
-                write!(f, "expected a {part} from {min} to {max}, found {found}")
+                // `h` is silent in the one word that begins with it.
+                let article = if part.starts_with(['h', 'o']) { "an" } else { "a" };
+                write!(f, "expected {article} {part} from {min} to {max}, found {found}")
             }
             Self::LowerCase => f.write_str("expected upper-case `T` and `Z`, since Go rejects lower case"),
             Self::LeapSecond => f.write_str("expected a second from 0 to 59, since Go rejects leap seconds"),
@@ -289,6 +291,12 @@ mod tests {
         let error = parse_rfc3339("2024-13-01T00:00:00Z").expect_err("month");
         assert_eq!(error.to_string(), "at character 6: expected a month from 1 to 12, found 13");
         assert!(!error.rfc3339_allows());
+        for (text, words) in
+            [("T24:00:00Z", "expected an hour from"), ("T00:00:00+24:00", "expected an offset hour from")]
+        {
+            let error = parse_rfc3339(&format!("2024-01-01{text}")).expect_err("hour").to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn check_one(
         }
     }
     reports.add(shell, place, &archive, &levelled, &sound);
-    total.summary += Summary::of(levelled.iter().map(|(level, _)| *level));
+    total.summary += Summary::of(&levelled);
     total.rules.extend(levelled.iter().map(|(_, finding)| finding.rule.name));
     Ok(())
 }

@@ -91,7 +91,8 @@ fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Pol
     let here = Path::new("restow.toml");
     match &levels.config {
         Some(file) => policy.read(file)?,
-        None if reads_file && here.is_file() => policy.read(here)?,
+        // A folder or a link to nothing of that name is told, not passed over.
+        None if reads_file && here.symlink_metadata().is_ok() => policy.read(here)?,
         None => {}
     }
     let Some((_, matches)) = matches.subcommand() else { return Ok(policy) };

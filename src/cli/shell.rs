@@ -14,6 +14,7 @@ use crate::model::Archive;
 use crate::report::human::{self, HumanOptions};
 use crate::report::{Document, Documents, Finding, MemberId, escape_str};
 use crate::rules::Level;
+use crate::similar;
 
 /// What every command needs of its surroundings.
 pub(super) struct Shell {
@@ -108,10 +109,22 @@ impl Shell {
             let set = parsed.and_then(|(name, value)| limits.set(name, value));
             if set.is_none() {
                 let names: Vec<&str> = limits::NAMES.iter().map(|(name, _)| *name).collect();
-                return Err(Error::refused_help(
-                    format!("--limit takes NAME=VALUE, not `{text}`"),
-                    format!("the names are {}", names.join(", ")),
-                ));
+                let all = format!("the names are {}", names.join(", "));
+                return Err(match parsed {
+                    Some((name, _)) => {
+                        let known =
+                            names.iter().filter_map(|known| Some((similar::distance(known, name)?, known)));
+                        // Half of it must be right, or it is no guess.
+                        let nearest = known.min().filter(|(distance, _)| distance * 2 <= name.len());
+                        let guess =
+                            nearest.map(|(_, known)| format!("did you mean `{known}`? ")).unwrap_or_default();
+                        Error::refused_help(format!("there is no limit `{name}`"), guess + &all)
+                    }
+                    None => Error::refused_help(
+                        format!("--limit takes NAME=VALUE, where VALUE is a whole number, not `{text}`"),
+                        all,
+                    ),
+                });
             }
         }
         Ok(limits)

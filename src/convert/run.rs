@@ -303,6 +303,12 @@ fn schema1_parts<'p>(manifest: &legacy::Schema1, parts: &'p [Part]) -> Vec<&'p P
     kept.filter_map(|layer| parts.iter().find(|part| part.at.at == at(layer.index))).collect()
 }
 
+/// Stored bytes of a layer beyond which it is not read: no compression makes data larger by more than this, so the
+/// layer would expand to more than the limit.
+fn stored_limit(limits: &Limits) -> u64 {
+    limits.layer_bytes.saturating_add(limits.layer_bytes / 64).saturating_add(1 << 20)
+}
+
 /// Stored bytes of a blob that is compressed anew.
 fn compressed_size(archive: &Archive, step: &Step) -> u64 {
     match *step {
@@ -411,6 +417,11 @@ impl<'a> Run<'a> {
         }
         if let (Some(facts), Some(spool)) = (&known, self.context.scan.as_ref().filter(|_| source.layer)) {
             self.scan_spooled(blob, facts, spool)?;
+        }
+        if known.is_none() && source.layer && size > stored_limit(self.context.limits) {
+            lock(&self.facts).oversized.insert(blob);
+            self.stop();
+            return Ok(());
         }
         let sink = self.sink.filter(|_| !self.stopped());
         let Some(sink) = sink else {

@@ -296,14 +296,23 @@ fn why_not(tree: &Tree, asked: Option<&str>) -> String {
 /// Directories of which a root file system has two.
 const ROOTFS: [&str; 4] = ["etc", "usr", "bin", "var"];
 
+/// The indefinite article before the name of a form.
+fn article(name: &str) -> &'static str {
+    if name.starts_with(['o', 'O']) { "an" } else { "a" }
+}
+
 fn reason(asked: Option<&str>, found: Option<&str>, members: usize, rootfs: bool) -> String {
     match (asked, found) {
-        (Some(asked), Some(found)) => format!("it is no {asked}, but looks like a {found}"),
+        (Some(asked), Some(found)) => {
+            format!("it is no {asked}, but looks like {} {found}", article(found))
+        }
         _ if members == 0 => "it holds no members".into(),
         _ if rootfs => {
             "it holds a root file system, as `docker export` writes; use `docker save` for an image".into()
         }
-        (Some(asked), None) => format!("none of the members of a {asked} is there"),
+        (Some(asked), None) => {
+            format!("none of the members of {} {asked} is there", article(asked))
+        }
         (None, _) => format!(
             "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {members} members"
         ),

@@ -1,8 +1,10 @@
 //! JSON pointers (RFC 6901): how anomalies, findings and edits name a place in a document.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
-use super::{Kind, Span, Value};
+use super::{Kind, Member, Span, Value};
 
 /// The value at `pointer`; `None` if nothing is there or the pointer is malformed.
 ///
@@ -13,6 +15,42 @@ pub fn resolve<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
 
 /// The value at `pointer` as [`resolve`] finds it, with the span of its name if it is a member of an object.
 pub fn locate<'a>(root: &'a Value, pointer: &str) -> Option<(Option<Span>, &'a Value)> {
+    walk(root, pointer, |_, members, key| members.iter().rposition(|m| *m.key == *key))
+}
+
+/// Remembers where the names of large objects stand, so that as many pointers as an object has members do not cost
+/// the square of that.
+#[derive(Debug, Default)]
+pub struct Index<'a> {
+    objects: RefCell<HashMap<*const Value, HashMap<&'a str, usize>>>,
+}
+
+/// An object of no more members is as fast looked through.
+const SMALL: usize = 16;
+
+impl<'a> Index<'a> {
+    /// What [`locate`] finds.
+    pub fn locate(&self, root: &'a Value, pointer: &str) -> Option<(Option<Span>, &'a Value)> {
+        walk(root, pointer, |object, members, key| {
+            if members.len() <= SMALL {
+                return members.iter().rposition(|m| *m.key == *key);
+            }
+            let mut objects = self.objects.borrow_mut();
+            let names = objects.entry(std::ptr::from_ref(object)).or_insert_with(|| {
+                // Of equal names the last stays.
+                members.iter().enumerate().map(|(nth, member)| (&*member.key, nth)).collect()
+            });
+            names.get(key).copied()
+        })
+    }
+}
+
+/// Follows a pointer; `find` gives the position of a name in an object.
+fn walk<'a>(
+    root: &'a Value,
+    pointer: &str,
+    find: impl Fn(&'a Value, &'a [Member], &str) -> Option<usize>,
+) -> Option<(Option<Span>, &'a Value)> {
     if pointer.is_empty() {
         return Some((None, root));
     }
@@ -20,8 +58,7 @@ pub fn locate<'a>(root: &'a Value, pointer: &str) -> Option<(Option<Span>, &'a V
     for token in pointer.strip_prefix('/')?.split('/') {
         found = match &found.1.kind {
             Kind::Object(members) => {
-                let key = unescape(token)?;
-                let member = members.iter().rev().find(|m| *m.key == *key)?;
+                let member = members.get(find(found.1, members, &unescape(token)?)?)?;
                 (Some(member.key_span), &member.value)
             }
             Kind::Array(items) => (None, items.get(index(token)?)?),
@@ -118,5 +155,20 @@ mod tests {
         }
         assert_eq!(escape("a/b~c"), "a~1b~0c");
         assert!(matches!(escape("io.example"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn an_index_finds_the_same() {
+        let members: Vec<_> = (0..40).map(|n| format!("\"k{}\":[{{\"a\":{n}}}]", n % 30)).collect();
+        let json = parse(format!("{{{}}}", members.join(",")).as_bytes(), 64).expect("JSON");
+        let names = Index::default();
+        for pointer in (0..32).flat_map(|n| [format!("/k{n}"), format!("/k{n}/0/a"), format!("/k{n}/1")]) {
+            let text = |found: Option<(Option<Span>, &Value)>| format!("{found:?}");
+            assert_eq!(
+                text(names.locate(&json.root, &pointer)),
+                text(locate(&json.root, &pointer)),
+                "{pointer}"
+            );
+        }
     }
 }

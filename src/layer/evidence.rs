@@ -300,6 +300,16 @@ impl Oddities {
         }
     }
 
+    /// Says what it is, in words, that is no tar.
+    pub(super) fn is_no_tar(&mut self, what: &str) {
+        let first = |evidence: &&mut Evidence| evidence.offset == 0 && evidence.path.is_empty();
+        for evidence in self.evidence_mut().filter(first) {
+            if matches!(evidence.detail, Detail::Short { .. } | Detail::Nothing) {
+                evidence.detail = Detail::Text(what.into());
+            }
+        }
+    }
+
     /// Whether nothing was odd.
     pub fn is_empty(&self) -> bool {
         self.seen.iter().all(|seen| seen.total == 0)

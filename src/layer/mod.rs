@@ -12,6 +12,7 @@ mod climb;
 pub mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod magic;
 mod names;
 mod own;
 pub mod scan;

@@ -7,6 +7,7 @@ use bstr::{BString, ByteSlice};
 
 use super::climb::Climbs;
 use super::evidence::{self, Detail, Evidence, Oddities, Oddity, PATH_KEPT};
+use super::magic;
 use super::names::{NameLog, Names};
 use super::own::{self, SHIFT, tag};
 use super::table::{Builder, Record, Spool, Table};
@@ -26,6 +27,8 @@ const OWNERS: std::ops::RangeInclusive<i64> = 0..=0xffff_fffe;
 
 /// The scan of a layer; [`push`](LayerScan::push) its bytes, then [`finish`](LayerScan::finish).
 pub struct LayerScan {
+    /// The first bytes: what is no tar shows in them what it is.
+    first: Vec<u8>,
     feed: Feed,
     entries: Entries,
 }
@@ -75,6 +78,7 @@ impl LayerScan {
     /// Before the first byte.
     pub fn new(limits: &Limits, spool: &Arc<Spool>) -> LayerScan {
         LayerScan {
+            first: Vec::new(),
             feed: Feed::new(tar::Limits::from(limits)),
             entries: Entries {
                 spool: Arc::clone(spool),
@@ -94,6 +98,8 @@ impl LayerScan {
 
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
+        let wanted = magic::LONGEST.saturating_sub(self.first.len()).min(bytes.len());
+        self.first.extend_from_slice(&bytes[..wanted]);
         if self.entries.failed.is_none() {
             self.feed.feed(bytes, &mut |event| self.entries.event(&event));
         }
@@ -105,7 +111,7 @@ impl LayerScan {
     ///
     /// The file for what does not fit into memory cannot be written or read.
     pub fn finish(self) -> io::Result<LayerFacts> {
-        let LayerScan { feed, mut entries } = self;
+        let LayerScan { first, feed, mut entries } = self;
         feed.finish(&mut |event| entries.event(&event));
         entries.climb()?;
         let Entries { spool, entries, mut odd, roots, records, names, failed, .. } = entries;
@@ -116,6 +122,9 @@ impl LayerScan {
         let names = names.finish()?;
         name(&names, &mut odd)?;
         odd.settle();
+        if let Some(what) = magic::name(&first).filter(|_| entries == 0) {
+            odd.is_no_tar(what);
+        }
         Ok(LayerFacts { entries, odd, roots, has, asks, names, spool })
     }
 }

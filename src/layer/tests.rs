@@ -278,6 +278,21 @@ fn a_tar_that_breaks_off_is_told_with_its_place() {
 }
 
 #[test]
+fn what_is_no_tar_is_called_by_its_magic() {
+    let of = |bytes: &[u8], oddity| {
+        Tar::new().bytes(bytes).facts().odd.of(oddity).map(|seen| seen.first[0].detail.clone())
+    };
+    let text = |what: &str| Some(Detail::Text(what.into()));
+    let lz4 = [&b"\x04\x22\x4d\x18"[..], &[7; 2000]].concat();
+    assert_eq!(of(&lz4, Oddity::BadHeader), text("an lz4 stream"));
+    assert_eq!(of(&lz4[..20], Oddity::Truncated), text("an lz4 stream"));
+    assert_eq!(of(b"PK\x03\x04", Oddity::Truncated), text("a zip file"));
+    assert_eq!(of(&[7; 2000], Oddity::BadHeader), Some(Detail::Nothing));
+    // A name may begin like anything.
+    assert_eq!(Tar::new().file("BZh", b"").end().facts().odd.of(Oddity::BadHeader), None);
+}
+
+#[test]
 fn entries_beyond_the_limit_are_counted_and_not_looked_at() {
     let tar = |n: usize| (0..n).fold(Tar::new(), |tar, i| tar.file(&i.to_string(), b"")).end();
     let limits = |entries| Limits { entries, ..Limits::default() };

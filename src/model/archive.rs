@@ -144,6 +144,8 @@ pub struct Facts {
     pub subjects: Vec<Subject>,
     /// Digests of members that share a name and a size.
     pub members: HashMap<MemberId, Digest>,
+    /// Layers that were not read, since they are larger as stored than the limit layer-bytes lets them be expanded.
+    pub oversized: HashSet<BlobId>,
 }
 
 impl Facts {
@@ -171,6 +173,7 @@ impl Facts {
         self.stacks.extend(more.stacks);
         self.subjects.extend(more.subjects);
         self.members.extend(more.members);
+        self.oversized.extend(more.oversized);
     }
 }
 

@@ -36,7 +36,7 @@ pub enum At {
     Span(crate::json::Span),
     /// An entry of a layer: its path, and the offset of its header in the decompressed tar.
     Entry {
-        /// Path as written.
+        /// Path as written; empty for a place in the tar itself.
         path: BString,
         /// Offset of the entry's first header.
         offset: u64,
@@ -101,19 +101,37 @@ pub struct Finding {
     pub help: Option<String>,
     /// What would mend it, if that can be computed.
     pub fix: Option<Fix>,
+    /// How many more places are at fault alike, which are neither named here nor in findings of their own.
+    pub omitted: u64,
 }
 
 impl Finding {
     /// A finding with an unlabelled primary place.
     pub fn new(rule: &'static Rule, location: Location, message: impl Into<String>) -> Finding {
         let primary = Label { location, text: String::new() };
-        Finding { rule, message: message.into(), primary, related: Vec::new(), help: None, fix: None }
+        Finding {
+            rule,
+            message: message.into(),
+            primary,
+            related: Vec::new(),
+            help: None,
+            fix: None,
+            omitted: 0,
+        }
     }
 
     /// Sets the text at the primary place.
     pub fn label(mut self, text: impl Into<String>) -> Finding {
         self.primary.text = text.into();
         self
+    }
+
+    /// Says that it stands for so many more which are not told; none is fine.
+    pub fn omit(&mut self, more: u64) {
+        if more > 0 {
+            self.omitted += more;
+            self.message.push_str(&format!("; so it is with {more} more"));
+        }
     }
 
     /// Adds a related place.

@@ -5,8 +5,9 @@
 use bstr::BString;
 
 use super::{Document, Location, MemberId};
+use crate::json::pointer::Index;
 use crate::json::write;
-use crate::json::{Kind, Span, Value};
+use crate::json::{Kind, Member, Span, Value};
 
 /// What would mend a fault: changes that belong together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,14 +99,14 @@ impl Edit {
     }
 
     /// The bytes of a document that are replaced, and by what; `None` if it is no change inside one, or the pointer
-    /// leads nowhere.
-    pub fn replacement(&self, document: Document<'_>) -> Option<(Span, String)> {
+    /// leads nowhere. `index` is one of the same document.
+    pub fn replacement<'a>(&self, document: Document<'a>, index: &Index<'a>) -> Option<(Span, String)> {
         let root = || document.json.map(|json| &json.root);
         match self {
-            Edit::Set { pointer, value } => set(document.text, root()?, pointer, value),
-            Edit::Remove { pointer } => Some((removed(root()?, pointer)?, String::new())),
+            Edit::Set { pointer, value } => set(document.text, index, root()?, pointer, value),
+            Edit::Remove { pointer } => Some((removed(index, root()?, pointer)?, String::new())),
             Edit::Rename { pointer, name } => {
-                let (key, _) = crate::json::pointer::locate(root()?, pointer)?;
+                let (key, _) = index.locate(root()?, pointer)?;
                 Some((key?, write::string(name)))
             }
             Edit::Cut(span) => {
@@ -122,12 +123,18 @@ pub fn quoted(text: impl std::fmt::Display) -> String {
     write::string(&text.to_string())
 }
 
-fn set(text: &[u8], root: &Value, pointer: &str, value: &str) -> Option<(Span, String)> {
-    if let Some(old) = root.at(pointer) {
+fn set<'a>(
+    text: &[u8],
+    index: &Index<'a>,
+    root: &'a Value,
+    pointer: &str,
+    value: &str,
+) -> Option<(Span, String)> {
+    if let Some((_, old)) = index.locate(root, pointer) {
         return Some((old.span, value.to_owned()));
     }
     let (parent, key) = pointer.rsplit_once('/')?;
-    let object = root.at(parent).filter(|parent| parent.is_object())?;
+    let (_, object) = index.locate(root, parent).filter(|(_, parent)| parent.is_object())?;
     let key = write::string(&key.replace("~1", "/").replace("~0", "~"));
     let Some(last) = object.members().last() else {
         return Some((
@@ -148,23 +155,27 @@ fn set(text: &[u8], root: &Value, pointer: &str, value: &str) -> Option<(Span, S
 }
 
 /// A member or item with the comma before it, or else the one behind it.
-fn removed(root: &Value, pointer: &str) -> Option<Span> {
+fn removed<'a>(index: &Index<'a>, root: &'a Value, pointer: &str) -> Option<Span> {
     let (parent, _) = pointer.rsplit_once('/')?;
-    let (key, value) = crate::json::pointer::locate(root, pointer)?;
-    let start = key.map_or(value.span.start, |key| key.start);
-    let parts: Vec<Span> = match &root.at(parent)?.kind {
+    let (key, value) = index.locate(root, pointer)?;
+    let part = Span { start: key.map_or(value.span.start, |key| key.start), end: value.span.end };
+    let member = |m: &Member| Span { start: m.key_span.start, end: m.value.span.end };
+    // Found, not collected: a list may have a fault in each of its items.
+    let (before, after) = match &index.locate(root, parent)?.1.kind {
         Kind::Object(members) => {
-            members.iter().map(|m| Span { start: m.key_span.start, end: m.value.span.end }).collect()
+            let nth = members.binary_search_by_key(&part.start, |m| m.key_span.start).ok()?;
+            (nth.checked_sub(1).map(|nth| member(&members[nth])), members.get(nth + 1).map(member))
         }
-        Kind::Array(items) => items.iter().map(|item| item.span).collect(),
+        Kind::Array(items) => {
+            let nth = items.binary_search_by_key(&part.start, |item| item.span.start).ok()?;
+            (nth.checked_sub(1).map(|nth| items[nth].span), items.get(nth + 1).map(|item| item.span))
+        }
         _ => return None,
     };
-    let nth = parts.binary_search_by_key(&start, |part| part.start).ok()?;
-    let before = nth.checked_sub(1).and_then(|nth| parts.get(nth));
-    Some(match (before, parts.get(nth + 1)) {
-        (Some(before), _) => Span { start: before.end, end: parts[nth].end },
-        (None, Some(after)) => Span { start, end: after.start },
-        (None, None) => parts[nth],
+    Some(match (before, after) {
+        (Some(before), _) => Span { start: before.end, end: part.end },
+        (None, Some(after)) => Span { start: part.start, end: after.start },
+        (None, None) => part,
     })
 }
 
@@ -222,7 +233,8 @@ mod tests {
 
     fn applied(text: &str, edit: &Edit) -> Option<String> {
         let json = parse(text.as_bytes(), 64).expect("JSON");
-        let (span, new) = edit.replacement(Document { text: text.as_bytes(), json: Some(&json) })?;
+        let (span, new) =
+            edit.replacement(Document { text: text.as_bytes(), json: Some(&json) }, &Index::default())?;
         let out = format!("{}{new}{}", &text[..span.start], &text[span.end..]);
         parse(out.as_bytes(), 64).unwrap_or_else(|error| panic!("{error}: {out}"));
         Some(out)

@@ -255,6 +255,18 @@ pub(crate) fn of_one_kind(count: u64) -> (Archive, Vec<Finding>) {
     (archive, findings)
 }
 
+/// So many faults of one kind in the names of one object.
+pub(crate) fn of_names(count: u64) -> (Archive, Vec<Finding>) {
+    let mut archive = Archive::new();
+    let members: Vec<_> = (0..count).map(|n| format!("\"port {n}\":{{}}")).collect();
+    let config = archive.document(blob_name('c'), format!("{{{}}}", members.join(",")));
+    let findings = (0..count).map(|n| {
+        let at = Location { member: Some(config), at: At::Key(format!("/port {n}")) };
+        Finding::new(&CASE, at.clone(), format!("`port {n}` is not a port")).remove(&at)
+    });
+    (archive, findings.collect())
+}
+
 /// What a format makes of [`everything`] in a folder, [`many`] in a file, and a source that could not be opened.
 pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
     let (docs, mut findings) = everything();

@@ -50,7 +50,7 @@ pub struct HumanOptions {
 pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanOptions) -> String {
     let opts = HumanOptions { width: opts.width.clamp(40, 500), ..opts };
     let mut screen = Screen { docs, locator: Locator::new(docs), opts, out: String::new() };
-    let findings: Vec<_> = findings.iter().filter(|(level, _)| *level != Level::Allow).collect();
+    let findings: Vec<_> = findings.iter().filter(|(level, _)| *level != Level::Allow).copied().collect();
     if findings.is_empty() {
         return String::new();
     }
@@ -74,7 +74,7 @@ pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanO
             screen.rest(*level, finding, &all[shown..]);
         }
     }
-    let summary = Summary::of(findings.iter().map(|(level, _)| *level));
+    let summary = Summary::of(&findings);
     let place = fit(&escape_str(docs.place()), screen.opts.width, screen.ellipsis());
     let line = screen.paint(BOLD, &format!("{summary} in {place}"));
     screen.line(&line);
@@ -249,7 +249,13 @@ impl<'a> Screen<'a> {
             return;
         }
         let width = self.opts.width.saturating_sub(1);
-        let head = format!("  {} and {} more [{}]", self.ellipsis(), rest.len(), last.rule.name);
+        let omitted: u64 = rest.iter().map(|finding| finding.omitted).sum();
+        let count = rest.len() as u64 + omitted;
+        let mut head = format!("  {} and {count} more [{}]", self.ellipsis(), last.rule.name);
+        if omitted > 0 {
+            head.push_str(&format!(", {omitted} of which no report names"));
+        }
+        let all = if omitted == 0 { "all " } else { "" };
         let code = colour(level);
         let mut member = last.primary.location.member;
         let mut text = String::from(":");
@@ -263,7 +269,7 @@ impl<'a> Screen<'a> {
                 false => place.to_string(),
             };
             let place = fit(&place, width - 4, self.ellipsis());
-            let more = format!("; --report json lists all {}", rest.len() + ALIKE);
+            let more = format!("; --report json lists {all}{}", rest.len() + ALIKE);
             if place.chars().count() + 2 + more.chars().count() > room {
                 text.push_str(if nth == 0 { "" } else { ", " });
                 text.push_str(self.ellipsis());
@@ -287,7 +293,9 @@ impl<'a> Screen<'a> {
 
     /// Adds the plain line that says where.
     fn arrow(&mut self, label: &'a Label) {
-        let place = self.place(label, 6);
+        // Here it may take two lines: a name in full can be looked for.
+        let columns = 2 * self.opts.width.saturating_sub(7);
+        let place = fit(&self.locator.place(&label.location).to_string(), columns, self.ellipsis());
         let text = match label.text.as_str() {
             "" => place,
             text => format!("{place}: {}", escape_str(text)),

@@ -1,8 +1,8 @@
 //! Findings as JSON, in restow's own shape: version 1, described by `schemas/report-v1.json` and
 //! `docs/reports.md`.
 //!
-//! Of what the rules find nothing is left out and nothing is shortened (they find no more than 1000 faults of one rule in a
-//! document, 16 in a layer, and say how many more there are). Text from the archive stands as it is, since JSON can hold
+//! No finding is left out and nothing is shortened; what stands for more than it names says for how many. Text from the
+//! archive stands as it is, since JSON can hold
 //! it; only bytes that are not UTF-8 become `\xff`. Characters that a terminal would obey are written as
 //! `\u` escapes, which changes the bytes of the report but not what it says.
 
@@ -66,6 +66,8 @@ struct SummaryView {
     errors: usize,
     warnings: usize,
     notes: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,6 +79,13 @@ struct FindingView {
     primary: PlaceView,
     related: Vec<PlaceView>,
     fix: Option<FixView>,
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted: u64,
+}
+
+/// Within version 1 it is a member that came later: it is there only where it says something.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -116,7 +125,7 @@ struct SpanView {
 impl Renderer for Json {
     fn add(&mut self, source: &Source<'_>) {
         let locator = Locator::new(source.docs);
-        let summary = Summary::of(source.findings.iter().map(|(level, _)| *level));
+        let summary = Summary::of(source.findings);
         self.sources.push(
             SOURCES,
             &SourceView {
@@ -128,6 +137,7 @@ impl Renderer for Json {
                     errors: summary.errors,
                     warnings: summary.warnings,
                     notes: summary.notes,
+                    omitted: summary.omitted,
                 },
                 findings: Findings(source.findings, Some(&locator)),
             },
@@ -221,6 +231,7 @@ fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> Findin
             assuming: fix.assuming,
             changes: fix.changes.iter().map(|change| self::change(change, locator)).collect(),
         }),
+        omitted: finding.omitted,
     }
 }
 
@@ -230,7 +241,7 @@ fn change(change: &Change, locator: &Locator<'_>) -> ChangeView {
         Target::Member(id) => (docs.name(*id), Some(*id)),
         Target::Named(name) => (name.as_ref(), None),
     };
-    let replacement = id.and_then(|id| docs.text(id)).and_then(|text| change.edit.replacement(text));
+    let replacement = id.and_then(|id| locator.replacement(id, &change.edit));
     let (value, content) = match &change.edit {
         // The schema says that it is JSON; what is not, says nothing.
         Edit::Set { value, .. } => (serde_json::from_str(value).ok(), None),
@@ -433,5 +444,26 @@ mod tests {
         let mut findings = value["sources"][0]["findings"].as_array().expect("array").iter();
         assert!(findings.any(|f| f["message"] == "the name is `\u{1b}[31m\u{202e}red`"));
         assert_eq!(pretty(&"\u{e0041}\u{7f}\u{9b}é🦀"), "\"\\udb40\\udc41\\u007f\\u009bé🦀\"\n");
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
+        let validator = jsonschema::options().offline().build(&schema).expect("a schema");
+        let (docs, mut findings) = fixture::of_one_kind(2);
+        findings[1].omit(34);
+        let findings: Vec<_> = findings.iter().map(|finding| (Level::Error, finding)).collect();
+        let (container, form, images) = (super::super::Container::Tar, "oci", &[][..]);
+        let mut json = Box::<Json>::default();
+        json.add(&Source { docs: &docs, path: None, container, form, images, findings: &findings });
+        let value: Value = serde_json::from_str(&fixture::text(json)).expect("JSON");
+        let source = &value["sources"][0];
+        assert_eq!(
+            source["summary"],
+            serde_json::json!({"errors": 3, "warnings": 0, "notes": 0, "omitted": 34})
+        );
+        assert_eq!(source["findings"][1]["omitted"], 34);
+        assert_eq!(source["findings"][0].get("omitted"), None);
+        assert!(validator.is_valid(&value), "{value}");
     }
 }

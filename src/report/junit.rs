@@ -68,7 +68,7 @@ impl Renderer for Junit {
             cases.entry((first, family)).or_default().own.push((*level, finding));
             if let Some((member, [first, _, ..])) = held {
                 let shared = shared.entry((member, family)).or_insert_with(|| Shared::of(*first));
-                shared.counts += Summary::of([*level]);
+                shared.counts += Summary::of(&[(*level, *finding)]);
                 if *level == Level::Error && shared.counts.errors == 1 {
                     shared.rule = finding.rule.name;
                 }

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use bstr::{BStr, ByteSlice};
 
 use super::escape::escape;
-use super::{At, Location, MemberId};
-use crate::json::{Json, Span, Value, pointer};
+use super::{At, Edit, Location, MemberId};
+use crate::json::pointer::Index;
+use crate::json::{Json, Span, Value};
 
 /// What renderers ask about the archive that findings are about.
 pub trait Documents {
@@ -42,7 +43,7 @@ pub struct Place<'a> {
     pub span: Option<Span>,
     /// Line and column of the span's start.
     pub position: Option<Position>,
-    /// Path of the entry in a layer; not escaped.
+    /// Path of the entry in a layer, empty for the decompressed tar itself; not escaped.
     pub entry: Option<&'a BStr>,
     /// Byte offset in what is not a document: a blob, a layer's tar, the archive.
     pub offset: Option<u64>,
@@ -53,7 +54,7 @@ impl Place<'_> {
     pub fn inside(&self) -> Option<String> {
         match (self.pointer, self.entry, self.position, self.offset) {
             (Some(pointer), ..) if !pointer.is_empty() => Some(escape(pointer.as_bytes()).into_owned()),
-            (_, Some(entry), ..) => Some(escape(entry).into_owned()),
+            (_, Some(entry), ..) if !entry.is_empty() => Some(escape(entry).into_owned()),
             (_, _, Some(Position { line, column }), _) => Some(format!("{line}:{column}")),
             (.., Some(offset)) => Some(format!("byte {offset}")),
             _ => None,
@@ -80,8 +81,10 @@ impl fmt::Display for Place<'_> {
             Some("") | None => {}
             Some(pointer) => write!(f, " {}", escape(pointer.as_bytes()))?,
         }
-        if let Some(entry) = self.entry {
-            write!(f, ": {}", escape(entry))?;
+        match self.entry {
+            Some(tar) if tar.is_empty() => f.write_str(", decompressed,")?,
+            Some(entry) => write!(f, ": {}", escape(entry))?,
+            None => {}
         }
         match self.offset {
             Some(offset) => write!(f, " at byte {offset}"),
@@ -90,16 +93,18 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Works places out. Lines of a document are counted once, however many findings are in it.
+/// Works places out. Lines of a document are counted once, and names of a large object looked up once, however many
+/// findings are in it.
 pub struct Locator<'a> {
     docs: &'a dyn Documents,
     lines: RefCell<HashMap<MemberId, Rc<Lines<'a>>>>,
+    names: Index<'a>,
 }
 
 impl<'a> Locator<'a> {
     /// A locator for one archive.
     pub fn new(docs: &'a dyn Documents) -> Self {
-        Locator { docs, lines: RefCell::default() }
+        Locator { docs, lines: RefCell::default(), names: Index::default() }
     }
 
     /// The archive that it is for.
@@ -142,10 +147,10 @@ impl<'a> Locator<'a> {
         let len = document.text.len();
         let span = match &location.at {
             At::Whole | At::Entry { .. } => return None,
-            At::Pointer(pointer) => opening(nearest(root?, pointer)),
-            At::Key(pointer) => match pointer::locate(root?, pointer) {
+            At::Pointer(pointer) => opening(self.nearest(root?, pointer)),
+            At::Key(pointer) => match self.names.locate(root?, pointer) {
                 Some((Some(key), _)) => key,
-                _ => opening(nearest(root?, pointer)),
+                _ => opening(self.nearest(root?, pointer)),
             },
             At::Span(span) => *span,
             At::Offset(offset) => {
@@ -155,6 +160,23 @@ impl<'a> Locator<'a> {
         };
         let end = span.end.min(len);
         Some(Span { start: span.start.min(end), end })
+    }
+
+    /// The value at a pointer, or the last one on the way to it.
+    fn nearest(&self, root: &'a Value, pointer: &str) -> &'a Value {
+        let mut pointer = pointer;
+        loop {
+            match (self.names.locate(root, pointer), pointer.rsplit_once('/')) {
+                (Some((_, value)), _) => return value,
+                (None, Some((parent, _))) => pointer = parent,
+                (None, None) => return root,
+            }
+        }
+    }
+
+    /// The bytes of a member that an edit replaces, and by what; `None` if it is no change inside a document.
+    pub fn replacement(&self, member: MemberId, edit: &Edit) -> Option<(Span, String)> {
+        edit.replacement(self.docs.text(member)?, &self.names)
     }
 
     /// The lines of a member; `None` if it is no document.
@@ -170,18 +192,6 @@ impl<'a> Locator<'a> {
 fn opening(value: &Value) -> Span {
     let Span { start, end } = value.span;
     if value.is_object() || value.is_array() { Span { start, end: start + 1 } } else { Span { start, end } }
-}
-
-/// The value at a pointer, or the last one on the way to it.
-fn nearest<'v>(root: &'v Value, pointer: &str) -> &'v Value {
-    let mut pointer = pointer;
-    loop {
-        match (root.at(pointer), pointer.rsplit_once('/')) {
-            (Some(value), _) => return value,
-            (None, Some((parent, _))) => pointer = parent,
-            (None, None) => return root,
-        }
-    }
 }
 
 /// Where the lines of a text start, and how many characters come before some of its bytes.
@@ -303,6 +313,9 @@ mod tests {
         let entry = At::Entry { path: "etc/\u{202e}".into(), offset: 0 };
         let entry = Location { member: Some(blob), at: entry };
         assert_eq!(read(entry), r"x/\x1blayer.tar: etc/\u{202e} at byte 0");
+        let tar = Location { member: Some(blob), at: At::Entry { path: "".into(), offset: 512 } };
+        assert_eq!(Locator::new(&docs).place(&tar).inside().as_deref(), Some("byte 512"));
+        assert_eq!(read(tar), r"x/\x1blayer.tar, decompressed, at byte 512");
     }
 
     #[test]

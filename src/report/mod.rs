@@ -152,19 +152,22 @@ pub struct Summary {
     pub warnings: usize,
     /// Findings of level `Note`.
     pub notes: usize,
+    /// Places at fault that no finding names, since there are too many.
+    pub omitted: u64,
 }
 
 impl Summary {
-    /// Counts levels; `Allow` does not count.
-    pub fn of(levels: impl IntoIterator<Item = Level>) -> Summary {
+    /// Counts findings; those of level `Allow` do not count.
+    pub fn of(findings: &[(Level, &Finding)]) -> Summary {
         let mut summary = Summary::default();
-        for level in levels {
+        for (level, finding) in findings {
             match level {
                 Level::Error => summary.errors += 1,
                 Level::Warning => summary.warnings += 1,
                 Level::Note => summary.notes += 1,
-                Level::Allow => {}
+                Level::Allow => continue,
             }
+            summary.omitted += finding.omitted;
         }
         summary
     }
@@ -175,11 +178,13 @@ impl std::ops::AddAssign for Summary {
         self.errors += more.errors;
         self.warnings += more.warnings;
         self.notes += more.notes;
+        self.omitted += more.omitted;
     }
 }
 
 impl fmt::Display for Summary {
-    /// `1 error, 2 warnings`; `no findings` if there is nothing to count.
+    /// `1 error, 2 warnings`, with `; 3 more not told` where places were left out; `no findings` if there is nothing
+    /// to count.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [(self.errors, "error"), (self.warnings, "warning"), (self.notes, "note")];
         let mut comma = "";
@@ -188,7 +193,11 @@ impl fmt::Display for Summary {
             write!(f, "{comma}{count} {what}{plural}")?;
             comma = ", ";
         }
-        if comma.is_empty() { f.write_str("no findings") } else { Ok(()) }
+        match self.omitted {
+            _ if comma.is_empty() => f.write_str("no findings"),
+            0 => Ok(()),
+            omitted => write!(f, "; {omitted} more not told"),
+        }
     }
 }
 
@@ -223,8 +232,8 @@ mod tests {
     }
 
     /// Seconds that sorting and every format take for so many findings in one document.
-    fn seconds(count: u64) -> f64 {
-        let (docs, mut findings) = fixture::of_one_kind(count);
+    fn seconds((docs, mut findings): (fixture::Archive, Vec<Finding>)) -> f64 {
+        let count = findings.len();
         findings.reverse();
         let began = std::time::Instant::now();
         sort(&mut findings, &docs);
@@ -242,7 +251,7 @@ mod tests {
         ];
         for mut renderer in renderers {
             renderer.add(&source);
-            assert!(fixture::text(renderer).len() as u64 > count * 50);
+            assert!(fixture::text(renderer).len() > count * 50);
         }
         began.elapsed().as_secs_f64()
     }
@@ -250,15 +259,35 @@ mod tests {
     /// Four times as many findings would take sixteen times as long if anything were quadratic.
     #[test]
     fn findings_cost_in_proportion() {
-        let (few, many) = (seconds(1_000), seconds(4_000));
+        let (few, many) = (seconds(fixture::of_one_kind(1_000)), seconds(fixture::of_one_kind(4_000)));
         assert!(many < 10.0 * few, "{few} s for 1,000, {many} s for 4,000");
+    }
+
+    /// The same of objects with very many names.
+    #[test]
+    fn findings_of_names_cost_in_proportion() {
+        let (few, many) = (seconds(fixture::of_names(2_000)), seconds(fixture::of_names(16_000)));
+        assert!(many < 20.0 * few, "{few} s for 2,000, {many} s for 16,000");
     }
 
     #[test]
     fn summaries() {
         use Level::{Allow, Error, Note, Warning};
-        assert_eq!(Summary::of([Error, Warning, Allow, Warning]).to_string(), "1 error, 2 warnings");
-        assert_eq!(Summary::of([Note, Note]).to_string(), "2 notes");
-        assert_eq!(Summary::of([Allow]).to_string(), "no findings");
+        let (_, findings) = fixture::everything();
+        let plain = &findings[0];
+        let of = |levels: &[Level]| {
+            let findings: Vec<_> = levels.iter().map(|level| (*level, plain)).collect();
+            Summary::of(&findings).to_string()
+        };
+        assert_eq!(of(&[Error, Warning, Allow, Warning]), "1 error, 2 warnings");
+        assert_eq!(of(&[Note, Note]), "2 notes");
+        assert_eq!(of(&[Allow]), "no findings");
+        let mut more = plain.clone();
+        more.omit(34);
+        assert!(more.message.ends_with("; so it is with 34 more"), "{}", more.message);
+        let mut summary = Summary::of(&[(Error, plain), (Error, &more)]);
+        assert_eq!(summary.to_string(), "2 errors; 34 more not told");
+        summary += summary;
+        assert_eq!(summary.to_string(), "4 errors; 68 more not told");
     }
 }

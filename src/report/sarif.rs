@@ -373,7 +373,7 @@ impl<'a> Places<'_, 'a> {
         let mut changed: Vec<(MemberId, Vec<Replacement>)> = Vec::new();
         for change in &fix.changes {
             let Target::Member(member) = change.target else { return None };
-            let (span, text) = change.edit.replacement(self.source.docs.text(member)?)?;
+            let (span, text) = self.locator.replacement(member, &change.edit)?;
             let inserted_content = Some(Content { text }).filter(|content| !content.text.is_empty());
             let replacement = Replacement { deleted_region: self.span(member, span)?, inserted_content };
             match changed.iter_mut().find(|(known, _)| *known == member) {
@@ -416,11 +416,11 @@ fn logical(place: &Place<'_>, in_member: bool) -> Vec<LogicalLocation> {
     }
     let member = utf8(place.name).into_owned();
     let (name, fully_qualified_name, kind) = match (place.entry, place.pointer) {
-        (Some(entry), _) => {
+        (Some(entry), _) if !entry.is_empty() => {
             let entry = utf8(entry).into_owned();
             (entry.clone(), format!("{member}!{entry}"), "resource")
         }
-        (None, Some(pointer)) if !pointer.is_empty() => {
+        (_, Some(pointer)) if !pointer.is_empty() => {
             let name = pointer.rsplit('/').next().unwrap_or_default();
             (name.replace("~1", "/").replace("~0", "~"), format!("{member}#{pointer}"), "value")
         }

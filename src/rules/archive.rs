@@ -5,6 +5,7 @@ use bstr::ByteSlice;
 use super::{Rule, rule};
 use crate::format::tree::{MemberKind, Tree, TreeAnomaly};
 use crate::json::{Anomaly as Odd, Value};
+use crate::limits;
 use crate::model::archive::{Disagreement, V1Problem};
 use crate::model::{Anomaly, Archive, Facts};
 use crate::report::{At, Edit, Finding, Location, MemberId, Target, quoted};
@@ -408,8 +409,12 @@ fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         }
         Anomaly::Empty { at } => Finding::new(&NO_IMAGES, at.clone(), "no image is listed here"),
         Anomaly::LimitHit { at, name, limit } => {
-            Finding::new(&LIMIT_HIT, at.clone(), format!("more than {limit} here (limit {name})"))
-                .help(raise(name, "VALUE"))
+            let what = limits::NAMES.iter().find(|(known, _)| known == name).map_or("here", |(_, what)| what);
+            let message = match *name {
+                "index-depth" => format!("indexes nest more than {limit} deep (limit {name})"),
+                _ => format!("more than {limit} {what} (limit {name})"),
+            };
+            Finding::new(&LIMIT_HIT, at.clone(), message).help(raise(name, "VALUE"))
         }
         Anomaly::DocumentTooLarge { member, size, limit, name } => {
             let message = format!("the document is {size} bytes, the limit {name} is {limit}");

@@ -35,8 +35,7 @@ impl Capped {
     /// Everything in order.
     pub(crate) fn end(mut self, out: &mut Vec<Finding>) {
         for count in self.counts.values().filter(|count| count.all > MAX_FINDINGS) {
-            let more = format!("; so it is with {} more", count.all - MAX_FINDINGS);
-            self.found[count.last].message.push_str(&more);
+            self.found[count.last].omit((count.all - MAX_FINDINGS) as u64);
         }
         out.append(&mut self.found);
     }

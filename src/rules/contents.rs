@@ -12,7 +12,10 @@ type Say = fn(&Evidence) -> String;
 /// begins with the layer.
 const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     (Oddity::BadHeader, &layer_tar::BAD_HEADER, |seen| match seen.offset {
-        0 => "is not a tar: its first header has a wrong checksum".into(),
+        0 => match &seen.detail {
+            Detail::Text(what) => format!("is not a tar, but {what}"),
+            _ => "is not a tar: its first header has a wrong checksum".into(),
+        },
         offset => format!("has a header with a wrong checksum at offset {offset}"),
     }),
     (Oddity::Truncated, &layer_tar::TRUNCATED, |seen| match seen.detail {
@@ -22,6 +25,7 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
                 seen.offset
             )
         }
+        Detail::Text(ref what) => format!("is not a tar, but {what}"),
         _ => "ends inside an entry".into(),
     }),
     (Oddity::LoneZeroBlock, &layer_tar::LONE_ZERO_BLOCK, |seen| {
@@ -96,7 +100,10 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
         Detail::Size(size) if size > 0 => format!("is a whiteout of {}", super::counted(size, "byte")),
         _ => "is a whiteout that is no regular file".into(),
     }),
-    (Oddity::WhiteoutBadName, &whiteout::BAD_NAME, |_| "is a whiteout of no name".into()),
+    (Oddity::WhiteoutBadName, &whiteout::BAD_NAME, |seen| match seen.path.ends_with(b".wh.") {
+        true => "is a whiteout of no name".into(),
+        false => "is a whiteout of a directory itself or of the one above it, not of a name".into(),
+    }),
     (Oddity::Aufs, &whiteout::AUFS, |_| "is metadata of AUFS".into()),
     (Oddity::DuplicatePath, &entry::DUPLICATE_PATH, |seen| {
         format!("stands twice{}", other(seen, ", first at"))
@@ -193,17 +200,17 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
     let sentence = |evidence: &Evidence| {
         let what = say(evidence);
         if evidence.path.is_empty() {
-            format!("the tar of {which} {what}")
+            match what.strip_prefix("is not a tar") {
+                Some(rest) => format!("{which} is not a tar{rest}"),
+                None => format!("the tar of {which} {what}"),
+            }
         } else {
             format!("`{}` in {which} {what}", evidence.path)
         }
     };
+    // Without a path it is a place in the tar itself.
     let place = |evidence: &Evidence| {
-        let at = if evidence.path.is_empty() {
-            At::Whole
-        } else {
-            At::Entry { path: evidence.path.clone(), offset: evidence.offset }
-        };
+        let at = At::Entry { path: evidence.path.clone(), offset: evidence.offset };
         Location { member: Some(member), at }
     };
     let more = seen.total - seen.first.len() as u64;
@@ -217,6 +224,7 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
         let mut finding = Finding::new(rule, place(first), message);
         // One entry can have the same fault several times, as below two directories that are missing.
         let mut told = vec![place(first)];
+        finding.omitted = more;
         for evidence in rest {
             let place = place(evidence);
             if !told.contains(&place) {
@@ -237,10 +245,7 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
             _ => finding,
         }
     }));
-    if more > 0 {
-        let message = format!("{which} has {more} more such places");
-        out.push(Finding::new(rule, Location::member(member), message));
-    }
+    out.last_mut().into_iter().for_each(|last| last.omit(more));
 }
 
 fn words(seen: &Evidence) -> String {

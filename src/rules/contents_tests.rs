@@ -352,6 +352,14 @@ fn windows_layers_and_others() {
 }
 
 #[test]
+fn what_is_no_tar_is_called_what_it_is() {
+    let mut out = Vec::new();
+    layer(&Tar::new().bytes(&[&b"PK\x03\x04"[..], &[7; 2000]].concat()).facts(), 3, MemberId(0), &mut out);
+    assert_eq!(out[0].message, "layer 3 is not a tar, but a zip file");
+    assert_eq!(out[0].primary.location.at, At::Entry { path: "".into(), offset: 0 });
+}
+
+#[test]
 fn notes_are_told_once_with_their_places_and_errors_one_by_one() {
     let many = (0..20).fold(Tar::new(), |tar, i| {
         tar.entry(b'0', format!("f{i}").as_bytes(), "", b"", |h| h.set_mode(0o4755))
@@ -363,13 +371,13 @@ fn notes_are_told_once_with_their_places_and_errors_one_by_one() {
         out[0].message,
         "`f0` in layer 3 runs as its owner or group (mode 4755); so it is with 19 more"
     );
-    assert_eq!(out[0].related.len(), 15);
+    assert_eq!((out[0].related.len(), out[0].omitted), (15, 4));
 
     let many = (0..20).fold(Tar::new(), |tar, i| tar.file(&format!("../f{i}"), b""));
     let mut out = Vec::new();
     layer(&many.end().facts(), 3, MemberId(0), &mut out);
-    assert_eq!(out.len(), 17);
-    assert_eq!(out[16].message, "layer 3 has 4 more such places");
+    assert_eq!((out.len(), out[15].omitted), (16, 4));
+    assert_eq!(out[15].message, "`../f15` in layer 3 climbs above the root; so it is with 4 more");
 }
 
 #[test]

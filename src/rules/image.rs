@@ -258,6 +258,14 @@ pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool 
     list.is_some_and(|list| list.is_null() || (list.is_array() && list.items().len() == parts.layers.len()))
 }
 
+/// A layer that was not read, so large is it.
+pub fn oversized(which: impl Into<Which>, size: u64, at: Location, out: &mut Vec<Finding>) {
+    let which = which.into();
+    let message = format!("{which} is {size} bytes as stored, above the limit layer-bytes, and was not read");
+    let help = super::archive::raise("layer-bytes", size);
+    out.push(Finding::new(&TOO_LARGE, at, message).help(help));
+}
+
 /// One layer's stream against its own format: once, however many images have the layer.
 pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &mut Vec<Finding>) {
     let which = which.into();

@@ -85,7 +85,10 @@ struct File {
 #[serde(rename_all = "lowercase")]
 enum Word {
     Allow,
+    Note,
+    #[serde(alias = "warning")]
     Warn,
+    #[serde(alias = "error")]
     Deny,
 }
 
@@ -123,6 +126,7 @@ impl Policy {
         for (selector, word) in levels {
             let level = match word {
                 Word::Allow => Level::Allow,
+                Word::Note => Level::Note,
                 Word::Warn => Level::Warning,
                 Word::Deny => Level::Error,
             };
@@ -175,8 +179,13 @@ pub fn unknown(selector: &str) -> Error {
         let problem = rule.name.split_once('/').map_or(rule.name, |(_, problem)| problem);
         [(rule.name, rule.name), (rule.family(), rule.family()), (problem, rule.name)]
     });
-    let known = names.filter_map(|(written, name)| Some((similar::distance(written, selector)?, name)));
-    let nearest = known.min_by_key(|(distance, _)| *distance);
+    let typed = selector.to_lowercase();
+    let known = names.filter_map(|(written, name)| {
+        // Who types the beginning of a name means that one, however much is left of it.
+        let begins = typed.len() >= 3 && written.starts_with(&typed);
+        Some(((!begins, similar::distance(written, &typed)?), name))
+    });
+    let nearest = known.min_by_key(|(likeness, _)| *likeness);
     let guess = nearest.map(|(_, name)| format!("did you mean `{name}`? ")).unwrap_or_default();
     Error::refused_help(
         format!("there is no rule or family of rules called `{selector}`"),
@@ -244,11 +253,24 @@ mod tests {
         policy.read(&path).expect("good");
         assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Allow);
         assert_eq!(policy.level(&archive::HALF_INCOMPLETE), Level::Error);
+        for (word, level) in [
+            ("allow", Level::Allow),
+            ("note", Level::Note),
+            ("warn", Level::Warning),
+            ("warning", Level::Warning),
+            ("deny", Level::Error),
+            ("error", Level::Error),
+        ] {
+            std::fs::write(&path, format!("[levels]\narchive = \"{word}\"\n")).expect("file");
+            let mut policy = Policy::default();
+            policy.read(&path).expect("good");
+            assert_eq!(policy.level(&archive::HALF_INCOMPLETE), level, "{word}");
+        }
         for (text, place, words) in [
             ("levels = 1", "1:10", "expected a map"),
             ("[levels]\n\"blob/mising\" = \"deny\"\n", "2:1", "`blob/mising`"),
             ("profiles = [\"spec\",\n  \"docke\"]", "2:3", "`docke`"),
-            ("[levels]\narchive = \"error\"\n", "2:11", "`error`"),
+            ("[levels]\narchive = \"fatal\"\n", "2:11", "`fatal`"),
             ("[levels\n", "1:8", ""),
             ("level = {}\n", "1:1", "`level`"),
         ] {
@@ -256,6 +278,20 @@ mod tests {
             let error = policy.read(&path).expect_err("wrong").to_string();
             assert!(error.starts_with(&format!("{}:{place}: ", path.display())), "{error}");
             assert!(error.contains(words) && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_guess_takes_beginnings_and_any_case() {
+        for (typed, name) in [
+            ("BLOB/MISSING", "blob/missing"),
+            ("blob/misisng", "blob/missing"),
+            ("descriptor/size", "descriptor/size-mismatch"),
+            ("size-mis", "descriptor/size-mismatch"),
+            ("Whiteout", "whiteout"),
+        ] {
+            let help = unknown(typed).help().unwrap_or_default().to_owned();
+            assert!(help.starts_with(&format!("did you mean `{name}`?")), "{typed}: {help}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::capped::MAX_FINDINGS;
 use super::layer::Which;
 use super::{
     Rule, archive as archive_rules, blob, consequence, container, contents, docker_archive, document, graph,
@@ -99,7 +100,27 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
             || !member.is_some_and(|member| others.contains(&member))
     });
     consequence::suppress(&mut out);
+    cap(&mut out);
     out
+}
+
+/// Leaves out what is beyond so many findings of one rule in one member, each of which costs a kilobyte of report: the
+/// last that is told says how many more there are.
+fn cap(out: &mut Vec<Finding>) {
+    let mut counts: HashMap<_, (usize, u64)> = HashMap::new();
+    let key = |finding: &Finding| (finding.rule.name, finding.primary.location.member);
+    out.retain(|finding| {
+        let (told, left) = counts.entry(key(finding)).or_default();
+        let is_told = *told < MAX_FINDINGS;
+        *told += usize::from(is_told);
+        *left += u64::from(!is_told) * (1 + finding.omitted);
+        is_told
+    });
+    for finding in out.iter_mut().rev() {
+        if let Some((_, left)) = counts.get_mut(&key(finding)).filter(|(_, left)| *left > 0) {
+            finding.omit(std::mem::take(left));
+        }
+    }
 }
 
 /// Documents that are judged: those of nodes in scope with their configs, and those that belong to no node.
@@ -538,6 +559,9 @@ impl Walk<'_> {
     fn layer(&mut self, part: &Part, which: Which) -> bool {
         let sound = self.part(part, &which.to_string());
         let Some(id) = part.blob.filter(|_| sound) else { return false };
+        if self.oversized(id, which) {
+            return false;
+        }
         let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else {
             return sound;
         };
@@ -558,10 +582,23 @@ impl Walk<'_> {
         facts.fault.is_none()
     }
 
+    /// Whether a blob was not read because of its length, which is reported once.
+    fn oversized(&mut self, id: BlobId, which: impl Into<Which>) -> bool {
+        let is = self.facts.oversized.contains(&id);
+        if let (true, Some(member)) = (is && self.layers.insert(id), self.archive.blob(id).member) {
+            let size = self.archive.tree.member(member).size;
+            image::oversized(which, size, Location::member(member), &mut self.out);
+        }
+        is
+    }
+
     /// A blob of an artifact. Under a layer's media type it is decompressed like one, and must stand that.
     fn artifact_blob(&mut self, part: &Part, i: usize) {
         let sound = self.part(part, &format!("blob {i}"));
         let Some(id) = part.blob.filter(|_| sound) else { return };
+        if self.oversized(id, i) {
+            return;
+        }
         let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else { return };
         if facts.fault.is_some() {
             image::declared(part, i, facts, Location::member(member), &mut self.out);
@@ -663,4 +700,33 @@ fn digest_of(
         }
     }
     like.of_same_kind(&document.bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_one_rule_and_member_is_bounded() {
+        let of = |member: u32, n: usize| {
+            let at = Location::pointer(MemberId(member), format!("/{n}"));
+            Finding::new(&blob::MISSING, at, format!("fault {n}"))
+        };
+        for count in [MAX_FINDINGS, MAX_FINDINGS + 1, 3 * MAX_FINDINGS] {
+            let mut out: Vec<Finding> = (0..count).flat_map(|n| [of(0, n), of(1, n)]).collect();
+            out.push(of(2, 0));
+            cap(&mut out);
+            let told =
+                |member| out.iter().filter(move |f| f.primary.location.member == Some(MemberId(member)));
+            for member in [0, 1] {
+                let left = (count - MAX_FINDINGS) as u64;
+                assert_eq!(told(member).count(), MAX_FINDINGS);
+                assert_eq!(told(member).map(|finding| finding.omitted).sum::<u64>(), left);
+                let last =
+                    told(member).next_back().map(|finding| finding.message.as_str()).unwrap_or_default();
+                assert_eq!(last.contains(&format!("{left} more")), left > 0, "{last}");
+            }
+            assert_eq!(told(2).map(|finding| finding.message.as_str()).collect::<Vec<_>>(), ["fault 0"]);
+        }
+    }
 }

@@ -165,8 +165,13 @@ pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         // Told at the end, unless an image needs the blob.
         StorageProblem::Misplaced(_) => return None,
         StorageProblem::Version(text) => {
-            let message =
-                format!("the version is `Directory Transport Version: 1.1`, found `{}`", text.trim_end());
+            let message = match text.as_str() {
+                "Directory Transport Version: 1.1" => "the version does not end with a line feed".to_owned(),
+                text => format!(
+                    "the version is `{}`, expected `Directory Transport Version: 1.1`",
+                    text.trim_end()
+                ),
+            };
             Finding::new(&DIR_VERSION, at.clone(), message)
         }
         StorageProblem::Signature => {

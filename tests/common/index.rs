@@ -42,6 +42,9 @@ pub fn index() -> Result<String, String> {
         if !case.spec.args.is_empty() {
             entry["options"] = json!(case.spec.args);
         }
+        if let Some(transport) = &case.spec.transport {
+            entry["transport"] = json!(transport);
+        }
         cases.push(entry);
     }
     let mut text = String::from("{\n  \"version\": 1,\n  \"cases\": [\n");

@@ -82,6 +82,29 @@ fn gzip_zeros(bytes: usize) -> Vec<u8> {
     gzip.finish().expect("memory")
 }
 
+/// A file of a folder may be of any length at no cost: it must not cost a day of hashing.
+#[test]
+fn a_sparse_layer_of_a_tebibyte_is_not_read() {
+    let bench = Bench::new();
+    let source = with_layer(&bench, "", b"not long", b"not long");
+    let folder =
+        std::path::Path::new(source.split_once(':').map_or(&*source, |(_, path)| path)).join("blobs/sha256");
+    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let layer = files.min_by_key(|path| path.metadata().expect("a file").len()).expect("a layer");
+    std::fs::File::options().write(true).open(layer).and_then(|file| file.set_len(1 << 40)).expect("sparse");
+    let out = bench.out("oci");
+    for words in [&["check", &source][..], &["convert", &source, &out]] {
+        let (code, said) = bounded(&bench, None, words);
+        assert_eq!(code, 1, "{said}");
+        assert!(
+            said.contains("layer/too-large") && said.contains("--limit layer-bytes=1099511627776"),
+            "{said}"
+        );
+        assert!(words[0] != "check" || said.contains("descriptor/size-mismatch"), "{said}");
+        assert!(!bench.dir.path().join("out").exists());
+    }
+}
+
 #[test]
 fn compressed_zeros_end_at_the_limit() {
     for (suffix, stored) in [("+gzip", gzip_zeros(300 << 20)), ("+zstd", zstd_zeros(2400))] {

@@ -71,7 +71,8 @@ error[descriptor/size-mismatch]: layer 99 is 33 bytes, the manifest says 131
         in whatever names it. `restow convert` writes both
 
 error[blob/digest-mismatch]: the blob has another digest than its name says
-  --> blobs/sha256/ae3b0c44298f… at byte 123: the gzip stream ends here
+  --> blobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
+      at byte 123: the gzip stream ends here
    ╭─[blobs/sha256/6e3b0c44298f…:1:325 /layers/0/digest]
    │ {
    │   "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -83,19 +84,19 @@ error[blob/digest-mismatch]: the blob has another digest than its name says
    ╰────
     ╭─[index.json:6:17 /manifests/0/digest]
   4 │ {
-  5 │   "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    │   …
   6 │   "digest": "sha256:6e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca…",
     ·             ──────────────────────────────┬─────────────────────────────
     ·                                           ╰─┤ the manifest is declared
     ·                                             │ here
-  7 │   "size": 424,
     │   …
  13 │ }
     ╰────
   note: evil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name: and here
 
 warning[layer/absolute-path]: `/etc/\x1b[2Jpasswd` begins with `/`
-  --> blobs/sha256/ae3b0c44298f…: /etc/\x1b[2Jpasswd at byte 1536
+  --> blobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85:
+      /etc/\x1b[2Jpasswd at byte 1536
 
 warning[json/key-case]: a pointer to nothing
    ╭─[evil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:1 /no/such/place]
@@ -354,7 +355,8 @@ error[descriptor/size-mismatch]: layer 99 is 33 bytes, the manifest says 131
         in whatever names it. `restow convert` writes both
 
 error[blob/digest-mismatch]: the blob has another digest than its name says
-  --> blobs/sha256/ae3b0c44298f... at byte 123: the gzip stream ends here
+  --> blobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
+      at byte 123: the gzip stream ends here
    ,-[blobs/sha256/6e3b0c44298f...:1:325 /layers/0/digest]
    | {
    |   "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -366,19 +368,19 @@ error[blob/digest-mismatch]: the blob has another digest than its name says
    `----
     ,-[index.json:6:17 /manifests/0/digest]
   4 | {
-  5 |   "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    |   ...
   6 |   "digest": "sha256:6e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934...",
     :             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     :                                           `-| the manifest is declared
     :                                             | here
-  7 |   "size": 424,
     |   ...
  13 | }
     `----
   note: evil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name: and here
 
 warning[layer/absolute-path]: `/etc/\x1b[2Jpasswd` begins with `/`
-  --> blobs/sha256/ae3b0c44298f...: /etc/\x1b[2Jpasswd at byte 1536
+  --> blobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85:
+      /etc/\x1b[2Jpasswd at byte 1536
 
 warning[json/key-case]: a pointer to nothing
    ,-[evil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:1 /no/such/place]
@@ -499,7 +501,8 @@ fn color() {
         in whatever names it. `restow convert` writes both
 
 ␛[1;31merror[blob/digest-mismatch]␛[0m␛[1m: the blob has another digest than its name says␛[0m
-␛[36m  --> ␛[0mblobs/sha256/ae3b0c44298f… at byte 123: the gzip stream ends here
+␛[36m  --> ␛[0mblobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
+      at byte 123: the gzip stream ends here
    ╭─[␛[36mblobs/sha256/6e3b0c44298f…:1:325 /layers/0/digest␛[0m]
  ␛[2m ␛[0m │ {
  ␛[2m ␛[0m │   "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -511,19 +514,19 @@ fn color() {
    ╰────
     ╭─[␛[36mindex.json:6:17 /manifests/0/digest␛[0m]
  ␛[2m 4␛[0m │ {
- ␛[2m 5␛[0m │   "mediaType": "application/vnd.oci.image.manifest.v1+json",
+ ␛[2m  ␛[0m │   …
  ␛[2m 6␛[0m │   "digest": "sha256:6e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca…",
     · ␛[36m            ──────────────────────────────┬─────────────────────────────␛[0m
     ·                                           ␛[36m╰─┤ ␛[36mthe manifest is declared␛[0m␛[0m
     ·                                           ␛[36m  │ ␛[36mhere␛[0m␛[0m
- ␛[2m 7␛[0m │   "size": 424,
  ␛[2m  ␛[0m │   …
  ␛[2m13␛[0m │ }
     ╰────
 ␛[36m  note: ␛[0mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name: and here
 
 ␛[1;33mwarning[layer/absolute-path]␛[0m␛[1m: `/etc/\x1b[2Jpasswd` begins with `/`␛[0m
-␛[36m  --> ␛[0mblobs/sha256/ae3b0c44298f…: /etc/\x1b[2Jpasswd at byte 1536
+␛[36m  --> ␛[0mblobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85:
+      /etc/\x1b[2Jpasswd at byte 1536
 
 ␛[1;33mwarning[json/key-case]␛[0m␛[1m: a pointer to nothing␛[0m
    ╭─[␛[36mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:1 /no/such/place␛[0m]
