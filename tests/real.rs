@@ -98,11 +98,15 @@ const FAULTS: &[(&str, &[Fault])] = &[
             ),
         ],
     ),
-    // What a manifest of the type `broken` points at is not known.
+    // A manifest that is said to be of the type `broken` is judged as what it says it is.
     (
         "oc-mirror/tests/unit/testdata/test-process-image-unsupported",
         &[
             ("archive/missing-oci-layout", ""),
+            (
+                "config/layer-count",
+                "blobs/sha256/0b1f210b40a12b612cbb6c1bceff5d9ead6dbbb35108709f020bfeb58146870c /rootfs/diff_ids",
+            ),
             ("descriptor/bad-media-type", "index.json /manifests/0/mediaType"),
             ("document/unknown-media-type", "index.json /mediaType"),
         ],

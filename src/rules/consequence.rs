@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Rule, archive, blob, document, image, legacy, shape, storage};
+use super::{Rule, archive, blob, descriptor, document, image, legacy, shape, storage};
 use crate::report::{At, Finding, Location};
 
 /// In one and the same member: what is not the document that was meant need not be one; what a document lacks cannot
@@ -13,9 +13,11 @@ const IN_MEMBER: &[(&Rule, &[&Rule])] = &[
     (&shape::SCHEMA1_MEMBER_MISSING, &[&legacy::SCHEMA1_UNPAIRED, &legacy::SCHEMA1_BAD_SIGNATURES]),
 ];
 
-/// At one and the same place: a tag of a manifest that is not there.
-const AT_PLACE: &[(&Rule, &[&Rule])] =
-    &[(&blob::MISSING, &[&archive::MISSING_REVISION, &storage::TAG_NOT_IN_INDEX])];
+/// At one and the same place: a tag of a manifest that is not there; a type that is none.
+const AT_PLACE: &[(&Rule, &[&Rule])] = &[
+    (&blob::MISSING, &[&archive::MISSING_REVISION, &storage::TAG_NOT_IN_INDEX]),
+    (&descriptor::BAD_MEDIA_TYPE, &[&document::TYPE_MISMATCH]),
+];
 
 /// Leaves out what follows from other findings.
 pub fn suppress(out: &mut Vec<Finding>) {
@@ -86,6 +88,8 @@ mod tests {
     fn what_follows_at_one_place() {
         let cause = (&blob::MISSING, at(1, "/a"));
         assert_eq!(left(&[cause.clone(), (&storage::TAG_NOT_IN_INDEX, at(1, "/a"))]), ["blob/missing"]);
+        let broken = (&descriptor::BAD_MEDIA_TYPE, at(1, "/c"));
+        assert_eq!(left(&[broken, (&document::TYPE_MISMATCH, at(1, "/c"))]), ["descriptor/bad-media-type"]);
         let other = [cause, (&storage::TAG_NOT_IN_INDEX, at(1, "/b"))];
         assert_eq!(left(&other), ["blob/missing", "storage/tag-not-in-index"]);
     }
