@@ -25,8 +25,8 @@ const FAULTS: &[(&str, &[Fault])] = &[
     (
         "_decoded/libarchive/libarchive/test/test_compat_plexus_archiver_tar.tar",
         &[
-            ("tar/bad-header", "test_compat_plexus_archiver_tar.tar @1536"),
             ("tar/lone-zero-block", "test_compat_plexus_archiver_tar.tar @1024"),
+            ("tar/bad-header", "test_compat_plexus_archiver_tar.tar @1536"),
         ],
     ),
     ("tar-split/archive/tar/testdata/writer-big-long.tar", &[("tar/truncated", WRITER)]),
