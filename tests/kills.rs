@@ -1,7 +1,7 @@
 //! Conversions that are killed (SIGKILL) at random moments: what is under the destination's name is what was there before,
 //! or the whole of what was to come, and the same command then succeeds and leaves nothing else behind.
 //!
-//! `RESTOW_KILLS=N` kills N conversions to each destination instead of 4.
+//! `RESTOW_KILLS=N` kills N conversions to each destination instead of 2.
 
 mod common;
 
@@ -31,7 +31,7 @@ const DESTINATIONS: &[(&str, &str, &[&str], bool)] = &[
 
 fn main() {
     let arguments = Arguments::from_args();
-    let kills = std::env::var("RESTOW_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    let kills = std::env::var("RESTOW_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
     let trials = DESTINATIONS.iter().enumerate().map(|(seed, destination)| {
         Trial::test(format!("{}: {kills} kills", destination.0), move || {
             let dir = tempfile::tempdir()?;

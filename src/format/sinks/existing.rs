@@ -10,7 +10,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::staging::{PREFIX, parent_of};
+use super::staging::{PREFIX, parent_of, sweep};
 use crate::error::{Context, Error, Result};
 
 /// An existing destination directory under an exclusive `flock` that lasts as long as this value.
@@ -32,6 +32,8 @@ impl Existing {
         if !meta.is_dir() {
             return Err(Error::refused(format!("{} exists and is not a directory", path.display())));
         }
+        // What was staged beside it before it came to be.
+        sweep(parent_of(path));
         let handle = File::open(path).at("cannot open", path)?;
         loop {
             match flock(&handle, FlockOperation::LockExclusive) {

@@ -204,8 +204,26 @@ impl Sink for Storage {
         for (name, repository) in &repositories {
             for (tag, digest) in &repository.tags {
                 let tag = format!("_manifests/tags/{tag}");
-                self.link(&link_path(name, &format!("{tag}/index"), digest)?, digest)?;
-                self.link(&PathBuf::from(format!("repositories/{name}/{tag}/current/link")), digest)?;
+                let index = link_path(name, &format!("{tag}/index"), digest)?;
+                let folder = PathBuf::from(format!("repositories/{name}/{tag}"));
+                let current = folder.join("current/link");
+                match &self.existing {
+                    // A tag without `current` is a broken one, so a new tag comes as a whole.
+                    Some(existing)
+                        if !existing.has(&Path::new(self.prefix).join(&folder).to_string_lossy()) =>
+                    {
+                        let links = [index, current].map(|link| Path::new(self.prefix).join(link));
+                        for link in &links {
+                            self.tree.put(link, digest.as_str().as_bytes())?;
+                        }
+                        self.tree.move_into(existing, &Path::new(self.prefix).join(folder))?;
+                        self.tree.sync_moved(existing, &links)?;
+                    }
+                    _ => {
+                        self.link(&index, digest)?;
+                        self.link(&current, digest)?;
+                    }
+                }
             }
         }
         match &self.existing {
