@@ -11,6 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::Restow;
+use common::layout::{layer_of, noise};
 use common::tree_digest::sha256;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -204,18 +205,6 @@ impl Bench {
     }
 }
 
-/// Bytes that no compressor makes smaller.
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(len).collect()
-}
-
 /// Digest and text of a config.
 fn config(seed: u64) -> (String, String) {
     let size = if seed == 7 { 3 << 20 } else { 1000 };
@@ -229,9 +218,7 @@ fn config(seed: u64) -> (String, String) {
 }
 
 fn layer(seed: u64, len: usize) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    append(&mut tar, "noise", &noise(seed, len)).expect("memory");
-    tar.into_inner().expect("memory")
+    layer_of("noise", &noise(seed, len))
 }
 
 fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> std::io::Result<()> {

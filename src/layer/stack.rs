@@ -97,15 +97,14 @@ fn note(odd: &mut Oddities, oddity: Oddity, offset: u64) {
 /// The layers below one.
 struct Below<'a, 'l> {
     cursors: Vec<Cursor<'a>>,
-    layers: &'l [&'a LayerFacts],
     lookups: &'l mut u64,
     exhausted: bool,
 }
 
 impl<'a, 'l> Below<'a, 'l> {
-    fn new(layers: &'l [&'a LayerFacts], lookups: &'l mut u64) -> Below<'a, 'l> {
+    fn new(layers: &[&'a LayerFacts], lookups: &'l mut u64) -> Below<'a, 'l> {
         let cursors = layers.iter().map(|layer| layer.has.cursor()).collect();
-        Below { cursors, layers, lookups, exhausted: false }
+        Below { cursors, lookups, exhausted: false }
     }
 
     fn is_empty(&self) -> bool {
@@ -151,7 +150,6 @@ impl<'a, 'l> Below<'a, 'l> {
         let mut own = top.has.cursor();
         let path = clean(path).path.into_owned();
         let Some((layer, _)) = self.topmost(spool.hash(&path), THERE)? else { return Ok(false) };
-        // A cursor goes forward only within its block; another path begins anew.
         let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(slash, _)| slash);
         for end in [0].into_iter().chain(slashes) {
             let hash = spool.hash(&path[..end]);
@@ -163,7 +161,7 @@ impl<'a, 'l> Below<'a, 'l> {
             }
         }
         let whited = self.topmost(spool.hash(&path), has::WHITEOUT)?;
-        Ok(whited.is_none_or(|(over, _)| over <= layer) && self.layers.len() > layer)
+        Ok(whited.is_none_or(|(over, _)| over <= layer))
     }
 }
 

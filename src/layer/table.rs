@@ -285,7 +285,7 @@ impl Table {
         self.blocks.is_empty()
     }
 
-    /// For looking up hashes in growing order, where each hash has one record.
+    /// For looking up hashes where each has one record; those near the one before cost no reading.
     pub(super) fn cursor(&self) -> Cursor<'_> {
         Cursor { table: self, block: None, bytes: Cow::Borrowed(&[]) }
     }
