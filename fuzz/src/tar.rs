@@ -62,6 +62,15 @@ fn compare(data: &[u8], ours: &[Seen]) {
     for entry in entries {
         // Its reader refuses some fields that no entry of ours uses, such as a device number of a file.
         let Ok(mut entry) = entry else { return };
+        // It takes the prefix only with POSIX's version; Go and GNU tar, like us, with any.
+        let header = entry.header();
+        if header.as_bytes().get(257..263) == Some(b"ustar\0") && header.as_ustar().is_none() {
+            return;
+        }
+        // It cuts PAX records at new lines, not by their lengths.
+        if entry.pax_extensions().is_ok_and(|records| records.into_iter().flatten().any(|record| record.is_err())) {
+            return;
+        }
         let kind = entry.header().entry_type();
         let size = entry.size();
         let path = entry.path_bytes().into_owned();
