@@ -56,17 +56,23 @@ pub fn run(data: &[u8]) {
 }
 
 fn compare(data: &[u8], ours: &[Seen]) {
+    // It takes a prefix only with POSIX's version (Go and GNU tar, like us, with any), and PAX records and GNU's names
+    // only with a magic that it knows.
+    let mut archive = tar::Archive::new(data);
+    let Ok(raw) = archive.entries().map(|entries| entries.raw(true)) else { return };
+    for entry in raw.flatten() {
+        let header = entry.header();
+        let old = header.as_bytes()[257..265] == [0; 8] && !matches!(entry.header().entry_type().as_byte(), b'x' | b'g' | b'L' | b'K');
+        if header.as_ustar().is_none() && header.as_gnu().is_none() && !old {
+            return;
+        }
+    }
     let mut archive = tar::Archive::new(data);
     let Ok(entries) = archive.entries() else { return };
     let mut theirs = Vec::new();
     for entry in entries {
         // Its reader refuses some fields that no entry of ours uses, such as a device number of a file.
         let Ok(mut entry) = entry else { return };
-        // It takes the prefix only with POSIX's version; Go and GNU tar, like us, with any.
-        let header = entry.header();
-        if header.as_bytes().get(257..263) == Some(b"ustar\0") && header.as_ustar().is_none() {
-            return;
-        }
         // It cuts PAX records at new lines, not by their lengths.
         if entry.pax_extensions().is_ok_and(|records| records.into_iter().flatten().any(|record| record.is_err())) {
             return;

@@ -7,10 +7,14 @@ use flate2::bufread::GzDecoder;
 
 use super::deflate::Members;
 use super::facts::{Fault, Trailing};
+use super::zstd_frame::{self, FrameHeader, InPieces};
 use crate::media::Codec;
 
 /// Bytes handed on at once by the decoders.
 pub const CHUNK: usize = 128 << 10;
+
+/// Bytes that a look ahead shows unless the stream ends: what tells one part from another, and the longest header.
+pub const LOOKAHEAD: usize = zstd_frame::LONGEST;
 
 /// What decompressing a stream told, apart from its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -109,7 +113,10 @@ pub fn decode_into(
         Ok(()) => {}
         Err(Stop::Out(error)) => return Err(error),
         Err(Stop::Limit) => done.fault = Some(Fault::TooLarge { limit: caps.bytes }),
-        Err(Stop::Stream(error)) => done.fault = Some(fault_of(&error, input.offset, caps)),
+        Err(Stop::Window) => {
+            done.fault = Some(Fault::WindowTooLarge { limit: u64::from(caps.window_log) });
+        }
+        Err(Stop::Stream(error)) => done.fault = Some(fault_of(&error, input.offset)),
     }
     Ok(done)
 }
@@ -121,14 +128,14 @@ enum Stop {
     Stream(io::Error),
     /// The cap was reached.
     Limit,
+    /// A zstd window above the cap.
+    Window,
 }
 
-fn fault_of(error: &io::Error, offset: u64, caps: Caps) -> Fault {
+fn fault_of(error: &io::Error, offset: u64) -> Fault {
     let problem = error.to_string();
     if error.kind() == io::ErrorKind::UnexpectedEof {
         Fault::Truncated { offset }
-    } else if problem.contains("too much memory") {
-        Fault::WindowTooLarge { limit: u64::from(caps.window_log) }
     } else {
         Fault::Corrupt { offset, problem }
     }
@@ -182,16 +189,33 @@ fn zstd(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn 
                 done.skipped += 1;
             }
             [0x28, 0xb5, 0x2f, 0xfd] => {
-                let mut frame = zstd::stream::read::Decoder::with_buffer(&mut *input)
+                let header = FrameHeader::of(peek(input, zstd_frame::LONGEST).map_err(Stop::Stream)?);
+                if header.is_some_and(|header| header.window > 1 << caps.window_log) {
+                    return Err(Stop::Window);
+                }
+                let mut frame = zstd::stream::read::Decoder::with_buffer(InPieces::new(&mut *input))
                     .map_err(Stop::Stream)?
                     .single_frame();
                 frame.window_log_max(caps.window_log).map_err(Stop::Stream)?;
+                let before = done.size;
                 copy(&mut frame, caps, done, out)?;
+                not_as_promised(header, done.size - before).map_err(Stop::Stream)?;
                 done.parts += 1;
             }
             _ if done.parts > 0 => return trailing(input, done),
             _ => return Err(Stop::Stream(io::Error::other("not a zstd frame"))),
         }
+    }
+}
+
+/// Whether a frame that ended has another size than its header says.
+fn not_as_promised(header: Option<FrameHeader>, size: u64) -> io::Result<()> {
+    match header.and_then(|header| header.content) {
+        Some(content) if content != size => {
+            let problem = format!("a zstd frame of {size} bytes whose header says {content}");
+            Err(io::Error::new(io::ErrorKind::InvalidData, problem))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -253,7 +277,7 @@ impl BufRead for Counting<'_> {
     }
 }
 
-/// A buffered reader that always shows at least four bytes unless the input ends, so that a short look ahead means the end.
+/// A buffered reader that always shows at least [`LOOKAHEAD`] bytes unless the input ends, so that a short look ahead means the end.
 pub struct Lookahead<R> {
     inner: R,
     buffer: Vec<u8>,
@@ -290,12 +314,12 @@ impl<R: Read> Read for Lookahead<R> {
 
 impl<R: Read> BufRead for Lookahead<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.buffer.len() - self.start < 8 {
+        if self.buffer.len() - self.start < LOOKAHEAD {
             self.buffer.drain(..self.start);
             self.start = 0;
             let mut filled = self.buffer.len();
             self.buffer.resize(self.chunk, 0);
-            while filled < 8 {
+            while filled < LOOKAHEAD {
                 match self.inner.read(&mut self.buffer[filled..]) {
                     Ok(0) => break,
                     Ok(n) => filled += n,
@@ -355,7 +379,8 @@ struct Parts<R: BufRead> {
 enum Part<R: BufRead> {
     Between(R),
     Gzip(Box<GzDecoder<R>>),
-    Zstd(zstd::stream::read::Decoder<'static, R>),
+    /// With what it said before, and the bytes that came.
+    Zstd(zstd::stream::read::Decoder<'static, InPieces<R>>, Option<FrameHeader>, u64),
 }
 
 impl<R: Read> Parts<Counted<Lookahead<R>>> {
@@ -366,9 +391,15 @@ impl<R: Read> Parts<Counted<Lookahead<R>>> {
             (_, []) => None,
             (Codec::Gzip, [0x1f, 0x8b, ..]) => Some(Part::Gzip(Box::new(GzDecoder::new(input)))),
             (Codec::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => {
-                let mut frame = zstd::stream::read::Decoder::with_buffer(input)?.single_frame();
+                let header = FrameHeader::of(next);
+                if header.is_some_and(|header| header.window > 1 << self.window_log) {
+                    let problem = format!("a zstd window above 2^{} bytes", self.window_log);
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+                }
+                let mut frame =
+                    zstd::stream::read::Decoder::with_buffer(InPieces::new(input))?.single_frame();
                 frame.window_log_max(self.window_log)?;
-                Some(Part::Zstd(frame))
+                Some(Part::Zstd(frame, header, 0))
             }
             _ => {
                 let offset = input.offset;
@@ -396,14 +427,17 @@ impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
             let n = match &mut part {
                 Part::Between(_) => Ok(0),
                 Part::Gzip(member) => member.read(into),
-                Part::Zstd(frame) => frame.read(into),
+                Part::Zstd(frame, _, size) => frame.read(into).inspect(|n| *size += *n as u64),
             };
             match n {
                 Ok(0) if !into.is_empty() => {
                     self.state = match part {
                         Part::Between(input) => self.begin(input)?,
                         Part::Gzip(member) => Some(Part::Between(member.into_inner())),
-                        Part::Zstd(frame) => Some(Part::Between(frame.finish())),
+                        Part::Zstd(frame, header, size) => {
+                            not_as_promised(header, size)?;
+                            Some(Part::Between(frame.finish().into_inner()))
+                        }
                     };
                 }
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -550,6 +584,42 @@ mod tests {
         })
         .expect("no I/O error");
         (done, out)
+    }
+
+    #[test]
+    fn a_zstd_frame_is_judged_alike_however_it_arrives() {
+        let after_magic = |rest: &[u8]| [&[0x28, 0xb5, 0x2f, 0xfd][..], rest].concat();
+        // Empty, in six blocks, where the header says 249 bytes; a window of 3.75 TiB for one byte.
+        let empty = after_magic(&[&[0x32, 0, 0, 0xf9][..], &[0; 15], &[1, 0, 0]].concat());
+        let wide = after_magic(&[0x80, 0xff, 1, 0, 0, 0, 9, 0, 0, b'a']);
+        let corrupt = |problem: &str| Fault::Corrupt { offset: 26, problem: problem.to_owned() };
+        for (bytes, wanted) in [
+            (&empty, corrupt("a zstd frame of 0 bytes whose header says 249")),
+            (&wide, Fault::WindowTooLarge { limit: 27 }),
+        ] {
+            let wanted = Some(wanted);
+            assert_eq!(run(Codec::Zstd, bytes, CAPS).0.fault, wanted);
+            for piece in [1, 3, 100] {
+                let mut pieces = Lookahead::for_size(Slowly(bytes, piece), 64);
+                let done = decode(Codec::Zstd, &mut pieces, CAPS, &mut |_| Ok(())).expect("no I/O error");
+                assert_eq!(done.fault, wanted);
+            }
+            let (mut whole, _) = reader(Codec::Zstd, &bytes[..], 27).expect("a reader");
+            assert!(whole.read_to_end(&mut Vec::new()).is_err());
+        }
+    }
+
+    /// Gives a few bytes at a time.
+    struct Slowly<'a>(&'a [u8], usize);
+
+    impl Read for Slowly<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(into.len()).min(self.0.len());
+            let (now, rest) = self.0.split_at(n);
+            into[..n].copy_from_slice(now);
+            self.0 = rest;
+            Ok(n)
+        }
     }
 
     fn encode(compression: Compression, bytes: &[u8]) -> Vec<u8> {

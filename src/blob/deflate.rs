@@ -25,11 +25,63 @@ struct Job {
     done: Sender<io::Result<Job>>,
 }
 
-impl Job {
-    fn compress(&mut self, compressor: &mut Compressor) -> io::Result<()> {
-        self.stored.resize(compressor.gzip_compress_bound(self.plain.len()), 0);
-        let n = compressor.gzip_compress(&self.plain, &mut self.stored).map_err(io::Error::other)?;
-        self.stored.truncate(n);
+/// Pieces of a block, evenly spread, that say whether it is worth compressing, and their length.
+const PROBES: (usize, usize) = (8, 1 << 10);
+
+/// What compresses blocks at one level.
+struct Deflate {
+    compressor: Compressor,
+    /// None at levels that try everything.
+    quick: Option<Quick>,
+    sample: Vec<u8>,
+}
+
+/// Finds blocks that are not worth compressing.
+struct Quick {
+    probe: Compressor,
+    store: Compressor,
+    /// Percent of its size that a sample must fall below.
+    worth: usize,
+}
+
+impl Deflate {
+    fn new(level: u32) -> io::Result<Deflate> {
+        let of = |level: u32| {
+            let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok());
+            level.map(Compressor::new).ok_or_else(|| io::Error::other("no such level of gzip"))
+        };
+        // Packages and pictures inside of layers do not get smaller, and take the longest. Who asks for the fast level
+        // has little use for the last tenth of a block either; who asks for a slow one wants every byte.
+        let worth = match level {
+            1 => Some(85),
+            2..=5 => Some(98),
+            _ => None,
+        };
+        let quick =
+            worth.map(|worth| io::Result::Ok(Quick { probe: of(1)?, store: of(0)?, worth })).transpose()?;
+        Ok(Deflate { compressor: of(level)?, quick, sample: Vec::new() })
+    }
+
+    /// Makes a gzip member of `plain`.
+    fn member(&mut self, plain: &[u8], stored: &mut Vec<u8>) -> io::Result<()> {
+        let mut compressor = &mut self.compressor;
+        let (probes, length) = PROBES;
+        if let Some(quick) = self.quick.as_mut().filter(|_| plain.len() >= 8 * probes * length) {
+            self.sample.clear();
+            for piece in plain.chunks(plain.len() / probes).take(probes) {
+                // The middle: files begin with headers, which compress.
+                let middle = &piece[piece.len() / 2..];
+                self.sample.extend_from_slice(&middle[..length.min(middle.len())]);
+            }
+            stored.resize(quick.probe.deflate_compress_bound(self.sample.len()), 0);
+            let n = quick.probe.deflate_compress(&self.sample, stored).map_err(io::Error::other)?;
+            if n * 100 >= self.sample.len() * quick.worth {
+                compressor = &mut quick.store;
+            }
+        }
+        stored.resize(compressor.gzip_compress_bound(plain.len()), 0);
+        let n = compressor.gzip_compress(plain, stored).map_err(io::Error::other)?;
+        stored.truncate(n);
         Ok(())
     }
 }
@@ -37,7 +89,7 @@ impl Job {
 /// Compresses what is written to it.
 pub struct Members<W: Write> {
     into: W,
-    level: CompressionLvl,
+    level: u32,
     threads: usize,
     /// What the next member will hold.
     block: Vec<u8>,
@@ -54,8 +106,7 @@ pub struct Members<W: Write> {
 impl<W: Write> Members<W> {
     /// A stream at a level from 1 to 12, made by at most `threads` threads besides the caller's.
     pub fn new(level: u32, threads: usize, into: W) -> io::Result<Self> {
-        let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok());
-        let level = level.ok_or_else(|| io::Error::other("no such level of gzip"))?;
+        Deflate::new(level)?;
         let threads = threads.clamp(1, MAX_THREADS);
         let (pending, free) = (VecDeque::new(), Vec::new());
         Ok(Members { into, level, threads, block: Vec::new(), workers: None, pending, free, begun: false })
@@ -68,7 +119,7 @@ impl<W: Write> Members<W> {
             if !self.begun || !self.block.is_empty() {
                 let (done, _) = bounded(0);
                 let mut job = Job { plain: std::mem::take(&mut self.block), stored: Vec::new(), done };
-                job.compress(&mut Compressor::new(self.level))?;
+                Deflate::new(self.level)?.member(&job.plain, &mut job.stored)?;
                 self.into.write_all(&job.stored)?;
             }
             return Ok(self.into);
@@ -141,16 +192,16 @@ struct Workers {
 }
 
 impl Workers {
-    fn start(level: CompressionLvl, threads: usize) -> Workers {
+    fn start(level: u32, threads: usize) -> Workers {
         let (jobs, input) = bounded::<Job>(threads);
         let threads = (0..threads)
             .filter_map(|_| {
                 let input = input.clone();
                 let work = move || {
-                    let mut compressor = Compressor::new(level);
+                    let Ok(mut deflate) = Deflate::new(level) else { return };
                     for mut job in input {
                         let done = job.done.clone();
-                        let result = job.compress(&mut compressor).map(|()| job);
+                        let result = deflate.member(&job.plain, &mut job.stored).map(|()| job);
                         // A writer that failed no longer listens.
                         let _ = done.send(result);
                     }
@@ -212,6 +263,35 @@ mod tests {
                     "{len} bytes, {threads} threads, {write}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_does_not_compress_is_stored() {
+        let mut state = 1u32;
+        let noise: Vec<u8> = (0..BLOCK)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state as u8
+            })
+            .collect();
+        // Noise in the middle of every piece alone, where the sample is taken.
+        let mut half = noise.clone();
+        half.chunks_mut(BLOCK / PROBES.0).for_each(|piece| piece[..BLOCK / PROBES.0 / 2].fill(0));
+        for (level, plain, stored) in [
+            (1, &noise, true),
+            (3, &noise, true),
+            (3, &half, true),
+            (6, &half, false),
+            (1, &vec![7; BLOCK], false),
+        ] {
+            let made = compress(plain, level, 1, BLOCK);
+            assert_eq!(restored(&made), *plain);
+            // A member of stored blocks: a header, a trailer, and five bytes for each 64 KiB.
+            assert_eq!(made.len() > plain.len(), stored, "level {level}");
+            assert!(made.len() < plain.len() + 200);
         }
     }
 

@@ -5,5 +5,6 @@ mod deflate;
 pub mod facts;
 pub mod pipeline;
 mod threads;
+mod zstd_frame;
 
 pub use facts::{BlobFacts, Fault, GzipHeader, Plain};

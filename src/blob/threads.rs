@@ -254,9 +254,9 @@ impl Read for Chunks {
 }
 
 impl BufRead for Chunks {
-    /// At least eight bytes unless the input ends, as [`Lookahead`](codec::Lookahead) gives.
+    /// At least [`codec::LOOKAHEAD`] bytes unless the input ends, as [`Lookahead`](codec::Lookahead) gives.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.current().len() - self.at < 8 {
+        while self.current().len() - self.at < codec::LOOKAHEAD {
             let Ok(next) = self.input.recv() else { break };
             let rest = self.current()[self.at..].to_vec();
             if rest.is_empty() {
@@ -294,15 +294,15 @@ mod tests {
 
     #[test]
     fn a_look_ahead_crosses_borders() {
-        let mut input = chunks(&[b"0123456789", b"ab", b"", b"c", b"defghijklm"]);
-        assert_eq!(input.fill_buf().expect("memory"), b"0123456789");
-        input.consume(7);
-        assert_eq!(input.fill_buf().expect("memory"), b"789abcdefghijklm");
-        input.consume(8);
-        assert_eq!(input.fill_buf().expect("memory"), b"fghijklm");
+        let mut input = chunks(&[b"0123456789012345678", b"ab", b"", b"c", b"defghijklmnopqrstuvwxyz"]);
+        assert_eq!(input.fill_buf().expect("memory"), b"0123456789012345678");
+        input.consume(17);
+        assert_eq!(input.fill_buf().expect("memory"), b"78abcdefghijklmnopqrstuvwxyz");
+        input.consume(12);
+        assert_eq!(input.fill_buf().expect("memory"), b"klmnopqrstuvwxyz");
         let mut rest = String::new();
         input.read_to_string(&mut rest).expect("text");
-        assert_eq!(rest, "fghijklm");
+        assert_eq!(rest, "klmnopqrstuvwxyz");
     }
 
     #[test]

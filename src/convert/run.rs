@@ -170,19 +170,29 @@ pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
     Ok(())
 }
 
-/// Writes blobs and documents; one after the other where their order is that of the destination.
-fn write(run: &Run<'_>, documents: &mut Documents<'_>, plan: &Plan, ordered: bool) -> Result<()> {
+/// Writes blobs and documents: blobs first where the order does not matter; else in the plan's order, blobs whose
+/// places can be reserved at once.
+fn write(run: &Run<'_>, documents: &mut Documents<'_>, plan: &Plan, sink: &dyn Sink) -> Result<()> {
+    let ordered = sink.ordered();
     if !ordered {
         let blob = |step: &Step| matches!(step, Step::Blob { .. });
         let blobs: Vec<Step> = plan.steps.iter().copied().filter(blob).collect();
         run.blobs(&blobs)?;
     }
-    for step in &plan.steps {
-        match step {
-            Step::Blob { .. } if ordered => run.blobs(std::slice::from_ref(step))?,
-            Step::Blob { .. } => {}
-            Step::Document(node) => documents.make(*node)?,
-        }
+    let mut steps = &plan.steps[..];
+    while let Some((step, rest)) = steps.split_first() {
+        steps = match step {
+            Step::Blob { .. } if ordered => {
+                let at_once = run.reserve(sink, steps)?.max(1);
+                run.blobs(&steps[..at_once])?;
+                &steps[at_once..]
+            }
+            Step::Blob { .. } => rest,
+            Step::Document(node) => {
+                documents.make(*node)?;
+                rest
+            }
+        };
     }
     Ok(())
 }
@@ -196,7 +206,8 @@ pub fn run(
     context: &Context<'_>,
 ) -> Result<Outcome> {
     let mut run = Run::new(archive, Some(sink), context);
-    run.compressed = plan.steps.iter().map(|step| compressed_size(archive, step)).sum();
+    let compressed = |step: &&Step| matches!(step, Step::Blob { treatment: Treatment::Recompress(_), .. });
+    run.compressed = plan.steps.iter().filter(compressed).map(|step| stored_size(archive, step)).sum();
     let run = run;
     let mut documents = Documents {
         archive,
@@ -213,7 +224,7 @@ pub fn run(
     for planned in plan.roots.iter().filter(|planned| planned.root.name != Name::None) {
         documents.names.entry(planned.root.node).or_insert_with(|| planned.root.name.shown());
     }
-    let written = write(&run, &mut documents, plan, sink.ordered());
+    let written = write(&run, &mut documents, plan, sink);
     // What a change of the source led to is not what is to be told.
     archive.tree.unchanged()?;
     written?;
@@ -309,13 +320,13 @@ fn stored_limit(limits: &Limits) -> u64 {
     limits.layer_bytes.saturating_add(limits.layer_bytes / 64).saturating_add(1 << 20)
 }
 
-/// Stored bytes of a blob that is compressed anew.
-fn compressed_size(archive: &Archive, step: &Step) -> u64 {
+/// Stored bytes of the blob of a step.
+fn stored_size(archive: &Archive, step: &Step) -> u64 {
     match *step {
-        Step::Blob { blob, treatment: Treatment::Recompress(_) } => {
+        Step::Blob { blob, .. } => {
             archive.blob(blob).member.map_or(0, |member| archive.tree.member(member).size)
         }
-        _ => 0,
+        Step::Document(_) => 0,
     }
 }
 
@@ -377,12 +388,35 @@ impl<'a> Run<'a> {
         lock(&self.facts).get(blob).cloned()
     }
 
-    /// Reads blobs on as many threads as allowed, in order as far as that has a meaning.
+    /// Reserves places for the blobs that come next, as far as digests and sizes are known; how many steps that are.
+    fn reserve(&self, sink: &dyn Sink, steps: &[Step]) -> Result<usize> {
+        if self.context.jobs == 1 || self.stopped() {
+            return Ok(0);
+        }
+        // A blob without bytes takes no place; one that only claims to be huge must not make the file so.
+        let known = |step: &Step| match *step {
+            Step::Blob { blob, treatment: Treatment::Keep } => {
+                let source = self.archive.blob(blob);
+                let Some(member) = source.member else { return Some(None) };
+                let size = self.archive.tree.member(member).size;
+                Some(Some((source.digest.as_ref()?, size)))
+                    .filter(|_| size <= stored_limit(self.context.limits))
+            }
+            _ => None,
+        };
+        let places: Vec<Option<(&Digest, u64)>> = steps.iter().map_while(known).collect();
+        let blobs: Vec<(&Digest, u64)> = places.iter().copied().flatten().collect();
+        Ok(if blobs.len() > 1 && sink.reserve(&blobs)? { places.len() } else { 0 })
+    }
+
+    /// Reads blobs on as many threads as allowed; the largest first, so that none is left alone at the end.
     fn blobs(&self, steps: &[Step]) -> Result<()> {
         let jobs = self.context.jobs.clamp(1, steps.len().max(1));
         if jobs == 1 {
             return steps.iter().try_for_each(|step| self.step(step));
         }
+        let mut steps = steps.to_vec();
+        steps.sort_by_key(|step| std::cmp::Reverse(stored_size(self.archive, step)));
         let next = AtomicUsize::new(0);
         let failed: Mutex<Option<Error>> = Mutex::new(None);
         std::thread::scope(|scope| {

@@ -126,9 +126,14 @@ pub enum OutName {
 /// constructor, `holds`, `stage` or `keep` for a digest, and from `commit`, before anything is visible, for the graph
 /// as a whole.
 pub trait Sink: Sync {
-    /// Whether blobs and documents must come one at a time, in the plan's order (tars).
+    /// Whether blobs and documents must come one at a time, in the plan's order (tars), but for [`Sink::reserve`].
     /// Otherwise any number of threads may stage blobs at once, and documents come after all blobs.
     fn ordered(&self) -> bool;
+
+    /// Gives a place, in this order, to blobs whose digests and sizes are known: then any number of threads may stage
+    /// them at once, and nothing else until all of them are kept. `false`, and no place, where that is impossible (a
+    /// stream) or not needed.
+    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<bool>;
 
     /// A directory on the destination's filesystem where a stream may be spooled, so that [`Staged::adopt`] is a link.
     fn spool_dir(&self) -> Option<&Path>;

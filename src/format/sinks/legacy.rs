@@ -173,6 +173,10 @@ impl Sink for LegacySink {
         true
     }
 
+    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<bool> {
+        self.out.reserve(&self.names, blobs)
+    }
+
     fn spool_dir(&self) -> Option<&Path> {
         None
     }

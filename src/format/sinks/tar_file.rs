@@ -69,6 +69,10 @@ impl Sink for TarSink {
         true
     }
 
+    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<bool> {
+        self.out.reserve(&Blobs, blobs)
+    }
+
     fn spool_dir(&self) -> Option<&Path> {
         None
     }
@@ -229,6 +233,51 @@ mod tests {
         assert!(sink.stage(None).is_err());
         drop(first);
         assert!(sink.stage(None).is_ok());
+    }
+
+    #[test]
+    fn members_with_places_are_written_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let blobs: Vec<Vec<u8>> = [70_000, 0, 512, 3, 0].map(|size| vec![size as u8 | 1; size]).into();
+        let digests: Vec<Digest> = blobs.iter().map(|bytes| Digest::sha256(bytes)).collect();
+        let finished = |sink: Box<dyn Sink>, name: &str| {
+            sink.commit(&output("a:1")).expect("committed");
+            fs::read(dir.path().join(name)).expect("read")
+        };
+        let serial = file(dir.path(), TarForm::Docker);
+        blobs.iter().for_each(|bytes| write_blob(&*serial, bytes, true));
+        let serial = finished(serial, "out.tar");
+        let make = |name: &str| {
+            let sink = tar_file(&dir.path().join(name), TarForm::Docker, &WriteOptions::default());
+            let sink = sink.expect("a sink");
+            // What was discarded before must not show through.
+            sink.stage(None).expect("staged").write_all(&[7; 200_000]).expect("written");
+            let places: Vec<_> =
+                digests.iter().zip(&blobs).map(|(d, bytes)| (d, bytes.len() as u64)).collect();
+            assert!(sink.reserve(&places).expect("places"));
+            sink
+        };
+        let sink = make("at-once.tar");
+        let stage = |i: usize| sink.stage(Some((&digests[i], blobs[i].len() as u64))).expect("staged");
+        // All at once, the last one first, in small pieces; the second empty blob is the first one again.
+        let mut staged: Vec<_> = [3, 2, 1, 0, 4].into_iter().map(|i| (i, stage(i))).collect();
+        for (i, staged) in &mut staged {
+            blobs[*i].chunks(1000).for_each(|piece| staged.write_all(piece).expect("written"));
+        }
+        staged.into_iter().for_each(|(i, s)| s.keep(&digests[i], blobs[i].len() as u64).expect("kept"));
+        assert!(finished(sink, "at-once.tar") == serial);
+        // One that fails, or is never staged, ends it.
+        let sink = make("failed.tar");
+        let mut staged = sink.stage(Some((&digests[3], 3))).expect("staged");
+        assert!(staged.write_all(&[3; 4]).is_err());
+        staged.write_all(&[9; 3]).expect("written");
+        assert!(staged.keep(&Digest::sha256(&[9; 3]), 3).is_err());
+        for i in [0, 1, 2] {
+            write_blob(&*sink, &blobs[i], true);
+        }
+        assert!(sink.commit(&output("a:1")).is_err());
+        assert!(!dir.path().join("failed.tar").exists());
+        assert!(!stream(&WriteOptions::default()).0.reserve(&[(&digests[0], 1)]).expect("no error"));
     }
 
     #[test]

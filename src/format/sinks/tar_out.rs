@@ -1,10 +1,10 @@
 //! Writes a tar member by member, into a file or a stream, when names and sizes are known only afterwards.
 //!
-//! In a file the header of such a member is reserved and filled in; a discarded member rewinds the file. A stream
-//! cannot go back: what is not known is completed in an unlinked temporary file first, and a member that fails after
+//! In a file the header of such a member is reserved and filled in; a discarded member rewinds the file. Members whose
+//! names and sizes are known get their places first and are then written by several threads. A stream cannot go back: what is not known is completed in an unlinked temporary file first, and a member that fails after
 //! its header has gone out cuts the stream for good.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -62,6 +62,10 @@ struct State {
     cut: bool,
     /// Names of all members, directories with a `/` at the end.
     members: BTreeSet<String>,
+    /// Members that have a place and were not staged yet, and where their data goes.
+    reserved: BTreeMap<String, u64>,
+    /// Members that have a place and are not complete.
+    open: usize,
 }
 
 /// A tar being written.
@@ -113,7 +117,15 @@ impl TarOut {
     }
 
     fn new(medium: Medium, target: Target, path: PathBuf, options: &WriteOptions) -> TarOut {
-        let state = State { medium, end: 0, busy: false, cut: false, members: BTreeSet::new() };
+        let state = State {
+            medium,
+            end: 0,
+            busy: false,
+            cut: false,
+            members: BTreeSet::new(),
+            reserved: BTreeMap::new(),
+            open: 0,
+        };
         TarOut { state: Mutex::new(state), target, path, tmpdir: options.tmpdir.clone() }
     }
 
@@ -161,6 +173,21 @@ impl TarOut {
         Ok(())
     }
 
+    /// Gives places to blobs, as [`Sink::reserve`](crate::format::sink::Sink::reserve) has it.
+    pub(super) fn reserve(&self, naming: &dyn Naming, blobs: &[(&Digest, u64)]) -> Result<bool> {
+        let mut state = self.lock_ready()?;
+        if matches!(state.medium, Medium::Stream(_)) {
+            return Ok(false);
+        }
+        for &(digest, size) in blobs {
+            let name = naming.member(digest)?;
+            if !state.members.contains(&name) {
+                state.reserve(name, size).at("cannot write", &self.path)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Starts a blob, whose name `naming` gives.
     pub(super) fn stage<'a>(
         &'a self,
@@ -173,7 +200,13 @@ impl TarOut {
             None => None,
         };
         let seekable = matches!(state.medium, Medium::File(_));
+        let place = known.as_ref().and_then(|(name, ..)| state.reserved.remove(name));
         let mode = match known {
+            Some((_, digest, size)) if place.is_some() => {
+                let file = state.file().at("cannot write", &self.path)?;
+                Mode::Placed { file, at: place.unwrap_or_default(), digest, size }
+            }
+            Some((name, _, _)) if state.members.contains(&name) => Mode::Discard,
             known if seekable => {
                 let (name, size) =
                     known.map_or_else(|| (naming.typical(), 0), |(name, _, size)| (name, size));
@@ -183,7 +216,6 @@ impl TarOut {
                 state.busy = true;
                 Mode::InPlace { reserved }
             }
-            Some((name, _, _)) if state.members.contains(&name) => Mode::Discard,
             Some((name, digest, size)) => {
                 let lead = state.lead(&name, size);
                 // Set before the header goes out: only `keep` makes the member complete.
@@ -201,9 +233,24 @@ impl TarOut {
         Ok(Box::new(StagedMember { out: self, naming, mode, written: 0 }))
     }
 
+    /// Whether a blob is the one whose header is written already.
+    fn check(&self, expected: (&Digest, u64), found: (&Digest, u64)) -> Result<()> {
+        if expected == found {
+            return Ok(());
+        }
+        let ((expected, expected_size), (found, size)) = (expected, found);
+        let reason = format!("expected {expected} of {expected_size} bytes, found {found} of {size}");
+        let reason = io::Error::new(io::ErrorKind::InvalidData, reason);
+        Err(Error::io("cannot go on writing", &self.path, reason))
+    }
+
     /// Ends the tar and puts it where it belongs.
     pub(super) fn finish(self) -> Result<()> {
         let mut state = self.lock_ready()?;
+        if state.open > 0 {
+            let reason = io::Error::other("a blob that has a place in the tar did not arrive");
+            return Err(Error::io("cannot write", &self.path, reason));
+        }
         state.append(&[&END]).at("cannot write", &self.path)?;
         let end = state.end;
         drop(state);
@@ -253,6 +300,32 @@ impl State {
     fn note(&mut self, name: &str) {
         self.members.extend(name.match_indices('/').map(|(at, _)| name[..=at].to_owned()));
         self.members.insert(name.to_owned());
+    }
+
+    /// Writes all of a member but its data, behind the last member.
+    fn reserve(&mut self, name: String, size: u64) -> io::Result<()> {
+        let lead = self.lead(&name, size);
+        let data = self.end + lead.len() as u64;
+        let Medium::File(out) = &mut self.medium else { return Ok(()) };
+        out.flush()?;
+        out.get_ref().write_all_at(&lead, self.end)?;
+        // Written even though a file grows by zeros: a member that was discarded may have been here.
+        out.get_ref().write_all_at(&END[..padding(size) as usize], data + size)?;
+        self.end = data + size + padding(size);
+        let end = self.end;
+        self.seek(end)?;
+        self.note(&name);
+        self.reserved.insert(name, data);
+        self.open += 1;
+        Ok(())
+    }
+
+    /// The file once more, to write at offsets.
+    fn file(&self) -> io::Result<File> {
+        match &self.medium {
+            Medium::File(out) => out.get_ref().try_clone(),
+            Medium::Stream(_) => Err(io::Error::other("a stream has no places")),
+        }
     }
 
     fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -332,6 +405,8 @@ fn unlinked(directory: Option<&Path>) -> Result<File> {
 enum Mode {
     /// Written into the file, behind space for its header.
     InPlace { reserved: u64 },
+    /// Written into its place in the file.
+    Placed { file: File, at: u64, digest: Digest, size: u64 },
     /// Written to the stream, behind its header.
     Direct { name: String, digest: Digest, size: u64 },
     /// Written to a temporary file first.
@@ -352,15 +427,14 @@ impl Write for StagedMember<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &mut self.mode {
             Mode::InPlace { .. } => self.out.lock().write_raw(buf)?,
-            Mode::Direct { size, .. } => {
-                if buf.len() as u64 > *size - self.written {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "the blob is larger than was expected",
-                    ));
-                }
-                self.out.lock().write_raw(buf)?;
+            Mode::Placed { size, .. } | Mode::Direct { size, .. }
+                if buf.len() as u64 > *size - self.written =>
+            {
+                let reason = "the blob is larger than was expected";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
             }
+            Mode::Placed { file, at, .. } => file.write_all_at(buf, *at + self.written)?,
+            Mode::Direct { .. } => self.out.lock().write_raw(buf)?,
             Mode::Spool(file) => file.write_all(buf)?,
             Mode::Discard => {}
         }
@@ -391,13 +465,13 @@ impl Staged for StagedMember<'_> {
                 }
                 state.complete(&name, size, *reserved).at("cannot write", &self.out.path)
             }
+            Mode::Placed { digest: expected, size: expected_size, .. } => {
+                self.out.check((expected, *expected_size), (digest, size))?;
+                self.out.lock().open -= 1;
+                Ok(())
+            }
             Mode::Direct { name, digest: expected, size: expected_size } => {
-                if (&*expected, *expected_size) != (digest, size) {
-                    let reason =
-                        format!("expected {expected} of {expected_size} bytes, found {digest} of {size}");
-                    let reason = io::Error::new(io::ErrorKind::InvalidData, reason);
-                    return Err(Error::io("cannot go on writing", &self.out.path, reason));
-                }
+                self.out.check((expected, *expected_size), (digest, size))?;
                 let mut state = self.out.lock();
                 state.pad(size).at("cannot write", &self.out.path)?;
                 state.note(name);
@@ -436,7 +510,7 @@ impl Drop for StagedMember<'_> {
                 state.cut |= state.seek(end).is_err();
             }
             Mode::Direct { .. } => self.out.lock().busy = false,
-            Mode::Spool(_) | Mode::Discard => {}
+            Mode::Placed { .. } | Mode::Spool(_) | Mode::Discard => {}
         }
     }
 }
