@@ -28,7 +28,10 @@ pub fn run(data: &[u8]) {
     if let Ok(platform) = Platform::parse(text) {
         let normal = platform.normalised();
         assert_eq!(normal.normalised(), normal);
-        assert_eq!(Platform::parse(&normal.to_string()).map(|p| p.normalised()), Ok(normal));
+        // A lone architecture may stand for a variant too; only a whole platform can be written with one.
+        if !normal.os.is_empty() || normal.variant.is_none() {
+            assert_eq!(Platform::parse(&normal.to_string()).map(|p| p.normalised()), Ok(normal));
+        }
     }
     if let Ok(digest) = Digest::parse(text) {
         assert_eq!(digest.to_string(), text);
