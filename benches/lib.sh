@@ -67,17 +67,19 @@ join() { local IFS=,; echo "$*"; }
 # Runs a command; sets wall and cpu (microseconds) and peak (kB: resident memory of the largest process, which is
 # not page cache).
 measure() { # COMMAND...: what it prints goes to $log
-    local began ended user sys
+    local began ended user sys TIMEFORMAT='%3U %3S'
     # What others wrote must not be flushed at this command's cost.
     sync -f "$work" 2>/dev/null || sync
     began=${EPOCHREALTIME/./}
-    if ! /usr/bin/time -o "$work/figures" -f '%U %S %M' "$@" >"$log" 2>&1 </dev/null; then
+    # The shell counts in milliseconds, time only in hundredths of a second.
+    if ! { time /usr/bin/time -o "$work/peak" -f %M "$@" >"$log" 2>&1 </dev/null; } 2>"$work/cpu"; then
         echo "failed: $*" >&2
         tail -20 "$log" >&2
         exit 1
     fi
     ended=${EPOCHREALTIME/./}
-    read -r user sys peak <"$work/figures"
+    read -r user sys <"$work/cpu"
+    peak=$(tail -1 "$work/peak")
     wall=$((ended - began))
     cpu=$(awk -v u="$user" -v s="$sys" 'BEGIN { printf "%d", (u + s) * 1000000 }')
 }

@@ -171,12 +171,12 @@ for curve in "${curves[@]}"; do
         cells= points=
         for n in "$one" "$two" "$three"; do
             run_one "$command" "$form:$work/$n"
-            cells+=" $n: $(awk "BEGIN { printf \"%.2f (%d)\", $cpu / 1e6, $peak / 1024 }") |"
+            cells+=" $n: $(awk "BEGIN { printf \"%.3f (%d)\", $cpu / 1e6, $peak / 1024 }") |"
             points+="$n $((cpu - floor[$command])) "
         done
-        # Least squares in logarithms, of what is more than two ticks of the clock.
+        # Least squares in logarithms, of what is more than a few milliseconds.
         exponent=$(awk -v p="$points" 'BEGIN { k = split(p, v, " ")
-            for (i = 1; i < k; i += 2) if (v[i + 1] >= 20000) { x = log(v[i]); y = log(v[i + 1]); n++; sx += x; sy += y; sxx += x * x; sxy += x * y }
+            for (i = 1; i < k; i += 2) if (v[i + 1] >= 4000) { x = log(v[i]); y = log(v[i + 1]); n++; sx += x; sy += y; sxx += x * x; sxy += x * y }
             if (n < 2) print "–"; else printf "%.2f", (n * sxy - sx * sy) / (n * sxx - sx * sx) }')
         word=ok
         if [[ $exponent != – ]] && awk "BEGIN { exit !($exponent > 1.1) }"; then word='**above 1.1**' failed=1; fi

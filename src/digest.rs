@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 /// A digest whose text obeys the grammar, and the exact length where its algorithm is known.
 ///
 /// Safe to use as a path component pair `<algorithm>/<encoded>`: the grammar has no `/`,
-/// and neither part can be `.` or `..`.
+/// and neither part can be `.` or `..`. Clones share the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(Box<str>);
+pub struct Digest(std::sync::Arc<str>);
 
 /// The algorithms restow can compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

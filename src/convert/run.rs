@@ -380,8 +380,9 @@ impl<'a> Run<'a> {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// The facts so far, which are taken: there may be many.
     fn facts(&self) -> Facts {
-        lock(&self.facts).clone()
+        std::mem::take(&mut *lock(&self.facts))
     }
 
     fn fact(&self, blob: BlobId) -> Option<BlobFacts> {
