@@ -114,7 +114,7 @@ pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
     let blobs: Vec<BlobId> =
         (0..archive.blobs.len() as u32).map(BlobId).filter(|&id| archive.blob(id).is_to_be_read()).collect();
     let scan = Some(std::sync::Arc::new(layer::Spool::in_directory(None)));
-    let context = Context { limits: &limits, jobs, scan, progress: &|_| {} };
+    let context = Context { limits: &limits, jobs, verify: Default::default(), scan, progress: &|_| {} };
     let mut facts = convert::run::check(archive, &blobs, &context)?;
     convert::run::across(archive, &mut facts)?;
     Ok(rules::run(archive, &facts, rules::Scope::All))

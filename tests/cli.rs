@@ -210,13 +210,15 @@ fn the_number_of_jobs_changes_no_byte() {
     write_large(&source);
     let source = source.display().to_string();
     for codec in ["keep", "gzip", "zstd"] {
-        for form in ["oci", "docker-archive"] {
+        // With digests known beforehand, blobs get their places in a tar first.
+        let layout = test.place("oci", &format!("{codec}-oci-2"));
+        for (form, from) in [("oci", &source), ("docker-archive", &source), ("oci-archive", &layout)] {
             let made: Vec<_> = ["1", "2", "16"]
                 .iter()
                 .map(|jobs| {
                     let name = format!("{codec}-{form}-{jobs}");
                     let place = test.place(form, &name);
-                    test.run(0, &["convert", "--jobs", jobs, "--compress", codec, &source, &place]);
+                    test.run(0, &["convert", "--jobs", jobs, "--compress", codec, from, &place]);
                     tree_digest::files(&test.path(&name)).expect("read")
                 })
                 .collect();
@@ -312,6 +314,36 @@ fn soft_faults_are_lowered_by_flags_and_hard_ones_are_not() {
     .expect("there");
     test.says(1, &["convert", "-A", "all", &layout, &test.place("oci", "c")], &["blob/missing"]);
     test.says(2, &["check", "-A", "blob/mising", &layout], &["did you mean `blob/missing`?"]);
+}
+
+#[test]
+fn diff_ids_are_taken_on_trust_if_only_digests_are_to_be_verified() {
+    let test = Test::new();
+    let bad = |name: &str| case(&format!("../bad/{name}"));
+    let wrong = bad("config/diff-id-mismatch");
+    for (n, form) in ["oci", "oci-archive", "dir", "docker-archive"].iter().enumerate() {
+        let out = test.place(form, &format!("out{n}"));
+        test.says(1, &["convert", &wrong, &out], &["config/diff-id-mismatch"]);
+        let digests = ["convert", "--verify", "digests", &wrong, &out];
+        test.says(0, &digests, &["1 layer: kept (not decompressed:", "diff IDs are not"]);
+        test.says(1, &["check", &out], &["config/diff-id-mismatch"]);
+    }
+    let out = test.place("oci", "none");
+    test.says(
+        1,
+        &["convert", "--verify", "digests", &bad("blob/digest-mismatch"), &out],
+        &["nothing was written"],
+    );
+    test.says(2, &["convert", "--verify", "digests", "--check", &wrong, &out], &["cannot be used with"]);
+    // Compressed anew, or named by no digest, layers are verified all the same.
+    test.says(
+        1,
+        &["convert", "--verify", "digests", "--compress", "zstd", &wrong, &out],
+        &["config/diff-id-mismatch"],
+    );
+    let source = case("docker-archive/docker-20.10");
+    let told = test.run(0, &["convert", "--verify", "digests", &source, &out]);
+    assert!(!told.stderr.contains("diff IDs are not"), "{}", told.stderr);
 }
 
 #[test]

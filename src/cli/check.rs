@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
 use super::{FAILED, WRONG};
-use crate::convert::run::{Context, across, check};
+use crate::convert::run::{Context, Verify, across, check};
 use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
@@ -212,8 +212,13 @@ pub(super) fn read(
     let limits = shell.limits()?;
     let progress = Progress::new(&shell.common, "checking", total(archive, &blobs));
     let scan = scan.map(Arc::clone);
-    let context =
-        Context { limits: &limits, jobs: shell.jobs(), scan, progress: &|bytes| progress.add(bytes) };
+    let context = Context {
+        limits: &limits,
+        jobs: shell.jobs(),
+        verify: Verify::All,
+        scan,
+        progress: &|bytes| progress.add(bytes),
+    };
     let facts = check(archive, &blobs, &context);
     progress.finish();
     facts

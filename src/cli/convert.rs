@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg};
+use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
 use super::place::{self, Place, Transport};
 use super::progress::Progress;
 use super::report::{Own, Reports};
@@ -13,7 +13,7 @@ use super::{WRONG, check, report};
 use crate::blob::codec::Compression;
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{self, Compress, DropSet, ManifestFormat, Plan, Request, Step, Target};
-use crate::convert::run::{self, Context};
+use crate::convert::run::{self, Context, Verify};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::ingest::SpoolDir;
@@ -118,6 +118,10 @@ fn convert(
     let context = Context {
         limits: &limits,
         jobs: shell.jobs(),
+        verify: match args.verify {
+            VerifyArg::All => Verify::All,
+            VerifyArg::Digests => Verify::Digests,
+        },
         scan: args.check.then(|| shell.layer_spool()),
         progress: &|bytes| progress.add(bytes),
     };

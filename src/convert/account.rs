@@ -148,9 +148,9 @@ impl Account {
         actions.iter().filter_map(line).collect()
     }
 
-    /// The entries that a person must know without asking: everything that is not simply kept.
+    /// The entries that a person must know without asking: everything that is not simply kept, and remarks.
     pub fn changes(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.action != Action::Kept)
+        self.entries.iter().filter(|entry| entry.action != Action::Kept || entry.kind == Kind::Other)
     }
 
     /// As JSON, version 1: `{version, source, destination, entries: [{kind, action, what, before?, after?, why?}]}`.

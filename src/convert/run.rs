@@ -32,12 +32,25 @@ use crate::report::MemberId;
 /// Told of bytes read, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
+/// What is verified of layers that are kept as they are. Layers whose diff IDs are needed to write the destination, or
+/// that no digest covers, are always decompressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// Digests, the compressed stream, and diff IDs.
+    #[default]
+    All,
+    /// Digests and sizes.
+    Digests,
+}
+
 /// What a run needs besides archive and plan.
 pub struct Context<'a> {
     /// The caps in force.
     pub limits: &'a Limits,
     /// Blobs read at once.
     pub jobs: usize,
+    /// What is verified of layers.
+    pub verify: Verify,
     /// Where to keep the paths of layers, if layers are to be looked into.
     pub scan: Option<Arc<Spool>>,
     /// Told of bytes read.
@@ -208,6 +221,13 @@ pub fn run(
     let mut run = Run::new(archive, Some(sink), context);
     let compressed = |step: &&Step| matches!(step, Step::Blob { treatment: Treatment::Recompress(_), .. });
     run.compressed = plan.steps.iter().filter(compressed).map(|step| stored_size(archive, step)).sum();
+    if context.verify == Verify::Digests {
+        let layers = archive.nodes.iter().filter_map(|node| match &node.body {
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => Some(layers),
+            _ => None,
+        });
+        run.sources = layers.flatten().filter_map(|part| part.blob).collect();
+    }
     let run = run;
     let mut documents = Documents {
         archive,
@@ -248,6 +268,12 @@ pub fn run(
     if target == Target::DockerArchive && plan.steps.iter().any(zstd) {
         let why = "Docker before 23 cannot load them; --compress gzip writes layers that it can";
         account.entries.push(Entry::note(Kind::Other, Action::Kept, "zstd layers", why));
+    }
+    let by_digest = plan.steps.iter().filter(|step| run.by_digest(step)).count() as u64;
+    if by_digest > 0 {
+        let what = crate::rules::counted(by_digest, "layer");
+        let why = "not decompressed: of them digests are verified, diff IDs are not";
+        account.entries.push(Entry::note(Kind::Other, Action::Kept, what, why));
     }
     for digest in lock(&run.replaced).iter() {
         let why = "the destination held other bytes under this digest";
@@ -341,6 +367,8 @@ struct Run<'a> {
     replaced: Mutex<Vec<Digest>>,
     /// Bytes of all blobs that are compressed anew, as they are stored in the source.
     compressed: u64,
+    /// Layers whose diff IDs go into configs that are made.
+    sources: HashSet<BlobId>,
     /// Set once something is broken: from then on blobs are read, but nothing is written.
     stopped: AtomicBool,
 }
@@ -355,8 +383,19 @@ impl<'a> Run<'a> {
             kept: Mutex::new(HashMap::new()),
             replaced: Mutex::new(Vec::new()),
             compressed: 0,
+            sources: HashSet::new(),
             stopped: AtomicBool::new(false),
         }
+    }
+
+    /// Whether a layer is read for its digest alone.
+    fn by_digest(&self, step: &Step) -> bool {
+        let Step::Blob { blob, treatment: Treatment::Keep } = *step else { return false };
+        let source = self.archive.blob(blob);
+        self.context.verify == Verify::Digests
+            && source.layer
+            && source.digest.as_ref().is_some_and(|digest| digest.algorithm().is_some())
+            && !self.sources.contains(&blob)
     }
 
     /// Threads that may compress a blob of this size.
@@ -441,7 +480,8 @@ impl<'a> Run<'a> {
         let Some(member) = source.member else { return Ok(()) };
         let size = self.archive.tree.member(member).size;
         let other = source.digest.as_ref().and_then(Digest::algorithm).filter(|a| *a != Algorithm::Sha256);
-        let request = Request { size, other, plain: source.layer, caps: caps(self.context.limits) };
+        let plain = source.layer && !self.by_digest(step);
+        let request = Request { size, other, plain, caps: caps(self.context.limits) };
         // What was learnt in spooling counts only if it can be compared with the blob's own digest.
         let comparable =
             |facts: &&BlobFacts| other.is_none() || facts.other.as_ref().and_then(Digest::algorithm) == other;

@@ -253,12 +253,7 @@ impl Tree {
         Tree::new(place, members, anomalies, Backing::Spool { pack: Arc::new(pack), _dir: dir })
     }
 
-    fn new(
-        place: &str,
-        mut members: Vec<Member>,
-        mut anomalies: Vec<TreeAnomaly>,
-        backing: Backing,
-    ) -> Tree {
+    fn new(place: &str, mut members: Vec<Member>, mut anomalies: Vec<TreeAnomaly>, backing: Backing) -> Tree {
         members.shrink_to_fit();
         let mut by_name: Vec<u32> = (0..members.len() as u32).collect();
         by_name.sort_by(|&a, &b| members[a as usize].name.cmp(&members[b as usize].name).then(a.cmp(&b)));
