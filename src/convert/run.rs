@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::blob::BlobFacts;
-use crate::blob::codec::{self, Lookahead};
+use crate::blob::codec::{self, Compression, Lookahead};
 use crate::blob::pipeline::{self, Keep, Kept, Request, Watch};
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
@@ -400,11 +400,13 @@ impl<'a> Run<'a> {
 
     /// Threads that may compress a blob of this size.
     ///
-    /// Its share of all that is compressed, twice over, because others are not always at it: the big one is not
-    /// starved, and many at once take no more memory than they can use.
-    fn threads(&self, size: u64) -> usize {
+    /// Those of gzip take little memory, so that every blob has one for each core: none is alone at the end with the
+    /// others idle. Those of zstd take 15 MB each: a blob has its share of all that is compressed, twice over, because
+    /// others are not always at it.
+    fn threads(&self, compression: Compression, size: u64) -> usize {
         let cores = pipeline::cores();
-        if self.context.jobs == 1 || self.sink.is_some_and(|sink| sink.ordered()) {
+        let alone = self.context.jobs == 1 || self.sink.is_some_and(|sink| sink.ordered());
+        if alone || compression.codec() == Codec::Gzip {
             return cores;
         }
         let share = (2 * cores as u64).saturating_mul(size).div_ceil(self.compressed.max(1));
@@ -509,7 +511,7 @@ impl<'a> Run<'a> {
         };
         let keep = match treatment {
             Treatment::Keep => Keep::Stored,
-            Treatment::Recompress(compression) => Keep::Recompressed(compression, self.threads(size)),
+            Treatment::Recompress(compression) => Keep::Recompressed(compression, self.threads(compression, size)),
         };
         if treatment == Treatment::Keep && self.already_there(sink, source.digest.as_ref())? {
             let facts = match known {
