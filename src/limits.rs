@@ -18,6 +18,8 @@ pub struct Limits {
     pub json_values: u64,
     /// Nesting of JSON values. 64: no format nests deeper than 10.
     pub json_depth: u64,
+    /// Bytes of the `data` of one descriptor.
+    pub data_bytes: u64,
     /// Nesting of indexes. 8: real ones nest twice.
     pub index_depth: u64,
     /// Manifests and indexes in one archive. 100,000.
@@ -45,6 +47,7 @@ impl Default for Limits {
             documents_bytes: 1 << 30,
             json_values: 500_000,
             json_depth: 64,
+            data_bytes: 1 << 20,
             index_depth: 8,
             manifests: 100_000,
             layers: 1_000,
@@ -64,6 +67,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("documents-bytes", "bytes of all JSON documents"),
     ("json-values", "values in one JSON document"),
     ("json-depth", "nesting of JSON values"),
+    ("data-bytes", "bytes of data inside a descriptor"),
     ("index-depth", "nesting of indexes"),
     ("manifests", "manifests and indexes in one archive"),
     ("layers", "layers of one image"),
@@ -83,6 +87,7 @@ impl Limits {
             "documents-bytes" => &mut self.documents_bytes,
             "json-values" => &mut self.json_values,
             "json-depth" => &mut self.json_depth,
+            "data-bytes" => &mut self.data_bytes,
             "index-depth" => &mut self.index_depth,
             "manifests" => &mut self.manifests,
             "layers" => &mut self.layers,

@@ -18,10 +18,10 @@ Places:
   docker-archive:- and oci-archive:- are standard output.
 
 Exit status:
-  0         done, nothing wrong
-  1         the image is wrong, or (compare) the places differ
-  2         the command could not, or may not, do what was asked
-  130, 143  ended by a signal; nothing half-written stays";
+  0              done, nothing wrong
+  1              the image is wrong, or (compare) the places differ
+  2              the command could not, or may not, do what was asked
+  129, 130, 143  ended by a signal; nothing half-written stays";
 
 /// Check, inspect and convert container image archives of any form.
 #[derive(Debug, Parser)]

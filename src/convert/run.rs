@@ -511,7 +511,9 @@ impl<'a> Run<'a> {
         };
         let keep = match treatment {
             Treatment::Keep => Keep::Stored,
-            Treatment::Recompress(compression) => Keep::Recompressed(compression, self.threads(compression, size)),
+            Treatment::Recompress(compression) => {
+                Keep::Recompressed(compression, self.threads(compression, size))
+            }
         };
         if treatment == Treatment::Keep && self.already_there(sink, source.digest.as_ref())? {
             let facts = match known {

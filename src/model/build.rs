@@ -92,6 +92,30 @@ impl<'a> Builder<'a> {
         (self.locate)(&self.archive.tree, digest, false).is_some()
     }
 
+    /// Tells of descriptors in a manifest or index that hold too much of what they point at.
+    fn cap_data(&mut self, document: DocId, member: MemberId) {
+        let Some(root) = self.value(document) else { return };
+        let lists = ["layers", "manifests", "blobs"].into_iter().flat_map(|key| {
+            let items = root.get(key).map_or(&[][..], Value::items).iter().enumerate();
+            items.map(move |(i, item)| (format!("/{key}/{i}"), item))
+        });
+        let alone = ["config", "subject"].into_iter();
+        let alone = alone.filter_map(|key| Some((format!("/{key}"), root.get(key)?)));
+        let limit = self.limits.data_bytes;
+        let bytes = |text: &str| {
+            (text.len() / 4 * 3).saturating_sub(text.bytes().rev().take_while(|&b| b == b'=').count())
+        };
+        let long = lists.chain(alone).filter(|(_, item)| {
+            let data = item.get("data").and_then(Value::as_str);
+            data.is_some_and(|data| bytes(data) as u64 > limit)
+        });
+        let long: Vec<Location> =
+            long.map(|(at, _)| Location::pointer(member, format!("{at}/data"))).collect();
+        for at in long {
+            self.odd(Anomaly::LimitHit { at, name: "data-bytes", limit });
+        }
+    }
+
     /// Reads and parses a document, once; `None` if it is too large (noted).
     pub fn document(&mut self, member: MemberId, kind: DocKind) -> Result<Option<DocId>> {
         if let Some(&id) = self.documents.get(&member) {
@@ -128,6 +152,9 @@ impl<'a> Builder<'a> {
         self.documents.insert(member, id);
         if let Some(&blob) = self.by_member.get(&member) {
             self.archive.blobs[blob.index()].document = Some(id);
+        }
+        if matches!(kind, DocKind::Index(_) | DocKind::Manifest(_) | DocKind::ArtifactManifest) {
+            self.cap_data(id, member);
         }
         Ok(Some(id))
     }

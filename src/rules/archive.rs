@@ -134,8 +134,8 @@ rule! {
 }
 rule! {
     /// A cap on hostile archives was reached.
-    LIMIT_HIT = "archive/limit-hit", Error, Hard, [109, 237, 238, 239, 240, 241, 243],
-    checks: "The archive stays below restow's limits on members, documents, nesting and layers.",
+    LIMIT_HIT = "archive/limit-hit", Error, Hard, [109, 237, 238, 239, 240, 241, 243, 246],
+    checks: "The archive stays below restow's limits on members, documents, inline data, nesting and layers.",
     matters: "An archive from a stranger must not be able to exhaust memory or time.",
     example: "An index nested 20 deep.",
     mend: "If the archive is trusted, raise the limit that the message names with --limit NAME=VALUE.",

@@ -187,10 +187,6 @@ pub const NOT_CHECKED: &[(u16, &str)] = &[
         212,
         "crane computes the legacy IDs from digests of compressed layers, which such an archive does not hold, so that no ID can be told to be wrong; nothing reads them",
     ),
-    (
-        246,
-        "inline data is in a document, whose size document-bytes limits; descriptor/large-data warns long before",
-    ),
     (247, "it is how restow writes: names are checked by their grammar before anything becomes a path"),
     (248, "it is how restow reads: it fetches nothing"),
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::layout::{Bench, LAYER, Layout, layer_of, sha256, tar};
+use crate::common::layout::{Bench, LAYER, Layout, layer_of, sha256, tar, with};
 
 /// What `check` says with a limit, and its exit code.
 fn said(bench: &Bench, source: &str, name: &str, n: u64, stream: bool) -> (i32, String) {
@@ -112,6 +112,30 @@ fn the_graph() {
     let image = layout.image_of(&layers);
     layout.root(&image, "wide");
     border(&bench, &layout.finish(), "layers", 7);
+}
+
+#[test]
+fn data_in_descriptors() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let layer = layer_of("file", b"x");
+    let image = layout.image("amd64", sha256(), &layer);
+    let base64 = data_encoding::BASE64.encode(&layer);
+    // In a manifest as in index.json; padded, as its size is no multiple of three.
+    assert!(layer.len() == 2048 && base64.ends_with('='));
+    let held = layout.add(sha256(), "text/plain", &layer);
+    let held = with(&held, &format!(r#""data":"{base64}""#));
+    let config = layout.add(sha256(), "application/vnd.oci.empty.v1+json", b"{}");
+    layout.root(&layout.manifest(&config, &held), "held");
+    layout.root(&image, "image");
+    border(&bench, &layout.finish(), "data-bytes", 2048);
+    let mut layout = bench.layout();
+    let document = layout.image("amd64", sha256(), &layer);
+    let digest = document.split('"').find(|text| text.starts_with("sha256:")).expect("one").to_owned();
+    let bytes =
+        std::fs::read(bench.dir.path().join("layout/blobs/sha256").join(&digest[7..])).expect("there");
+    layout.root(&with(&document, &format!(r#""data":"{}""#, data_encoding::BASE64.encode(&bytes))), "root");
+    border(&bench, &layout.finish(), "data-bytes", bytes.len() as u64);
 }
 
 /// A layout with one layer.
