@@ -1,12 +1,12 @@
 //! Standard input and compressed archives: read once, spooled, and then a [`Tree`] like any other.
 //!
-//! Every regular member goes through the pipeline on its way into the spool, so that its facts are known and its
-//! stored bytes are never read for checking again. Members of some size get a file of their own, which a destination
-//! on the same filesystem takes by a link; the small ones are packed into one unlinked file.
+//! Members of some size get a file of their own, which a destination on the same filesystem takes by a link; they go
+//! through the pipeline on their way, so that their facts are known and their bytes are not read for checking again. The
+//! small ones are packed into one unlinked file and read like those of any archive: there may be a million.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,7 @@ impl SpoolDir {
     }
 }
 
-/// The facts that were gathered while a stream was spooled, by member; boxed, as the table keeps room for more.
+/// The facts of large members, gathered while a stream was spooled.
 pub type Ingested = HashMap<MemberId, Box<BlobFacts>>;
 
 /// Caps of the pipeline from the limits.
@@ -90,7 +90,8 @@ pub fn ingest(
     let mut anomalies = Vec::new();
     let mut facts = Ingested::new();
     let pack_path = spool.path().join("pack");
-    let mut pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
+    let pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
+    let mut pack = BufWriter::with_capacity(PACKED as usize, pack);
     let mut packed = 0;
     let mut total = 0;
 
@@ -110,29 +111,26 @@ pub fn ingest(
             members.push(member);
             continue;
         }
-        let other = other_algorithm(&member.name);
-        let request = Request { size: member.size, other, plain: true, caps: caps(limits) };
         let mut data = tar.data();
-        let (found, spooled) = if member.size <= PACKED {
+        if member.size <= PACKED {
             member.pack_at(packed);
-            let (found, _) =
-                pipeline::run(&mut data, request, Keep::Stored, &mut pack, None).at("cannot spool", place)?;
-            packed += found.size;
-            (found, total + member.size)
+            packed += io::copy(&mut data, &mut pack).at("cannot spool", place)?;
         } else {
+            let other = other_algorithm(&member.name);
+            let request = Request { size: member.size, other, plain: true, caps: caps(limits) };
             let path = spool.path().join(members.len().to_string());
             let file = File::create_new(&path).at("cannot create", &path)?;
             let mut file = Watched { file, written: total, progress: &mut *progress };
             let (found, _) =
                 pipeline::run(&mut data, request, Keep::Stored, &mut file, None).at("cannot spool", place)?;
             member.spool_at(path);
-            (found, total + member.size)
-        };
-        total = spooled;
+            facts.insert(MemberId(members.len() as u32), Box::new(found));
+        }
+        total += member.size;
         progress(total);
-        facts.insert(MemberId(members.len() as u32), Box::new(found));
         members.push(member);
     }
+    pack.flush().at("cannot spool", place)?;
     match problem.lock().unwrap_or_else(PoisonError::into_inner).take() {
         // That the tar ends where its compression breaks off goes without saying.
         Some(problem) => anomalies.push(TreeAnomaly::OuterStream { problem }),
