@@ -6,7 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use common::layout::{LAYER, Layout, layer_of, noise, tar};
 use common::{Archive, Output, Restow, tree_digest};
+use restow::digest::Digest;
 
 const MULTI: &str = "oci/multiplatform-attestation-nested";
 const DUAL: &str = "docker-archive/docker-29-containerd";
@@ -240,6 +242,46 @@ fn the_number_of_jobs_changes_no_byte() {
 }
 
 #[test]
+fn the_number_of_jobs_changes_no_verdict() {
+    let test = Test::new();
+    let cases = ["blob/digest-mismatch", "blob/missing", "config/diff-id-mismatch", "many/ten-faults"];
+    let out = test.path("out").display().to_string();
+    for name in cases {
+        let source = case(&format!("../bad/{name}"));
+        for (form, legacy) in [("oci-archive", false), ("docker-archive", false), ("docker-archive", true)] {
+            let said: Vec<_> = ["1", "2", "16"]
+                .iter()
+                .map(|jobs| {
+                    let place = format!("{form}:{out}");
+                    let mut arguments = vec!["convert", "--force", "--jobs", jobs, &source, &place];
+                    arguments.extend(legacy.then_some(["--docker-format", "legacy"]).into_iter().flatten());
+                    let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+                    let output = test.restow.run(&arguments).expect("restow runs");
+                    (output.code, output.stderr)
+                })
+                .collect();
+            assert_ne!(said[0].0, 0, "{name}");
+            assert_eq!(said[0], said[1], "{name} to {form}");
+            assert_eq!(said[0], said[2], "{name} to {form}");
+        }
+    }
+    // What the legacy form cannot name is found after what is broken, however many blobs are read at once.
+    let mut layout = Layout::new(&test.path("layout"));
+    let layers = [layer_of("a", b"1"), layer_of("b", b"2")];
+    let held = [(LAYER, &layers[0][..], &layers[0][..]), (LAYER, &layers[1], b"another")];
+    let image = layout.image_of(&held);
+    layout.root(&image, "lab/app:1");
+    let source = layout.finish();
+    let first = test.path("layout/blobs/sha256").join(Digest::sha256(&layers[0]).encoded());
+    std::fs::write(first, [7; 2048]).expect("written");
+    for jobs in ["1", "2"] {
+        let out = test.place("docker-archive", "legacy.tar");
+        let arguments = ["convert", "--jobs", jobs, "--docker-format", "legacy", &source, &out];
+        test.says(1, &arguments, &["blob/digest-mismatch", "config/diff-id-mismatch", "nothing was written"]);
+    }
+}
+
+#[test]
 fn layers_are_compressed_on_request_and_keep_their_diff_ids() {
     let test = Test::new();
     let source = case("docker-archive/docker-20.10");
@@ -325,7 +367,7 @@ fn diff_ids_are_taken_on_trust_if_only_digests_are_to_be_verified() {
         let out = test.place(form, &format!("out{n}"));
         test.says(1, &["convert", &wrong, &out], &["config/diff-id-mismatch"]);
         let digests = ["convert", "--verify", "digests", &wrong, &out];
-        test.says(0, &digests, &["1 layer: kept (not decompressed:", "diff IDs are not"]);
+        test.says(0, &digests, &["1 layer: kept (only digests are verified,"]);
         test.says(1, &["check", &out], &["config/diff-id-mismatch"]);
     }
     let out = test.place("oci", "none");
@@ -335,6 +377,7 @@ fn diff_ids_are_taken_on_trust_if_only_digests_are_to_be_verified() {
         &["nothing was written"],
     );
     test.says(2, &["convert", "--verify", "digests", "--check", &wrong, &out], &["cannot be used with"]);
+    test.run(1, &["convert", "--verify", "all", "--check", &wrong, &out]);
     // Compressed anew, or named by no digest, layers are verified all the same.
     test.says(
         1,
@@ -343,7 +386,48 @@ fn diff_ids_are_taken_on_trust_if_only_digests_are_to_be_verified() {
     );
     let source = case("docker-archive/docker-20.10");
     let told = test.run(0, &["convert", "--verify", "digests", &source, &out]);
-    assert!(!told.stderr.contains("diff IDs are not"), "{}", told.stderr);
+    assert!(!told.stderr.contains("only digests"), "{}", told.stderr);
+    // A stream decompresses what it spools; it says and does the same all the same.
+    let large = layer_of("large", &noise(1, 200_000));
+    let wrong_of = |layout: &Layout, kind: &str| layout.image_of(&[(kind, &large, b"another")]);
+    let mut layout = Layout::new(&test.path("stream"));
+    let image = wrong_of(&layout, LAYER);
+    layout.root(&image, "lab/app:1");
+    layout.finish();
+    let input = tar(&test.path("stream"));
+    for (digests, code) in [(true, 0), (false, 1)] {
+        let mut arguments =
+            vec!["convert".to_owned(), "-".into(), test.place("oci", &format!("from-{code}"))];
+        arguments.extend(digests.then_some(["--verify", "digests"]).into_iter().flatten().map(str::to_owned));
+        let output = test.restow.run_with(&arguments, Some(&input)).expect("restow runs");
+        assert_eq!(
+            (output.code, output.stderr.contains("only digests")),
+            (code, digests),
+            "{}",
+            output.stderr
+        );
+    }
+    // A layer that one image keeps and another has anew is verified, whichever comes first.
+    let kinds = [LAYER, "application/vnd.oci.image.layer.nondistributable.v1.tar"];
+    for (n, kinds) in [kinds, [kinds[1], kinds[0]]].iter().enumerate() {
+        let mut layout = Layout::new(&test.path(&format!("both{n}")));
+        for (i, kind) in kinds.iter().enumerate() {
+            let image = wrong_of(&layout, kind);
+            layout.root(&image, &format!("lab/app:{i}"));
+        }
+        let out = test.place("oci", &format!("anew{n}"));
+        let arguments = ["convert", "--verify", "digests", "--compress", "zstd", &layout.finish(), &out];
+        test.says(1, &arguments, &["config/diff-id-mismatch"]);
+    }
+    // Members of the old form are named by diff IDs.
+    let halves = bad("archive/halves-disagree");
+    let made = ["all", "digests"].map(|verify| {
+        let out = test.place("docker-archive", &format!("legacy-{verify}.tar"));
+        let lowered = ["convert", "-W", "archive/halves-disagree", "--docker-format", "legacy"];
+        test.run(0, &[&lowered[..], &["--verify", verify, &halves, &out]].concat());
+        std::fs::read(test.path(&format!("legacy-{verify}.tar"))).expect("there")
+    });
+    assert!(made[0] == made[1]);
 }
 
 #[test]

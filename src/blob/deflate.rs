@@ -15,7 +15,7 @@ use libdeflater::{CompressionLvl, Compressor};
 /// Input bytes of one member. Twice as many would save a thousandth and double the memory.
 const BLOCK: usize = 512 << 10;
 
-/// Threads of one stream, at most: each takes 1.5 MB, and so many compress as fast as a blob can be hashed.
+/// Threads of one stream, at most: each takes 2 MB (8 from level 10 on), and so many compress as fast as a blob can be hashed.
 const MAX_THREADS: usize = 8;
 
 /// A buffer to compress and the channel that takes the result.
@@ -44,12 +44,14 @@ struct Quick {
     worth: usize,
 }
 
+fn compressor_level(level: u32) -> io::Result<CompressionLvl> {
+    let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok());
+    level.ok_or_else(|| io::Error::other("no such level of gzip"))
+}
+
 impl Deflate {
     fn new(level: u32) -> io::Result<Deflate> {
-        let of = |level: u32| {
-            let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok());
-            level.map(Compressor::new).ok_or_else(|| io::Error::other("no such level of gzip"))
-        };
+        let of = |level: u32| compressor_level(level).map(Compressor::new);
         // Packages and pictures inside of layers do not get smaller, and take the longest. Who asks for the fast level
         // has little use for the last tenth of a block either; who asks for a slow one wants every byte.
         let worth = match level {
@@ -106,7 +108,7 @@ pub struct Members<W: Write> {
 impl<W: Write> Members<W> {
     /// A stream at a level from 1 to 12, made by at most `threads` threads besides the caller's.
     pub fn new(level: u32, threads: usize, into: W) -> io::Result<Self> {
-        Deflate::new(level)?;
+        compressor_level(level)?;
         let threads = threads.clamp(1, MAX_THREADS);
         let (pending, free) = (VecDeque::new(), Vec::new());
         Ok(Members { into, level, threads, block: Vec::new(), workers: None, pending, free, begun: false })

@@ -49,6 +49,9 @@ fn convert(
     reports: &mut Reports,
 ) -> Result<u8> {
     let request = request(args, source, destination, transport)?;
+    if args.check && args.verify == VerifyArg::Digests {
+        return Err(Error::refused("--check verifies all; it cannot be used with --verify digests"));
+    }
     if destination.is_standard() {
         standard_output(transport)?;
     } else if !source.is_standard() {

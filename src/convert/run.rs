@@ -33,7 +33,7 @@ use crate::report::MemberId;
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// What is verified of layers that are kept as they are. Layers whose diff IDs are needed to write the destination, or
-/// that no digest covers, are always decompressed.
+/// that no digest covers, are always decompressed; so are those that some image has anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verify {
     /// Digests, the compressed stream, and diff IDs.
@@ -83,7 +83,7 @@ pub fn check(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Resu
     // What a change of the source led to is not what is to be told.
     archive.tree.unchanged()?;
     read?;
-    let mut facts = run.facts();
+    let mut facts = run.take_facts();
     duplicates(archive, &mut facts)?;
     Ok(facts)
 }
@@ -196,7 +196,7 @@ fn write(run: &Run<'_>, documents: &mut Documents<'_>, plan: &Plan, sink: &dyn S
     while let Some((step, rest)) = steps.split_first() {
         steps = match step {
             Step::Blob { .. } if ordered => {
-                let at_once = run.reserve(sink, steps)?.max(1);
+                let at_once = run.reserve(sink, steps)?;
                 run.blobs(&steps[..at_once])?;
                 &steps[at_once..]
             }
@@ -208,6 +208,35 @@ fn write(run: &Run<'_>, documents: &mut Documents<'_>, plan: &Plan, sink: &dyn S
         };
     }
     Ok(())
+}
+
+/// The layers that [`Verify::Digests`] reads for their digests alone: those that have one that can be computed, are
+/// kept by every image, and whose diff IDs no destination is made of.
+fn by_digest(archive: &Archive, plan: &Plan) -> HashSet<BlobId> {
+    let digest = |blob: &BlobId| archive.blob(*blob).digest.as_ref().and_then(Digest::algorithm);
+    let blobs = |wanted: fn(Treatment) -> bool| {
+        plan.steps.iter().filter_map(move |step| match *step {
+            Step::Blob { blob, treatment } => Some(blob).filter(|_| wanted(treatment)),
+            Step::Document(_) => None,
+        })
+    };
+    let mut found: HashSet<BlobId> = blobs(|treatment| treatment == Treatment::Keep)
+        .filter(|blob| archive.blob(*blob).layer && digest(blob).is_some())
+        .collect();
+    for blob in blobs(|treatment| treatment != Treatment::Keep) {
+        found.remove(&blob);
+    }
+    for node in &archive.nodes {
+        let layers = match &node.body {
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers,
+            Body::Item { parts } => &parts.layers,
+            _ => continue,
+        };
+        for blob in layers.iter().filter_map(|part| part.blob) {
+            found.remove(&blob);
+        }
+    }
+    found
 }
 
 /// Carries out a plan into a sink, all but the commit.
@@ -222,11 +251,7 @@ pub fn run(
     let compressed = |step: &&Step| matches!(step, Step::Blob { treatment: Treatment::Recompress(_), .. });
     run.compressed = plan.steps.iter().filter(compressed).map(|step| stored_size(archive, step)).sum();
     if context.verify == Verify::Digests {
-        let layers = archive.nodes.iter().filter_map(|node| match &node.body {
-            Body::V1 { layers, .. } | Body::Schema1 { layers } => Some(layers),
-            _ => None,
-        });
-        run.sources = layers.flatten().filter_map(|part| part.blob).collect();
+        run.by_digest = by_digest(archive, plan);
     }
     let run = run;
     let mut documents = Documents {
@@ -251,7 +276,7 @@ pub fn run(
     documents.roots();
     documents.stale_references();
     let Documents { output, mut account, .. } = documents;
-    let facts = run.facts();
+    let facts = run.take_facts();
     if run.stopped() {
         return Ok(Outcome { facts, written: None });
     }
@@ -269,10 +294,9 @@ pub fn run(
         let why = "Docker before 23 cannot load them; --compress gzip writes layers that it can";
         account.entries.push(Entry::note(Kind::Other, Action::Kept, "zstd layers", why));
     }
-    let by_digest = plan.steps.iter().filter(|step| run.by_digest(step)).count() as u64;
-    if by_digest > 0 {
-        let what = crate::rules::counted(by_digest, "layer");
-        let why = "not decompressed: of them digests are verified, diff IDs are not";
+    if !run.by_digest.is_empty() {
+        let what = crate::rules::counted(run.by_digest.len() as u64, "layer");
+        let why = "only digests are verified, neither compressed streams nor diff IDs";
         account.entries.push(Entry::note(Kind::Other, Action::Kept, what, why));
     }
     for digest in lock(&run.replaced).iter() {
@@ -367,8 +391,8 @@ struct Run<'a> {
     replaced: Mutex<Vec<Digest>>,
     /// Bytes of all blobs that are compressed anew, as they are stored in the source.
     compressed: u64,
-    /// Layers whose diff IDs go into configs that are made.
-    sources: HashSet<BlobId>,
+    /// Layers that are read for their digests alone.
+    by_digest: HashSet<BlobId>,
     /// Set once something is broken: from then on blobs are read, but nothing is written.
     stopped: AtomicBool,
 }
@@ -383,34 +407,24 @@ impl<'a> Run<'a> {
             kept: Mutex::new(HashMap::new()),
             replaced: Mutex::new(Vec::new()),
             compressed: 0,
-            sources: HashSet::new(),
+            by_digest: HashSet::new(),
             stopped: AtomicBool::new(false),
         }
     }
 
-    /// Whether a layer is read for its digest alone.
-    fn by_digest(&self, step: &Step) -> bool {
-        let Step::Blob { blob, treatment: Treatment::Keep } = *step else { return false };
-        let source = self.archive.blob(blob);
-        self.context.verify == Verify::Digests
-            && source.layer
-            && source.digest.as_ref().is_some_and(|digest| digest.algorithm().is_some())
-            && !self.sources.contains(&blob)
-    }
-
     /// Threads that may compress a blob of this size.
     ///
-    /// Those of gzip take little memory, so that every blob has one for each core: none is alone at the end with the
-    /// others idle. Those of zstd take 15 MB each: a blob has its share of all that is compressed, twice over, because
-    /// others are not always at it.
+    /// Its share of all that is compressed, twice over, because others are not always at it. At the levels of gzip that
+    /// take little memory more, so that the last blob is not alone on one core: three for each core in all.
     fn threads(&self, compression: Compression, size: u64) -> usize {
-        let cores = pipeline::cores();
-        let alone = self.context.jobs == 1 || self.sink.is_some_and(|sink| sink.ordered());
-        if alone || compression.codec() == Codec::Gzip {
+        let (cores, jobs) = (pipeline::cores(), self.context.jobs.max(1));
+        if jobs == 1 || self.sink.is_some_and(|sink| sink.ordered()) {
             return cores;
         }
-        let share = (2 * cores as u64).saturating_mul(size).div_ceil(self.compressed.max(1));
-        (share as usize).clamp(1, cores)
+        let share = (2 * cores as u64).saturating_mul(size).div_ceil(self.compressed.max(1)) as usize;
+        let small = matches!(compression, Compression::Gzip(level) if level < 10);
+        let least = if small { 3 * cores / jobs } else { 1 };
+        share.max(least).clamp(1, cores)
     }
 
     fn stopped(&self) -> bool {
@@ -421,8 +435,8 @@ impl<'a> Run<'a> {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// The facts so far, which are taken: there may be many.
-    fn facts(&self) -> Facts {
+    /// The facts so far; not cloned, as there may be many.
+    fn take_facts(&self) -> Facts {
         std::mem::take(&mut *lock(&self.facts))
     }
 
@@ -430,25 +444,29 @@ impl<'a> Run<'a> {
         lock(&self.facts).get(blob).cloned()
     }
 
-    /// Reserves places for the blobs that come next, as far as digests and sizes are known; how many steps that are.
+    /// Reserves places for the blobs that come next, as far as digests and sizes are known; how many steps can be taken
+    /// at once then: at least the first.
     fn reserve(&self, sink: &dyn Sink, steps: &[Step]) -> Result<usize> {
         if self.context.jobs == 1 || self.stopped() {
-            return Ok(0);
+            return Ok(1);
         }
-        // A blob without bytes takes no place; one that only claims to be huge must not make the file so.
-        let known = |step: &Step| match *step {
-            Step::Blob { blob, treatment: Treatment::Keep } => {
-                let source = self.archive.blob(blob);
-                let Some(member) = source.member else { return Some(None) };
-                let size = self.archive.tree.member(member).size;
-                Some(Some((source.digest.as_ref()?, size)))
-                    .filter(|_| size <= stored_limit(self.context.limits))
-            }
-            _ => None,
-        };
-        let places: Vec<Option<(&Digest, u64)>> = steps.iter().map_while(known).collect();
-        let blobs: Vec<(&Digest, u64)> = places.iter().copied().flatten().collect();
-        Ok(if blobs.len() > 1 && sink.reserve(&blobs)? { places.len() } else { 0 })
+        let (mut blobs, mut at) = (Vec::new(), Vec::new());
+        for (i, step) in steps.iter().enumerate() {
+            let Step::Blob { blob, treatment: Treatment::Keep } = *step else { break };
+            let source = self.archive.blob(blob);
+            // A blob without bytes takes no place.
+            let Some(member) = source.member else { continue };
+            let size = self.archive.tree.member(member).size;
+            // One that only claims to be huge must not make the file so.
+            let Some(digest) = source.digest.as_ref().filter(|_| size <= stored_limit(self.context.limits))
+            else {
+                break;
+            };
+            blobs.push((digest, size));
+            at.push(i);
+        }
+        let placed = if blobs.len() > 1 { sink.reserve(&blobs)? } else { 0 };
+        Ok(placed.checked_sub(1).and_then(|last| at.get(last)).map_or(1, |last| last + 1))
     }
 
     /// Reads blobs on as many threads as allowed; the largest first, so that none is left alone at the end.
@@ -482,14 +500,14 @@ impl<'a> Run<'a> {
         let Some(member) = source.member else { return Ok(()) };
         let size = self.archive.tree.member(member).size;
         let other = source.digest.as_ref().and_then(Digest::algorithm).filter(|a| *a != Algorithm::Sha256);
-        let plain = source.layer && !self.by_digest(step);
+        let plain = source.layer && !self.by_digest.contains(&blob);
         let request = Request { size, other, plain, caps: caps(self.context.limits) };
         // What was learnt in spooling counts only if it can be compared with the blob's own digest.
         let comparable =
             |facts: &&BlobFacts| other.is_none() || facts.other.as_ref().and_then(Digest::algorithm) == other;
         let mut known = self.archive.ingested.get(&member).map(|facts| &**facts).filter(comparable).cloned();
-        // Spooling takes every member for a layer; what a stream is like is asked of layers only.
-        if let Some(facts) = known.as_mut().filter(|_| !source.layer) {
+        // Spooling takes every member for a layer; what a stream is like is asked of those that are read as one.
+        if let Some(facts) = known.as_mut().filter(|_| !plain) {
             (facts.plain, facts.fault) = (None, None);
         }
         if let (Some(facts), Some(spool)) = (&known, self.context.scan.as_ref().filter(|_| source.layer)) {

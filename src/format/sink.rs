@@ -130,10 +130,14 @@ pub trait Sink: Sync {
     /// Otherwise any number of threads may stage blobs at once, and documents come after all blobs.
     fn ordered(&self) -> bool;
 
-    /// Gives a place, in this order, to blobs whose digests and sizes are known: then any number of threads may stage
-    /// them at once, and nothing else until all of them are kept. `false`, and no place, where that is impossible (a
-    /// stream) or not needed.
-    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<bool>;
+    /// Gives places, in this order, to the first of these blobs, whose digests and sizes are known; to how many. Then any
+    /// number of threads may stage these at once, and nothing else until all of them are kept.
+    ///
+    /// 0 where that is impossible (a stream) or not needed. The first blob that cannot be in the archive gets none, and
+    /// is refused by `stage`.
+    fn reserve(&self, _blobs: &[(&Digest, u64)]) -> Result<usize> {
+        Ok(0)
+    }
 
     /// A directory on the destination's filesystem where a stream may be spooled, so that [`Staged::adopt`] is a link.
     fn spool_dir(&self) -> Option<&Path>;

@@ -103,7 +103,7 @@ impl<'a> Builder<'a> {
         let alone = alone.filter_map(|key| Some((format!("/{key}"), root.get(key)?)));
         let limit = self.limits.data_bytes;
         let bytes = |text: &str| {
-            (text.len() / 4 * 3).saturating_sub(text.bytes().rev().take_while(|&b| b == b'=').count())
+            (text.len() / 4 * 3).saturating_sub(text.bytes().rev().take(2).filter(|&b| b == b'=').count())
         };
         let long = lists.chain(alone).filter(|(_, item)| {
             let data = item.get("data").and_then(Value::as_str);
@@ -153,9 +153,8 @@ impl<'a> Builder<'a> {
         if let Some(&blob) = self.by_member.get(&member) {
             self.archive.blobs[blob.index()].document = Some(id);
         }
-        if matches!(kind, DocKind::Index(_) | DocKind::Manifest(_) | DocKind::ArtifactManifest) {
-            self.cap_data(id, member);
-        }
+        // Whatever it is taken for here: the same document may be something else to another.
+        self.cap_data(id, member);
         Ok(Some(id))
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::layout::{Bench, LAYER, Layout, layer_of, sha256, tar, with};
+use crate::common::layout::{Bench, CONFIG, LAYER, Layout, layer_of, sha256, tar, with};
 
 /// What `check` says with a limit, and its exit code.
 fn said(bench: &Bench, source: &str, name: &str, n: u64, stream: bool) -> (i32, String) {
@@ -126,7 +126,8 @@ fn data_in_descriptors() {
     let held = layout.add(sha256(), "text/plain", &layer);
     let held = with(&held, &format!(r#""data":"{base64}""#));
     let config = layout.add(sha256(), "application/vnd.oci.empty.v1+json", b"{}");
-    layout.root(&layout.manifest(&config, &held), "held");
+    let manifest = layout.manifest(&config, &held);
+    layout.root(&manifest, "held");
     layout.root(&image, "image");
     border(&bench, &layout.finish(), "data-bytes", 2048);
     let mut layout = bench.layout();
@@ -136,6 +137,17 @@ fn data_in_descriptors() {
         std::fs::read(bench.dir.path().join("layout/blobs/sha256").join(&digest[7..])).expect("there");
     layout.root(&with(&document, &format!(r#""data":"{}""#, data_encoding::BASE64.encode(&bytes))), "root");
     border(&bench, &layout.finish(), "data-bytes", bytes.len() as u64);
+    // A manifest that is another one's config too, and is read as that first.
+    let mut layout = bench.layout();
+    let config = layout.add(sha256(), CONFIG, &std::fs::read(blob(&bench, &manifest)).expect("there"));
+    layout.root(&layout.manifest(&config, ""), "first");
+    layout.root(&manifest, "second");
+    border(&bench, &layout.finish(), "data-bytes", 2048);
+}
+
+fn blob(bench: &Bench, descriptor: &str) -> std::path::PathBuf {
+    let digest = descriptor.split('"').find(|text| text.starts_with("sha256:")).expect("a digest");
+    bench.dir.path().join("layout/blobs/sha256").join(&digest[7..])
 }
 
 /// A layout with one layer.

@@ -71,7 +71,7 @@ impl LegacyNames {
     /// link, 0, for the size of its layer unless the file is among the image's own. Loaders of the time follow either.
     fn paths(&self, item: &Item<'_>) -> Option<Paths> {
         let image_id = Digest::sha256(&item.image.config);
-        let own = self.images.get(&image_id)?;
+        let own = self.images.get(&image_id).filter(|own| own.len() == item.image.diff_ids.len())?;
         let layers = own.iter().zip(&item.image.diff_ids).map(|(id, diff_id)| {
             let holder = self.holders.get(diff_id).filter(|holder| !own.contains(holder));
             layer_path(holder.unwrap_or(id))
@@ -173,7 +173,7 @@ impl Sink for LegacySink {
         true
     }
 
-    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<bool> {
+    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<usize> {
         self.out.reserve(&self.names, blobs)
     }
 

@@ -84,10 +84,6 @@ impl Sink for SkopeoDir {
         false
     }
 
-    fn reserve(&self, _blobs: &[(&Digest, u64)]) -> Result<bool> {
-        Ok(false)
-    }
-
     fn spool_dir(&self) -> Option<&Path> {
         Some(self.tree.spool())
     }

@@ -162,10 +162,6 @@ impl Sink for Storage {
         false
     }
 
-    fn reserve(&self, _blobs: &[(&Digest, u64)]) -> Result<bool> {
-        Ok(false)
-    }
-
     fn spool_dir(&self) -> Option<&Path> {
         Some(self.tree.spool())
     }

@@ -69,7 +69,7 @@ impl Sink for TarSink {
         true
     }
 
-    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<bool> {
+    fn reserve(&self, blobs: &[(&Digest, u64)]) -> Result<usize> {
         self.out.reserve(&Blobs, blobs)
     }
 
@@ -254,7 +254,7 @@ mod tests {
             sink.stage(None).expect("staged").write_all(&[7; 200_000]).expect("written");
             let places: Vec<_> =
                 digests.iter().zip(&blobs).map(|(d, bytes)| (d, bytes.len() as u64)).collect();
-            assert!(sink.reserve(&places).expect("places"));
+            assert_eq!(sink.reserve(&places).expect("places"), 5);
             sink
         };
         let sink = make("at-once.tar");
@@ -277,7 +277,10 @@ mod tests {
         }
         assert!(sink.commit(&output("a:1")).is_err());
         assert!(!dir.path().join("failed.tar").exists());
-        assert!(!stream(&WriteOptions::default()).0.reserve(&[(&digests[0], 1)]).expect("no error"));
+        // Another size than its place has.
+        let sink = make("larger.tar");
+        assert!(sink.stage(Some((&digests[3], 4))).is_err());
+        assert_eq!(stream(&WriteOptions::default()).0.reserve(&[(&digests[0], 1)]).expect("no error"), 0);
     }
 
     #[test]

@@ -62,8 +62,8 @@ struct State {
     cut: bool,
     /// Names of all members, directories with a `/` at the end.
     members: BTreeSet<String>,
-    /// Members that have a place and were not staged yet, and where their data goes.
-    reserved: BTreeMap<String, u64>,
+    /// Members that have a place and were not staged yet: where their data goes, and its size.
+    reserved: BTreeMap<String, (u64, u64)>,
     /// Members that have a place and are not complete.
     open: usize,
 }
@@ -174,18 +174,18 @@ impl TarOut {
     }
 
     /// Gives places to blobs, as [`Sink::reserve`](crate::format::sink::Sink::reserve) has it.
-    pub(super) fn reserve(&self, naming: &dyn Naming, blobs: &[(&Digest, u64)]) -> Result<bool> {
+    pub(super) fn reserve(&self, naming: &dyn Naming, blobs: &[(&Digest, u64)]) -> Result<usize> {
         let mut state = self.lock_ready()?;
         if matches!(state.medium, Medium::Stream(_)) {
-            return Ok(false);
+            return Ok(0);
         }
-        for &(digest, size) in blobs {
-            let name = naming.member(digest)?;
+        for (i, &(digest, size)) in blobs.iter().enumerate() {
+            let Ok(name) = naming.member(digest) else { return Ok(i) };
             if !state.members.contains(&name) {
                 state.reserve(name, size).at("cannot write", &self.path)?;
             }
         }
-        Ok(true)
+        Ok(blobs.len())
     }
 
     /// Starts a blob, whose name `naming` gives.
@@ -201,11 +201,16 @@ impl TarOut {
         };
         let seekable = matches!(state.medium, Medium::File(_));
         let place = known.as_ref().and_then(|(name, ..)| state.reserved.remove(name));
-        let mode = match known {
-            Some((_, digest, size)) if place.is_some() => {
-                let file = state.file().at("cannot write", &self.path)?;
-                Mode::Placed { file, at: place.unwrap_or_default(), digest, size }
+        if let (Some((at, reserved)), Some((_, digest, size))) = (place, &known) {
+            if reserved != *size {
+                let reason = format!("{digest} of {size} bytes has a place of {reserved}");
+                return Err(Error::io("cannot write", &self.path, io::Error::other(reason)));
             }
+            let file = state.file().at("cannot write", &self.path)?;
+            let mode = Mode::Placed { file, at, digest: digest.clone(), size: *size };
+            return Ok(Box::new(StagedMember { out: self, naming, mode, written: 0 }));
+        }
+        let mode = match known {
             Some((name, _, _)) if state.members.contains(&name) => Mode::Discard,
             known if seekable => {
                 let (name, size) =
@@ -315,7 +320,7 @@ impl State {
         let end = self.end;
         self.seek(end)?;
         self.note(&name);
-        self.reserved.insert(name, data);
+        self.reserved.insert(name, (data, size));
         self.open += 1;
         Ok(())
     }
