@@ -283,7 +283,10 @@ impl Planner<'_> {
             let message = format!("{what} is an index, which the legacy docker-archive form cannot hold");
             return Err(Error::refused_help(
                 message,
-                format!("choose one of {} with --platform", select::list(&platforms)),
+                match platforms[..] {
+                    [] => "none of its images is in the archive".to_owned(),
+                    _ => format!("choose one of {} with --platform", select::list(&platforms)),
+                },
             ));
         };
         let message = format!("{what} is an index, which the legacy docker-archive form cannot hold");
