@@ -3,7 +3,8 @@
 #
 #     fuzz/run.sh [SECONDS] [TARGET...]
 #
-# 20 seconds and all targets if not given; `fuzz/run.sh 3600` is the long run. Crashes are left in fuzz/artifacts, what
+# 20 seconds and all targets if not given; `fuzz/run.sh 3600` is the long run. SEED=N makes runs alike: so CI does not
+# fail by chance on what has nothing to do with a change. Crashes are left in fuzz/artifacts, what
 # reaches new code in fuzz/found; both are ignored by git. It needs no nightly compiler and no cargo-fuzz, whose
 # `cargo fuzz run TARGET` works on the same targets.
 set -euo pipefail
@@ -35,7 +36,7 @@ for target in "${targets[@]}"; do
     log=artifacts/$target.log
     # The program's own output would drown the fuzzer's.
     if ! "$built/$target" "found/$target" "$seeds" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=2048 \
-        -max_len=65536 -dict=words.dict -artifact_prefix="artifacts/$target/" -print_final_stats=1 \
+        -seed="${SEED:-0}" -max_len=65536 -dict=words.dict -artifact_prefix="artifacts/$target/" -print_final_stats=1 \
         -close_fd_mask=1 -verbosity=1 2>"$log.all" >/dev/null; then
         failed=1
         grep -a -m1 -A12 "panicked at\|ERROR: libFuzzer\|SUMMARY" "$log.all" | head -40 >&2 || true
