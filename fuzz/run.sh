@@ -44,7 +44,7 @@ for target in "${targets[@]}"; do
     grep -a '^#.*cov:\|^stat::' "$log.all" | tail -8 >"$log" || true
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     peak=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log")
-    coverage=$(grep -ao 'cov: [0-9]*' "$log" | tail -1)
+    coverage=$(grep -ao 'cov: [0-9]*' "$log" | tail -1) || true
     echo "$target: ${executions:-0} executions in $seconds s, ${coverage:-cov: ?}, peak ${peak:-?} MB, $(find "artifacts/$target" -type f | wc -l) crashes"
     rm -f "$log.all"
 done

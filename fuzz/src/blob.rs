@@ -29,8 +29,14 @@ pub fn run(data: &[u8]) {
     if how % 4 == 0 {
         let to = [Compression::None, Compression::Gzip(1), Compression::Zstd(1)][usize::from(how / 4) % 3];
         let mut anew = Vec::new();
-        let (_, made) =
-            pipeline::run(&mut &bytes[..], request, Keep::Recompressed(to, 1 + usize::from(how % 2)), &mut anew, None).expect("memory");
+        let (_, made) = pipeline::run(
+            &mut &bytes[..],
+            request,
+            Keep::Recompressed(to, 1 + usize::from(how % 2)),
+            &mut anew,
+            None,
+        )
+        .expect("memory");
         assert_eq!(made, Some((Digest::sha256(&anew), anew.len() as u64)));
         let request = Request { size: anew.len() as u64, ..request };
         let (back, _) =

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use restow::tar::{Entry, Event, Feed, Limits, Stream, index};
+use tar_core::parse::{ParseEvent, Parser};
 
 type Seen = (u64, u64, u64, Vec<u8>, Vec<u8>, u8);
 
@@ -49,24 +50,63 @@ pub fn run(data: &[u8]) {
     for (header, start, size, ..) in &sought {
         assert!(header < start && start.checked_add(*size).is_some());
     }
-    // Where nothing is odd at all, another reader sees the same.
-    if odd.is_empty() {
+    // Where nothing is odd at all, other readers see the same.
+    if odd.is_empty() && familiar(data) {
         compare(data, &sought);
+        compare_core(data, &sought);
     }
 }
 
-fn compare(data: &[u8], ours: &[Seen]) {
-    // It takes a prefix only with POSIX's version (Go and GNU tar, like us, with any), and PAX records and GNU's names
-    // only with a magic that it knows.
+/// Files, links and directories, which is what every reader knows.
+fn plain(flag: u8) -> bool {
+    matches!(flag, b'0' | b'1' | b'2' | b'5' | 0)
+}
+
+/// Whether every header has a magic that both other readers know. They take a prefix only with POSIX's version (Go and
+/// GNU tar, like us, with any), and PAX records and GNU's names only after a magic.
+fn familiar(data: &[u8]) -> bool {
     let mut archive = tar::Archive::new(data);
-    let Ok(raw) = archive.entries().map(|entries| entries.raw(true)) else { return };
-    for entry in raw.flatten() {
+    let Ok(raw) = archive.entries().map(|entries| entries.raw(true)) else { return false };
+    raw.flatten().all(|entry| {
         let header = entry.header();
-        let old = header.as_bytes()[257..265] == [0; 8] && !matches!(entry.header().entry_type().as_byte(), b'x' | b'g' | b'L' | b'K');
-        if header.as_ustar().is_none() && header.as_gnu().is_none() && !old {
-            return;
-        }
+        let old = header.as_bytes()[257..265] == [0; 8];
+        let extension = matches!(header.entry_type().as_byte(), b'x' | b'g' | b'L' | b'K');
+        header.as_ustar().is_some() || header.as_gnu().is_some() || (old && !extension)
+    })
+}
+
+/// As tar-core sees them; what it refuses it does not judge.
+fn compare_core(data: &[u8], ours: &[Seen]) {
+    let limits = tar_core::parse::Limits { max_pending_entries: usize::MAX, ..Default::default() };
+    let mut parser = Parser::new(limits);
+    let mut rest = data;
+    let mut theirs = Vec::new();
+    loop {
+        let skip = match parser.parse(rest) {
+            Ok(ParseEvent::Entry { consumed, entry }) => {
+                let link = entry.link_target.as_deref().unwrap_or_default().to_vec();
+                theirs.push((entry.entry_type.to_byte(), entry.size, entry.path.to_vec(), link));
+                (consumed as u64).saturating_add(entry.padded_size())
+            }
+            Ok(ParseEvent::GlobalExtensions { consumed, .. }) => consumed as u64,
+            Ok(ParseEvent::End { .. }) => break,
+            _ => return,
+        };
+        let Some(next) = usize::try_from(skip).ok().and_then(|skip| rest.get(skip..)) else { return };
+        rest = next;
     }
+    let ours: Vec<_> = ours
+        .iter()
+        .filter(|(.., flag)| plain(*flag))
+        .map(|(_, _, size, path, link, flag)| {
+            (if *flag == 0 { b'0' } else { *flag }, *size, path.clone(), link.clone())
+        })
+        .collect();
+    theirs.retain(|(flag, ..)| plain(*flag));
+    assert_eq!(ours, theirs);
+}
+
+fn compare(data: &[u8], ours: &[Seen]) {
     let mut archive = tar::Archive::new(data);
     let Ok(entries) = archive.entries() else { return };
     let mut theirs = Vec::new();
@@ -74,7 +114,10 @@ fn compare(data: &[u8], ours: &[Seen]) {
         // Its reader refuses some fields that no entry of ours uses, such as a device number of a file.
         let Ok(mut entry) = entry else { return };
         // It cuts PAX records at new lines, not by their lengths.
-        if entry.pax_extensions().is_ok_and(|records| records.into_iter().flatten().any(|record| record.is_err())) {
+        if entry
+            .pax_extensions()
+            .is_ok_and(|records| records.into_iter().flatten().any(|record| record.is_err()))
+        {
             return;
         }
         let kind = entry.header().entry_type();
@@ -85,13 +128,10 @@ fn compare(data: &[u8], ours: &[Seen]) {
         }
         theirs.push((kind.as_byte(), size, path));
     }
-    let plain = |(.., flag): &&Seen| matches!(flag, b'0' | b'1' | b'2' | b'5' | 0);
-    let ours: Vec<_> = ours.iter().filter(plain).map(|(.., path, _, _)| path.clone()).collect();
-    let theirs: Vec<_> = theirs
-        .into_iter()
-        .filter(|(flag, ..)| matches!(flag, b'0' | b'1' | b'2' | b'5' | 0))
-        .map(|(.., path)| path)
-        .collect();
+    let ours: Vec<_> =
+        ours.iter().filter(|(.., flag)| plain(*flag)).map(|(.., path, _, _)| path.clone()).collect();
+    let theirs: Vec<_> =
+        theirs.into_iter().filter(|(flag, ..)| plain(*flag)).map(|(.., path)| path).collect();
     assert_eq!(ours, theirs);
 }
 

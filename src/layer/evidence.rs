@@ -335,7 +335,9 @@ pub(super) fn of_anomaly(kind: AnomalyKind) -> Option<(Oddity, Detail)> {
         | AnomalyKind::ConflictingNames => (Oddity::AmbiguousExtension, tar),
         // A writer that cannot fit a large size into the header puts 0 there.
         AnomalyKind::PaxSizeOverride { header: 0, .. } => return None,
-        AnomalyKind::PaxSizeOverride { .. } => (Oddity::AmbiguousExtension, tar),
+        AnomalyKind::PaxSizeOverride { .. } | AnomalyKind::SizeBehindNul { .. } => {
+            (Oddity::AmbiguousExtension, tar)
+        }
         AnomalyKind::MalformedPax { .. } | AnomalyKind::NulInPath => (Oddity::BadExtension, tar),
         AnomalyKind::ExtensionTooLarge { size, .. } => (Oddity::ExtensionTooLarge, Detail::Size(size)),
         AnomalyKind::GlobalPax { overrides: true } => (Oddity::GlobalOverride, Detail::Nothing),
@@ -365,6 +367,9 @@ pub fn in_words(kind: AnomalyKind) -> String {
             format!("a {} with no entry after it", extension(of))
         }
         AnomalyKind::ConflictingNames => "has a PAX and a GNU header that give different names".into(),
+        AnomalyKind::SizeBehindNul { size } => {
+            format!("gives its size of {size} bytes behind a NUL, which some readers take for none")
+        }
         AnomalyKind::PaxSizeOverride { pax, header } => {
             format!("is {pax} bytes by its PAX header and {header} by its own")
         }

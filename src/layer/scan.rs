@@ -495,6 +495,7 @@ fn of_entry(anomaly: &Anomaly) -> bool {
             | Seen::ExtensionTooLarge { .. }
             | Seen::MalformedPax { .. }
             | Seen::PaxSizeOverride { .. }
+            | Seen::SizeBehindNul { .. }
             | Seen::GlobalPax { .. }
             | Seen::ConflictingNames
             | Seen::BadNumber { .. }

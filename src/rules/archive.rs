@@ -54,7 +54,7 @@ rule! {
 rule! {
     /// Two readers would see two archives.
     AMBIGUOUS_HEADER = "archive/ambiguous-header", Error, Hard, [8, 14, 179],
-    checks: "Extension headers of the outer tar are well-formed and agree on a member's name.",
+    checks: "Headers of the outer tar are read alike by every reader: extension headers are well-formed and agree on a member's name and size, and no size stands behind a NUL.",
     matters: "Readers differ in which of two names they take, and a NUL in a name ends it for some: the archive that is checked is then not the one that is loaded.",
     example: "A PAX `path` and a GNU long name before one header, with different names.",
     mend: "Write the archive again with one kind of extension headers.",

@@ -163,6 +163,12 @@ fn header(anomaly: &Anomaly) -> Option<Finding> {
                 "the PAX header says {pax} bytes, the tar header {header}: readers see different members"
             ),
         ),
+        AnomalyKind::SizeBehindNul { size } => (
+            &super::archive::AMBIGUOUS_HEADER,
+            format!(
+                "a size of {size} bytes stands behind a NUL, which some readers take for none: they see different members"
+            ),
+        ),
         AnomalyKind::RepeatedExtension { .. } => (
             &super::archive::AMBIGUOUS_HEADER,
             "a member has two extension headers of one kind, of which readers take either".to_owned(),

@@ -92,6 +92,12 @@ pub enum AnomalyKind {
         /// Which field.
         field: Field,
     },
+    /// A size behind a NUL. It counts here, as for Go and GNU tar; Python and the crate `tar` take it for 0, and read
+    /// the data as headers.
+    SizeBehindNul {
+        /// The size.
+        size: u64,
+    },
     /// A directory, link, device or FIFO with a size (H 180). It has no data here, as in Go and Python.
     SizeOnNonFile {
         /// The size it gives.

@@ -49,6 +49,12 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
     if field[0] & 0x80 != 0 { base256(field) } else { octal(field) }
 }
 
+/// Whether a number in octal stands behind a NUL, which some readers take for its end.
+pub(super) fn is_behind_nul(field: &[u8]) -> bool {
+    let digits = field.iter().position(|&b| b != b' ' && b != 0).unwrap_or(0);
+    field[0] & 0x80 == 0 && field[..digits].contains(&0)
+}
+
 /// [`number`] where a negative one has no meaning.
 pub(super) fn unsigned(field: &[u8]) -> Option<u64> {
     number(field).and_then(|n| u64::try_from(n).ok())

@@ -499,10 +499,15 @@ impl Scanner {
 
     /// The size field of the header; 0, with the fact, if it is no size. Then the next header is sought just after.
     fn size(&mut self) -> u64 {
-        field::unsigned(&self.block[field::SIZE]).unwrap_or_else(|| {
-            self.tell(AnomalyKind::BadNumber { field: Field::Size });
-            0
-        })
+        let field = &self.block[field::SIZE];
+        let behind_nul = field::is_behind_nul(field);
+        let size = field::unsigned(field);
+        match size {
+            Some(size) if behind_nul && size > 0 => self.tell(AnomalyKind::SizeBehindNul { size }),
+            Some(_) => {}
+            None => self.tell(AnomalyKind::BadNumber { field: Field::Size }),
+        }
+        size.unwrap_or(0)
     }
 
     /// Decodes an entry's own header; true unless more of a sparse map follows.

@@ -374,6 +374,23 @@ fn numbers_are_facts() {
         assert_eq!(paths(&bytes), ["a", "b"]);
         assert_eq!(facts(&bytes), [(0, AnomalyKind::BadNumber { field: expected })], "{text:?}");
     }
+    // Go and GNU tar read over a NUL before a size; Python and the crate `tar` end there.
+    for (text, expected) in [
+        (&b"\0 0000004\0"[..], vec![(0, AnomalyKind::SizeBehindNul { size: 4 })]),
+        (b"\0 0000000\0", vec![]),
+        (b"  0000004\0", vec![]),
+    ] {
+        let mut header = head(Header::new_ustar, b'0', b"a", 0);
+        let bytes = &mut header.as_mut_bytes()[field::SIZE];
+        bytes.fill(0);
+        bytes[..text.len()].copy_from_slice(text);
+        let mut data = [0; 512];
+        data[..4].copy_from_slice(b"data");
+        let data: &[u8] = if text.contains(&b'4') { &data } else { &[] };
+        let bytes = ended(&[&block(header), data, &member(b'0', b"b", b"")]);
+        assert_eq!(paths(&bytes), ["a", "b"]);
+        assert_eq!(facts(&bytes), expected, "{text:?}");
+    }
     let mut header = head(Header::new_gnu, b'0', b"a", 0);
     header.as_old_mut().uid = [0xff; 8];
     let (seen, anomalies) = scan(&ended(&[&block(header)]));
