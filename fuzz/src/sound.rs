@@ -50,7 +50,7 @@ enum Edit {
 pub fn run(data: &[u8]) {
     let mut choices = Unstructured::new(data);
     let Ok(choices) = Choices::arbitrary(&mut choices) else { return };
-    // A layer whose first name begins like a compressed stream is taken for one, by every tool.
+    // A layer whose first name begins like a compressed stream is taken for one, as whoever goes by content does.
     let plain = choices.images.iter().all(|image| Codec::sniff(&layer(&image.entries)) == Codec::Plain);
     let untouched = plain && choices.edits.is_empty() && choices.damage.is_empty();
     let bytes = archive(&choices);
