@@ -91,7 +91,8 @@ impl ReadAt for BadSector<'_> {
     }
 }
 
-fn noise(len: usize) -> Vec<u8> {
+/// Bytes that do not compress.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let next = || {
         state ^= state << 13;

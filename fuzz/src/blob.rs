@@ -56,11 +56,8 @@ struct Pieces<'a> {
 
 impl Read for Pieces<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.step.min(into.len()).min(self.bytes.len());
-        let (now, rest) = self.bytes.split_at(n);
-        into[..n].copy_from_slice(now);
-        self.bytes = rest;
-        Ok(n)
+        let n = self.step.min(into.len());
+        self.bytes.read(&mut into[..n])
     }
 }
 

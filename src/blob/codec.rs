@@ -7,7 +7,7 @@ use flate2::bufread::GzDecoder;
 
 use super::deflate::Members;
 use super::facts::{Fault, Trailing};
-use super::zstd_frame::{self, FrameHeader, InPieces};
+use super::zstd_frame::{self, Frame, WindowTooLarge};
 use crate::media::Codec;
 
 /// Bytes handed on at once by the decoders.
@@ -113,9 +113,6 @@ pub fn decode_into(
         Ok(()) => {}
         Err(Stop::Out(error)) => return Err(error),
         Err(Stop::Limit) => done.fault = Some(Fault::TooLarge { limit: caps.bytes }),
-        Err(Stop::Window) => {
-            done.fault = Some(Fault::WindowTooLarge { limit: u64::from(caps.window_log) });
-        }
         Err(Stop::Stream(error)) => done.fault = Some(fault_of(&error, input.offset)),
     }
     Ok(done)
@@ -128,16 +125,14 @@ enum Stop {
     Stream(io::Error),
     /// The cap was reached.
     Limit,
-    /// A zstd window above the cap.
-    Window,
 }
 
 fn fault_of(error: &io::Error, offset: u64) -> Fault {
-    let problem = error.to_string();
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        Fault::Truncated { offset }
-    } else {
-        Fault::Corrupt { offset, problem }
+    let window = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match window {
+        Some(WindowTooLarge(limit)) => Fault::WindowTooLarge { limit: u64::from(*limit) },
+        None if error.kind() == io::ErrorKind::UnexpectedEof => Fault::Truncated { offset },
+        None => Fault::Corrupt { offset, problem: error.to_string() },
     }
 }
 
@@ -167,9 +162,12 @@ fn gzip(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn 
         match next {
             [0x1f, 0x8b] => {}
             [] => return Ok(()),
-            _ => return trailing(input, done),
+            _ => break,
         }
     }
+    let offset = input.offset;
+    done.trailing = Some(trailing(input, offset).map_err(Stop::Stream)?);
+    Ok(())
 }
 
 /// Frame by frame, skippable ones included, for the same reason.
@@ -189,51 +187,31 @@ fn zstd(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn 
                 done.skipped += 1;
             }
             [0x28, 0xb5, 0x2f, 0xfd] => {
-                let header = FrameHeader::of(peek(input, zstd_frame::LONGEST).map_err(Stop::Stream)?);
-                if header.is_some_and(|header| header.window > 1 << caps.window_log) {
-                    return Err(Stop::Window);
-                }
-                let mut frame = zstd::stream::read::Decoder::with_buffer(InPieces::new(&mut *input))
-                    .map_err(Stop::Stream)?
-                    .single_frame();
-                frame.window_log_max(caps.window_log).map_err(Stop::Stream)?;
-                let before = done.size;
+                let mut frame = Frame::open(&mut *input, caps.window_log).map_err(Stop::Stream)?;
                 copy(&mut frame, caps, done, out)?;
-                not_as_promised(header, done.size - before).map_err(Stop::Stream)?;
                 done.parts += 1;
             }
-            _ if done.parts > 0 => return trailing(input, done),
+            _ if done.parts > 0 => break,
             _ => return Err(Stop::Stream(io::Error::other("not a zstd frame"))),
         }
     }
-}
-
-/// Whether a frame that ended has another size than its header says.
-fn not_as_promised(header: Option<FrameHeader>, size: u64) -> io::Result<()> {
-    match header.and_then(|header| header.content) {
-        Some(content) if content != size => {
-            let problem = format!("a zstd frame of {size} bytes whose header says {content}");
-            Err(io::Error::new(io::ErrorKind::InvalidData, problem))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Reads the rest and notes where it began and whether it is only zeros.
-fn trailing(input: &mut Counting<'_>, done: &mut Decoded) -> Result<(), Stop> {
     let offset = input.offset;
+    done.trailing = Some(trailing(input, offset).map_err(Stop::Stream)?);
+    Ok(())
+}
+
+/// Reads the rest, which begins at this offset, and notes whether it is only zeros.
+fn trailing(input: &mut dyn BufRead, offset: u64) -> io::Result<Trailing> {
     let mut zeros = true;
     loop {
-        let buffer = input.fill_buf().map_err(Stop::Stream)?;
+        let buffer = input.fill_buf()?;
         if buffer.is_empty() {
-            break;
+            return Ok(Trailing { offset, zeros });
         }
         zeros &= buffer.iter().all(|&b| b == 0);
         let n = buffer.len();
         input.consume(n);
     }
-    done.trailing = Some(Trailing { offset, zeros });
-    Ok(())
 }
 
 /// Up to `N` of the next bytes without consuming them; fewer only near the end of the input or of a buffer
@@ -379,8 +357,7 @@ struct Parts<R: BufRead> {
 enum Part<R: BufRead> {
     Between(R),
     Gzip(Box<GzDecoder<R>>),
-    /// With what it said before, and the bytes that came.
-    Zstd(zstd::stream::read::Decoder<'static, InPieces<R>>, Option<FrameHeader>, u64),
+    Zstd(Frame<R>),
 }
 
 impl<R: Read> Parts<Counted<Lookahead<R>>> {
@@ -391,29 +368,11 @@ impl<R: Read> Parts<Counted<Lookahead<R>>> {
             (_, []) => None,
             (Codec::Gzip, [0x1f, 0x8b, ..]) => Some(Part::Gzip(Box::new(GzDecoder::new(input)))),
             (Codec::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => {
-                let header = FrameHeader::of(next);
-                if header.is_some_and(|header| header.window > 1 << self.window_log) {
-                    let problem = format!("a zstd window above 2^{} bytes", self.window_log);
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
-                }
-                let mut frame =
-                    zstd::stream::read::Decoder::with_buffer(InPieces::new(input))?.single_frame();
-                frame.window_log_max(self.window_log)?;
-                Some(Part::Zstd(frame, header, 0))
+                Some(Part::Zstd(Frame::open(input, self.window_log)?))
             }
             _ => {
                 let offset = input.offset;
-                let mut zeros = true;
-                loop {
-                    let buffer = input.fill_buf()?;
-                    if buffer.is_empty() {
-                        break;
-                    }
-                    zeros &= buffer.iter().all(|&b| b == 0);
-                    let n = buffer.len();
-                    input.consume(n);
-                }
-                let found = Trailing { offset, zeros };
+                let found = trailing(&mut input, offset)?;
                 *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
                 None
             }
@@ -427,17 +386,14 @@ impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
             let n = match &mut part {
                 Part::Between(_) => Ok(0),
                 Part::Gzip(member) => member.read(into),
-                Part::Zstd(frame, _, size) => frame.read(into).inspect(|n| *size += *n as u64),
+                Part::Zstd(frame) => frame.read(into),
             };
             match n {
                 Ok(0) if !into.is_empty() => {
                     self.state = match part {
                         Part::Between(input) => self.begin(input)?,
                         Part::Gzip(member) => Some(Part::Between(member.into_inner())),
-                        Part::Zstd(frame, header, size) => {
-                            not_as_promised(header, size)?;
-                            Some(Part::Between(frame.finish().into_inner()))
-                        }
+                        Part::Zstd(frame) => Some(Part::Between(frame.into_inner())),
                     };
                 }
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -614,11 +570,8 @@ mod tests {
 
     impl Read for Slowly<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.min(into.len()).min(self.0.len());
-            let (now, rest) = self.0.split_at(n);
-            into[..n].copy_from_slice(now);
-            self.0 = rest;
-            Ok(n)
+            let n = self.1.min(into.len());
+            self.0.read(&mut into[..n])
         }
     }
 

@@ -270,15 +270,7 @@ mod tests {
 
     #[test]
     fn what_does_not_compress_is_stored() {
-        let mut state = 1u32;
-        let noise: Vec<u8> = (0..BLOCK)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state as u8
-            })
-            .collect();
+        let noise = crate::faulty::noise(BLOCK);
         // Noise in the middle of every piece alone, where the sample is taken.
         let mut half = noise.clone();
         half.chunks_mut(BLOCK / PROBES.0).for_each(|piece| piece[..BLOCK / PROBES.0 / 2].fill(0));

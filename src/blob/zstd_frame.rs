@@ -1,4 +1,4 @@
-//! What a zstd frame says before its data (RFC 8878, 3.1.1.1).
+//! One zstd frame, held to what it says before its data (RFC 8878, 3.1.1.1).
 //!
 //! libzstd compares a frame with its window limit only if it comes piece by piece, and an empty frame with the size in
 //! its header only if it comes whole. Here a frame always comes in pieces, and its size is compared, so that the verdict
@@ -6,21 +6,68 @@
 
 use std::io::{self, BufRead, Read};
 
+use zstd::stream::read::Decoder;
+
 /// Bytes of the longest header.
 pub(super) const LONGEST: usize = 18;
 
 /// A frame's promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FrameHeader {
+struct FrameHeader {
     /// Bytes that a decoder must remember.
-    pub(super) window: u64,
+    window: u64,
     /// Decompressed bytes, if it gives them.
-    pub(super) content: Option<u64>,
+    content: Option<u64>,
+}
+
+/// A window above the cap, as a power of two; inside of an I/O error.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("a zstd window above 2^{0} bytes")]
+pub(super) struct WindowTooLarge(pub(super) u32);
+
+/// The data of a frame; a skippable one has none.
+pub(super) struct Frame<R: BufRead> {
+    decoder: Decoder<'static, InPieces<R>>,
+    content: Option<u64>,
+    /// Bytes that came.
+    size: u64,
+}
+
+impl<R: BufRead> Frame<R> {
+    /// Begins a frame. The input must show [`LONGEST`] bytes unless it ends.
+    pub(super) fn open(mut input: R, window_log: u32) -> io::Result<Frame<R>> {
+        let header = FrameHeader::of(input.fill_buf()?);
+        if header.is_some_and(|header| header.window > 1 << window_log) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, WindowTooLarge(window_log)));
+        }
+        let mut decoder = Decoder::with_buffer(InPieces { inner: input, begun: false })?.single_frame();
+        decoder.window_log_max(window_log)?;
+        Ok(Frame { decoder, content: header.and_then(|header| header.content), size: 0 })
+    }
+
+    /// The input behind a frame that was read to its end.
+    pub(super) fn into_inner(self) -> R {
+        self.decoder.finish().inner
+    }
+}
+
+impl<R: BufRead> Read for Frame<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.decoder.read(into)?;
+        self.size += n as u64;
+        match self.content {
+            Some(content) if n == 0 && !into.is_empty() && content != self.size => {
+                let problem = format!("a zstd frame of {} bytes whose header says {content}", self.size);
+                Err(io::Error::new(io::ErrorKind::InvalidData, problem))
+            }
+            _ => Ok(n),
+        }
+    }
 }
 
 impl FrameHeader {
     /// Reads the header of a frame, magic included; `None` if these bytes are none, or too few.
-    pub(super) fn of(bytes: &[u8]) -> Option<FrameHeader> {
+    fn of(bytes: &[u8]) -> Option<FrameHeader> {
         let [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] = bytes else { return None };
         let single_segment = descriptor & 0x20 != 0;
         let (window, rest) = if single_segment {
@@ -47,19 +94,9 @@ impl FrameHeader {
 }
 
 /// Shows the first byte by itself.
-pub(super) struct InPieces<R> {
+struct InPieces<R> {
     inner: R,
     begun: bool,
-}
-
-impl<R> InPieces<R> {
-    pub(super) fn new(inner: R) -> Self {
-        InPieces { inner, begun: false }
-    }
-
-    pub(super) fn into_inner(self) -> R {
-        self.inner
-    }
 }
 
 impl<R: BufRead> Read for InPieces<R> {
