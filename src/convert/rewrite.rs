@@ -53,11 +53,11 @@ pub fn manifest(
     let mut gone = Vec::new();
     let media_type = if family == Family::Oci { media::OCI_MANIFEST } else { media::DOCKER_MANIFEST };
     if family != from {
-        edits.set(root, "mediaType", write::string(media_type));
+        edits.set_field(root, "mediaType", write::string(media_type));
     }
     let to_docker = family == Family::Docker && from == Family::Oci;
     if to_docker {
-        OCI_MEMBERS.iter().for_each(|name| edits.remove_member(root, name));
+        OCI_MEMBERS.iter().for_each(|name| edits.remove_field(root, name));
     }
     if let (Some(value), Some(now)) = (root.get("config"), config) {
         descriptor(&mut edits, value, now, to_docker, &mut gone);
@@ -74,7 +74,7 @@ pub fn manifest(
 fn descriptor(edits: &mut Edits<'_>, value: &Value, now: &Now, to_docker: bool, gone: &mut Vec<String>) {
     let set = |edits: &mut Edits<'_>, name: &str, raw: String, same: bool| {
         if !same {
-            edits.set(value, name, raw);
+            edits.set_field(value, name, raw);
         }
     };
     let text = |name: &str| value.get(name).and_then(Value::as_str);
@@ -90,19 +90,19 @@ fn descriptor(edits: &mut Edits<'_>, value: &Value, now: &Now, to_docker: bool, 
     if to_docker {
         ["annotations", "data", "artifactType", "platform"]
             .iter()
-            .for_each(|name| edits.remove_member(value, name));
+            .for_each(|name| edits.remove_field(value, name));
         return;
     }
     if !now.changed {
         return;
     }
     // The inline copy, and what is said of the old bytes' inner layout, would now be wrong.
-    edits.remove_member(value, "data");
+    edits.remove_field(value, "data");
     let Some(annotations) = value.get("annotations").filter(|a| a.is_object()) else { return };
     let stale: Vec<&str> =
-        LAYOUT_ANNOTATIONS.iter().copied().filter(|key| annotations.get(key).is_some()).collect();
+        LAYOUT_ANNOTATIONS.iter().copied().filter(|key| annotations.entry(key).is_some()).collect();
     if stale.len() == annotations.members().len() && !stale.is_empty() {
-        edits.remove_member(value, "annotations");
+        edits.remove_field(value, "annotations");
     } else {
         stale.iter().for_each(|key| edits.remove_member(annotations, key));
     }
@@ -125,11 +125,11 @@ pub fn index(
     let mut edits = Edits::new(text);
     let media_type = if family == Family::Oci { media::OCI_INDEX } else { media::DOCKER_LIST };
     if family != from {
-        edits.set(root, "mediaType", write::string(media_type));
+        edits.set_field(root, "mediaType", write::string(media_type));
     }
     let to_docker = family == Family::Docker && from == Family::Oci;
     if to_docker {
-        OCI_MEMBERS.iter().for_each(|name| edits.remove_member(root, name));
+        OCI_MEMBERS.iter().for_each(|name| edits.remove_field(root, name));
     }
     let Some(list) = root.get("manifests") else { return edits.apply() };
     let objects = list.items().iter().enumerate().filter(|(_, value)| value.is_object());
@@ -143,11 +143,11 @@ pub fn index(
         }
         if family == Family::Oci && from == Family::Docker {
             if let Some(platform) = value.get("platform") {
-                edits.remove_member(platform, "features");
+                edits.remove_field(platform, "features");
             }
         }
         let Some(annotations) = value.get("annotations").filter(|_| !to_docker) else { continue };
-        let named = annotations.get(ATTESTED).and_then(Value::as_str);
+        let named = annotations.entry(ATTESTED).and_then(Value::as_str);
         if let Some(after) = named.and_then(|digest| moved.get(digest)) {
             edits.set(annotations, ATTESTED, write::string(after.as_str()));
         }

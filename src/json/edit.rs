@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Kind, Span, Value, write};
+use super::{Kind, Span, Value, fold, write};
 
 /// Changes to one document, applied together.
 ///
@@ -77,6 +77,26 @@ impl<'a> Edits<'a> {
             *value = new;
         } else {
             container.appended.push((key.to_owned(), new));
+        }
+    }
+
+    /// Sets the field `key` of an object: as [`set`](Edits::set), and members that Go takes for the same field go, so that
+    /// all readers see what was set.
+    pub fn set_field(&mut self, object: &Value, key: &str, raw_json: impl Into<Vec<u8>>) {
+        self.keep_one(object, key);
+        self.set(object, key, raw_json);
+    }
+
+    /// Removes every member that Go takes for the field `key`.
+    pub fn remove_field(&mut self, object: &Value, key: &str) {
+        self.keep_one(object, key);
+        self.remove_member(object, key);
+    }
+
+    fn keep_one(&mut self, object: &Value, key: &str) {
+        let others = object.members().iter().filter(|m| &*m.key != key && fold::is_field(key, &m.key));
+        for other in others {
+            self.remove_member(object, &other.key);
         }
     }
 

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod differential;
 pub mod edit;
+pub mod fold;
 mod parse;
 pub mod pointer;
 pub mod write;
@@ -112,21 +113,25 @@ pub struct SyntaxError {
 }
 
 impl Value {
-    /// The member called `key`: the last of several, as Go's decoder takes it.
+    /// The field `key`, a name in ASCII that a specification knows, as Go's decoder takes it: the last member whose name
+    /// is the same when folded ([`fold`]).
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.members().iter().rev().find(|m| &*m.key == key).map(|m| &m.value)
+        self.field(key).map(|member| &member.value)
     }
 
-    /// The member called `key`, or else the last one that equals it ignoring ASCII case, as Go's decoder takes it.
-    pub fn get_any_case(&self, key: &str) -> Option<&Value> {
-        self.get(key).or_else(|| {
-            self.members().iter().rev().find(|m| m.key.eq_ignore_ascii_case(key)).map(|m| &m.value)
-        })
+    /// The member that is this field, with its name as written.
+    pub fn field(&self, key: &str) -> Option<&Member> {
+        self.members().iter().rev().find(|member| fold::is_field(key, &member.key))
     }
 
-    /// The value at a JSON pointer (RFC 6901).
+    /// What a map, such as annotations, has under exactly this key: the last of several.
+    pub fn entry(&self, key: &str) -> Option<&Value> {
+        self.members().iter().rev().find(|member| &*member.key == key).map(|member| &member.value)
+    }
+
+    /// The value at a JSON pointer (RFC 6901) whose names are fields, as [`get`](Value::get) finds them.
     pub fn at(&self, pointer: &str) -> Option<&Value> {
-        pointer::resolve(self, pointer)
+        pointer::resolve_fields(self, pointer)
     }
 
     /// The members of an object; none for anything else.

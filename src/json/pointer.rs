@@ -4,13 +4,19 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::{Kind, Member, Span, Value};
+use super::{Kind, Member, Span, Value, fold};
 
 /// The value at `pointer`; `None` if nothing is there or the pointer is malformed.
 ///
-/// Of several members with one name the last is taken, as [`Value::get`] does.
+/// Of several members with one name the last is taken.
 pub fn resolve<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
     locate(root, pointer).map(|(_, value)| value)
+}
+
+/// The value at `pointer`, the names in it taken for fields, as Go's decoder finds them.
+pub fn resolve_fields<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
+    walk(root, pointer, |_, members, key| members.iter().rposition(|m| fold::is_field(key, &m.key)))
+        .map(|(_, value)| value)
 }
 
 /// The value at `pointer` as [`resolve`] finds it, with the span of its name if it is a member of an object.

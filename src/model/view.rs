@@ -64,7 +64,7 @@ pub fn text(value: &Value, key: &str) -> Option<String> {
 
 /// A member of `annotations`.
 pub fn annotation<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get("annotations")?.get(key)?.as_str()
+    value.get("annotations")?.entry(key)?.as_str()
 }
 
 /// The platform members of a `platform` object or of a config.

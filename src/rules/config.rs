@@ -171,7 +171,7 @@ pub fn check(document: &Document, parts: Option<&ImageParts>, out: &mut Vec<Find
 
 fn platform(root: &Value, family: Family, parts: &ImageParts, at: &Location, out: &mut Vec<Finding>) {
     // In another letter case Go reads them all the same, and json/wrong-case says it.
-    let lacks = |name: &&str| root.get_any_case(name).is_none_or(|v| v.is_null() || v.as_str() == Some(""));
+    let lacks = |name: &&str| root.get(name).is_none_or(|v| v.is_null() || v.as_str() == Some(""));
     let missing: Vec<&str> = ["architecture", "os"].into_iter().filter(lacks).collect();
     if missing.is_empty() {
         return;
@@ -193,10 +193,10 @@ fn history(
     at: &impl Fn(&str) -> Location,
     out: &mut Vec<Finding>,
 ) {
-    let items = root.get_any_case("history").map(Value::items).unwrap_or_default();
+    let items = root.get("history").map(Value::items).unwrap_or_default();
     if items.is_empty() {
         // Anything else than a list is the schema's affair.
-        if root.get_any_case("history").is_none_or(|history| history.is_null() || history.is_array()) {
+        if root.get("history").is_none_or(|history| history.is_null() || history.is_array()) {
             out.push(Finding::new(&HISTORY_MISSING, at(""), "the config has no history"));
         }
         return;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Rule, rule};
 use crate::digest::Digest;
 use crate::json::Value;
+use crate::json::fold::is_field;
 use crate::json::pointer::escape;
 use crate::media::{Codec, LayerType};
 use crate::model::archive::LegacyProblem;
@@ -123,12 +124,12 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     for (i, item) in items.iter().enumerate() {
         let at = Location::pointer(manifest.member, format!("/{i}"));
         paths(archive, item, &at, out);
-        let config = item.get_any_case("Config").and_then(Value::as_str);
+        let config = item.get("Config").and_then(Value::as_str);
         let config = config.and_then(|path| archive.tree.file(&crate::tar::clean(path.as_bytes()).path));
         let diff_ids = config
             .and_then(|member| Config::of(documents.get(&member)?))
             .and_then(|config| config.diff_ids());
-        if let Some(parent) = item.get_any_case("Parent").and_then(Value::as_str).filter(|p| !p.is_empty()) {
+        if let Some(parent) = item.get("Parent").and_then(Value::as_str).filter(|p| !p.is_empty()) {
             if !Digest::parse(parent).is_ok_and(|parent| configs.contains(&parent)) {
                 let message = format!("the parent image {parent} is not in the archive");
                 out.push(Finding::new(&PARENT_MISSING, at.child("Parent"), message));
@@ -141,7 +142,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         empty_paths(item, &at, out);
         tagless(item, &at, out);
         let top = diff_ids.and_then(|ids| ids.last().cloned()).flatten();
-        let names = item.get_any_case("RepoTags").map(Value::items).unwrap_or_default();
+        let names = item.get("RepoTags").map(Value::items).unwrap_or_default();
         for name in names.iter().filter_map(|name| canonical(name.as_str()?)) {
             tags.insert(name, top.clone());
         }
@@ -168,8 +169,7 @@ pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
 
 /// The member of an item under this name, in any letter case, with its place.
 fn member<'a>(item: &'a Value, name: &str, at: &Location) -> Option<(&'a Value, Location)> {
-    let exact = item.members().iter().find(|member| &*member.key == name);
-    let found = exact.or_else(|| item.members().iter().rev().find(|m| m.key.eq_ignore_ascii_case(name)))?;
+    let found = item.field(name)?;
     Some((&found.value, at.child(escape(&found.key))))
 }
 
@@ -229,9 +229,9 @@ fn paths(archive: &Archive, item: &Value, at: &Location, out: &mut Vec<Finding>)
     };
     for member in item.members() {
         let here = at.child(escape(&member.key));
-        if member.key.eq_ignore_ascii_case("Config") {
+        if is_field("Config", &member.key) {
             member.value.as_str().into_iter().for_each(|text| one(text, here.clone()));
-        } else if member.key.eq_ignore_ascii_case("Layers") {
+        } else if is_field("Layers", &member.key) {
             for (i, text) in member.value.items().iter().enumerate() {
                 text.as_str().into_iter().for_each(|text| one(text, here.child(i)));
             }

@@ -3,6 +3,7 @@
 use super::{Rule, rule};
 use crate::json::Anomaly as Odd;
 use crate::json::Span;
+use crate::json::fold::is_field;
 use crate::media::DocumentType;
 use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document, NodeId};
 use crate::report::{At, Edit, Finding, Location, Target, quoted};
@@ -175,7 +176,7 @@ pub fn kind(document: &Document, out: &mut Vec<Finding>) {
         DocKind::Index(_) => ("an index", &["manifests"]),
         _ => return,
     };
-    let is = |names: &[&str], key: &str| names.iter().any(|name| key.eq_ignore_ascii_case(name));
+    let is = |names: &[&str], key: &str| names.iter().any(|name| is_field(name, key));
     for member in root.members().iter().filter(|member| !member.value.is_null()) {
         if is(FOREIGN, &member.key) && !is(own, &member.key) {
             let at = Location { member: Some(document.member), at: At::Span(member.key_span) };

@@ -251,7 +251,7 @@ pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool 
             let item = pointer.split('/').nth(1).unwrap_or_default();
             let document = archive.documents.iter().find(|document| Some(document.member) == at.member);
             let item = document.and_then(|document| document.root()?.at(&format!("/{item}")));
-            item.and_then(|item| item.get_any_case("Layers"))
+            item.and_then(|item| item.get("Layers"))
         }
         _ => return true,
     };

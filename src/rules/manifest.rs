@@ -199,7 +199,7 @@ pub fn document(document: &Document, out: &mut Vec<Finding>) {
     }
     let oci = matches!(document.kind, DocKind::Manifest(Family::Oci) | DocKind::Index(Family::Oci));
     // In another letter case Go reads it all the same, and json/wrong-case says it.
-    if oci && root.get_any_case("mediaType").is_none_or(Value::is_null) {
+    if oci && root.get("mediaType").is_none_or(Value::is_null) {
         let name = type_of(document_type);
         let (rule, message) = if is_oci_1_1(root) {
             (&MEDIA_TYPE_MISSING, "`mediaType` is missing from a document of OCI 1.1")

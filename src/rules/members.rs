@@ -6,8 +6,9 @@
 
 use super::capped::Capped;
 use super::{Rule, rule};
-use crate::json::Value;
+use crate::json::fold::{is_disguised, is_field};
 use crate::json::pointer::escape;
+use crate::json::{self, Value};
 use crate::media::Family;
 use crate::model::{DocKind, Document};
 use crate::report::{At, Finding, Location};
@@ -22,9 +23,9 @@ const MAX_NAMES: usize = 3;
 rule! {
     /// Two names of one member.
     CASE_CONFLICT = "json/names-differ-in-case", Error, Hard, [37],
-    checks: "No object has a member twice in different letter case.",
-    matters: "Go takes either name, and prefers the exact one; other readers know only that one. Two readers can see two documents under one digest.",
-    example: "A manifest with `layers` and `Layers`.",
+    checks: "No object has a member twice in different letter case, and no name is one only by a letter outside of ASCII.",
+    matters: "Go folds letter case as Unicode does, so that `ſ` is an s and the Kelvin sign a k, and the last such member counts; other readers know only the exact name. Two readers see two documents under one digest.",
+    example: "A manifest with `layers` and `Layers`, or a config with `Uſer`.",
     mend: "Remove the member that was not meant. The digest changes with it.",
 }
 rule! {
@@ -233,27 +234,102 @@ static CONFIG: Object = Object {
         known("throwaway", Of::V1, None),
     ],
 };
+static SCHEMA1: Object = Object {
+    what: "manifest",
+    members: &[
+        known("schemaVersion", Of::Required, None),
+        known("name", Of::All, None),
+        known("tag", Of::All, None),
+        known("architecture", Of::All, None),
+        known("fsLayers", Of::Required, Some(&FS_LAYER)),
+        known("history", Of::Required, Some(&V1_HISTORY)),
+        known("signatures", Of::All, Some(&SIGNATURE)),
+    ],
+};
+static FS_LAYER: Object = Object { what: "layer", members: &leaves! { Required: "blobSum"; } };
+static V1_HISTORY: Object =
+    Object { what: "history item", members: &leaves! { Required: "v1Compatibility"; } };
+static SIGNATURE: Object = Object {
+    what: "signature",
+    members: &[
+        known("header", Of::Required, Some(&JOSE)),
+        known("signature", Of::Required, None),
+        known("protected", Of::Required, None),
+    ],
+};
+static JOSE: Object = Object {
+    what: "signature header",
+    members: &[
+        known("jwk", Of::All, Some(&JWK)),
+        known("alg", Of::Required, None),
+        known("x5c", Of::All, None),
+    ],
+};
+static JWK: Object = Object { what: "key", members: &leaves! { All: "crv" "kid" "kty" "x" "y" "n" "e"; } };
+static ARTIFACT: Object = Object {
+    what: "artifact manifest",
+    members: &[
+        known("mediaType", Of::Required, None),
+        known("artifactType", Of::All, None),
+        known("blobs", Of::All, Some(&DESCRIPTOR)),
+        known("subject", Of::All, Some(&DESCRIPTOR)),
+        known("annotations", Of::All, None),
+    ],
+};
+/// v1 image JSON; what Docker makes a config of passes unknown members on.
+static V1_IMAGE: Object = Object {
+    what: "v1 image",
+    members: &[
+        known("id", Of::All, None),
+        known("parent", Of::All, None),
+        known("comment", Of::All, None),
+        known("created", Of::All, None),
+        known("container", Of::All, None),
+        known("container_config", Of::All, Some(&RUN)),
+        known("docker_version", Of::All, None),
+        known("author", Of::All, None),
+        known("config", Of::All, Some(&RUN)),
+        known("architecture", Of::All, None),
+        known("variant", Of::All, None),
+        known("os", Of::All, None),
+        known("Size", Of::All, None),
+        known("throwaway", Of::All, None),
+    ],
+};
+
+/// Nesting of the v1 image JSON inside a schema 1 manifest.
+const DEPTH: usize = 64;
 
 /// Findings about the names of members in one document.
 pub fn check(document: &Document, out: &mut Vec<Finding>) {
     let Some(root) = document.root() else { return };
     let (object, family) = match document.kind {
-        DocKind::Manifest(family) => (&MANIFEST, family),
-        DocKind::Index(family) => (&INDEX, family),
-        DocKind::Config(family) => (&CONFIG, family),
-        DocKind::OciLayout => (&LAYOUT, Family::Oci),
-        DocKind::DockerArchive => (&ARCHIVE_ITEM, Family::Docker),
-        DocKind::Schema1 | DocKind::ArtifactManifest | DocKind::Repositories | DocKind::V1Image => return,
+        DocKind::Manifest(family) => (&MANIFEST, Some(family)),
+        DocKind::Index(family) => (&INDEX, Some(family)),
+        DocKind::Config(family) => (&CONFIG, Some(family)),
+        DocKind::OciLayout => (&LAYOUT, Some(Family::Oci)),
+        DocKind::DockerArchive => (&ARCHIVE_ITEM, Some(Family::Docker)),
+        DocKind::Schema1 => (&SCHEMA1, None),
+        DocKind::ArtifactManifest => (&ARTIFACT, None),
+        DocKind::V1Image => (&V1_IMAGE, None),
+        // A map of maps: Go does not fold the keys of those.
+        DocKind::Repositories => return,
     };
-    let mut walk = Walk { document, family, foreign: Vec::new(), found: Capped::default() };
+    let mut walk = Walk { document, family, within: None, foreign: Vec::new(), found: Capped::default() };
     walk.value(root, object, "");
+    if document.kind == DocKind::Schema1 {
+        walk.histories(root);
+    }
     walk.report_foreign();
     walk.found.end(out);
 }
 
 struct Walk<'a> {
     document: &'a Document,
-    family: Family,
+    /// Whose members belong here; of withdrawn kinds of documents only how names are written is told.
+    family: Option<Family>,
+    /// The text in the document that is walked, and holds JSON itself.
+    within: Option<String>,
     /// Members of the other family: pointer and name.
     foreign: Vec<(String, &'static str)>,
     found: Capped,
@@ -267,17 +343,39 @@ impl Walk<'_> {
         self.object(value, object, pointer);
     }
 
+    /// The v1 image JSON inside a schema 1 manifest.
+    fn histories(&mut self, root: &Value) {
+        for (i, item) in root.get("history").map(Value::items).unwrap_or_default().iter().enumerate() {
+            let text = item.get("v1Compatibility").and_then(Value::as_str).unwrap_or_default();
+            let Ok(json) = json::parse(text.as_bytes(), DEPTH) else { continue };
+            self.within = Some(format!("/history/{i}/v1Compatibility"));
+            for odd in &json.anomalies {
+                if let json::Anomaly::DuplicateKey { pointer, .. } = odd {
+                    let message = format!("the v1 image JSON has `{pointer}` twice");
+                    self.push(&super::document::DUPLICATE_KEY, At::Key(String::new()), message);
+                }
+            }
+            self.value(&json.root, &V1_IMAGE, "");
+            self.within = None;
+        }
+    }
+
     fn object(&mut self, value: &Value, object: &'static Object, pointer: &str) {
         let members = value.members();
         let exact = |key: &str| object.members.iter().position(|known| known.name == key);
-        let mut present = vec![false; object.members.len()];
-        for i in members.iter().filter_map(|member| exact(&member.key)) {
-            present[i] = true;
+        // The first name of each field as it is written, and whether there is another one.
+        let mut present: Vec<Option<(&str, bool)>> = vec![None; object.members.len()];
+        for member in members {
+            let field = object.members.iter().position(|known| is_field(known.name, &member.key));
+            if let Some(there) = field.and_then(|i| present.get_mut(i)) {
+                let (first, several) = there.get_or_insert((&member.key, false));
+                *several |= *first != &*member.key;
+            }
         }
         let mut unknown = Vec::new();
         for member in members {
             let here = || format!("{pointer}/{}", escape(&member.key));
-            let near = || object.members.iter().position(|k| k.name.eq_ignore_ascii_case(&member.key));
+            let near = || object.members.iter().position(|k| is_field(k.name, &member.key));
             let (i, is_exact) = match (exact(&member.key), near()) {
                 (Some(i), _) => (i, true),
                 (None, Some(i)) => (i, false),
@@ -290,13 +388,16 @@ impl Walk<'_> {
             };
             let known = &object.members[i];
             if !is_exact {
-                self.case(&here(), &member.key, known, present[i]);
+                self.case(&here(), &member.key, known, present[i].is_some_and(|(_, several)| several));
             }
             if member.value.is_null() && known.of != Of::Required {
                 self.null(here(), object, known);
             }
             let belongs = match (known.of, self.document.kind, self.family) {
-                (Of::Oci, _, Family::Docker) | (Of::Docker, DocKind::Config(_), Family::Oci) => false,
+                (_, _, None) => true,
+                (Of::Oci, _, Some(Family::Docker)) | (Of::Docker, DocKind::Config(_), Some(Family::Oci)) => {
+                    false
+                }
                 // Both manifest.json and `parent` of a config name images; only the v1 format needs them.
                 (Of::V1, ..) => false,
                 _ => true,
@@ -308,7 +409,7 @@ impl Walk<'_> {
                 self.value(&member.value, below, &here());
             }
         }
-        if let Some((first, _)) = unknown.first() {
+        if let (Some((first, _)), Some(_)) = (unknown.first(), self.family) {
             let names: Vec<&str> = unknown.iter().map(|(_, name)| *name).collect();
             let message =
                 format!("the {} has members that no specification defines: {}", object.what, list(&names));
@@ -319,18 +420,24 @@ impl Walk<'_> {
     /// Names that make a manifest something else are an error of their own (`manifest/ambiguous`).
     fn means_another_document(&self, key: &str) -> bool {
         matches!(self.document.kind, DocKind::Manifest(_) | DocKind::Index(_))
-            && super::document::FOREIGN.iter().any(|name| name.eq_ignore_ascii_case(key))
+            && super::document::FOREIGN.iter().any(|name| is_field(name, key))
     }
 
     fn case(&mut self, here: &str, key: &str, known: &Known, both: bool) {
         let at = At::Key(here.to_owned());
-        if both {
+        if !both && is_disguised(key) {
+            let message =
+                format!("`{key}` is `{}` to readers in Go, and no name that others know", known.name);
+            self.push(&CASE_CONFLICT, at, message);
+        } else if both {
             let message = format!("members `{}` and `{key}` are one name to some readers", known.name);
             self.push(&CASE_CONFLICT, at, message);
         } else if known.of != Of::Required {
             let message = format!("the member is called `{}`, found `{key}`", known.name);
-            let at = Location { member: Some(self.document.member), at };
-            let finding = Finding::new(&WRONG_CASE, at.clone(), message).rename(&at, known.name);
+            let at = self.place(at);
+            let finding = Finding::new(&WRONG_CASE, at.clone(), message);
+            // What stands inside a text is covered by its escapes, too.
+            let finding = if self.within.is_none() { finding.rename(&at, known.name) } else { finding };
             self.found.push(finding.help(format!("write `{}`", known.name)));
         }
     }
@@ -351,8 +458,8 @@ impl Walk<'_> {
             (v1, &V1_MEMBER, "the config has members of a v1 image"),
             (
                 other,
-                if self.family == Family::Oci { &DOCKER_MEMBER } else { &OCI_MEMBER },
-                if self.family == Family::Oci {
+                if self.family == Some(Family::Oci) { &DOCKER_MEMBER } else { &OCI_MEMBER },
+                if self.family == Some(Family::Oci) {
                     "the OCI config has members that only Docker defines"
                 } else {
                     "the Docker document has members that only OCI defines"
@@ -368,7 +475,14 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, rule: &'static Rule, at: At, message: String) {
-        self.found.push(Finding::new(rule, Location { member: Some(self.document.member), at }, message));
+        let at = self.place(at);
+        self.found.push(Finding::new(rule, at, message));
+    }
+
+    /// A place in the document: that of the text in which it is, if it is in one.
+    fn place(&self, at: At) -> Location {
+        let at = self.within.as_ref().map_or(at, |text| At::Pointer(text.clone()));
+        Location { member: Some(self.document.member), at }
     }
 }
 
@@ -397,6 +511,41 @@ mod tests {
         for (kind, text, expected) in [
             (MANIFEST, r#"{"layers":[],"Layers":[]}"#, &["json/names-differ-in-case"][..]),
             (MANIFEST, r#"{"schemaVersion":2,"MediaType":"x"}"#, &["json/wrong-case"]),
+            // `ſ` is an s to Go, and the Kelvin sign a k.
+            (MANIFEST, r#"{"layers":[],"layerſ":[]}"#, &["json/names-differ-in-case"]),
+            (MANIFEST, r#"{"layers":[{"digest":"","digeſt":""}]}"#, &["json/names-differ-in-case"]),
+            (INDEX, r#"{"manifests":[],"manifeſts":[]}"#, &["json/names-differ-in-case"]),
+            (INDEX, r#"{"manifests":[{"annotationſ":{}}]}"#, &["json/names-differ-in-case"]),
+            (
+                DocKind::DockerArchive,
+                r#"[{"Config":"a","Layers":[],"RepoTagſ":[]}]"#,
+                &["json/names-differ-in-case"],
+            ),
+            (OCI_CONFIG, r#"{"rootfs":{"diff_ids":[],"diff_idſ":[]}}"#, &["json/names-differ-in-case"]),
+            (OCI_CONFIG, r#"{"config":{"Uſer":"0"}}"#, &["json/names-differ-in-case"]),
+            // Two names of one field, of which neither is exact.
+            (OCI_CONFIG, r#"{"config":{"user":"0","USER":"1"}}"#, &["json/names-differ-in-case"; 2]),
+            (OCI_CONFIG, r#"{"config":{"Labels":{"A":"","a":"","ſ":"","s":""}}}"#, &[]),
+            (DocKind::Schema1, r#"{"fsLayers":[],"fſLayers":[]}"#, &["json/names-differ-in-case"]),
+            (
+                DocKind::Schema1,
+                r#"{"signatures":[{"header":{"jwk":{},"jwK":{}}}]}"#,
+                &["json/names-differ-in-case"],
+            ),
+            (
+                DocKind::Schema1,
+                r#"{"history":[{"v1Compatibility":"{\"id\":\"a\",\"config\":{\"Uſer\":\"0\"}}"}]}"#,
+                &["json/names-differ-in-case"],
+            ),
+            (
+                DocKind::Schema1,
+                r#"{"history":[{"v1Compatibility":"{\"os\":\"a\",\"os\":\"b\"}"}]}"#,
+                &["json/duplicate-key"],
+            ),
+            (DocKind::V1Image, r#"{"id":"a","ID":"b"}"#, &["json/names-differ-in-case"]),
+            (DocKind::V1Image, r#"{"id":"a","x":"b","Parent":"c"}"#, &["json/wrong-case"]),
+            (DocKind::ArtifactManifest, r#"{"blobs":[],"blobſ":[]}"#, &["json/names-differ-in-case"]),
+            (DocKind::Repositories, r#"{"s":{},"ſ":{}}"#, &[]),
             // The schema says that `layers` is missing.
             (MANIFEST, r#"{"Layers":[]}"#, &[]),
             (INDEX, r#"{"manifests":[{"URLs":[]}]}"#, &["json/wrong-case"]),

@@ -193,7 +193,7 @@ fn has_text(documents: &HashMap<MemberId, &Document>, root: &Root) -> bool {
     let Some(value) = documents.get(&member).and_then(|document| document.root()?.at(pointer)) else {
         return false;
     };
-    value.get_any_case("RepoTags").is_some_and(|tags| !tags.items().is_empty())
+    value.get("RepoTags").is_some_and(|tags| !tags.items().is_empty())
         || [IMAGE_NAME, REF_NAME]
             .iter()
             .any(|key| annotation(value, key).is_some_and(|text| !text.is_empty()))

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Plain};
 
 use super::{DocumentKind, Misfit};
+use crate::json::fold::is_field;
 use crate::json::pointer::escape;
 use crate::json::{Kind, Value};
 
@@ -66,8 +67,8 @@ fn canonical_name<'a>(kind: DocumentKind, depth: usize, object: &Value, key: &'a
     if kind != DocumentKind::DockerArchiveManifest || depth != 1 {
         return key;
     }
-    match ARCHIVE_MEMBERS.iter().find(|known| known.eq_ignore_ascii_case(key)) {
-        Some(known) if object.get(known).is_none() => known,
+    match ARCHIVE_MEMBERS.iter().find(|known| is_field(known, key)) {
+        Some(known) if object.entry(known).is_none() => known,
         _ => key,
     }
 }

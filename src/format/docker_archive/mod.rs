@@ -177,12 +177,12 @@ impl Item {
     fn of(member: MemberId, index: usize, item: &Value) -> Item {
         let at = Location::pointer(member, format!("/{index}"));
         let strings = |name: &str| -> Vec<(String, Location)> {
-            let Some(list) = item.get_any_case(name) else { return Vec::new() };
+            let Some(list) = item.get(name) else { return Vec::new() };
             let base = at.child(exact_key(item, name));
             let texts = list.items().iter().enumerate();
             texts.filter_map(|(i, text)| Some((text.as_str()?.to_owned(), base.child(i)))).collect()
         };
-        let config = item.get_any_case("Config").and_then(Value::as_str);
+        let config = item.get("Config").and_then(Value::as_str);
         Item {
             config: config.map(|text| (text.to_owned(), at.child(exact_key(item, "Config")))),
             layers: strings("Layers"),
@@ -194,9 +194,7 @@ impl Item {
 
 /// The member's name as it is written.
 fn exact_key<'a>(object: &'a Value, name: &'a str) -> &'a str {
-    let exact = object.get(name).is_some();
-    let other = || object.members().iter().rev().find(|m| m.key.eq_ignore_ascii_case(name)).map(|m| &*m.key);
-    if exact { name } else { other().unwrap_or(name) }
+    object.field(name).map_or(name, |member| &member.key)
 }
 
 fn parts(builder: &mut Builder<'_>, item: &mut Item) -> Result<ImageParts> {

@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::sink::{OutDocument, OutName, OutRoot, Output};
 use crate::json::edit::Edits;
+use crate::json::fold::is_field;
 use crate::json::write::{Array, Object};
 use crate::json::{self, Json, Value};
 use crate::limits::Limits;
@@ -87,7 +88,61 @@ pub fn index_json(output: &Output, existing: Option<&[u8]>) -> Result<Vec<u8>> {
 /// Parses an object that two readers cannot see differently.
 fn sound_object(text: &[u8]) -> Option<Json> {
     let depth = Limits::default().json_depth as usize;
-    json::parse(text, depth).ok().filter(|json| json.anomalies.is_empty() && json.root.is_object())
+    let sound = |json: &Json| json.anomalies.is_empty() && json.root.is_object() && !is_misspelt(&json.root);
+    json::parse(text, depth).ok().filter(sound)
+}
+
+/// Members of an index.
+const INDEX: &[&str] = &["schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations"];
+/// Members of a descriptor.
+const DESCRIPTOR: &[&str] =
+    &["mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"];
+/// Members of a platform.
+const PLATFORM: &[&str] = &["architecture", "os", "os.version", "os.features", "variant", "features"];
+
+/// Whether an index, or a descriptor, has a member that only readers in Go take for one that is known.
+fn is_misspelt(root: &Value) -> bool {
+    let odd = |value: &Value, known: &[&str]| {
+        let misspelt = |key: &str| !known.contains(&key) && known.iter().any(|known| is_field(known, key));
+        value.members().iter().any(|member| misspelt(&member.key))
+    };
+    let descriptor = |value: &Value| {
+        odd(value, DESCRIPTOR) || value.entry("platform").is_some_and(|platform| odd(platform, PLATFORM))
+    };
+    let index = root.entry("manifests").is_some();
+    if index {
+        odd(root, INDEX) || root.get("manifests").is_some_and(|list| list.items().iter().any(descriptor))
+    } else {
+        descriptor(root)
+    }
+}
+
+/// A root's descriptor with the members that are known and no others: what the source says besides is nothing that a
+/// digest covers, and a reader may take it for something.
+fn known_only(text: &[u8]) -> Option<(Vec<u8>, Value)> {
+    let depth = Limits::default().json_depth as usize;
+    let json = json::parse(text, depth).ok().filter(|json| json.root.is_object())?;
+    let mut edits = Edits::new(text);
+    keep_known(&mut edits, text, &json.root, DESCRIPTOR);
+    if let Some(platform) = json.root.entry("platform").filter(|platform| platform.is_object()) {
+        keep_known(&mut edits, text, platform, PLATFORM);
+    }
+    let text = edits.apply();
+    let root = sound_object(&text)?.root;
+    Some((text, root))
+}
+
+fn keep_known(edits: &mut Edits<'_>, text: &[u8], object: &Value, known: &[&str]) {
+    for member in object.members().iter().filter(|member| !known.contains(&&*member.key)) {
+        edits.remove_member(object, &member.key);
+    }
+    // What has another name than its own, but is the only one of it, gets it.
+    for name in known.iter().filter(|name| object.entry(name).is_none()) {
+        if let Some(member) = object.field(name) {
+            let value = text.get(member.value.span.start..member.value.span.end).unwrap_or_default();
+            edits.set(object, name, value);
+        }
+    }
 }
 
 impl Entry {
@@ -109,7 +164,7 @@ impl Entry {
                 (Names { image_name, ref_name: Some(ref_name.clone()) }, full.clone(), true)
             }
         };
-        let raw = root.descriptor.as_deref().and_then(|text| Some((text.to_vec(), sound_object(text)?.root)));
+        let raw = root.descriptor.as_deref().and_then(known_only);
         Ok(Entry {
             digest: root.target.to_string(),
             target: Some((document.media_type.clone(), document.bytes.len() as u64)),
@@ -174,15 +229,15 @@ impl Entry {
             let text_of = |key: &str| root.get(key).and_then(Value::as_str);
             if text_of("digest") != Some(&self.digest) {
                 // Embedded content and places to find it belong to the old digest.
-                edits.remove_member(root, "data");
-                edits.remove_member(root, "urls");
-                edits.set(root, "digest", json::write::string(&self.digest));
+                edits.remove_field(root, "data");
+                edits.remove_field(root, "urls");
+                edits.set_field(root, "digest", json::write::string(&self.digest));
             }
             if text_of("mediaType") != Some(media_type) {
-                edits.set(root, "mediaType", json::write::string(media_type));
+                edits.set_field(root, "mediaType", json::write::string(media_type));
             }
             if root.get("size").and_then(Value::as_u64) != Some(*size) {
-                edits.set(root, "size", size.to_string());
+                edits.set_field(root, "size", size.to_string());
             }
         }
         self.edit_names(&mut edits, root);
@@ -195,14 +250,14 @@ impl Entry {
         }
         let Some(held) = root.get("annotations").filter(|held| held.is_object()) else {
             match self.names.is_none() {
-                true => edits.remove_member(root, "annotations"),
-                false => edits.set(root, "annotations", annotations(&self.names)),
+                true => edits.remove_field(root, "annotations"),
+                false => edits.set_field(root, "annotations", annotations(&self.names)),
             }
             return;
         };
         let other = held.members().iter().any(|m| !matches!(&*m.key, IMAGE_NAME | REF_NAME));
         if self.names.is_none() && !other {
-            return edits.remove_member(root, "annotations");
+            return edits.remove_field(root, "annotations");
         }
         for (key, value) in [(IMAGE_NAME, &self.names.image_name), (REF_NAME, &self.names.ref_name)] {
             match value {
@@ -220,7 +275,7 @@ fn annotations(names: &Names) -> String {
 }
 
 fn names_of(descriptor: &Value) -> Names {
-    let text = |key| descriptor.get("annotations")?.get(key)?.as_str().map(str::to_owned);
+    let text = |key| descriptor.get("annotations")?.entry(key)?.as_str().map(str::to_owned);
     Names { image_name: text(IMAGE_NAME), ref_name: text(REF_NAME) }
 }
 
@@ -321,7 +376,7 @@ fn assemble(base: Option<(&[u8], Json)>, mut entries: Vec<Entry>) -> Vec<u8> {
         return text.to_vec();
     }
     let mut edits = Edits::new(text);
-    edits.set(&json.root, "manifests", array());
+    edits.set_field(&json.root, "manifests", array());
     edits.apply()
 }
 
@@ -472,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_and_annotations_are_carried() {
+    fn known_members_and_annotations_are_carried() {
         let digest = Digest::sha256(b"a");
         let descriptor = format!(
             "{{\"z\":[1],\"mediaType\":\"{}\", \"digest\":\"{digest}\",\"size\":1,\"data\":\"YQ==\",\"annotations\":{{\"k\":\"v\",\"{IMAGE_NAME}\":\"old\"}}}}",
@@ -484,10 +539,11 @@ mod tests {
         out.roots[0].descriptor = Some(descriptor.as_bytes().into());
         let index = String::from_utf8(index_json(&out, None).expect("an index")).expect("text");
         assert!(index.contains(r#""annotations":{"k":"v"}"#), "{index}");
-        assert!(index.contains(r#"{"z":[1],"#) && index.contains(r#""annotations":{"top":"1"}"#), "{index}");
+        assert!(!index.contains(r#""z""#) && index.contains(r#""annotations":{"top":"1"}"#), "{index}");
 
         // The same names: the very bytes of the source, white space included.
-        let named = descriptor.replace("\"old\"", &format!("\"docker.io/library/x:1\",\"{REF_NAME}\":\"1\""));
+        let plain = descriptor.replace("\"z\":[1],", "");
+        let named = plain.replace("\"old\"", &format!("\"docker.io/library/x:1\",\"{REF_NAME}\":\"1\""));
         let source = source.replace(&descriptor, &named);
         out.roots[0].name = full("x:1");
         out.roots[0].descriptor = Some(named.as_bytes().into());
@@ -523,5 +579,33 @@ mod tests {
             ),
             ["a - -"]
         );
+    }
+
+    /// What no digest covers is not carried on where a reader may take it for something.
+    #[test]
+    fn a_root_keeps_its_known_members_only() {
+        let known = |text: &str| {
+            let (text, _) = known_only(text.as_bytes()).expect("an object");
+            String::from_utf8(text).expect("text")
+        };
+        let sound = r#"{"mediaType":"m", "digest":"d","size":1,"platform":{"os":"linux"}}"#;
+        assert_eq!(known(sound), sound);
+        assert_eq!(known(r#"{"digest":"d","digeſt":"e","x":1,"size":1}"#), r#"{"digest":"d","size":1}"#);
+        assert_eq!(
+            known(r#"{"digest":"d","Annotationſ":{"a":"b"}}"#),
+            r#"{"digest":"d","annotations":{"a":"b"}}"#
+        );
+        assert_eq!(
+            known(r#"{"platform":{"os":"a","oſ":"b","OS.version":"1"}}"#),
+            r#"{"platform":{"os":"a","os.version":"1"}}"#
+        );
+        for (text, sound) in [
+            (r#"{"manifests":[{"digest":"d"}],"x":1}"#, true),
+            (r#"{"manifests":[{"digest":"d","Size":1}]}"#, false),
+            (r#"{"manifests":[{"platform":{"oſ":""}}]}"#, false),
+            (r#"{"manifests":[],"manifeſts":[]}"#, false),
+        ] {
+            assert_eq!(sound_object(text.as_bytes()).is_some(), sound, "{text}");
+        }
     }
 }

@@ -153,7 +153,7 @@ impl Schema1 {
     /// Reads a manifest; the texts inside it may nest `max_depth` deep.
     pub fn parse(root: &Value, max_depth: usize) -> Schema1 {
         let mut problems = Vec::new();
-        let text = |name| root.get_any_case(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name| root.get(name).and_then(Value::as_str).map(str::to_owned);
         let fs_layers = array(root, "fsLayers", &mut problems);
         let history = array(root, "history", &mut problems);
         if fs_layers.is_empty() && history.is_empty() {
@@ -220,7 +220,7 @@ fn wrong_type(pointer: String, expected: &'static str, value: Option<&Value>) ->
 
 /// The items of a list; none, and a problem, if it is something else. Absent and `null` are empty lists.
 fn array<'a>(root: &'a Value, name: &str, problems: &mut Vec<Problem>) -> &'a [Value] {
-    match root.get_any_case(name) {
+    match root.get(name) {
         None => &[],
         Some(value) => {
             if !value.is_array() && !value.is_null() {
@@ -238,7 +238,7 @@ fn member_text<'a>(
     name: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<&'a str> {
-    let value = item.get_any_case(name);
+    let value = item.get(name);
     let text = value.and_then(Value::as_str);
     if text.is_none() {
         problems.push(wrong_type(format!("/{list}/{index}/{name}"), "a string", value));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{DecodeError, go_json};
-use crate::json::{Kind, Member, Value};
+use crate::json::{self, Kind, Member, Value};
 
 /// A slice of strings; `None` is Go's nil, written as `null`.
 pub(super) type Strings = Option<Vec<String>>;
@@ -205,13 +205,13 @@ fn encode_map<T>(map: &Option<BTreeMap<String, T>>, encode: impl Fn(&T) -> Vec<u
     }
 }
 
-/// Calls `decode` with the lower-case name and the value of every member; `null` has none.
+/// Calls `decode` with the name in lower case, as Go folds it, and the value of every member; `null` has none.
 pub(super) fn each_member(
     value: &Value,
     mut decode: impl FnMut(&str, &Value) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     for Member { key, value, .. } in object(value)? {
-        decode(&key.to_ascii_lowercase(), value).map_err(|error| error.within(key))?;
+        decode(&json::fold::fold(key), value).map_err(|error| error.within(key))?;
     }
     Ok(())
 }
