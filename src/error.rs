@@ -1,6 +1,6 @@
 //! The one error type: the job could not be done (exit 2).
 //!
-//! A fault of the *image* is never an `Error`; it is a [`Finding`](crate::report::Finding) (exit 1).
+//! A fault of the *image* is never an `Error`; it is a [`Finding`](crate::finding::Finding) (exit 1).
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -45,7 +45,8 @@
 //! - [`model`]: the graph that every form is read into; [`inspect`]: its view for people and as JSON.
 //! - [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
 //!   [`time`]: the parts that it and the documents need.
-//! - [`schema`] judges shape, [`rules`] meaning; [`report`] draws findings.
+//! - [`schema`] judges shape, [`rules`] meaning; a [`finding`] points at a [`location`]; [`report`] draws findings, and
+//!   [`mod@escape`] keeps archive text from being obeyed by a terminal.
 //! - [`convert`]: what to write ([`convert::plan`]), the writing ([`convert::run()`]) and what became of every digest
 //!   ([`convert::account`]); [`mod@compare`]: whether two places hold the same images.
 //! - [`limits`]: every cap on what a hostile archive may cost.
@@ -57,13 +58,16 @@ pub mod compare;
 pub mod convert;
 pub mod digest;
 pub mod error;
+pub mod escape;
 #[cfg(test)]
 mod faulty;
+pub mod finding;
 pub mod format;
 pub mod inspect;
 pub mod json;
 pub mod layer;
 pub mod limits;
+pub mod location;
 pub mod media;
 pub mod model;
 pub mod platform;
@@ -77,8 +81,8 @@ pub mod time;
 
 use std::path::Path;
 
+pub use finding::Finding;
 pub use model::Archive;
-pub use report::Finding;
 
 use convert::run::Context;
 use format::ingest::SpoolDir;

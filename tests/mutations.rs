@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use common::{case, oracle};
 use libtest_mimic::{Arguments, Failed, Trial};
-use restow::rules::{Level, Policy};
+use restow::finding::Level;
+use restow::rules::Policy;
 use serde_json::Value;
 
 /// One change may take this long, on a machine that does much else.

@@ -96,7 +96,7 @@ fn no_rule_that_is_off_or_an_error_is_expected_of_a_sound_case() {
         for name in findings.iter().filter_map(toml::Value::as_str) {
             let rule = all.iter().find(|rule| rule.name == name);
             let rule = rule.unwrap_or_else(|| panic!("{}: {name} is no rule", case.name));
-            assert!(rule.level < rules::Level::Error && !rule.optional, "{}: {name}", case.name);
+            assert!(rule.level < restow::finding::Level::Error && !rule.optional, "{}: {name}", case.name);
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn run(data: &[u8]) {
             .all(|part| part != b".." && (part != b"." || cleaned.path.is_empty()))
     );
     assert_eq!(clean(&cleaned.path).path, cleaned.path);
-    let escaped = restow::report::escape(data);
+    let escaped = restow::escape::escape(data);
     assert!(escaped.chars().all(|c| !c.is_control() && !('\u{202a}'..='\u{202e}').contains(&c)));
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(reference) = Reference::parse(text) {

@@ -13,13 +13,15 @@ use super::{FAILED, WRONG};
 use crate::convert::run::{Context, Verify, across, check};
 use crate::convert::select;
 use crate::error::{Error, Result};
-use crate::format::{self, Input, OpenOptions, ingest::SpoolDir, lone};
+use crate::escape::escape_str;
+use crate::finding::{Finding, Level, Summary};
+use crate::format::ingest::SpoolDir;
+use crate::format::{self, Input, OpenOptions, lone};
 use crate::layer::Spool;
 use crate::media::Family;
 use crate::model::{Archive, BlobId, DocKind, Facts};
 use crate::report::human::{self, HumanOptions};
-use crate::report::{self, Finding, Summary, escape_str};
-use crate::rules::{self, Level, Policy, Scope};
+use crate::rules::{self, Policy, Scope};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
@@ -235,7 +237,7 @@ pub(super) fn total(archive: &Archive, blobs: &[BlobId]) -> u64 {
 
 /// In source order.
 pub(super) fn sorted(mut findings: Vec<Finding>, archive: &Archive) -> Vec<Finding> {
-    report::sort(&mut findings, &ArchiveDocuments::of(archive));
+    crate::finding::sort(&mut findings, &ArchiveDocuments::of(archive));
     findings
 }
 

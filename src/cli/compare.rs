@@ -6,7 +6,7 @@ use super::shell::Shell;
 use super::{WRONG, check};
 use crate::compare::{Aspects, Holding, differences};
 use crate::error::{Error, Result};
-use crate::report::escape_str;
+use crate::escape::escape_str;
 
 pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {

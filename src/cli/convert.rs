@@ -7,23 +7,24 @@ use std::path::Path;
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
 use super::place::{self, Place, Transport};
 use super::progress::Progress;
-use super::report::{Own, Reports};
+use super::report::{self, Own, Reports};
 use super::shell::Shell;
-use super::{WRONG, check, report};
+use super::{WRONG, check};
 use crate::blob::codec::Compression;
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{self, Compress, DropSet, ManifestFormat, Plan, Request, Step, Target};
 use crate::convert::run::{self, Context, Verify};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::escape::escape_str;
+use crate::finding::{Finding, Level};
 use crate::format::ingest::SpoolDir;
 use crate::format::sink::Sink;
 use crate::format::sinks::{self, TarForm, WriteOptions};
 use crate::media::Codec;
 use crate::model::{Anomaly, Archive, BlobId, Body, Facts, NodeId};
 use crate::platform::{Platform, Specifier};
-use crate::report::{Finding, escape_str};
-use crate::rules::{self, Level, Policy, Scope};
+use crate::rules::{self, Policy, Scope};
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let source = Place::parse(&args.source)?;

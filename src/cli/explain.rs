@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal};
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use crate::error::Result;
-use crate::rules::{self, Integrity, Rule};
+use crate::finding::{Integrity, Rule};
+use crate::rules;
 
 /// Longer lines are hard to read, however wide the terminal is.
 const WIDEST: usize = 88;

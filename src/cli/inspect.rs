@@ -6,9 +6,9 @@ use super::place::Place;
 use super::shell::Shell;
 use crate::convert::select;
 use crate::error::{Error, Result};
+use crate::escape::escape_str;
 use crate::inspect::{self, View};
 use crate::model::{Archive, Body, NodeId};
-use crate::report::escape_str;
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;

@@ -21,8 +21,9 @@ use args::{Cli, Command, Levels};
 use shell::Shell;
 
 use crate::error::Error;
+use crate::finding::Level;
+use crate::rules::Policy;
 use crate::rules::policy::Profile;
-use crate::rules::{Level, Policy};
 use crate::schema::DocumentKind;
 
 /// The image is wrong, or two places differ.

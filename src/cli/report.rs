@@ -9,7 +9,10 @@ use super::place::{self, Place};
 use super::shell::{ArchiveDocuments, Shell};
 use crate::convert::select;
 use crate::error::{Context, Error, Result};
+use crate::escape::escape_str;
+use crate::finding::{Finding, Level};
 use crate::format::lone;
+use crate::location::MemberId;
 use crate::model::{Archive, Body, Name, NodeId, Root};
 use crate::platform::Platform;
 use crate::report::github::Github;
@@ -17,8 +20,7 @@ use crate::report::human::HumanOptions;
 use crate::report::json::Json;
 use crate::report::junit::Junit;
 use crate::report::sarif::Sarif;
-use crate::report::{Container, Finding, Image, MemberId, Renderer, Source, escape_str};
-use crate::rules::Level;
+use crate::report::{Container, Image, Renderer, Source};
 
 const FORMATS: &str = "human, json, sarif, junit or github";
 

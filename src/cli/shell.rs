@@ -8,12 +8,13 @@ use bstr::{BStr, ByteSlice};
 
 use super::args::{ColorWhen, Common};
 use crate::error::{Context, Error, Result};
+use crate::escape::escape_str;
+use crate::finding::{Document, Documents, Finding, Level};
 use crate::layer::Spool;
 use crate::limits::{self, Limits};
+use crate::location::MemberId;
 use crate::model::Archive;
 use crate::report::human::{self, HumanOptions};
-use crate::report::{Document, Documents, Finding, MemberId, escape_str};
-use crate::rules::Level;
 use crate::similar;
 
 /// What every command needs of its surroundings.

@@ -9,10 +9,10 @@ use crate::convert::select::{self, Chosen, Lost};
 use crate::error::{Error, Result};
 use crate::format::sink::OutName;
 use crate::json::Value;
+use crate::location::At;
 use crate::media::{self, Codec, Family, LayerType};
 use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, NodeId, Part, Role, Root};
 use crate::platform::{Platform, Specifier};
-use crate::report::At;
 
 /// The form to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

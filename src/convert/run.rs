@@ -23,11 +23,11 @@ use crate::format::tree::TreeAnomaly;
 use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, LayerScan, Spool};
 use crate::limits::Limits;
+use crate::location::MemberId;
 use crate::media::{Codec, Family};
 use crate::model::{
     Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy, statement,
 };
-use crate::report::MemberId;
 
 /// Told of bytes read, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
@@ -295,7 +295,7 @@ pub fn run(
         account.entries.push(Entry::note(Kind::Other, Action::Kept, "zstd layers", why));
     }
     if !run.by_digest.is_empty() {
-        let what = crate::rules::counted(run.by_digest.len() as u64, "layer");
+        let what = crate::finding::counted(run.by_digest.len() as u64, "layer");
         let why = "only digests are verified, neither compressed streams nor diff IDs";
         account.entries.push(Entry::note(Kind::Other, Action::Kept, what, why));
     }
@@ -359,7 +359,7 @@ fn schema1_config(manifest: &legacy::Schema1, diff_ids: &[Digest]) -> Result<Vec
 
 /// The parts of a schema 1 manifest that are layers of the image: empty ones are not.
 fn schema1_parts<'p>(manifest: &legacy::Schema1, parts: &'p [Part]) -> Vec<&'p Part> {
-    let at = |index: usize| crate::report::At::Pointer(format!("/fsLayers/{index}/blobSum"));
+    let at = |index: usize| crate::location::At::Pointer(format!("/fsLayers/{index}/blobSum"));
     let kept = manifest.layers.iter().filter(|layer| !layer.empty);
     kept.filter_map(|layer| parts.iter().find(|part| part.at.at == at(layer.index))).collect()
 }

@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tree::{Member, MemberKind, Tree, TreeAnomaly};
-use crate::blob::codec::Caps;
+use crate::blob::BlobFacts;
+use crate::blob::codec::{self, Caps};
 use crate::blob::pipeline::{self, Keep, Request};
-use crate::blob::{BlobFacts, codec};
 use crate::digest::Algorithm;
 use crate::error::{Context, Result};
 use crate::format::sinks::staging::Owned;
 use crate::limits::Limits;
+use crate::location::MemberId;
 use crate::media::Codec;
-use crate::report::MemberId;
 use crate::tar;
 
 /// Members up to this size share one file.

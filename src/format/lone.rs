@@ -13,11 +13,11 @@ use crate::blob::codec;
 use crate::error::{Context, Error, Result};
 use crate::json::Value;
 use crate::limits::Limits;
+use crate::location::{Location, MemberId};
 use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
 use crate::model::legacy::jws::Jws;
-use crate::report::{Location, MemberId};
 use crate::tar;
 
 /// The form's name for an archive that is one document.

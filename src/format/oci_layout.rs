@@ -8,11 +8,11 @@ use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::location::{Location, MemberId};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::annotation;
 use crate::reference::Reference;
-use crate::report::{Location, MemberId};
 
 /// Annotation with the full name (containerd, Docker 25 and later).
 pub const IMAGE_NAME: &str = "io.containerd.image.name";
@@ -70,7 +70,7 @@ pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
 /// The name of a descriptor in `index.json` (design.md 6, Names).
 fn name_of(builder: &mut Builder<'_>, index: DocId, edge: &Edge) -> Name {
     let pointer = match &edge.descriptor.at.at {
-        crate::report::At::Pointer(pointer) => pointer.clone(),
+        crate::location::At::Pointer(pointer) => pointer.clone(),
         _ => String::new(),
     };
     let Some(value) = builder.value(index).and_then(|root| root.at(&pointer)) else { return Name::None };

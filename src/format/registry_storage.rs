@@ -9,11 +9,11 @@ use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::reference::Reference;
-use crate::report::{Location, MemberId};
 
 /// Places at which the directory `v2` may stand below what the user points at.
 const PREFIXES: &[&str] = &["docker/registry/v2/", "registry/v2/", "v2/", ""];

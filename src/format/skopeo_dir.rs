@@ -5,10 +5,10 @@ use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
+use crate::location::{Location, MemberId};
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
 use crate::model::legacy::jws::Jws;
-use crate::report::{Location, MemberId};
 
 /// Nesting of the JSON inside the signatures of schema 1.
 const DEPTH: usize = 16;

@@ -14,7 +14,7 @@ use cap_std::fs::Dir;
 
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
-use crate::report::MemberId;
+use crate::location::MemberId;
 use crate::tar;
 
 /// One member.

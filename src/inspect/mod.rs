@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::json::Value;
+use crate::location::At;
 use crate::model::view::{annotation, text};
 use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root};
-use crate::report::At;
 
 /// The whole of an archive.
 ///

@@ -3,7 +3,7 @@
 use indicatif::HumanBytes;
 
 use super::{Entry, Layer, View};
-use crate::report::escape_str;
+use crate::escape::escape_str;
 
 /// Longest command shown of a layer.
 const COMMAND: usize = 80;

@@ -9,11 +9,11 @@ use crate::format::tree::{Tree, TreeAnomaly};
 use crate::json::{Json, SyntaxError};
 use crate::layer::LayerFacts;
 use crate::layer::evidence::Oddities;
+use crate::location::{Location, MemberId};
 use crate::media::Family;
 use crate::model::statement::Subject;
 use crate::model::view::{Config, Descriptor};
 use crate::reference::Reference;
-use crate::report::{Location, MemberId};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

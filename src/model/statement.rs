@@ -3,7 +3,7 @@
 use super::archive::*;
 use crate::error::Result;
 use crate::json;
-use crate::report::Location;
+use crate::location::Location;
 
 /// The media type of a statement.
 const TYPE: &str = "application/vnd.in-toto+json";

@@ -2,9 +2,9 @@
 
 use crate::digest::{Digest, DigestError};
 use crate::json::{Span, Value};
+use crate::location::Location;
 use crate::model::archive::Document;
 use crate::platform::Platform;
-use crate::report::Location;
 
 /// A descriptor (formats.md D.2).
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use bstr::ByteSlice;
 
-use super::escape::{escape, push, push_byte};
-use super::{Document, Lines};
+use crate::escape::{escape, push, push_byte};
+use crate::finding::{Document, Lines};
 use crate::json::{Kind, Span, Value};
 
 /// How large an excerpt may be, and how it says that something is left out.

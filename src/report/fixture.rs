@@ -4,12 +4,10 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{
-    At, Container, Document, Documents, Edit, Finding, Image, Location, MemberId, Renderer, Source, Target,
-    sort,
-};
+use super::{Container, Image, Renderer, Source};
+use crate::finding::{Document, Documents, Edit, Finding, Integrity, Level, Rule, Target, sort};
 use crate::json::{Json, Span, parse};
-use crate::rules::{Integrity, Level, Rule};
+use crate::location::{At, Location, MemberId};
 
 /// Members by position, as their ids number them.
 pub(crate) struct Archive {

@@ -7,8 +7,9 @@
 use std::fmt::Write;
 use std::io;
 
-use super::{Container, Locator, Renderer, Source, advice, escape_str, utf8};
-use crate::rules::Level;
+use super::{Container, Renderer, Source};
+use crate::escape::{escape_str, utf8};
+use crate::finding::{Level, Locator, advice};
 
 /// Collects annotations.
 #[derive(Debug, Default)]

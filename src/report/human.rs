@@ -13,8 +13,9 @@ use miette::{
 };
 
 use super::excerpt::{Bounds, Excerpt};
-use super::{At, Documents, Finding, Label, Locator, MemberId, Summary, advice, escape_str};
-use crate::rules::Level;
+use crate::escape::escape_str;
+use crate::finding::{Documents, Finding, Label, Level, Locator, Summary, advice};
+use crate::location::{At, MemberId};
 
 /// Faults of one kind that are shown in full; of more only the places are told.
 const ALIKE: usize = 3;

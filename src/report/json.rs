@@ -11,9 +11,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-use super::escape::is_unsafe;
-use super::{Change, Edit, Finding, Label, Locator, Renderer, Source, Summary, Target, advice, utf8};
-use crate::rules::Level;
+use super::{Renderer, Source};
+use crate::escape::{is_unsafe, utf8};
+use crate::finding::{Change, Edit, Finding, Label, Level, Locator, Summary, Target, advice};
 
 /// The shape's schema.
 pub const SCHEMA: &str = include_str!("../../schemas/report-v1.json");

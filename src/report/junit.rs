@@ -14,8 +14,11 @@ use std::io;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Finding, Locator, MemberId, Renderer, Source, Summary, advice, escape, escape_str};
-use crate::rules::{self, Level};
+use super::{Renderer, Source};
+use crate::escape::{escape, escape_str};
+use crate::finding::{Finding, Level, Locator, Summary, advice};
+use crate::location::MemberId;
+use crate::rules;
 
 /// Class of the cases about the archive as a whole: no name of an image, which would have a tag.
 const ARCHIVE: &str = "archive";

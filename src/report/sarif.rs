@@ -14,12 +14,12 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::{self, List, pretty};
-use super::{
-    At, Container, Finding, Fix, Label, Locator, MemberId, Place, Renderer, Source, Target, advice, utf8,
-};
+use super::{Container, Renderer, Source};
 use crate::digest::Digest;
+use crate::escape::utf8;
+use crate::finding::{Finding, Fix, Label, Level, Locator, Place, Rule, Target, advice};
 use crate::json::Span;
-use crate::rules::{Level, Rule};
+use crate::location::{At, MemberId};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

@@ -2,13 +2,13 @@
 
 use super::capped::Capped;
 use super::members::list;
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::format::oci_layout::REF_NAME;
 use crate::json::Value;
 use crate::json::pointer::escape;
+use crate::location::{At, Location};
 use crate::model::{DocKind, Document};
 use crate::reference::Reference;
-use crate::report::{At, Finding, Location, quoted};
 use crate::time::parse_rfc3339;
 
 /// The rules of this file.

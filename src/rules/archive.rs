@@ -2,13 +2,13 @@
 
 use bstr::ByteSlice;
 
-use super::{Rule, rule};
+use crate::finding::{Edit, Finding, Rule, Target, quoted, raise, rule};
 use crate::format::tree::{MemberKind, Tree, TreeAnomaly};
 use crate::json::{Anomaly as Odd, Value};
 use crate::limits;
+use crate::location::{At, Location, MemberId};
 use crate::model::archive::{Disagreement, V1Problem};
 use crate::model::{Anomaly, Archive, Facts};
-use crate::report::{At, Edit, Finding, Location, MemberId, Target, quoted};
 use crate::tar::AnomalyKind;
 
 /// The rules of this file.
@@ -244,7 +244,7 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
             out.push(Finding::new(&ESCAPING_NAME, Location::member(MemberId(i as u32)), message));
         }
     }
-    let silent = |out: &[Finding]| !out.iter().any(|f| f.rule.level == super::Level::Error);
+    let silent = |out: &[Finding]| !out.iter().any(|f| f.rule.level == crate::finding::Level::Error);
     let told = archive.anomalies.iter().any(|anomaly| matches!(anomaly, Anomaly::Empty { .. }));
     if archive.roots.is_empty()
         && !cut
@@ -342,11 +342,6 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
             out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("members", "VALUE")));
         }
     }
-}
-
-/// How to let an archive pass that hit a limit.
-pub(super) fn raise(name: &str, value: impl std::fmt::Display) -> String {
-    format!("if the archive is trusted, raise the limit with --limit {name}={value}")
 }
 
 fn bad_header_at(tree: &Tree, offset: u64) -> bool {

@@ -2,12 +2,12 @@
 
 use bstr::{BStr, ByteSlice};
 
-use super::{Rule, rule};
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
+use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
+use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::{Archive, Blob, Descriptor, Part};
-use crate::report::{Edit, Finding, Location, MemberId, Target, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -177,7 +177,7 @@ pub fn content(
     }
     let rule = if blob.referenced { &DIGEST_MISMATCH } else { &UNREFERENCED_MISMATCH };
     let finding = Finding::new(rule, Location::member(member), format!("{what} does not hash to its digest"))
-        .label(format!("expected {wanted}, found {found} ({})", super::counted(length, "byte")));
+        .label(format!("expected {wanted}, found {found} ({})", crate::finding::counted(length, "byte")));
     let finding = match blob.referenced {
         true => finding.help(format!("fetch the blob again; if it is the right one, its digest is {found}")),
         false => finding.change(Target::Member(member), Edit::Delete),

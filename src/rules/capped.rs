@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::Finding;
+use crate::finding::Finding;
 
 /// Findings of one rule that are told of one document or archive; nobody reads more.
 pub(crate) const MAX_FINDINGS: usize = 1000;
@@ -44,8 +44,9 @@ impl Capped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Location;
-    use crate::rules::{Rule, members};
+    use crate::finding::Rule;
+    use crate::location::Location;
+    use crate::rules::members;
 
     #[test]
     fn each_rule_is_counted_by_itself() {

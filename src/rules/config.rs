@@ -1,11 +1,11 @@
 //! Rules about an image's config: its root file system, history and times. How to run it is in
 //! [`run_config`](super::run_config), its platform in [`platform`](super::platform).
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
+use crate::location::Location;
 use crate::media::Family;
 use crate::model::{DocKind, Document, ImageParts, Role};
-use crate::report::{Finding, Location, quoted};
 use crate::time::{Timestamp, parse_rfc3339};
 
 /// The rules of this file.
@@ -210,8 +210,8 @@ fn history(
     }
     let message = format!(
         "the history has {} that made a layer, the config has {}",
-        super::counted(made as u64, "item"),
-        super::counted(layers as u64, "diff ID")
+        crate::finding::counted(made as u64, "item"),
+        crate::finding::counted(layers as u64, "diff ID")
     );
     if made > layers {
         let extra = items.iter().enumerate().filter(|(_, item)| !empty(item)).nth(layers);

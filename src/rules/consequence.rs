@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Rule, archive, blob, descriptor, document, image, legacy, shape, storage};
-use crate::report::{At, Finding, Location};
+use super::{archive, blob, descriptor, document, image, legacy, shape, storage};
+use crate::finding::{Finding, Rule};
+use crate::location::{At, Location};
 
 /// In one and the same member: what is not the document that was meant need not be one; what a document lacks cannot
 /// fit the rest of it.
@@ -62,7 +63,7 @@ fn around(place: &Location) -> Vec<Location> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::MemberId;
+    use crate::location::MemberId;
     use crate::rules::fixture::names;
 
     fn at(member: u32, pointer: &str) -> Location {

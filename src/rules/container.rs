@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use bstr::ByteSlice;
 
 use super::capped::Capped;
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, rule};
 use crate::format::tree::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
+use crate::location::{At, Location, MemberId};
 use crate::model::Archive;
-use crate::report::{At, Finding, Location, MemberId};
 use crate::tar::{Anomaly, AnomalyKind};
 
 /// The rules of this file.

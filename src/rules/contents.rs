@@ -1,10 +1,11 @@
 //! Findings about what is in layers: one table from what was seen to the rule and its words.
 
 use super::layer::Which;
-use super::{Level, Rule, entry, layer_tar, whiteout};
+use super::{entry, layer_tar, whiteout};
+use crate::finding::{Finding, Level, Rule};
 use crate::layer::evidence::{Oddities, in_words};
 use crate::layer::{Detail, Evidence, LayerFacts, Oddity, Seen};
-use crate::report::{At, Finding, Location, MemberId};
+use crate::location::{At, Location, MemberId};
 
 type Say = fn(&Evidence) -> String;
 
@@ -97,7 +98,9 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     }),
     (Oddity::OwnerName, &entry::OWNER_NAME, |seen| format!("has an owner by name, {}", text(seen))),
     (Oddity::WhiteoutNotEmpty, &whiteout::NOT_EMPTY_FILE, |seen| match seen.detail {
-        Detail::Size(size) if size > 0 => format!("is a whiteout of {}", super::counted(size, "byte")),
+        Detail::Size(size) if size > 0 => {
+            format!("is a whiteout of {}", crate::finding::counted(size, "byte"))
+        }
         _ => "is a whiteout that is no regular file".into(),
     }),
     (Oddity::WhiteoutBadName, &whiteout::BAD_NAME, |seen| match seen.path.ends_with(b".wh.") {

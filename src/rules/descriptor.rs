@@ -2,12 +2,12 @@
 //!
 //! Digest and size against the blob are in [`blob`](super::blob); here is the rest of formats.md D.2.
 
-use super::{Rule, rule};
 use crate::digest::{Algorithm, Digest};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
+use crate::location::Location;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::{Descriptor, DocKind, Document};
-use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

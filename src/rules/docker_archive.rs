@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Rule, rule};
 use crate::digest::Digest;
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
 use crate::json::fold::is_field;
 use crate::json::pointer::escape;
+use crate::location::{At, Location, MemberId};
 use crate::media::{Codec, LayerType};
 use crate::model::archive::LegacyProblem;
 use crate::model::view::Config;
 use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document};
 use crate::reference::Reference;
-use crate::report::{At, Finding, Location, MemberId, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

@@ -1,12 +1,11 @@
 //! Rules about JSON documents: syntax, kind, and whether a document is what its descriptor says.
 
-use super::{Rule, rule};
-use crate::json::Anomaly as Odd;
-use crate::json::Span;
+use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::json::fold::is_field;
+use crate::json::{Anomaly as Odd, Span};
+use crate::location::{At, Location};
 use crate::media::DocumentType;
 use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document, NodeId};
-use crate::report::{At, Edit, Finding, Location, Target, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -271,7 +270,7 @@ mod tests {
 
     fn of(text: &[u8]) -> Vec<&'static str> {
         let document = Document {
-            member: crate::report::MemberId(0),
+            member: crate::location::MemberId(0),
             kind: DocKind::OciLayout,
             bytes: text.into(),
             sha256: crate::digest::Digest::sha256(text),

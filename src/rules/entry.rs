@@ -1,6 +1,6 @@
 //! Rules about the entries of layers, alone, beside each other and upon lower layers (formats.md H.9).
 
-use super::{Rule, rule};
+use crate::finding::{Rule, rule};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

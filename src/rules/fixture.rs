@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::format::{self, Input, OpenOptions, ingest::SpoolDir};
+use crate::finding::Finding;
+use crate::format::ingest::SpoolDir;
+use crate::format::{self, Input, OpenOptions};
 use crate::json;
 use crate::limits::Limits;
+use crate::location::MemberId;
 use crate::model::{Archive, DocKind, Document, Facts};
-use crate::report::{Finding, MemberId};
 use crate::rules::{Scope, run};
 
 /// A document of some kind.

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Rule, rule};
 use crate::digest::Digest;
+use crate::finding::{Edit, Finding, Rule, Target, rule};
 use crate::json::Value;
+use crate::location::Location;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::view::annotation;
 use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root};
-use crate::report::{Edit, Finding, Location, Target};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -160,7 +160,7 @@ fn blob_paths(archive: &Archive, out: &mut Vec<Finding>) {
             !encoded.contains('/') && Digest::parse(&format!("{algorithm}:{encoded}")).is_ok()
         });
         if !good {
-            let at = Location::member(crate::report::MemberId(i as u32));
+            let at = Location::member(crate::location::MemberId(i as u32));
             out.push(Finding::new(&BAD_BLOB_PATH, at, "the file is among the blobs, its name is no digest"));
         }
     }
@@ -236,7 +236,7 @@ pub fn unreferenced(archive: &Archive, blob: &Blob, out: &mut Vec<Finding>) {
     if archive.form == "docker-archive" && size <= MAX_LEGACY {
         return;
     }
-    let message = format!("nothing points at the blob ({})", super::counted(size, "byte"));
+    let message = format!("nothing points at the blob ({})", crate::finding::counted(size, "byte"));
     out.push(
         Finding::new(&UNREFERENCED, Location::member(member), message)
             .change(Target::Member(member), Edit::Delete),

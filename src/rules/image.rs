@@ -1,12 +1,12 @@
 //! Rules about an image: its config against its layers, and its layers against what they are called.
 
 use super::layer::Which;
-use super::{Rule, rule};
 use crate::blob::{BlobFacts, Fault};
 use crate::digest::Digest;
+use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
+use crate::location::{At, Location};
 use crate::media::{Codec, Family, LayerType};
 use crate::model::{Archive, Body, ImageParts, Node, Part};
-use crate::report::{At, Edit, Finding, Location, Target, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -154,7 +154,7 @@ pub fn diff_ids(
             let at = Location::pointer(member, "/rootfs");
             let message = format!(
                 "the config has no diff IDs, the image has {}",
-                super::counted(parts.layers.len() as u64, "layer")
+                crate::finding::counted(parts.layers.len() as u64, "layer")
             );
             let plain = facts.iter().map(|facts| Some(facts.as_ref()?.plain.as_ref()?.diff_id.to_string()));
             let finding = Finding::new(&LAYER_COUNT, at.clone(), message);
@@ -192,8 +192,8 @@ pub fn diff_ids(
     if good.len() != parts.layers.len() {
         let message = format!(
             "the config has {}, the image has {}",
-            super::counted(good.len() as u64, "diff ID"),
-            super::counted(parts.layers.len() as u64, "layer")
+            crate::finding::counted(good.len() as u64, "diff ID"),
+            crate::finding::counted(parts.layers.len() as u64, "layer")
         );
         let finding = Finding::new(&LAYER_COUNT, base, message);
         out.push(match parts.layers.first() {
@@ -262,7 +262,7 @@ pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool 
 pub fn oversized(which: impl Into<Which>, size: u64, at: Location, out: &mut Vec<Finding>) {
     let which = which.into();
     let message = format!("{which} is {size} bytes as stored, above the limit layer-bytes, and was not read");
-    let help = super::archive::raise("layer-bytes", size);
+    let help = crate::finding::raise("layer-bytes", size);
     out.push(Finding::new(&TOO_LARGE, at, message).help(help));
 }
 
@@ -285,13 +285,13 @@ pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &m
         }
         Some(Fault::TooLarge { limit }) => {
             let message = format!("{which} expands to more than {limit} bytes (limit layer-bytes)");
-            let help = super::archive::raise("layer-bytes", "VALUE");
+            let help = crate::finding::raise("layer-bytes", "VALUE");
             out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
         }
         Some(Fault::WindowTooLarge { limit }) => {
             let message =
                 format!("{which} needs a zstd window above 2^{limit} bytes (limit zstd-window-log)");
-            let help = super::archive::raise("zstd-window-log", "VALUE");
+            let help = crate::finding::raise("zstd-window-log", "VALUE");
             out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
         }
         None => {}
@@ -479,7 +479,7 @@ mod tests {
                 missing: 0,
             };
             let mut out = Vec::new();
-            stream(0, &facts, &Location::member(crate::report::MemberId(0)), &mut out);
+            stream(0, &facts, &Location::member(crate::location::MemberId(0)), &mut out);
             names(&out)
         };
         assert_eq!(of(None), [""; 0]);

@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::format::oci_layout::REF_NAME;
 use crate::json::{Kind, Value};
+use crate::location::Location;
 use crate::media::{self, DocumentType, Family};
 use crate::model::build::ATTESTED;
 use crate::model::statement::Subject;
 use crate::model::view::annotation;
 use crate::model::{Archive, Body, Descriptor, DocKind, Document, Node, NodeId, Role};
 use crate::platform::Platform;
-use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

@@ -1,12 +1,12 @@
 //! Rules about a layer as a stream and by its descriptor, beyond what keeps it from being read.
 
-use super::{Rule, rule};
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
+use crate::finding::{Finding, Rule, rule};
 use crate::json::Value;
+use crate::location::{Location, MemberId};
 use crate::media::Codec;
 use crate::model::{DocKind, Document, Part};
-use crate::report::{Finding, Location, MemberId};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -230,7 +230,8 @@ pub fn stream(
     }
     let chunked = part.descriptor.as_ref().is_some_and(|descriptor| descriptor.chunked);
     if plain.skipped > 0 && !chunked {
-        let message = format!("{which} has {}", super::counted(plain.skipped, "skippable zstd frame"));
+        let message =
+            format!("{which} has {}", crate::finding::counted(plain.skipped, "skippable zstd frame"));
         out.push(Finding::new(&SKIPPABLE_FRAMES, at(), message));
     }
     if let Some(header) = facts.gzip.filter(|header| header.named || header.time != 0) {

@@ -1,6 +1,6 @@
 //! Rules about the tar of a layer as a tar (formats.md H.9): what readers of tars refuse, or read differently.
 
-use super::{Rule, rule};
+use crate::finding::{Rule, rule};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

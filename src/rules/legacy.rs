@@ -1,12 +1,12 @@
 //! Rules about v1 images and schema 1 manifests (formats.md A.1, C.2).
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, rule};
 use crate::json::Value;
+use crate::location::Location;
 use crate::model::archive::V1Problem;
 use crate::model::legacy::jws::{self, Jws, Verdict};
 use crate::model::legacy::schema1::{ProblemKind, Schema1};
 use crate::model::{Anomaly, Archive, Body, DocKind, Document, Name, Root};
-use crate::report::{Finding, Location};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -297,7 +297,8 @@ fn verdict(signature: &jws::Signature, i: usize, at: &Location, out: &mut Vec<Fi
 #[cfg(test)]
 mod tests {
     use crate::digest::Digest;
-    use crate::format::{self, Input, OpenOptions, ingest::SpoolDir};
+    use crate::format::ingest::SpoolDir;
+    use crate::format::{self, Input, OpenOptions};
     use crate::limits::Limits;
     use crate::rules::fixture::{Tar, judged, names};
 

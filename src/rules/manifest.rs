@@ -1,12 +1,12 @@
 //! Rules about one manifest or index as a document, and about the types that a manifest brings together.
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
+use crate::location::Location;
 use crate::media::{self, Codec, DocumentType, Family, LayerType};
 use crate::model::build::type_of;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, Role};
 use crate::platform::Platform;
-use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -263,7 +263,7 @@ fn layers(archive: &Archive, document: &Document, parts: &ImageParts, out: &mut 
         out.push(match wanted {
             0 => finding.set(&at, "[]"),
             _ => {
-                let layers = super::counted(wanted as u64, "layer");
+                let layers = crate::finding::counted(wanted as u64, "layer");
                 finding.help(format!("build the image again: its config says that there are {layers}"))
             }
         });

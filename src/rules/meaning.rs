@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use super::{
-    Rule, annotation, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, name,
-    platform, run_config, whiteout,
+    annotation, config, descriptor, entry, graph, index, layer, layer_tar, manifest, members, name, platform,
+    run_config, whiteout,
 };
 use crate::digest::Digest;
+use crate::finding::{Finding, Rule};
 use crate::format::lone;
+use crate::location::Location;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, NodeId, Role};
-use crate::report::{Finding, Location};
 
 /// The rules of these files.
 pub const RULES: &[&[&Rule]] = &[

@@ -5,13 +5,13 @@
 //! must be there are left to the schema, which says that they are missing.
 
 use super::capped::Capped;
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, rule};
 use crate::json::fold::{is_disguised, is_field};
 use crate::json::pointer::escape;
 use crate::json::{self, Value};
+use crate::location::{At, Location};
 use crate::media::Family;
 use crate::model::{DocKind, Document};
-use crate::report::{At, Finding, Location};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] =

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::format::oci_layout::{IMAGE_NAME, REF_NAME};
 use crate::json::Value;
+use crate::location::{At, Location, MemberId};
 use crate::model::view::annotation;
 use crate::model::{Archive, Document, Name, NodeId, Role, Root};
 use crate::reference::{Reference, is_ref_name, is_tag};
-use crate::report::{At, Finding, Location, MemberId, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] =

@@ -1,12 +1,11 @@
 //! Rules about platforms: in an index, in a config, and the one against the other (formats.md D.6).
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
+use crate::location::Location;
 use crate::media::Family;
-use crate::model::view;
-use crate::model::{Archive, Descriptor, DocKind, Document, NodeId, Role};
+use crate::model::{Archive, Descriptor, DocKind, Document, NodeId, Role, view};
 use crate::platform::{Platform, alias_of, is_known_architecture, is_known_os, is_known_variant};
-use crate::report::{Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Integrity, Level, Rule, Tool, all};
+use super::all;
 use crate::error::{Context, Error, Result};
-use crate::report::locate::{Lines, Position};
+use crate::finding::{Integrity, Level, Lines, Position, Rule, Tool};
 use crate::similar;
 
 /// A named set of levels.

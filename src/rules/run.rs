@@ -6,17 +6,18 @@
 use std::collections::{HashMap, HashSet};
 
 use super::capped::MAX_FINDINGS;
-use super::layer::Which;
+use super::layer::{self, Which};
 use super::{
-    Rule, archive as archive_rules, blob, consequence, container, contents, docker_archive, document, graph,
-    image, index, layer, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
+    archive as archive_rules, blob, consequence, container, contents, docker_archive, document, graph, image,
+    index, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
+use crate::finding::{Finding, Label, Rule};
+use crate::location::{Location, MemberId};
 use crate::model::{
     Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, Node, NodeId,
     Part, Role, Root,
 };
-use crate::report::{Finding, Label, Location, MemberId};
 
 /// What a run looks at.
 #[derive(Debug, Clone, Copy)]
@@ -338,7 +339,7 @@ impl Walk<'_> {
         };
         let link = link.map(|(id, fault)| (id, container::broken(tree.member(id), fault))).or_else(misplaced);
         let (Some((id, text)), Some(finding)) = (link, self.out.last_mut()) else { return };
-        finding.related.push(crate::report::Label { location: Location::member(id), text });
+        finding.related.push(crate::finding::Label { location: Location::member(id), text });
         self.explained.insert(id);
     }
 

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
 use crate::json::pointer::escape;
+use crate::location::{At, Location};
 use crate::model::{DocKind, Document};
-use crate::report::{At, Finding, Location, quoted};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

@@ -1,13 +1,13 @@
 //! Rules about the shape of documents. The schemas find the faults ([`crate::schema`]); here they get
 //! their names, levels and pages.
 
-use super::{Rule, rule};
 use crate::digest::Digest;
+use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::{Kind, Value};
+use crate::location::{At, Location};
 use crate::media::{DocumentType, Family};
 use crate::model::build::type_of;
 use crate::model::{DocKind, Document};
-use crate::report::{At, Finding, Location, quoted};
 use crate::schema::{self, DocumentKind};
 
 /// The rules of this file.

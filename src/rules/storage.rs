@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Rule, rule};
+use crate::finding::{Edit, Finding, Rule, Target, rule};
+use crate::location::{Location, MemberId};
 use crate::model::archive::{LinkKind, StorageProblem};
 use crate::model::{Anomaly, Archive, Body};
-use crate::report::{Edit, Finding, Location, MemberId, Target};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[

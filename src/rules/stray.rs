@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::capped::Capped;
-use super::{Rule, rule};
+use crate::finding::{Finding, Rule, rule};
 use crate::format::tree::MemberKind;
+use crate::location::{Location, MemberId};
 use crate::model::Archive;
-use crate::report::{Finding, Location, MemberId};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[&NO_BLOBS, &LEFT_OVER, &UNKNOWN_MEMBER];

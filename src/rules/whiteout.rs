@@ -1,6 +1,6 @@
 //! Rules about whiteouts in layers (formats.md D.10.1, H.9).
 
-use super::{Rule, rule};
+use crate::finding::{Rule, rule};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] =

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use restow::rules::{self, Integrity, Level, NOT_CHECKED, Rule};
+use restow::finding::{Integrity, Level, Rule};
+use restow::rules::{self, NOT_CHECKED};
 
 /// The groups of the catalogue with the families that belong to each.
 const GROUPS: &[(&str, &[&str])] = &[

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::json::{self, Value};
+use crate::location::{Location, MemberId};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::text;
 use crate::reference::Reference;
-use crate::report::{Location, MemberId};
 
 /// A larger `json` of a v1 image is not read: real ones have a few kilobytes.
 const MAX_JSON: u64 = 64 << 10;

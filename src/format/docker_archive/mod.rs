@@ -15,11 +15,11 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::json::Value;
 use crate::limits::Limits;
+use crate::location::{Location, MemberId};
 use crate::media::Family;
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::reference::Reference;
-use crate::report::{Location, MemberId};
 
 /// Recognises `manifest.json` that is no object (that would be a `dir:` layout), or an archive of the first era.
 pub fn detect(tree: &Tree) -> bool {

@@ -6,11 +6,11 @@ use bstr::ByteSlice;
 
 use crate::error::Result;
 use crate::json::Value;
+use crate::location::{Location, MemberId};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::text;
 use crate::reference::Reference;
-use crate::report::{Location, MemberId};
 
 use super::super::tree::{MemberKind, Tree};
 

@@ -3,7 +3,9 @@
 use snapbox::{IntoData, assert_data_eq, str};
 
 use super::*;
-use crate::report::{Location, fixture, sort};
+use crate::finding::sort;
+use crate::location::Location;
+use crate::report::fixture;
 
 fn draw(color: bool, unicode: bool, width: usize) -> String {
     let (docs, findings) = fixture::everything();

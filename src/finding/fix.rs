@@ -4,10 +4,10 @@
 
 use bstr::BString;
 
-use super::{Document, Location, MemberId};
+use super::Document;
 use crate::json::pointer::Index;
-use crate::json::write;
-use crate::json::{Kind, Member, Span, Value};
+use crate::json::{Kind, Member, Span, Value, write};
+use crate::location::{Location, MemberId};
 
 /// What would mend a fault: changes that belong together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,0 +1,128 @@
+//! What a rule is: its name, how bad what it finds is, and the page about it.
+//!
+//! The rules themselves stand in [`rules`](crate::rules); everything that shows findings needs only this.
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Not reported.
+    Allow,
+    /// Legal, but worth telling.
+    Note,
+    /// Against a recommendation, or some tools refuse it.
+    Warning,
+    /// Invalid, or tools refuse or misread it: exit 1.
+    Error,
+}
+
+impl Level {
+    /// The word for it in every report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Allow => "allow",
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// Whether a finding keeps `convert` from writing (design.md 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Integrity {
+    /// Not looked at by `convert` without `--check`.
+    No,
+    /// Blocks unless lowered by `-A` or `-W`; then the bytes are carried as they are.
+    Soft,
+    /// Always blocks.
+    Hard,
+}
+
+/// A tool that may refuse or misread what a rule finds; the evidence stands in the rule's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// Docker Engine.
+    Docker,
+    /// containerd, `ctr` and nerdctl.
+    Containerd,
+    /// skopeo.
+    Skopeo,
+    /// podman and buildah.
+    Podman,
+    /// umoci.
+    Umoci,
+    /// crane and others on go-containerregistry.
+    Crane,
+    /// Docker Distribution's registry.
+    Registry,
+}
+
+impl Tool {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Docker => "Docker",
+            Tool::Containerd => "containerd",
+            Tool::Skopeo => "skopeo",
+            Tool::Podman => "podman",
+            Tool::Umoci => "umoci",
+            Tool::Crane => "crane",
+            Tool::Registry => "registry",
+        }
+    }
+}
+
+/// A rule's name, level and documentation.
+#[derive(Debug)]
+pub struct Rule {
+    /// `family/kebab-problem`: names the problem and is never reused.
+    pub name: &'static str,
+    /// The level as written (profile `spec`).
+    pub level: Level,
+    /// What it means for `convert`.
+    pub integrity: Integrity,
+    /// Whether it is off unless a profile or a flag turns it on: what it finds matters to some uses only.
+    pub optional: bool,
+    /// Tools that refuse or misread what it finds: profiles raise it to an error.
+    pub breaks: &'static [Tool],
+    /// Entries of formats.md section H.
+    pub catalogue: &'static [u16],
+    /// What it checks.
+    pub checks: &'static str,
+    /// Why it matters: the specification's section and how real tools behave.
+    pub matters: &'static str,
+    /// An example of the fault.
+    pub example: &'static str,
+    /// How to mend it.
+    pub mend: &'static str,
+}
+
+impl Rule {
+    /// The part before the slash.
+    pub fn family(&self) -> &'static str {
+        self.name.split_once('/').map_or(self.name, |(family, _)| family)
+    }
+}
+
+/// Declares a rule: name, level, meaning for `convert`, entries of formats.md H, and the four headings of its page.
+macro_rules! rule {
+    ($(#[$doc:meta])* $id:ident = $name:literal, $level:ident, $integrity:ident, $catalogue:expr,
+     checks: $checks:literal, matters: $matters:literal, example: $example:literal, mend: $mend:literal $(,)?
+     $(breaks: [$($tool:ident),* $(,)?] $(,)?)? $(optional: $optional:literal $(,)?)?) => {
+        $(#[$doc])*
+        pub static $id: $crate::finding::Rule = $crate::finding::Rule {
+            name: $name,
+            level: $crate::finding::Level::$level,
+            integrity: $crate::finding::Integrity::$integrity,
+            optional: false $(|| $optional)?,
+            breaks: &[$($($crate::finding::Tool::$tool),*)?],
+            catalogue: &$catalogue,
+            checks: $checks,
+            matters: $matters,
+            example: $example,
+            mend: $mend,
+        };
+    };
+}
+
+pub(crate) use rule;
