@@ -53,6 +53,7 @@ pub fn cases() -> Vec<(&'static str, Content)> {
         ("oci/referrers", referrers()),
         ("oci/same-tag-twice", same_tag_twice()),
         ("oci/sbom", sbom()),
+        ("oci/three-layers", three_layers()),
         ("oci/two-layers", two_layers()),
         ("oci/two-platforms", two_platforms()),
         ("oci/zstd", zstd()),
@@ -464,6 +465,22 @@ fn docker_types() -> Content {
     let mut blobs: Vec<&[u8]> = vec![&list];
     blobs.extend(images.iter().flat_map(Image::blobs));
     Content::Folder(layout(&[root], blobs))
+}
+
+/// Plain layers, of which each hides something of the one below.
+fn three_layers() -> Content {
+    let mut base = Tar::default();
+    base.folder("srv/", 0);
+    base.file("srv/one", b"1", 0o644, 0);
+    base.file("srv/two", b"2", 0o644, 0);
+    let mut middle = Tar::default();
+    middle.file("srv/.wh.one", b"", 0o644, 0);
+    let mut above = Tar::default();
+    above.file("srv/.wh.two", b"", 0o644, 0);
+    above.file("srv/three", b"3", 0o644, 0);
+    let image = Image::new("amd64", &[base.end(), middle.end(), above.end()], plain, "");
+    let root = descriptor(OCI_MANIFEST, &image.manifest, &tagged("1"));
+    Content::Folder(layout(&[root], image.blobs()))
 }
 
 /// Plain layers with folders, a file that changes, a link and a whiteout.

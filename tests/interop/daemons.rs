@@ -30,7 +30,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts `command` with its output in `log`, and waits until `ready` says that it answers.
-    fn start(command: Command, log: &Path, mut ready: impl FnMut() -> bool) -> Result<Self, String> {
+    pub fn start(command: Command, log: &Path, mut ready: impl FnMut() -> bool) -> Result<Self, String> {
         let child = spawn(command, log)?;
         let daemon = Self { child: Mutex::new(Some(child)) };
         let end = Instant::now() + PATIENCE;
@@ -50,7 +50,7 @@ impl Daemon {
     }
 
     /// SIGTERM, and SIGKILL when that does not end it. Once is enough; again does nothing.
-    fn stop(&self) {
+    pub fn stop(&self) {
         let Some(mut child) = self.child.lock().ok().and_then(|mut child| child.take()) else { return };
         let _ = Command::new("/bin/sh").arg("-c").arg(format!("kill {}", child.id())).status();
         let end = Instant::now() + PATIENCE;
