@@ -7,10 +7,11 @@ use std::ops::ControlFlow;
 
 use crate::blob::codec::{Caps, Compression, Encoder};
 use crate::blob::pipeline::{self, Keep, Request};
-use crate::format::ingest::{SpoolDir, ingest};
-use crate::format::sinks::testing::{Captured, write_image};
-use crate::format::sinks::{TarForm, WriteOptions, tar_stream};
+use crate::form::archive::{TarForm, tar_stream};
+use crate::form::write::WriteOptions;
+use crate::form::write::testing::{Captured, write_image};
 use crate::limits::Limits;
+use crate::source::{SpoolDir, ingest};
 use crate::tar::{self, ReadAt};
 
 const EIO: i32 = 5;

@@ -5,14 +5,14 @@
 //! steps, and data flows one way:
 //!
 //! ```text
-//!         format::open            blob::pipeline            rules              report
+//!         form::open            blob::pipeline            rules              report
 //! place ──────────────▶ Archive ───────────────▶ Facts ────────────▶ Findings ─────────▶ for people or machines
 //! (any form)            members, documents,      per blob, one pass:  pure functions
 //!                       roots, anomalies         size, digests, codec,
 //!                             │                  diff ID
 //!                             │ convert::plan           ▲
 //!                             ▼                         │ the same pass, teed
-//!                       Plan + account ──▶ convert::run ──▶ format::sink::Sink ──▶ committed whole, or nothing
+//!                       Plan + account ──▶ convert::run ──▶ form::sink::Sink ──▶ committed whole, or nothing
 //! ```
 //!
 //! A broken archive opens as far as it can: what was odd is a fact in the [`Archive`], and only [`rules`] call it wrong.
@@ -41,7 +41,9 @@
 //!
 //! # Where things are
 //!
-//! - [`mod@format`]: one module per archive form; [`format::open`] with all its options, and the sinks that write.
+//! - [`mod@form`]: one folder per archive form, with its reading and its writing; [`form::open`] with all its options.
+//! - [`source`]: the members of an archive and their bytes, whatever holds them; [`staging`]: what is written before a
+//!   commit.
 //! - [`model`]: the graph that every form is read into; [`inspect`]: its view for people and as JSON.
 //! - [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
 //!   [`time`]: the parts that it and the documents need.
@@ -62,7 +64,7 @@ pub mod escape;
 #[cfg(test)]
 mod faulty;
 pub mod finding;
-pub mod format;
+pub mod form;
 pub mod inspect;
 pub mod json;
 pub mod layer;
@@ -76,6 +78,8 @@ pub mod report;
 pub mod rules;
 pub mod schema;
 mod similar;
+pub mod source;
+pub mod staging;
 pub mod tar;
 pub mod time;
 
@@ -85,8 +89,8 @@ pub use finding::Finding;
 pub use model::Archive;
 
 use convert::run::Context;
-use format::ingest::SpoolDir;
 use model::BlobId;
+use source::SpoolDir;
 
 /// Opens a file or folder whose form is found from its content, with the default limits.
 ///
@@ -95,7 +99,7 @@ use model::BlobId;
 /// What cannot be read, or is no image archive. A broken archive is no error: see [`check`].
 pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
     let path = path.as_ref();
-    let options = format::OpenOptions {
+    let options = form::OpenOptions {
         place: &path.to_string_lossy(),
         form: None,
         limits: &limits::Limits::default(),
@@ -103,7 +107,7 @@ pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
         lone: None,
         progress: &mut |_| {},
     };
-    format::open(format::Input::Path(path.to_owned()), options)
+    form::open(form::Input::Path(path.to_owned()), options)
 }
 
 /// Reads every blob once and judges the archive by every rule, rule by rule. Levels are the caller's:

@@ -5,7 +5,7 @@
 
 use bstr::BString;
 
-/// A member of the archive, by its position in the [`Tree`](crate::format::tree::Tree).
+/// A member of the archive, by its position in the [`Tree`](crate::source::Tree).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u32);
 

@@ -36,6 +36,10 @@ pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.ta
 pub const DOCKER_FOREIGN_GZIP: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 /// Docker foreign layer, plain.
 pub const DOCKER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+/// Annotation with the full name (containerd, Docker 25 and later).
+pub const IMAGE_NAME: &str = "io.containerd.image.name";
+/// Annotation with the tag, or with whatever the writer took for a name.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 const OCI_NONDIST: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar";
 const OCI_NONDIST_GZIP: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";

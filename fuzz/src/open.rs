@@ -1,7 +1,7 @@
 //! Opening: any bytes, as a file and as a stream, give the same archive or the same refusal.
 
-use restow::format::ingest::SpoolDir;
-use restow::format::{self, Input, OpenOptions};
+use restow::source::SpoolDir;
+use restow::form::{self, Input, OpenOptions};
 use restow::inspect::View;
 use restow::limits::Limits;
 
@@ -26,7 +26,7 @@ fn view(input: Input, dir: &tempfile::TempDir) -> Option<String> {
         lone: None,
         progress: &mut |_| {},
     };
-    let archive = format::open(input, options).ok()?;
+    let archive = form::open(input, options).ok()?;
     let view = View::of(&archive, &archive.roots).ok()?;
     serde_json::to_string(&view).ok()
 }

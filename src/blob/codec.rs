@@ -8,6 +8,7 @@ use flate2::bufread::GzDecoder;
 use super::deflate::Members;
 use super::facts::{Fault, Trailing};
 use super::zstd_frame::{self, Frame, WindowTooLarge};
+use crate::limits::Limits;
 use crate::media::Codec;
 
 /// Bytes handed on at once by the decoders.
@@ -38,6 +39,11 @@ pub struct Caps {
     pub bytes: u64,
     /// zstd window as a power of two.
     pub window_log: u32,
+}
+
+/// Caps of the pipeline from the limits.
+pub fn caps(limits: &Limits) -> Caps {
+    Caps { bytes: limits.layer_bytes, window_log: limits.zstd_window_log.min(31) as u32 }
 }
 
 /// Takes decompressed bytes where they are written, so that they need not be copied.

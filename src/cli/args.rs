@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::format::lone;
+use crate::form::lone;
 
 const PLACES: &str = "\
 Places:

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 
 use super::args::{CheckArgs, LoneArg};
-use super::place::Place;
 use super::progress::Progress;
 use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
@@ -15,13 +14,14 @@ use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::finding::{Finding, Level, Summary};
-use crate::format::ingest::SpoolDir;
-use crate::format::{self, Input, OpenOptions, lone};
+use crate::form::place::Place;
+use crate::form::{self, Input, OpenOptions, lone};
 use crate::layer::Spool;
 use crate::media::Family;
 use crate::model::{Archive, BlobId, DocKind, Facts};
 use crate::report::human::{self, HumanOptions};
 use crate::rules::{self, Policy, Scope};
+use crate::source::SpoolDir;
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
@@ -178,7 +178,7 @@ pub(super) fn open(
         }
         SpoolDir::new(tmpdir)
     };
-    let archive = format::open(
+    let archive = form::open(
         input,
         OpenOptions {
             place: &place.text,

@@ -1,12 +1,12 @@
 //! `restow compare`: do two places hold the same images?
 
 use super::args::{CompareArgs, Ignore};
-use super::place::Place;
 use super::shell::Shell;
 use super::{WRONG, check};
 use crate::compare::{Aspects, Holding, differences};
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
+use crate::form::place::Place;
 
 pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {

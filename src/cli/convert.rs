@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
-use super::place::{self, Place, Transport};
 use super::progress::Progress;
 use super::report::{self, Own, Reports};
 use super::shell::Shell;
@@ -18,13 +17,19 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::finding::{Finding, Level};
-use crate::format::ingest::SpoolDir;
-use crate::format::sink::Sink;
-use crate::format::sinks::{self, TarForm, WriteOptions};
+use crate::form::archive::{TarForm, tar_file, tar_stream};
+use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
+use crate::form::oci_layout::layout_dir;
+use crate::form::place::{self, Place, Transport};
+use crate::form::registry_storage::storage;
+use crate::form::sink::Sink;
+use crate::form::skopeo_dir::skopeo_dir;
+use crate::form::write::WriteOptions;
 use crate::media::Codec;
 use crate::model::{Anomaly, Archive, BlobId, Body, Facts, NodeId};
 use crate::platform::{Platform, Specifier};
 use crate::rules::{self, Policy, Scope};
+use crate::source::SpoolDir;
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let source = Place::parse(&args.source)?;
@@ -281,26 +286,26 @@ fn create(
     target: Target,
     destination: &Place,
     options: &WriteOptions,
-    names: Option<sinks::LegacyNames>,
+    names: Option<LegacyNames>,
 ) -> Result<Box<dyn Sink>> {
     let path: &Path = &destination.path;
     let form = if target == Target::DockerArchive { TarForm::Docker } else { TarForm::Oci };
     match target {
-        Target::OciDir => sinks::layout_dir(path, options),
-        Target::SkopeoDir => sinks::skopeo_dir(path, options),
-        Target::Storage => sinks::storage(path, options),
+        Target::OciDir => layout_dir(path, options),
+        Target::SkopeoDir => skopeo_dir(path, options),
+        Target::Storage => storage(path, options),
         Target::DockerLegacy => {
             let names = names.ok_or_else(|| Error::refused("the legacy form needs the plan first"))?;
             if destination.is_standard() {
-                sinks::legacy_stream(Box::new(io::stdout()), names, options)
+                legacy_stream(Box::new(io::stdout()), names, options)
             } else {
-                sinks::legacy_file(path, names, options)
+                legacy_file(path, names, options)
             }
         }
         Target::DockerArchive | Target::OciTar if destination.is_standard() => {
-            sinks::tar_stream(Box::new(io::stdout()), form, options)
+            tar_stream(Box::new(io::stdout()), form, options)
         }
-        Target::DockerArchive | Target::OciTar => sinks::tar_file(path, form, options),
+        Target::DockerArchive | Target::OciTar => tar_file(path, form, options),
     }
 }
 
@@ -320,7 +325,7 @@ fn codecs(archive: &Archive) -> Result<HashMap<BlobId, Codec>> {
 
 /// The names of members in the old docker-archive form follow from configs. Those that are made only from layers (v1,
 /// schema 1) need the layers read first: the one case in which a source is read twice.
-fn legacy_names(archive: &Archive, plan: &Plan, shell: &Shell) -> Result<sinks::LegacyNames> {
+fn legacy_names(archive: &Archive, plan: &Plan, shell: &Shell) -> Result<LegacyNames> {
     let nodes: Vec<NodeId> = plan
         .steps
         .iter()
@@ -336,7 +341,7 @@ fn legacy_names(archive: &Archive, plan: &Plan, shell: &Shell) -> Result<sinks::
     for node in nodes {
         images.extend(run::config_of(archive, node, &facts)?);
     }
-    sinks::legacy_names(images.iter().map(|(config, diff_ids)| (&config[..], &diff_ids[..])))
+    docker_archive::legacy_names(images.iter().map(|(config, diff_ids)| (&config[..], &diff_ids[..])))
 }
 
 fn blocked(findings: &[Finding], policy: &Policy) -> bool {

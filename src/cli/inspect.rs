@@ -2,11 +2,11 @@
 
 use super::args::InspectArgs;
 use super::check;
-use super::place::Place;
 use super::shell::Shell;
 use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
+use crate::form::place::Place;
 use crate::inspect::{self, View};
 use crate::model::{Archive, Body, NodeId};
 

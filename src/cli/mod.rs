@@ -6,7 +6,6 @@ mod compare;
 mod convert;
 mod explain;
 mod inspect;
-mod place;
 mod progress;
 mod report;
 mod shell;

@@ -5,13 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::place::{self, Place};
 use super::shell::{ArchiveDocuments, Shell};
 use crate::convert::select;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::finding::{Finding, Level};
-use crate::format::lone;
+use crate::form::lone;
+use crate::form::place::{self, Place};
 use crate::location::MemberId;
 use crate::model::{Archive, Body, Name, NodeId, Root};
 use crate::platform::Platform;

@@ -202,7 +202,7 @@ pub(super) fn end_on_signals() {
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
-            crate::format::sinks::staging::remove_all();
+            crate::staging::remove_all();
             std::process::exit(128 + signal);
         }
     });

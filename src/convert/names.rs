@@ -7,7 +7,7 @@ use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::plan::{PlannedRoot, Request, Target};
 use crate::convert::select;
 use crate::error::{Error, Result};
-use crate::format::sink::OutName;
+use crate::form::sink::OutName;
 use crate::model::{Archive, Body, Name, NodeId, Root};
 use crate::reference::{self, Reference};
 

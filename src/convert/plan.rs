@@ -7,7 +7,7 @@ use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::names;
 use crate::convert::select::{self, Chosen, Lost};
 use crate::error::{Error, Result};
-use crate::format::sink::OutName;
+use crate::form::sink::OutName;
 use crate::json::Value;
 use crate::location::At;
 use crate::media::{self, Codec, Family, LayerType};

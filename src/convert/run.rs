@@ -10,16 +10,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::blob::BlobFacts;
-use crate::blob::codec::{self, Compression, Lookahead};
+use crate::blob::codec::{self, Compression, Lookahead, caps};
 use crate::blob::pipeline::{self, Keep, Kept, Request, Watch};
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
 use crate::convert::rewrite::{self, Now};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Context as _, Error, Result};
-use crate::format::ingest::caps;
-use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
-use crate::format::tree::TreeAnomaly;
+use crate::form::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
 use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, LayerScan, Spool};
 use crate::limits::Limits;
@@ -28,6 +26,7 @@ use crate::media::{Codec, Family};
 use crate::model::{
     Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy, statement,
 };
+use crate::source::TreeAnomaly;
 
 /// Told of bytes read, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
@@ -693,7 +692,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Passes bytes on to a staged blob.
-struct Tee<'a>(&'a mut (dyn crate::format::sink::Staged + 'a));
+struct Tee<'a>(&'a mut (dyn crate::form::sink::Staged + 'a));
 
 impl Write for Tee<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -7,11 +7,11 @@ use std::path::Path;
 use super::plan::{self, Make};
 use super::{Compress, DropSet, ManifestFormat, Request, Target, select};
 use crate::digest::Digest;
-use crate::format::ingest::SpoolDir;
-use crate::format::{self, Input, OpenOptions};
+use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
 use crate::media::{Codec, Family};
 use crate::model::{Archive, BlobId};
+use crate::source::SpoolDir;
 
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
 
@@ -24,7 +24,7 @@ fn open(path: &Path) -> Archive {
         lone: None,
         progress: &mut |_| {},
     };
-    format::open(Input::Path(path.to_owned()), options).expect("an archive")
+    form::open(Input::Path(path.to_owned()), options).expect("an archive")
 }
 
 fn write(path: &Path, bytes: &str) {

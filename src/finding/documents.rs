@@ -1,8 +1,9 @@
 //! What is asked about the archive that findings are about.
 
+use bstr::BStr;
+
 use crate::json::Json;
 use crate::location::MemberId;
-use bstr::BStr;
 
 /// What renderers ask about the archive that findings are about.
 pub trait Documents {

@@ -1,7 +1,8 @@
 //! Lines and columns of a text.
 
-use crate::json::Span;
 use bstr::ByteSlice;
+
+use crate::json::Span;
 
 /// Line and column, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! Findings in the order of reports, their advice, and how many there are.
 
+use std::fmt;
+
+use bstr::BStr;
+
 use super::{Change, Documents, Finding, Level, Locator, Rule, Target};
 use crate::location::At;
-use bstr::BStr;
-use std::fmt;
 
 /// The advice that goes with a finding: its own, else the first paragraph of the rule's; `None` if there is none.
 pub fn advice(finding: &Finding, docs: &dyn Documents) -> Option<String> {

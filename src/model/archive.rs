@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
-use crate::format::tree::{Tree, TreeAnomaly};
 use crate::json::{Json, SyntaxError};
 use crate::layer::LayerFacts;
 use crate::layer::evidence::Oddities;
@@ -14,6 +13,7 @@ use crate::media::Family;
 use crate::model::statement::Subject;
 use crate::model::view::{Config, Descriptor};
 use crate::reference::Reference;
+use crate::source::{Tree, TreeAnomaly};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -43,7 +43,7 @@ id!(
 
 /// An opened archive.
 pub struct Archive {
-    /// The form, as its [`Format`](crate::format::Format) names it, such as `oci`.
+    /// The form, as its [`Format`](crate::form::Format) names it, such as `oci`.
     pub form: &'static str,
     /// Members and their bytes.
     pub tree: Tree,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::format::ingest::Ingested;
-use crate::format::tree::{MemberKind, Tree};
 use crate::json::{self, Value};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::media::{self, DocumentType, Family, LayerType};
 use crate::model::archive::*;
 use crate::model::view::{Descriptor, annotation, text};
+use crate::source::{Ingested, MemberKind, Tree};
 
 /// Annotation of an attestation's descriptor: the digest of the image (formats.md F.1).
 pub const ATTESTED: &str = "vnd.docker.reference.digest";

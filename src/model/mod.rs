@@ -1,7 +1,7 @@
 //! The image graph that every form is read into.
 //!
 //! [`archive`] holds the data, [`view`] the lenient views over documents, [`build`] what the readers in
-//! [`format`](crate::format) use to make it, [`legacy`] what came before content addressing,
+//! [`format`](crate::form) use to make it, [`legacy`] what came before content addressing,
 //! [`statement`] what attestations say.
 
 pub mod archive;

@@ -3,10 +3,10 @@
 use super::capped::Capped;
 use super::members::list;
 use crate::finding::{Finding, Rule, quoted, rule};
-use crate::format::oci_layout::REF_NAME;
 use crate::json::Value;
 use crate::json::pointer::escape;
 use crate::location::{At, Location};
+use crate::media::REF_NAME;
 use crate::model::{DocKind, Document};
 use crate::reference::Reference;
 use crate::time::parse_rfc3339;

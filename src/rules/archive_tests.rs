@@ -3,10 +3,11 @@
 use super::fixture::{Tar, config, judged, names, open_path};
 use super::{Scope, run};
 use crate::digest::Digest;
-use crate::format::{self, Input, OpenOptions, ingest::SpoolDir};
+use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
 use crate::media;
 use crate::model::Facts;
+use crate::source::SpoolDir;
 
 fn found(tar: &[u8]) -> Vec<&'static str> {
     judged(tar, &["archive/", "name/duplicate", "blob/", "json/"])
@@ -128,7 +129,7 @@ fn an_archive_of_the_form_that_was_asked_for() {
             lone: None,
             progress: &mut |_| {},
         };
-        let archive = format::open(Input::Path(file.path().to_owned()), options).expect("opens");
+        let archive = form::open(Input::Path(file.path().to_owned()), options).expect("opens");
         let mut found = names(&run(&archive, &Facts::default(), Scope::All));
         found.retain(|name| name.starts_with("archive/"));
         found

@@ -7,9 +7,9 @@ use bstr::ByteSlice;
 
 use super::capped::Capped;
 use crate::finding::{Finding, Rule, rule};
-use crate::format::tree::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
 use crate::location::{At, Location, MemberId};
 use crate::model::Archive;
+use crate::source::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
 use crate::tar::{Anomaly, AnomalyKind};
 
 /// The rules of this file.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::finding::Finding;
-use crate::format::ingest::SpoolDir;
-use crate::format::{self, Input, OpenOptions};
+use crate::form::{self, Input, OpenOptions};
 use crate::json;
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::model::{Archive, DocKind, Document, Facts};
 use crate::rules::{Scope, run};
+use crate::source::SpoolDir;
 
 /// A document of some kind.
 pub(crate) fn document(kind: DocKind, text: &str) -> Document {
@@ -97,7 +97,7 @@ impl Layout {
             lone: None,
             progress: &mut |_| {},
         };
-        format::open(Input::Path(self.dir.path().to_owned()), options).expect("opens")
+        form::open(Input::Path(self.dir.path().to_owned()), options).expect("opens")
     }
 
     /// What the whole run finds, without facts of blobs.
@@ -198,7 +198,7 @@ pub(crate) fn open_path(path: &Path) -> Archive {
         lone: None,
         progress: &mut |_| {},
     };
-    format::open(Input::Path(path.to_owned()), options).expect("opens")
+    form::open(Input::Path(path.to_owned()), options).expect("opens")
 }
 
 /// What the whole run finds in the bytes of an archive, without facts of blobs.

@@ -144,7 +144,7 @@ fn schema1(archive: &Archive, out: &mut Vec<Finding>) {
 }
 
 fn blob_paths(archive: &Archive, out: &mut Vec<Finding>) {
-    use crate::format::tree::MemberKind;
+    use crate::source::MemberKind;
     for (i, member) in archive.tree.members.iter().enumerate() {
         if member.kind == MemberKind::Directory {
             continue;

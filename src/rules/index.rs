@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::finding::{Finding, Rule, quoted, rule};
-use crate::format::oci_layout::REF_NAME;
 use crate::json::{Kind, Value};
 use crate::location::Location;
-use crate::media::{self, DocumentType, Family};
+use crate::media::{self, DocumentType, Family, REF_NAME};
 use crate::model::build::ATTESTED;
 use crate::model::statement::Subject;
 use crate::model::view::annotation;

@@ -297,10 +297,10 @@ fn verdict(signature: &jws::Signature, i: usize, at: &Location, out: &mut Vec<Fi
 #[cfg(test)]
 mod tests {
     use crate::digest::Digest;
-    use crate::format::ingest::SpoolDir;
-    use crate::format::{self, Input, OpenOptions};
+    use crate::form::{self, Input, OpenOptions};
     use crate::limits::Limits;
     use crate::rules::fixture::{Tar, judged, names};
+    use crate::source::SpoolDir;
 
     const ID: &str = "1974559469fa9ea06fc780fa2d455acaaa298b56e3144330d3c371e06a312c69";
     const OTHER: &str = "fd6fa057ba57e3ec3c5b79d03eee0bfcc98fab9b0652ee58ef90aa3bb9d20eb1";
@@ -374,7 +374,7 @@ mod tests {
             lone: None,
             progress: &mut |_| {},
         };
-        let archive = format::open(Input::Path(dir.path().to_owned()), options).expect("opens");
+        let archive = form::open(Input::Path(dir.path().to_owned()), options).expect("opens");
         let found = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);
         names(&found)
             .into_iter()

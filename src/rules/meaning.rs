@@ -11,7 +11,7 @@ use super::{
 };
 use crate::digest::Digest;
 use crate::finding::{Finding, Rule};
-use crate::format::lone;
+use crate::form::lone;
 use crate::location::Location;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, NodeId, Role};
 

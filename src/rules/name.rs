@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::finding::{Finding, Rule, quoted, rule};
-use crate::format::oci_layout::{IMAGE_NAME, REF_NAME};
 use crate::json::Value;
 use crate::location::{At, Location, MemberId};
+use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::view::annotation;
 use crate::model::{Archive, Document, Name, NodeId, Role, Root};
 use crate::reference::{Reference, is_ref_name, is_tag};

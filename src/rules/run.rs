@@ -40,7 +40,7 @@ impl Scope<'_> {
 /// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.
 pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     // What a single document points at, or what lies below a single layer, is not expected to be there.
-    let alone = crate::format::lone::is_lone(archive);
+    let alone = crate::form::lone::is_lone(archive);
     let cut = alone || archive_rules::is_cut(archive);
     let mut walk = Walk::new(archive, facts, scope, cut);
     if alone {
@@ -425,7 +425,7 @@ impl Walk<'_> {
     /// A manifest of which nothing else is here, below an index: Docker's save can write that (design.md 6).
     fn sparse(&self, node: NodeId) -> bool {
         let Some(parts) = self.archive.node(node).parts() else { return false };
-        if self.archive.form == crate::format::lone::FORM {
+        if self.archive.form == crate::form::lone::FORM {
             return false;
         }
         let rooted = self.rooted.contains(&node);

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::capped::Capped;
 use crate::finding::{Finding, Rule, rule};
-use crate::format::tree::MemberKind;
 use crate::location::{Location, MemberId};
 use crate::model::Archive;
+use crate::source::MemberKind;
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[&NO_BLOBS, &LEFT_OVER, &UNKNOWN_MEMBER];

@@ -14,10 +14,10 @@ pub struct Test {
     other_side: bool,
 }
 
-/// The tests in `src/rules/`, `src/schema/` and `src/format/`.
+/// The tests in `src/rules/`, `src/schema/` and `src/form/`.
 pub fn all() -> std::io::Result<Vec<Test>> {
     let mut tests = Vec::new();
-    for folder in ["src/rules", "src/schema", "src/format"] {
+    for folder in ["src/rules", "src/schema", "src/form"] {
         let mut pending = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
         while let Some(path) = pending.pop() {
             if path.is_dir() {

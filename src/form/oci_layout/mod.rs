@@ -1,23 +1,38 @@
 //! OCI image layout, as folder or tar (formats.md D.8, D.13).
 
+pub mod index_json;
+mod write;
+
+use std::path::PathBuf;
+
 use bstr::ByteSlice;
 
-use super::blob_path;
-use super::ingest::Ingested;
-use super::tree::Tree;
+pub use index_json::index_json;
+pub use write::layout_dir;
+
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
+use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::annotation;
 use crate::reference::Reference;
+use crate::source::{Ingested, Tree};
 
-/// Annotation with the full name (containerd, Docker 25 and later).
-pub const IMAGE_NAME: &str = "io.containerd.image.name";
-/// Annotation with the tag, or with whatever the writer took for a name.
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The marker file of a layout: the 30 bytes that most tools write (formats.md D.8).
+pub(in crate::form) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// [`blob_path`] as a place in a tree.
+pub(in crate::form) fn blob_place(digest: &Digest) -> Result<PathBuf> {
+    Ok(blob_path(digest).into())
+}
+
+/// `blobs/<algorithm>/<encoded>` of a member name, as in an OCI layout.
+pub(crate) fn blob_path(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded())
+}
 
 /// Recognises a layout, damaged ones included.
 pub fn detect(tree: &Tree) -> bool {

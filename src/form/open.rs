@@ -1,79 +1,15 @@
-//! One module per archive form: how to recognise it, read it, and write it.
-//!
-//! # How to add a format
-//!
-//! 1. A module with `detect` (names and first bytes only) and `open`, and a sink if it can be written.
-//! 2. One line in [`FORMATS`].
-//! 3. One good case in `corpus/`; the conversion matrix picks it up by itself.
-
-pub mod docker_archive;
-pub mod ingest;
-pub mod lone;
-pub mod oci_layout;
-pub mod registry_storage;
-pub mod sink;
-pub mod sinks;
-pub mod skopeo_dir;
-pub mod tree;
+//! Opening an archive of any form.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
-use crate::digest::Digest;
+use super::detect::{Input, ROOTFS, describe, first_bytes, first_of, is_of_an_archive, is_tar, reason};
+use super::{FORMATS, Format, by_id, docker_archive, lone, oci_layout};
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::Archive;
 use crate::model::build::Builder;
-use ingest::{Ingested, SpoolDir};
-use tree::Tree;
-
-/// A form of archive.
-pub struct Format {
-    /// The transport that people type, such as `oci`.
-    pub id: &'static str,
-    /// What it is called in sentences.
-    pub title: &'static str,
-    /// Whether the members are those of this form.
-    pub detect: fn(&Tree) -> bool,
-    /// Reads the graph.
-    pub open: fn(Tree, Ingested, &Limits) -> Result<Archive>,
-}
-
-/// Every form, in the order in which they are tried (formats.md 0.3): the first that is recognised is taken.
-///
-/// A dual archive (Docker 25 and later) is recognised as a docker-archive, which reads the union of both halves.
-pub static FORMATS: &[Format] = &[
-    Format {
-        id: "docker-archive",
-        title: "docker-archive",
-        detect: docker_archive::detect,
-        open: docker_archive::open,
-    },
-    Format { id: "oci", title: "OCI layout", detect: oci_layout::detect, open: oci_layout::open },
-    Format { id: "dir", title: "dir: layout", detect: skopeo_dir::detect, open: skopeo_dir::open },
-    Format {
-        id: "registry-storage",
-        title: "registry storage",
-        detect: registry_storage::detect,
-        open: registry_storage::open,
-    },
-];
-
-/// The format of an ID; `oci-archive` is an OCI layout in a tar.
-pub fn by_id(id: &str) -> Option<&'static Format> {
-    let id = if id == "oci-archive" { "oci" } else { id };
-    FORMATS.iter().find(|format| format.id == id)
-}
-
-/// Where an archive is to be read from.
-pub enum Input {
-    /// A file or folder.
-    Path(std::path::PathBuf),
-    /// A tar stream.
-    Stream(Box<dyn Read + Send>),
-}
+use crate::source::{Ingested, SpoolDir, Tree, ingest};
 
 /// How to open an archive.
 pub struct OpenOptions<'a> {
@@ -175,7 +111,7 @@ fn tree_of(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(Tree, Ingested)> {
     let path = match input {
-        Input::Stream(stream) => return ingest::ingest(place, stream, spool()?, limits, progress),
+        Input::Stream(stream) => return ingest(place, stream, spool()?, limits, progress),
         Input::Path(path) => path,
     };
     let meta = std::fs::metadata(&path).at("cannot open", &path)?;
@@ -185,72 +121,18 @@ fn tree_of(
     let file = File::open(&path).at("cannot open", &path)?;
     if !meta.is_file() {
         // A FIFO or device cannot be read twice.
-        return ingest::ingest(place, Box::new(file), spool()?, limits, progress);
+        return ingest(place, Box::new(file), spool()?, limits, progress);
     }
     let first = first_bytes(&path)?;
     if Codec::sniff(&first) != Codec::Plain {
         let file = File::open(&path).at("cannot open", &path)?;
-        return ingest::ingest(place, Box::new(file), spool()?, limits, progress);
+        return ingest(place, Box::new(file), spool()?, limits, progress);
     }
     if !is_tar(&path, &file)? {
         let what = describe(&path, &first, meta.len());
         return Err(Error::NotAnArchive { place: place.to_owned(), reason: what });
     }
     Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
-}
-
-/// What a stream begins with, and the whole of it. A FIFO or device is a stream.
-fn first_of(input: Input, place: &str) -> Result<(Vec<u8>, Box<dyn Read + Send>)> {
-    let mut stream: Box<dyn Read + Send> = match input {
-        Input::Stream(stream) => stream,
-        Input::Path(path) => Box::new(File::open(&path).at("cannot open", &path)?),
-    };
-    let mut first = Vec::new();
-    (&mut stream).take(16).read_to_end(&mut first).at("cannot read", place)?;
-    Ok((first.clone(), Box::new(std::io::Cursor::new(first).chain(stream))))
-}
-
-/// What a file begins with, to tell what it is.
-fn first_bytes(path: &Path) -> Result<Vec<u8>> {
-    let mut first = Vec::new();
-    let file = File::open(path).at("cannot open", path)?;
-    file.take(16).read_to_end(&mut first).at("cannot read", path)?;
-    Ok(first)
-}
-
-/// Whether a file begins like a tar: a header with a sound checksum, or with the magic of one, or end blocks.
-fn is_tar(path: &Path, file: &File) -> Result<bool> {
-    use std::os::unix::fs::FileExt;
-    let mut block = [0; 512];
-    let mut filled = 0;
-    while filled < block.len() {
-        match file.read_at(&mut block[filled..], filled as u64).at("cannot read", path)? {
-            0 => break,
-            n => filled += n,
-        }
-    }
-    let sum: u32 = block.iter().map(|&b| u32::from(b)).sum::<u32>()
-        - block[148..156].iter().map(|&b| u32::from(b)).sum::<u32>()
-        + 8 * u32::from(b' ');
-    let text: String = block[148..156].iter().map(|&b| char::from(b)).collect();
-    let claimed = u32::from_str_radix(text.trim_matches([' ', '\0']), 8);
-    Ok(filled == 512 && (claimed == Ok(sum) || &block[257..262] == b"ustar" || block.iter().all(|&b| b == 0)))
-}
-
-fn describe(path: &Path, first: &[u8], size: u64) -> String {
-    if size == 0 {
-        return "the file is empty".into();
-    }
-    if matches!(first.trim_ascii_start().first(), Some(b'{' | b'[')) {
-        return "it looks like a JSON document; give the folder or tar that holds it".into();
-    }
-    if first.starts_with(b"\x1f\x9d") {
-        return "it is compressed by `compress` (.Z), which no image tool reads".into();
-    }
-    if path.extension().is_some_and(|extension| extension == "zip") || first.starts_with(b"PK") {
-        return "it is a zip file".into();
-    }
-    "it is neither a tar nor compressed by gzip, zstd, xz or bzip2".into()
 }
 
 /// Asked for by name, a form is read although what makes it recognisable is missing: the fault is then a finding.
@@ -271,17 +153,6 @@ fn cut_short(tree: &Tree) -> Option<&'static Format> {
     tree.has_below("blobs/sha256/").then(|| by_id("oci")).flatten()
 }
 
-/// Whether a member may be one of an image archive, which layers have no reason to have.
-fn is_of_an_archive(name: &[u8]) -> bool {
-    const AT_TOP: &[&[u8]] = &[b"manifest.json", b"index.json", b"oci-layout", b"repositories", b"blobs"];
-    // A digest or ID, with or without an extension.
-    let hex = |part: &[u8]| part.len() >= 64 && part[..64].iter().all(u8::is_ascii_hexdigit);
-    let mut parts = name.split(|byte| *byte == b'/');
-    parts.clone().next().is_some_and(|top| AT_TOP.contains(&top))
-        || parts.any(|part| part == b"layer.tar" || hex(part))
-        || bstr::ByteSlice::contains_str(name, "docker/registry/v2")
-}
-
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
     Error::NotAnArchive { place: tree.place.clone(), reason: why_not(tree, asked) }
 }
@@ -291,37 +162,6 @@ fn why_not(tree: &Tree, asked: Option<&str>) -> String {
     let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
     let rootfs = ROOTFS.iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
     reason(asked, found, tree.members.len(), rootfs)
-}
-
-/// Directories of which a root file system has two.
-const ROOTFS: [&str; 4] = ["etc", "usr", "bin", "var"];
-
-/// The indefinite article before the name of a form.
-fn article(name: &str) -> &'static str {
-    if name.starts_with(['o', 'O']) { "an" } else { "a" }
-}
-
-fn reason(asked: Option<&str>, found: Option<&str>, members: usize, rootfs: bool) -> String {
-    match (asked, found) {
-        (Some(asked), Some(found)) => {
-            format!("it is no {asked}, but looks like {} {found}", article(found))
-        }
-        _ if members == 0 => "it holds no members".into(),
-        _ if rootfs => {
-            "it holds a root file system, as `docker export` writes; use `docker save` for an image".into()
-        }
-        (Some(asked), None) => {
-            format!("none of the members of {} {asked} is there", article(asked))
-        }
-        (None, _) => format!(
-            "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {members} members"
-        ),
-    }
-}
-
-/// `blobs/<algorithm>/<encoded>` of a member name, as in an OCI layout.
-pub(crate) fn blob_path(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded())
 }
 
 #[cfg(test)]

@@ -7,17 +7,15 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::tree::{Member, MemberKind, Tree, TreeAnomaly};
+use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly};
 use crate::blob::BlobFacts;
-use crate::blob::codec::{self, Caps};
+use crate::blob::codec::{self, caps};
 use crate::blob::pipeline::{self, Keep, Request};
 use crate::digest::Algorithm;
 use crate::error::{Context, Result};
-use crate::format::sinks::staging::Owned;
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::media::Codec;
@@ -26,44 +24,8 @@ use crate::tar;
 /// Members up to this size share one file.
 const PACKED: u64 = 64 << 10;
 
-/// Where a stream is spooled.
-pub struct SpoolDir(Spool);
-
-enum Spool {
-    /// A directory of its own, removed with it.
-    Own(Owned),
-    /// A directory of a sink, which removes it.
-    Lent(PathBuf),
-}
-
-impl SpoolDir {
-    /// A directory for spooled members in `parent`, or in the system's directory for temporary files.
-    pub fn new(parent: Option<&Path>) -> Result<SpoolDir> {
-        let parent = parent.map_or_else(std::env::temp_dir, PathBuf::from);
-        Ok(SpoolDir(Spool::Own(Owned::directory(&parent)?)))
-    }
-
-    /// A directory that a sink offers.
-    pub fn lent(path: &Path) -> SpoolDir {
-        SpoolDir(Spool::Lent(path.to_owned()))
-    }
-
-    /// The directory itself.
-    pub fn path(&self) -> &Path {
-        match &self.0 {
-            Spool::Own(owned) => owned.path(),
-            Spool::Lent(path) => path,
-        }
-    }
-}
-
 /// The facts of large members, gathered while a stream was spooled.
 pub type Ingested = HashMap<MemberId, Box<BlobFacts>>;
-
-/// Caps of the pipeline from the limits.
-pub fn caps(limits: &Limits) -> Caps {
-    Caps { bytes: limits.layer_bytes, window_log: limits.zstd_window_log.min(31) as u32 }
-}
 
 /// Reads a whole tar stream, decompressing it first if it is compressed.
 ///

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::WriteOptions;
-use super::existing::Existing;
-use super::staging::{Place, Tree};
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Result};
-use crate::format::sink::{OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
+use crate::form::sink::{OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
+use crate::form::write::WriteOptions;
+use crate::form::write::existing::Existing;
+use crate::form::write::tree::{Place, Tree};
 use crate::reference::{is_repository_path, is_tag};
 
 /// Where the storage lies below the registry's `rootdirectory`.
@@ -237,10 +237,10 @@ impl Sink for Storage {
 mod tests {
     use std::fs;
 
-    use super::super::testing::{
+    use super::*;
+    use crate::form::write::testing::{
         self, CONFIG, INDEX, LAYER, MANIFEST, names, out_document, write_blob, write_image,
     };
-    use super::*;
     use crate::media;
 
     fn named(mut output: Output, repository: &str, tag: Option<&str>) -> Output {

@@ -1,11 +1,13 @@
 //! Storage of Docker Distribution (formats.md E.2), read without the registry.
 
+mod write;
+
+pub use write::storage;
+
 use std::collections::{BTreeMap, HashSet};
 
 use bstr::ByteSlice;
 
-use super::ingest::Ingested;
-use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -14,6 +16,7 @@ use crate::media::LayerType;
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::reference::Reference;
+use crate::source::{Ingested, Tree};
 
 /// Places at which the directory `v2` may stand below what the user points at.
 const PREFIXES: &[&str] = &["docker/registry/v2/", "registry/v2/", "v2/", ""];

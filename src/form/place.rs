@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// A parsed SOURCE or DESTINATION.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     /// As typed.
     pub text: String,
     /// The transport; `None` for a plain path.
@@ -19,11 +19,16 @@ pub(super) struct Place {
 
 /// The prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transport {
+pub enum Transport {
+    /// What `docker save` writes.
     DockerArchive,
+    /// An OCI layout as a folder.
     Oci,
+    /// An OCI layout in a tar.
     OciArchive,
+    /// The `dir:` layout of containers/image.
     Dir,
+    /// Docker Distribution's storage.
     RegistryStorage,
 }
 
@@ -82,7 +87,7 @@ impl Place {
 }
 
 /// Refuses a destination that is the source, lies inside it, or would replace a folder that holds it.
-pub(super) fn apart(source: &Path, destination: &Path) -> Result<()> {
+pub fn apart(source: &Path, destination: &Path) -> Result<()> {
     let Ok(source) = source.canonicalize() else { return Ok(()) };
     let resolved = destination.canonicalize().or_else(|_| {
         let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -103,7 +108,7 @@ pub(super) fn apart(source: &Path, destination: &Path) -> Result<()> {
 
 /// Whether a file that is there, and is to be replaced, is an archive or a file of one in a folder. Links are followed,
 /// and one that is not there counts as what it will be.
-pub(super) fn is_part(file: &Path, archive: &Path) -> bool {
+pub fn is_part(file: &Path, archive: &Path) -> bool {
     if file == archive {
         return true;
     }
@@ -114,7 +119,7 @@ pub(super) fn is_part(file: &Path, archive: &Path) -> bool {
 }
 
 /// Refuses to write the account over what is converted.
-pub(super) fn account_apart(account: &Path, places: &[&PathBuf]) -> Result<()> {
+pub fn account_apart(account: &Path, places: &[&PathBuf]) -> Result<()> {
     match places.iter().find(|place| is_part(account, place)) {
         Some(place) => {
             let message = format!("--account would overwrite {}", account.display());

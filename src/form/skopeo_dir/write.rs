@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::WriteOptions;
-use super::existing::Existing;
-use super::staging::Tree;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, Result};
-use crate::format::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::write::WriteOptions;
+use crate::form::write::existing::Existing;
+use crate::form::write::tree::Tree;
 
 /// What skopeo writes, and the only text with which it writes into a directory again.
 const VERSION: &[u8] = b"Directory Transport Version: 1.1\n";
@@ -142,11 +142,11 @@ impl Sink for SkopeoDir {
 mod tests {
     use std::fs;
 
-    use super::super::testing::{
+    use super::*;
+    use crate::form::sink::OutBody;
+    use crate::form::write::testing::{
         CONFIG, INDEX, MANIFEST as IMAGE, names, out_document, output, root, write_blob, write_image,
     };
-    use super::*;
-    use crate::format::sink::OutBody;
     use crate::media;
 
     const FILES: [&str; 4] = [

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::WriteOptions;
-use super::docker_manifest::{Item, Paths, items, render};
-use super::tar_out::{Naming, TarOut};
+use super::manifest_json::{Item, Paths, items, render};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::write::WriteOptions;
+use crate::form::write::tar_out::{Naming, TarOut};
 use crate::json;
 use crate::json::write::Object;
 use crate::limits::Limits;
@@ -123,7 +123,7 @@ struct LegacySink {
 /// and left out: the form has none.
 ///
 /// # Errors
-/// As [`tar_file`](super::tar_file()).
+/// As [`tar_file`](crate::form::archive::tar_file()).
 pub fn legacy_file(destination: &Path, names: LegacyNames, options: &WriteOptions) -> Result<Box<dyn Sink>> {
     let out = TarOut::file(destination, options)?;
     Ok(Box::new(LegacySink { out, names, platform: options.docker_platform.clone() }))
@@ -229,9 +229,9 @@ fn repositories(items: &[Item<'_>], names: &LegacyNames) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{CONFIG, Captured, image, members, names, root, write_blob};
     use super::*;
-    use crate::format::sink::OutBody;
+    use crate::form::sink::OutBody;
+    use crate::form::write::testing::{CONFIG, Captured, image, members, names, root, write_blob};
 
     const EMPTY: [u8; 1024] = [0; 1024];
     const V1_0: &str = "3bf9dc6ca1042e8f1e9ce7b6a62bbe1ea0c224323b6fbc34e5e5e35905cd4206";

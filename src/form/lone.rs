@@ -7,8 +7,6 @@ use std::io::Read;
 use std::path::Path;
 
 use super::docker_archive;
-use super::ingest::{Ingested, SpoolDir};
-use super::tree::Tree;
 use crate::blob::codec;
 use crate::error::{Context, Error, Result};
 use crate::json::Value;
@@ -18,6 +16,7 @@ use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
 use crate::model::legacy::jws::Jws;
+use crate::source::{Ingested, SpoolDir, Tree};
 use crate::tar;
 
 /// The form's name for an archive that is one document.
@@ -81,27 +80,27 @@ pub fn spooled(
 /// Why a compressed tar is no image archive, by the names of its members: so a large layer need not be spooled to be told
 /// from an archive. `None` if it may be one, as its first member shows of nearly all, or cannot be read.
 pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
-    let codec = Codec::sniff(&super::first_bytes(path)?);
+    let codec = Codec::sniff(&super::detect::first_bytes(path)?);
     if codec == Codec::Plain {
         return Ok(None);
     }
     let file = std::fs::File::open(path).at("cannot open", path)?;
-    let Ok((plain, _)) = codec::reader(codec, file, super::ingest::caps(limits).window_log) else {
+    let Ok((plain, _)) = codec::reader(codec, file, crate::blob::codec::caps(limits).window_log) else {
         return Ok(None);
     };
     let mut tar = tar::Stream::new(plain.take(limits.layer_bytes), tar::Limits::from(limits));
-    let (mut members, mut directories) = (0, [false; super::ROOTFS.len()]);
+    let (mut members, mut directories) = (0, [false; super::detect::ROOTFS.len()]);
     // Faults are said of the layer.
     while let Ok(next) = tar.next_entry() {
         let Some(entry) = next else {
             let rootfs = directories.iter().filter(|seen| **seen).count() >= 2;
-            return Ok(Some(super::reason(None, None, members, rootfs)));
+            return Ok(Some(super::detect::reason(None, None, members, rootfs)));
         };
         let name = tar::clean(entry.path).path;
-        if super::is_of_an_archive(&name) || members as u64 >= limits.members {
+        if super::detect::is_of_an_archive(&name) || members as u64 >= limits.members {
             return Ok(None);
         }
-        for (directory, seen) in super::ROOTFS.iter().zip(&mut directories) {
+        for (directory, seen) in super::detect::ROOTFS.iter().zip(&mut directories) {
             let below = name.strip_prefix(directory.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
             *seen |= below.is_some_and(|below| !below.is_empty());
         }
@@ -249,14 +248,14 @@ fn guess(root: &Value) -> Option<DocKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{self, Input, OpenOptions};
+    use crate::form::{self, Input, OpenOptions};
     use crate::rules::fixture::names;
     use crate::rules::{Scope, run};
 
     fn open_as(input: Input, lone: Option<Option<Kind>>, form: Option<&'static str>) -> Result<Archive> {
         let limits = &Limits::default();
         let spool = &mut || SpoolDir::new(None);
-        format::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &mut |_| {} })
+        form::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &mut |_| {} })
     }
 
     /// The rules that find something in a file, and in the same bytes from a stream.

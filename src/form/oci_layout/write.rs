@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::existing::Existing;
-use super::index_json::index_json;
-use super::staging::Tree;
-use super::{OCI_LAYOUT, WriteOptions, blob_path, blob_place};
+use super::{OCI_LAYOUT, blob_path, blob_place, index_json};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::write::WriteOptions;
+use crate::form::write::existing::Existing;
+use crate::form::write::tree::Tree;
 use crate::limits::Limits;
 
 const INDEX: &str = "index.json";
@@ -114,8 +114,8 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
-    use super::super::testing::{self, CONFIG, LAYER, MANIFEST, names, write_blob, write_image};
     use super::*;
+    use crate::form::write::testing::{self, CONFIG, LAYER, MANIFEST, names, write_blob, write_image};
 
     fn blob(dir: &Path, bytes: &[u8]) -> PathBuf {
         dir.join(blob_path(&Digest::sha256(bytes)))

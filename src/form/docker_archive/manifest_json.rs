@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::blob_path;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutName, Output};
+use crate::form::oci_layout::blob_path;
+use crate::form::sink::{OutBlob, OutBody, OutDocument, OutImage, OutName, Output};
 use crate::json::write::{Array, Object};
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -45,13 +45,13 @@ pub fn manifest_json(output: &Output, platform: Option<&Platform>) -> Result<Vec
 }
 
 /// Where the members of one item are.
-pub(super) struct Paths {
-    pub(super) config: String,
-    pub(super) layers: Vec<String>,
+pub(in crate::form) struct Paths {
+    pub(in crate::form) config: String,
+    pub(in crate::form) layers: Vec<String>,
 }
 
 /// The items as JSON, each with its paths.
-pub(super) fn render(items: &[Item<'_>], paths: &[Paths]) -> Vec<u8> {
+pub(in crate::form) fn render(items: &[Item<'_>], paths: &[Paths]) -> Vec<u8> {
     let strings =
         |texts: &[String]| texts.iter().fold(Array::new(), |array, text| array.string(text)).finish();
     let mut array = Array::new();
@@ -179,8 +179,8 @@ fn repo_tag(name: &OutName) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{image, out_document, output, root};
     use super::*;
+    use crate::form::write::testing::{image, out_document, output, root};
     use crate::media;
 
     fn text(output: &Output, platform: Option<&str>) -> Result<String> {

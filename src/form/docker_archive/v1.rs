@@ -12,7 +12,7 @@ use crate::model::build::Builder;
 use crate::model::view::text;
 use crate::reference::Reference;
 
-use super::super::tree::{MemberKind, Tree};
+use crate::source::{MemberKind, Tree};
 
 /// Directories of a kind that are told; nobody reads more.
 const MAX_ODD: usize = 1000;
@@ -131,7 +131,7 @@ fn without_json(
 }
 
 /// Reads a `repositories` outside any archive: whether its images are there is not known.
-pub(in crate::format) fn read_repositories(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
+pub(in crate::form) fn read_repositories(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
     for (repository, tag, id, at) in names_in(builder, member)? {
         let hex = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if id.len() != 64 || !hex {

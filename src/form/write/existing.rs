@@ -10,11 +10,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::staging::{PREFIX, parent_of, sweep};
 use crate::error::{Context, Error, Result};
+use crate::staging::{PREFIX, parent_of, sweep};
 
 /// An existing destination directory under an exclusive `flock` that lasts as long as this value.
-pub(super) struct Existing {
+pub(in crate::form) struct Existing {
     /// The lock is on this very handle.
     dir: Dir,
     path: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct Existing {
 
 impl Existing {
     /// Locks the directory, waiting for other writers, and removes what dead ones left; `None` if nothing is there.
-    pub(super) fn open(path: &Path) -> Result<Option<Existing>> {
+    pub(in crate::form) fn open(path: &Path) -> Result<Option<Existing>> {
         let meta = match std::fs::metadata(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.at("cannot read", path)?,
@@ -74,27 +74,27 @@ impl Existing {
     }
 
     /// The directory, as given.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::form) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether it was empty but for staging.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::form) fn is_empty(&self) -> bool {
         self.empty
     }
 
     /// Whether `relative` is a directory (or a link to one) inside.
-    pub(super) fn has_directory(&self, relative: &str) -> bool {
+    pub(in crate::form) fn has_directory(&self, relative: &str) -> bool {
         self.dir.metadata(relative).is_ok_and(|meta| meta.is_dir())
     }
 
     /// Whether anything is called `relative`.
-    pub(super) fn has(&self, relative: &str) -> bool {
+    pub(in crate::form) fn has(&self, relative: &str) -> bool {
         self.dir.symlink_metadata(relative).is_ok()
     }
 
     /// A regular file inside; `None` if there is none, or only a link that leads out or nowhere.
-    pub(super) fn file(&self, relative: &Path) -> Result<Option<File>> {
+    pub(in crate::form) fn file(&self, relative: &Path) -> Result<Option<File>> {
         use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
         match self.open_any(relative) {
             // cap-std says `PermissionDenied` for a path that leads out. A blob that cannot be read is as good as
@@ -109,7 +109,7 @@ impl Existing {
     }
 
     /// The bytes of a regular file inside, if there is one; refused above `cap` bytes.
-    pub(super) fn read(&self, relative: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
+    pub(in crate::form) fn read(&self, relative: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
         let Some(file) = self.file(relative)? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.take(cap + 1).read_to_end(&mut bytes).at("cannot read", self.path.join(relative))?;
@@ -121,7 +121,7 @@ impl Existing {
     }
 
     /// Whether the regular file `relative` holds exactly `bytes`.
-    pub(super) fn holds_bytes(&self, relative: &Path, bytes: &[u8]) -> Result<bool> {
+    pub(in crate::form) fn holds_bytes(&self, relative: &Path, bytes: &[u8]) -> Result<bool> {
         match self.file(relative)? {
             Some(file) if file.metadata().is_ok_and(|m| m.len() == bytes.len() as u64) => {
                 let mut found = Vec::with_capacity(bytes.len());
@@ -135,7 +135,7 @@ impl Existing {
     }
 
     /// Renames a finished file of this process to `relative`, creating directories on the way.
-    pub(super) fn receive(&self, from: &Path, relative: &Path) -> io::Result<()> {
+    pub(in crate::form) fn receive(&self, from: &Path, relative: &Path) -> io::Result<()> {
         let parent = relative.parent().unwrap_or(Path::new(""));
         if !parent.as_os_str().is_empty() {
             self.dir.create_dir_all(parent)?;

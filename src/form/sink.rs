@@ -120,7 +120,7 @@ pub enum OutName {
 /// Receives blobs and documents, then commits all of it or nothing.
 ///
 /// Dropping a sink without commit removes everything that it staged. A stream cannot be taken back: there the
-/// documents that make the rest visible are written by `commit` only ([`sinks`](super::sinks)).
+/// documents that make the rest visible are written by `commit` only ([`write`](super::write)).
 ///
 /// What the form cannot hold is an [`Error::Refused`](crate::error::Error::Refused) as soon as it is known: from the
 /// constructor, `holds`, `stage` or `keep` for a digest, and from `commit`, before anything is visible, for the graph

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
-use crate::format::sink::{OutBlob, OutBody, OutDocument, OutImage, OutName, OutRoot, Output, Sink};
+use crate::form::sink::{OutBlob, OutBody, OutDocument, OutImage, OutName, OutRoot, Output, Sink};
 use crate::media;
 use crate::platform::Platform;
 use crate::reference::Reference;

@@ -5,13 +5,13 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::docker_manifest::manifest_json;
-use super::index_json::index_json;
-use super::tar_out::{Naming, TarOut};
-use super::{OCI_LAYOUT, WriteOptions, blob_path};
+use super::docker_archive::manifest_json::manifest_json;
+use super::oci_layout::{OCI_LAYOUT, blob_path, index_json};
+use super::write::WriteOptions;
+use super::write::tar_out::{Naming, TarOut};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::format::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{OutDocument, Output, Sink, Staged};
 use crate::platform::Platform;
 
 /// Which documents the tar has.
@@ -110,12 +110,12 @@ mod tests {
     use std::fs;
     use std::sync::{Arc, Mutex};
 
-    use super::super::testing::{
-        CONFIG, Captured, LAYER, MANIFEST, members, names, out_document, output, write_blob, write_image,
-    };
     use super::*;
     use crate::error::Error;
-    use crate::format::sink::OutBody;
+    use crate::form::sink::OutBody;
+    use crate::form::write::testing::{
+        CONFIG, Captured, LAYER, MANIFEST, members, names, out_document, output, write_blob, write_image,
+    };
 
     const ORDER: [&str; 8] = [
         "blobs/",

@@ -3,14 +3,14 @@
 //! A dual archive (Docker 25 and later) is read as the union of its halves, joined by config digest: the OCI half gives
 //! manifests, the docker half adds images and names that `index.json` lacks.
 
-mod legacy;
+pub mod manifest_json;
+mod tags;
 mod v1;
+mod write_legacy;
 
 use std::collections::{HashMap, HashSet};
 
-use super::ingest::Ingested;
 use super::oci_layout;
-use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::json::Value;
@@ -20,6 +20,7 @@ use crate::media::Family;
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::reference::Reference;
+use crate::source::{Ingested, Tree};
 
 /// Recognises `manifest.json` that is no object (that would be a `dir:` layout), or an archive of the first era.
 pub fn detect(tree: &Tree) -> bool {
@@ -64,6 +65,7 @@ struct Item {
 }
 
 pub(super) use v1::read_repositories;
+pub use write_legacy::{LegacyNames, legacy_file, legacy_names, legacy_stream};
 
 /// Reads the items of a `manifest.json`.
 pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
@@ -135,7 +137,7 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
     }
     legacy_left_out(builder);
     if builder.archive.form == "docker-archive" {
-        legacy::read(builder, &layers)?;
+        tags::read(builder, &layers)?;
     }
     Ok(())
 }

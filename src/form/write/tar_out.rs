@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::WriteOptions;
-use super::staging::{Owned, check_size, parent_of, sweep, sync_directory};
+use super::tree::check_size;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
-use crate::format::sink::Staged;
+use crate::form::sink::Staged;
+use crate::staging::{Owned, parent_of, sweep, sync_directory};
 use crate::tar::write::{END, WriteKind, header, padding};
 
 /// Small writes are gathered into pieces of this size.
@@ -28,7 +29,7 @@ const SHIFT: usize = 1 << 20;
 const STREAM: &str = "standard output";
 
 /// Which member a blob becomes.
-pub(super) trait Naming: Sync {
+pub(in crate::form) trait Naming: Sync {
     /// The member's name; an error if the archive cannot hold such a blob.
     fn member(&self, digest: &Digest) -> Result<String>;
 
@@ -69,7 +70,7 @@ struct State {
 }
 
 /// A tar being written.
-pub(super) struct TarOut {
+pub(in crate::form) struct TarOut {
     state: Mutex<State>,
     target: Target,
     /// How errors call it.
@@ -79,7 +80,7 @@ pub(super) struct TarOut {
 
 impl TarOut {
     /// A tar that will be renamed to `destination`.
-    pub(super) fn file(destination: &Path, options: &WriteOptions) -> Result<TarOut> {
+    pub(in crate::form) fn file(destination: &Path, options: &WriteOptions) -> Result<TarOut> {
         match std::fs::symlink_metadata(destination) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(Error::io("cannot read", destination, e)),
@@ -106,7 +107,7 @@ impl TarOut {
     }
 
     /// A tar that goes to `out` as it is written, or at the end if `options.buffer` is set.
-    pub(super) fn stream(out: Box<dyn Write + Send>, options: &WriteOptions) -> Result<TarOut> {
+    pub(in crate::form) fn stream(out: Box<dyn Write + Send>, options: &WriteOptions) -> Result<TarOut> {
         let (medium, target) = if options.buffer {
             let file = unlinked(options.tmpdir.as_deref())?;
             (Medium::File(BufWriter::with_capacity(BUFFER, file)), Target::Copy(Mutex::new(out)))
@@ -147,12 +148,12 @@ impl TarOut {
     }
 
     /// Whether there is a member of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::form) fn has(&self, name: &str) -> bool {
         self.lock().members.contains(name)
     }
 
     /// Writes a whole file; one that is there already is not written again.
-    pub(super) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub(in crate::form) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut state = self.lock_ready()?;
         if state.members.contains(name) {
             return Ok(());
@@ -164,7 +165,7 @@ impl TarOut {
     }
 
     /// Writes a symbolic link.
-    pub(super) fn link(&self, name: &str, target: &str) -> Result<()> {
+    pub(in crate::form) fn link(&self, name: &str, target: &str) -> Result<()> {
         let mut state = self.lock_ready()?;
         let mut lead = state.directories(name);
         lead.extend(header(name.as_bytes(), WriteKind::Symlink { target: target.as_bytes() }, 0o777));
@@ -173,8 +174,8 @@ impl TarOut {
         Ok(())
     }
 
-    /// Gives places to blobs, as [`Sink::reserve`](crate::format::sink::Sink::reserve) has it.
-    pub(super) fn reserve(&self, naming: &dyn Naming, blobs: &[(&Digest, u64)]) -> Result<usize> {
+    /// Gives places to blobs, as [`Sink::reserve`](crate::form::sink::Sink::reserve) has it.
+    pub(in crate::form) fn reserve(&self, naming: &dyn Naming, blobs: &[(&Digest, u64)]) -> Result<usize> {
         let mut state = self.lock_ready()?;
         if matches!(state.medium, Medium::Stream(_)) {
             return Ok(0);
@@ -189,7 +190,7 @@ impl TarOut {
     }
 
     /// Starts a blob, whose name `naming` gives.
-    pub(super) fn stage<'a>(
+    pub(in crate::form) fn stage<'a>(
         &'a self,
         naming: &'a dyn Naming,
         expected: Option<(&Digest, u64)>,
@@ -250,7 +251,7 @@ impl TarOut {
     }
 
     /// Ends the tar and puts it where it belongs.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(in crate::form) fn finish(self) -> Result<()> {
         let mut state = self.lock_ready()?;
         if state.open > 0 {
             let reason = io::Error::other("a blob that has a place in the tar did not arrive");

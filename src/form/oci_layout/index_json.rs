@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::sink::{OutDocument, OutName, OutRoot, Output};
+use crate::form::sink::{OutDocument, OutName, OutRoot, Output};
 use crate::json::edit::Edits;
 use crate::json::fold::is_field;
 use crate::json::write::{Array, Object};
@@ -386,7 +386,7 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::format::sink::{OutBody, OutDocument};
+    use crate::form::sink::{OutBody, OutDocument};
 
     fn document(text: &str) -> OutDocument {
         OutDocument {

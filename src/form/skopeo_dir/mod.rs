@@ -1,7 +1,9 @@
 //! skopeo's and podman's `dir:` layout (formats.md E.1).
 
-use super::ingest::Ingested;
-use super::tree::Tree;
+mod write;
+
+pub use write::skopeo_dir;
+
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -9,6 +11,7 @@ use crate::location::{Location, MemberId};
 use crate::model::archive::*;
 use crate::model::build::{self, Builder};
 use crate::model::legacy::jws::Jws;
+use crate::source::{Ingested, Tree};
 
 /// Nesting of the JSON inside the signatures of schema 1.
 const DEPTH: usize = 16;

@@ -1,114 +1,34 @@
 //! A folder, a tar or a spooled stream seen alike: a list of members with random access to their bytes.
 //!
 //! A tar in a seekable file is indexed by its headers; nothing is extracted. A folder is walked once and opened
-//! through a directory handle, so that no symlink in it leads outside. Streams are spooled first ([`ingest`](super::ingest)).
+//! through a directory handle, so that no symlink in it leads outside. Streams are spooled first ([`ingest`]).
+
+mod bytes;
+mod folder;
+mod members;
+mod spool;
+mod spool_dir;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 use cap_std::fs::Dir;
+
+use bytes::{Backing, Range, Stamp};
+use folder::{Guarded, follow};
+pub use members::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
+use members::{Place, member_of};
+pub use spool::{Ingested, ingest};
+pub use spool_dir::SpoolDir;
 
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::tar;
-
-/// One member.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// Cleaned name (formats.md 0.5).
-    pub name: BString,
-    /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
-    pub raw_name: Option<BString>,
-    /// What it is.
-    pub kind: MemberKind,
-    /// Bytes of content.
-    pub size: u64,
-    /// Offset of its first header in a tar; 0 in a folder.
-    pub header_offset: u64,
-    at: Place,
-}
-
-/// The kinds of members that matter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MemberKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symlink, with its target as written. In a folder: one that does not lead to a file inside it.
-    Symlink(BString),
-    /// A hard link, with its target as written.
-    Hardlink(BString),
-    /// Something that no format uses.
-    Other(Special),
-}
-
-/// The kinds of members that no format uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Special {
-    /// A character or block device.
-    Device,
-    /// A FIFO; in a folder, any file that is none of the others.
-    Fifo,
-    /// A file with holes, whose data is not its content.
-    Sparse,
-    /// A type flag that no container tool knows.
-    Unknown(u8),
-}
-
-/// Why a link leads to no member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkFault {
-    /// The target is absolute.
-    Absolute,
-    /// The target is outside the archive.
-    Outside,
-    /// Nothing is there.
-    Nowhere,
-    /// More links than are followed, or links in a circle.
-    TooManyHops,
-}
-
-#[derive(Debug, Clone)]
-enum Place {
-    /// At an offset of the one file behind the tree.
-    Offset(u64),
-    /// A path in the folder; the time of its last change, in nanoseconds.
-    Path(i64),
-    /// A file of its own in the spool.
-    Spooled(PathBuf),
-}
-
-/// Something odd about the archive as a container of members.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TreeAnomaly {
-    /// About the tar itself.
-    Tar(tar::Anomaly),
-    /// Two members with one cleaned name; readers differ in which they take.
-    Duplicate {
-        /// The first one, which restow takes.
-        first: MemberId,
-        /// A later one.
-        again: MemberId,
-    },
-    /// The compression around the whole archive breaks off or is corrupt; what came before it was read.
-    OuterStream {
-        /// What the decoder said.
-        problem: String,
-    },
-    /// Bytes follow the compressed stream around the whole archive.
-    AfterStream(crate::blob::facts::Trailing),
-    /// More members than the limit; the rest was not read.
-    TooManyMembers {
-        /// The limit.
-        limit: u64,
-    },
-}
 
 /// The members of an archive.
 pub struct Tree {
@@ -122,43 +42,6 @@ pub struct Tree {
     pub outer: Option<crate::media::Codec>,
     by_name: Vec<u32>,
     backing: Backing,
-}
-
-enum Backing {
-    Folder {
-        dir: Dir,
-        path: PathBuf,
-        /// A file that was found changed.
-        changed: Arc<OnceLock<PathBuf>>,
-    },
-    File {
-        file: Arc<File>,
-        path: PathBuf,
-        stamp: Stamp,
-    },
-    /// A stream that was read to its end; small members are packed into one file.
-    Spool {
-        pack: Arc<File>,
-        _dir: super::ingest::SpoolDir,
-    },
-}
-
-/// What shows that a file was changed while it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    size: u64,
-    modified: (i64, i64),
-    inode: (u64, u64),
-}
-
-impl Stamp {
-    fn of(meta: &std::fs::Metadata) -> Stamp {
-        Stamp {
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            inode: (meta.dev(), meta.ino()),
-        }
-    }
 }
 
 /// Symlinks and hard links are followed this many steps (formats.md H, 11).
@@ -248,7 +131,7 @@ impl Tree {
         members: Vec<Member>,
         anomalies: Vec<TreeAnomaly>,
         pack: File,
-        dir: super::ingest::SpoolDir,
+        dir: crate::source::SpoolDir,
     ) -> Tree {
         Tree::new(place, members, anomalies, Backing::Spool { pack: Arc::new(pack), _dir: dir })
     }
@@ -424,118 +307,4 @@ impl Tree {
         }
         Ok(())
     }
-}
-
-/// A symlink in a folder counts as the file that it leads to, as long as that is inside the folder.
-fn follow(dir: &Dir, name: &Path, text: BString) -> Member {
-    match dir.metadata(name) {
-        Ok(meta) if meta.is_file() => Member::at_path(text, MemberKind::File, Some(&meta)),
-        _ => {
-            let target = dir.read_link_contents(name).unwrap_or_default();
-            let target = BString::from(<[u8]>::from_path(&target).unwrap_or_default());
-            Member::at_path(text, MemberKind::Symlink(target), None)
-        }
-    }
-}
-
-impl Member {
-    fn at_path(name: BString, kind: MemberKind, meta: Option<&cap_std::fs::Metadata>) -> Member {
-        use cap_std::fs::MetadataExt as _;
-        let (size, modified) = meta.map_or((0, 0), |m| (m.len(), nanoseconds(m.mtime(), m.mtime_nsec())));
-        Member { name, raw_name: None, kind, size, header_offset: 0, at: Place::Path(modified) }
-    }
-
-    /// Places a spooled member in the packed file.
-    pub(super) fn pack_at(&mut self, offset: u64) {
-        self.at = Place::Offset(offset);
-    }
-
-    /// Places a spooled member in a file of its own.
-    pub(super) fn spool_at(&mut self, path: PathBuf) {
-        self.at = Place::Spooled(path);
-    }
-
-    /// What a tar entry is as a member of an archive; `None` for a global header and for the root directory.
-    pub(super) fn of_entry(entry: &tar::Entry<'_>) -> Option<Member> {
-        member_of(entry, |entry| Place::Offset(entry.data_offset))
-    }
-}
-
-fn member_of(entry: &tar::Entry<'_>, at: impl Fn(&tar::Entry<'_>) -> Place) -> Option<Member> {
-    let kind = match entry.kind {
-        tar::Kind::Regular => MemberKind::File,
-        tar::Kind::Directory => MemberKind::Directory,
-        tar::Kind::Symlink => MemberKind::Symlink(entry.link.into()),
-        tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.into()),
-        tar::Kind::Global => return None,
-        tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
-        tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
-        tar::Kind::Sparse(_) => MemberKind::Other(Special::Sparse),
-        tar::Kind::Unknown(flag) => MemberKind::Other(Special::Unknown(flag)),
-    };
-    let cleaned = tar::clean(entry.path);
-    if cleaned.path.is_empty() && kind == MemberKind::Directory {
-        return None;
-    }
-    let plain = entry.path.strip_prefix(b"./").unwrap_or(entry.path);
-    let plain = plain.strip_suffix(b"/").unwrap_or(plain);
-    let raw_name = (plain != cleaned.path.as_ref()).then(|| BString::from(entry.path));
-    Some(Member {
-        name: cleaned.path.into_owned(),
-        raw_name,
-        kind,
-        size: entry.size,
-        header_offset: entry.header_offset,
-        at: at(entry),
-    })
-}
-
-fn nanoseconds(seconds: i64, more: i64) -> i64 {
-    seconds.wrapping_mul(1_000_000_000).wrapping_add(more)
-}
-
-/// A file of a folder that looks, once it was read, whether it still is what was listed.
-struct Guarded {
-    file: File,
-    /// Size, and time of the last change.
-    listed: (u64, i64),
-    path: PathBuf,
-    changed: Arc<OnceLock<PathBuf>>,
-}
-
-impl Read for Guarded {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.file.read(into)
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        let now =
-            self.file.metadata().map(|meta| (meta.size(), nanoseconds(meta.mtime(), meta.mtime_nsec())));
-        if now.is_ok_and(|now| now != self.listed) {
-            let _ = self.changed.set(std::mem::take(&mut self.path));
-        }
-    }
-}
-
-/// A range of a file, read at its offsets: any number of readers share one file.
-struct Range {
-    file: Arc<File>,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Range {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = self.end.saturating_sub(self.at).min(into.len() as u64) as usize;
-        let n = self.file.read_at(&mut into[..left], self.at)?;
-        self.at += n as u64;
-        Ok(n)
-    }
-}
-
-/// Shows a member's name as written, for messages.
-pub fn shown(member: &Member) -> &BStr {
-    member.raw_name.as_deref().unwrap_or(&member.name).as_bstr()
 }

@@ -1,0 +1,164 @@
+//! The members of an archive, whatever holds them.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::error::Context;
+use crate::location::MemberId;
+use crate::tar;
+
+/// One member.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Cleaned name (formats.md 0.5).
+    pub name: BString,
+    /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
+    pub raw_name: Option<BString>,
+    /// What it is.
+    pub kind: MemberKind,
+    /// Bytes of content.
+    pub size: u64,
+    /// Offset of its first header in a tar; 0 in a folder.
+    pub header_offset: u64,
+    pub(super) at: Place,
+}
+
+/// The kinds of members that matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symlink, with its target as written. In a folder: one that does not lead to a file inside it.
+    Symlink(BString),
+    /// A hard link, with its target as written.
+    Hardlink(BString),
+    /// Something that no format uses.
+    Other(Special),
+}
+
+/// The kinds of members that no format uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// A character or block device.
+    Device,
+    /// A FIFO; in a folder, any file that is none of the others.
+    Fifo,
+    /// A file with holes, whose data is not its content.
+    Sparse,
+    /// A type flag that no container tool knows.
+    Unknown(u8),
+}
+
+/// Why a link leads to no member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkFault {
+    /// The target is absolute.
+    Absolute,
+    /// The target is outside the archive.
+    Outside,
+    /// Nothing is there.
+    Nowhere,
+    /// More links than are followed, or links in a circle.
+    TooManyHops,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// At an offset of the one file behind the tree.
+    Offset(u64),
+    /// A path in the folder; the time of its last change, in nanoseconds.
+    Path(i64),
+    /// A file of its own in the spool.
+    Spooled(PathBuf),
+}
+
+/// Something odd about the archive as a container of members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TreeAnomaly {
+    /// About the tar itself.
+    Tar(tar::Anomaly),
+    /// Two members with one cleaned name; readers differ in which they take.
+    Duplicate {
+        /// The first one, which restow takes.
+        first: MemberId,
+        /// A later one.
+        again: MemberId,
+    },
+    /// The compression around the whole archive breaks off or is corrupt; what came before it was read.
+    OuterStream {
+        /// What the decoder said.
+        problem: String,
+    },
+    /// Bytes follow the compressed stream around the whole archive.
+    AfterStream(crate::blob::facts::Trailing),
+    /// More members than the limit; the rest was not read.
+    TooManyMembers {
+        /// The limit.
+        limit: u64,
+    },
+}
+
+impl Member {
+    pub(super) fn at_path(name: BString, kind: MemberKind, meta: Option<&cap_std::fs::Metadata>) -> Member {
+        use cap_std::fs::MetadataExt as _;
+        let (size, modified) = meta.map_or((0, 0), |m| (m.len(), nanoseconds(m.mtime(), m.mtime_nsec())));
+        Member { name, raw_name: None, kind, size, header_offset: 0, at: Place::Path(modified) }
+    }
+
+    /// Places a spooled member in the packed file.
+    pub(super) fn pack_at(&mut self, offset: u64) {
+        self.at = Place::Offset(offset);
+    }
+
+    /// Places a spooled member in a file of its own.
+    pub(super) fn spool_at(&mut self, path: PathBuf) {
+        self.at = Place::Spooled(path);
+    }
+
+    /// What a tar entry is as a member of an archive; `None` for a global header and for the root directory.
+    pub(super) fn of_entry(entry: &tar::Entry<'_>) -> Option<Member> {
+        member_of(entry, |entry| Place::Offset(entry.data_offset))
+    }
+}
+
+pub(super) fn member_of(entry: &tar::Entry<'_>, at: impl Fn(&tar::Entry<'_>) -> Place) -> Option<Member> {
+    let kind = match entry.kind {
+        tar::Kind::Regular => MemberKind::File,
+        tar::Kind::Directory => MemberKind::Directory,
+        tar::Kind::Symlink => MemberKind::Symlink(entry.link.into()),
+        tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.into()),
+        tar::Kind::Global => return None,
+        tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
+        tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
+        tar::Kind::Sparse(_) => MemberKind::Other(Special::Sparse),
+        tar::Kind::Unknown(flag) => MemberKind::Other(Special::Unknown(flag)),
+    };
+    let cleaned = tar::clean(entry.path);
+    if cleaned.path.is_empty() && kind == MemberKind::Directory {
+        return None;
+    }
+    let plain = entry.path.strip_prefix(b"./").unwrap_or(entry.path);
+    let plain = plain.strip_suffix(b"/").unwrap_or(plain);
+    let raw_name = (plain != cleaned.path.as_ref()).then(|| BString::from(entry.path));
+    Some(Member {
+        name: cleaned.path.into_owned(),
+        raw_name,
+        kind,
+        size: entry.size,
+        header_offset: entry.header_offset,
+        at: at(entry),
+    })
+}
+
+pub(super) fn nanoseconds(seconds: i64, more: i64) -> i64 {
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(more)
+}
+
+/// Shows a member's name as written, for messages.
+pub fn shown(member: &Member) -> &BStr {
+    member.raw_name.as_deref().unwrap_or(&member.name).as_bstr()
+}
