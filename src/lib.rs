@@ -44,7 +44,7 @@
 //! - [`mod@form`]: one folder per archive form, with its reading and its writing; [`form::open`] with all its options.
 //! - [`source`]: the members of an archive and their bytes, whatever holds them; [`staging`]: what is written before a
 //!   commit.
-//! - [`model`]: the graph that every form is read into; [`inspect`]: its view for people and as JSON.
+//! - [`model`]: the graph that every form is read into; [`facts`]: what is learnt of it by reading blobs; [`inspect`]: its view for people and as JSON.
 //! - [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
 //!   [`time`]: the parts that it and the documents need.
 //! - [`schema`] judges shape, [`rules`] meaning; a [`finding`] points at a [`location`]; [`report`] draws findings, and
@@ -61,6 +61,7 @@ pub mod convert;
 pub mod digest;
 pub mod error;
 pub mod escape;
+pub mod facts;
 #[cfg(test)]
 mod faulty;
 pub mod finding;

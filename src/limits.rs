@@ -18,6 +18,8 @@ pub struct Limits {
     pub json_values: u64,
     /// Nesting of JSON values. 64: no format nests deeper than 10.
     pub json_depth: u64,
+    /// Nesting of the JSON inside strings and signatures of schema 1 manifests. 64, as outside of them.
+    pub signature_depth: u64,
     /// Bytes of the `data` of one descriptor.
     pub data_bytes: u64,
     /// Nesting of indexes. 8: real ones nest twice.
@@ -47,6 +49,7 @@ impl Default for Limits {
             documents_bytes: 1 << 30,
             json_values: 500_000,
             json_depth: 64,
+            signature_depth: 64,
             data_bytes: 1 << 20,
             index_depth: 8,
             manifests: 100_000,
@@ -67,6 +70,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("documents-bytes", "bytes of all JSON documents"),
     ("json-values", "values in one JSON document"),
     ("json-depth", "nesting of JSON values"),
+    ("signature-depth", "nesting of JSON inside schema 1"),
     ("data-bytes", "bytes of data inside a descriptor"),
     ("index-depth", "nesting of indexes"),
     ("manifests", "manifests and indexes in one archive"),
@@ -87,6 +91,7 @@ impl Limits {
             "documents-bytes" => &mut self.documents_bytes,
             "json-values" => &mut self.json_values,
             "json-depth" => &mut self.json_depth,
+            "signature-depth" => &mut self.signature_depth,
             "data-bytes" => &mut self.data_bytes,
             "index-depth" => &mut self.index_depth,
             "manifests" => &mut self.manifests,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::form::lone;
+use crate::model::LoneKind;
 
 const PLACES: &str = "\
 Places:
@@ -337,17 +337,17 @@ pub(super) enum LoneArg {
 }
 
 impl LoneArg {
-    pub fn kind(self) -> lone::Kind {
+    pub fn kind(self) -> LoneKind {
         match self {
-            LoneArg::Config => lone::Kind::Config,
-            LoneArg::Manifest => lone::Kind::Manifest,
-            LoneArg::Index => lone::Kind::Index,
-            LoneArg::DockerArchive => lone::Kind::DockerArchive,
-            LoneArg::Schema1 => lone::Kind::Schema1,
-            LoneArg::OciLayout => lone::Kind::OciLayout,
-            LoneArg::Repositories => lone::Kind::Repositories,
-            LoneArg::V1 => lone::Kind::V1Image,
-            LoneArg::Layer => lone::Kind::Layer,
+            LoneArg::Config => LoneKind::Config,
+            LoneArg::Manifest => LoneKind::Manifest,
+            LoneArg::Index => LoneKind::Index,
+            LoneArg::DockerArchive => LoneKind::DockerArchive,
+            LoneArg::Schema1 => LoneKind::Schema1,
+            LoneArg::OciLayout => LoneKind::OciLayout,
+            LoneArg::Repositories => LoneKind::Repositories,
+            LoneArg::V1 => LoneKind::V1Image,
+            LoneArg::Layer => LoneKind::Layer,
         }
     }
 }

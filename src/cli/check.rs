@@ -10,15 +10,16 @@ use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
 use super::{FAILED, WRONG};
 use crate::convert::run::{Context, Verify, across, check};
-use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
+use crate::facts::Facts;
 use crate::finding::{Finding, Level, Summary};
 use crate::form::place::Place;
-use crate::form::{self, Input, OpenOptions, lone};
+use crate::form::{self, Input, OpenOptions};
 use crate::layer::Spool;
 use crate::media::Family;
-use crate::model::{Archive, BlobId, DocKind, Facts};
+use crate::model::{Archive, BlobId, DocKind, select};
+use crate::model::{Form, LoneKind};
 use crate::report::human::{self, HumanOptions};
 use crate::rules::{self, Policy, Scope};
 use crate::source::SpoolDir;
@@ -91,13 +92,13 @@ fn check_one(
     let facts = read_all(&archive, Some(&shell.layer_spool()), shell)?;
     let findings = sorted(rules::run(&archive, &facts, Scope::All), &archive);
     let levelled = levelled(&findings, policy);
-    let what = if lone::is_lone(&archive) { alone(&archive).to_owned() } else { contents(&archive) };
+    let what = if archive.form.is_lone() { alone(&archive).to_owned() } else { contents(&archive) };
     let sound = format!("{}: sound, {what}\n", escape_str(&place.text));
     if reports.human {
         shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
         if levelled.is_empty() {
             shell.print(&sound)?;
-        } else if kind.is_none() && archive.form == lone::FORM {
+        } else if kind.is_none() && archive.form == Form::Document {
             // A wrong guess explains every finding.
             shell.print(&format!("taken for {what}; --as judges it as something else\n"))?;
         }
@@ -110,7 +111,7 @@ fn check_one(
 
 /// What a single document or layer was taken for, in words.
 fn alone(archive: &Archive) -> &'static str {
-    if archive.form == lone::LAYER {
+    if archive.form == Form::Layer {
         return "a layer";
     }
     let Some(document) = archive.documents.first() else { return "a document" };
@@ -156,7 +157,7 @@ pub(super) fn open(
     place: &Place,
     shell: &Shell,
     lend: Option<&mut dyn FnMut() -> Result<Option<SpoolDir>>>,
-    lone: Option<Option<lone::Kind>>,
+    lone: Option<Option<LoneKind>>,
 ) -> Result<Archive> {
     let limits = shell.limits()?;
     let input = if place.is_standard() {

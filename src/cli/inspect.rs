@@ -3,12 +3,11 @@
 use super::args::InspectArgs;
 use super::check;
 use super::shell::Shell;
-use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::form::place::Place;
 use crate::inspect::{self, View};
-use crate::model::{Archive, Body, NodeId};
+use crate::model::{Archive, Body, NodeId, select};
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;

@@ -6,14 +6,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::shell::{ArchiveDocuments, Shell};
-use crate::convert::select;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::finding::{Finding, Level};
-use crate::form::lone;
 use crate::form::place::{self, Place};
 use crate::location::MemberId;
-use crate::model::{Archive, Body, Name, NodeId, Root};
+use crate::model::Form;
+use crate::model::{Archive, Body, Name, NodeId, Root, select};
 use crate::platform::Platform;
 use crate::report::github::Github;
 use crate::report::human::HumanOptions;
@@ -122,12 +121,13 @@ impl Reports {
         let docs = ArchiveDocuments::of(archive);
         let images = images(archive);
         let container = match archive.form {
-            lone::FORM | lone::LAYER => Container::Document,
+            Form::Document | Form::Layer => Container::Document,
             _ if archive.tree.is_folder() => Container::Folder,
             _ => Container::Tar,
         };
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard());
-        let source = Source { docs: &docs, path, container, form: archive.form, images: &images, findings };
+        let source =
+            Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings };
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {

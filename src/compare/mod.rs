@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::convert::{run, select};
+use crate::convert::run;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::model::{Archive, Body, Facts, Name, NodeId, Part};
+use crate::facts::Facts;
+use crate::model::Form;
+use crate::model::{Archive, Body, Name, NodeId, Part, select};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl Holding {
         let wanted: Vec<String> = name.map(str::to_owned).into_iter().collect();
         let roots = select::roots(archive, &wanted)?;
         let mut holding =
-            Holding { has_names: archive.form != "dir", has_manifests: true, ..Holding::default() };
+            Holding { has_names: archive.form != Form::Dir, has_manifests: true, ..Holding::default() };
         let mut above: BTreeMap<NodeId, BTreeSet<String>> = BTreeMap::new();
         let mut platforms = BTreeMap::new();
         for chosen in &roots {

@@ -9,7 +9,6 @@ pub mod names;
 pub mod plan;
 pub mod rewrite;
 pub mod run;
-pub mod select;
 #[cfg(test)]
 mod tests;
 

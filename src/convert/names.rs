@@ -5,10 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::plan::{PlannedRoot, Request, Target};
-use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::form::sink::OutName;
-use crate::model::{Archive, Body, Name, NodeId, Root};
+use crate::model::{Archive, Body, Name, NodeId, Root, select};
 use crate::reference::{self, Reference};
 
 /// Gives every root its name in the target, with the lines of the account that say what changed.

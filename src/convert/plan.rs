@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use crate::blob::codec::Compression;
 use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::names;
-use crate::convert::select::{self, Chosen, Lost};
 use crate::error::{Error, Result};
 use crate::form::sink::OutName;
 use crate::json::Value;
 use crate::location::At;
 use crate::media::{self, Codec, Family, LayerType};
+use crate::model::select::{self, Chosen, Lost};
 use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, NodeId, Part, Role, Root};
 use crate::platform::{Platform, Specifier};
 
@@ -579,8 +579,10 @@ impl Planner<'_> {
     /// Empty layers of schema 1 have no place in what it is converted to.
     fn schema1(&mut self, node: NodeId, layers: &[Part]) -> Result<()> {
         let document = self.archive.node(node).document.map(|id| self.archive.document(id));
-        let Some(root) = document.and_then(|document| document.root()) else { return Ok(()) };
-        let parsed = crate::model::legacy::Schema1::parse(root, DEPTH);
+        let Some((document, root)) = document.and_then(|document| Some((document, document.root()?))) else {
+            return Ok(());
+        };
+        let parsed = crate::model::legacy::Schema1::parse(root, document.depth);
         for kept in parsed.layers.iter().filter(|layer| !layer.empty) {
             let at = format!("/fsLayers/{}/blobSum", kept.index);
             let part = layers.iter().find(|part| part.at.at == At::Pointer(at.clone()));
@@ -678,9 +680,6 @@ impl Planner<'_> {
         Ok(())
     }
 }
-
-/// Nesting of the JSON inside schema 1.
-pub(crate) const DEPTH: usize = 64;
 
 /// The members of a manifest or index, and of its descriptors, that only OCI defines.
 fn oci_only(root: &Value) -> Vec<String> {

@@ -13,10 +13,11 @@ use crate::blob::BlobFacts;
 use crate::blob::codec::{self, Compression, Lookahead, caps};
 use crate::blob::pipeline::{self, Keep, Kept, Request, Watch};
 use crate::convert::account::{Account, Action, Entry, Kind};
-use crate::convert::plan::{DEPTH, Make, Plan, Step, Target, Treatment};
+use crate::convert::plan::{Make, Plan, Step, Target, Treatment};
 use crate::convert::rewrite::{self, Now};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Context as _, Error, Result};
+use crate::facts::Facts;
 use crate::form::sink::{OutBlob, OutBody, OutDocument, OutImage, OutRoot, Output, Sink};
 use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, LayerScan, Spool};
@@ -24,7 +25,7 @@ use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::media::{Codec, Family};
 use crate::model::{
-    Archive, BlobId, Body, Descriptor, Facts, ImageParts, Name, NodeId, Part, Role, legacy, statement,
+    Archive, BlobId, Body, Descriptor, ImageParts, Name, NodeId, Part, Role, legacy, statement,
 };
 use crate::source::TreeAnomaly;
 
@@ -329,8 +330,11 @@ pub fn config_of(archive: &Archive, node: NodeId, facts: &Facts) -> Result<Optio
         }
         Body::Schema1 { layers } => {
             let document = archive.node(node).document.map(|id| archive.document(id));
-            let Some(root) = document.and_then(|document| document.root()) else { return Ok(None) };
-            let parsed = legacy::Schema1::parse(root, DEPTH);
+            let Some((document, root)) = document.and_then(|document| Some((document, document.root()?)))
+            else {
+                return Ok(None);
+            };
+            let parsed = legacy::Schema1::parse(root, document.depth);
             let diff_ids: Vec<Digest> =
                 schema1_parts(&parsed, layers).into_iter().filter_map(diff_id).collect();
             Some((schema1_config(&parsed, &diff_ids)?, diff_ids))
@@ -787,7 +791,7 @@ impl Documents<'_> {
         let Some(document) = source.document.map(|id| self.archive.document(id)) else { return Ok(()) };
         let payload = match &document.json {
             Ok(json) if self.target == Target::Storage => {
-                legacy::jws::Jws::read(&document.bytes, &json.root, DEPTH).payload
+                legacy::jws::Jws::read(&document.bytes, &json.root, document.depth).payload
             }
             _ => None,
         };
@@ -883,7 +887,7 @@ impl Documents<'_> {
             return name.clone();
         }
         let platform =
-            crate::convert::select::platform_of(self.archive, node, None).filter(|p| !p.os.is_empty());
+            crate::model::select::platform_of(self.archive, node, None).filter(|p| !p.os.is_empty());
         match (platform, &self.archive.node(node).digest) {
             (Some(platform), _) if !platform.is_unknown() => platform.normalised().to_string(),
             (_, Some(digest)) => format!("{}:{}", digest.algorithm_name(), digest.short()),
@@ -992,7 +996,7 @@ impl Documents<'_> {
             return Ok(());
         };
         let Some(root) = document.root() else { return Ok(()) };
-        let parsed = legacy::Schema1::parse(root, DEPTH);
+        let parsed = legacy::Schema1::parse(root, document.depth);
         let layers = schema1_parts(&parsed, parts);
         let diff_ids: Vec<Digest> = layers.iter().filter_map(|part| self.diff_id(part)).collect();
         let config = schema1_config(&parsed, &diff_ids)?;
@@ -1052,7 +1056,7 @@ impl Documents<'_> {
             media_type: now.media_type.clone(),
             present: true,
         };
-        let platform = crate::convert::select::platform_of(self.archive, node, None).unwrap_or_default();
+        let platform = crate::model::select::platform_of(self.archive, node, None).unwrap_or_default();
         let image = OutImage { config: config.into(), diff_ids: diff_ids.to_vec(), platform };
         let body = OutBody::Manifest {
             config: blob(&config_now),

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use super::plan::{self, Make};
-use super::{Compress, DropSet, ManifestFormat, Request, Target, select};
+use super::{Compress, DropSet, ManifestFormat, Request, Target};
 use crate::digest::Digest;
 use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
 use crate::media::{Codec, Family};
-use crate::model::{Archive, BlobId};
+use crate::model::{Archive, BlobId, select};
 use crate::source::SpoolDir;
 
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;

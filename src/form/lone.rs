@@ -14,47 +14,12 @@ use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
-use crate::model::build::{self, Builder};
+use crate::model::build::Builder;
+use crate::model::kind;
 use crate::model::legacy::jws::Jws;
+use crate::model::{Anomaly, DocKind, Form, LoneKind};
 use crate::source::{Ingested, SpoolDir, Tree};
 use crate::tar;
-
-/// The form's name for an archive that is one document.
-pub const FORM: &str = "document";
-
-/// The form's name for an archive that is one layer.
-pub const LAYER: &str = "layer";
-
-/// Nesting of the JSON inside the signatures of schema 1.
-const DEPTH: usize = 64;
-
-/// What `--as` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// An image config.
-    Config,
-    /// A manifest.
-    Manifest,
-    /// An index or manifest list.
-    Index,
-    /// `manifest.json` of a docker-archive.
-    DockerArchive,
-    /// A schema 1 manifest.
-    Schema1,
-    /// `oci-layout`
-    OciLayout,
-    /// `repositories`
-    Repositories,
-    /// v1 image JSON.
-    V1Image,
-    /// A layer.
-    Layer,
-}
-
-/// Whether an archive is a single document or layer.
-pub fn is_lone(archive: &Archive) -> bool {
-    archive.form == FORM || archive.form == LAYER
-}
 
 /// Whether a file begins like a JSON document.
 pub fn looks_like_json(first: &[u8]) -> bool {
@@ -66,7 +31,7 @@ pub fn looks_like_json(first: &[u8]) -> bool {
 pub fn spooled(
     place: &str,
     mut stream: Box<dyn Read + Send>,
-    kind: Option<Kind>,
+    kind: Option<LoneKind>,
     spool: &SpoolDir,
     limits: &Limits,
 ) -> Result<Archive> {
@@ -115,7 +80,7 @@ pub fn layer(place: &str, path: &Path, because: Option<String>, limits: &Limits)
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let name = tree.member(MemberId(0)).name.to_string();
-    let mut builder = Builder::new(LAYER, tree, Ingested::new(), limits, Box::new(|_, _, _| None));
+    let mut builder = Builder::new(Form::Layer, tree, Ingested::new(), limits, Box::new(|_, _, _| None));
     let at = Location::member(MemberId(0));
     if let Some(because) = because {
         builder.odd(Anomaly::TakenForLayer { because });
@@ -136,14 +101,14 @@ pub fn layer(place: &str, path: &Path, because: Option<String>, limits: &Limits)
 }
 
 /// Reads one document; `kind` is found from the content if it is not given.
-pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Result<Archive> {
-    if kind == Some(Kind::Layer) {
+pub fn open(place: &str, path: &Path, kind: Option<LoneKind>, limits: &Limits) -> Result<Archive> {
+    if kind == Some(LoneKind::Layer) {
         return layer(place, path, None, limits);
     }
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let mut builder =
-        Builder::new(FORM, tree, Ingested::new(), limits, Box::new(|_, _, _| Some(MemberId(0))));
+        Builder::new(Form::Document, tree, Ingested::new(), limits, Box::new(|_, _, _| Some(MemberId(0))));
     let member = MemberId(0);
     let Some(id) = builder.document(member, DocKind::Manifest(Family::Oci))? else {
         return Ok(builder.archive);
@@ -171,7 +136,7 @@ pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Re
     };
     let document = builder.archive.document(id);
     let payload = match (&document.json, doc_kind) {
-        (Ok(json), DocKind::Schema1) => Jws::read(&document.bytes, &json.root, DEPTH).digest(),
+        (Ok(json), DocKind::Schema1) => Jws::read(&document.bytes, &json.root, document.depth).digest(),
         _ => None,
     };
     let digest = payload.unwrap_or_else(|| document.sha256.clone());
@@ -179,27 +144,27 @@ pub fn open(place: &str, path: &Path, kind: Option<Kind>, limits: &Limits) -> Re
     let own = digest.clone();
     builder.set_locate(Box::new(move |_, wanted, _| (*wanted == own).then_some(member)));
     if let Some(document_type) = document_type {
-        let media_type = Some(build::type_of(document_type).to_owned());
+        let media_type = Some(kind::type_of(document_type).to_owned());
         builder.manifest(digest, media_type, &Location::member(member))?;
     }
     Ok(builder.archive)
 }
 
-fn kind_of(root: &Value, kind: Option<Kind>) -> Option<DocKind> {
-    let docker = |root: &Value| match build::guess(root) {
+fn kind_of(root: &Value, kind: Option<LoneKind>) -> Option<DocKind> {
+    let docker = |root: &Value| match kind::guess(root) {
         Some(DocumentType::Manifest(family) | DocumentType::Index(family)) => family,
         _ => Family::Oci,
     };
     Some(match kind {
-        Some(Kind::Config) => DocKind::Config(Family::Docker),
-        Some(Kind::Manifest) => DocKind::Manifest(docker(root)),
-        Some(Kind::Index) => DocKind::Index(docker(root)),
-        Some(Kind::DockerArchive) => DocKind::DockerArchive,
-        Some(Kind::Schema1) => DocKind::Schema1,
-        Some(Kind::OciLayout) => DocKind::OciLayout,
-        Some(Kind::Repositories) => DocKind::Repositories,
-        Some(Kind::V1Image) => DocKind::V1Image,
-        Some(Kind::Layer) | None => return guess(root),
+        Some(LoneKind::Config) => DocKind::Config(Family::Docker),
+        Some(LoneKind::Manifest) => DocKind::Manifest(docker(root)),
+        Some(LoneKind::Index) => DocKind::Index(docker(root)),
+        Some(LoneKind::DockerArchive) => DocKind::DockerArchive,
+        Some(LoneKind::Schema1) => DocKind::Schema1,
+        Some(LoneKind::OciLayout) => DocKind::OciLayout,
+        Some(LoneKind::Repositories) => DocKind::Repositories,
+        Some(LoneKind::V1Image) => DocKind::V1Image,
+        Some(LoneKind::Layer) | None => return guess(root),
     })
 }
 
@@ -211,7 +176,7 @@ fn guess(root: &Value) -> Option<DocKind> {
     if has("imageLayoutVersion") {
         return Some(DocKind::OciLayout);
     }
-    if let Some(document_type) = build::guess(root) {
+    if let Some(document_type) = kind::guess(root) {
         return Some(match document_type {
             DocumentType::Index(family) => DocKind::Index(family),
             DocumentType::Manifest(family) => DocKind::Manifest(family),
@@ -252,14 +217,14 @@ mod tests {
     use crate::rules::fixture::names;
     use crate::rules::{Scope, run};
 
-    fn open_as(input: Input, lone: Option<Option<Kind>>, form: Option<&'static str>) -> Result<Archive> {
+    fn open_as(input: Input, lone: Option<Option<LoneKind>>, form: Option<&'static str>) -> Result<Archive> {
         let limits = &Limits::default();
         let spool = &mut || SpoolDir::new(None);
         form::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &mut |_| {} })
     }
 
     /// The rules that find something in a file, and in the same bytes from a stream.
-    fn found(bytes: &[u8], kind: Option<Kind>) -> Vec<&'static str> {
+    fn found(bytes: &[u8], kind: Option<LoneKind>) -> Vec<&'static str> {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), bytes).expect("written");
         let judge = |input| {
@@ -286,14 +251,14 @@ mod tests {
         assert_eq!(found(br#"{"imageLayoutVersion":"1.0.0"}"#, None), [""; 0]);
         assert_eq!(found(br#"{"imageLayoutVersion":"2"}"#, None), ["layout/unknown-version"]);
         assert_eq!(found(format!(r#"{{"app":{{"1":"{id}"}}}}"#).as_bytes(), None), [""; 0]);
-        assert_eq!(found(br#"{"app":{"1":"5"}}"#, Some(Kind::Repositories)), ["v1/bad-id"]);
+        assert_eq!(found(br#"{"app":{"1":"5"}}"#, Some(LoneKind::Repositories)), ["v1/bad-id"]);
         assert_eq!(found(format!(r#"{{"App":{{"1":"{id}"}}}}"#).as_bytes(), None), ["name/bad-reference"]);
         let item = |tag: &str| format!(r#"[{{"Config":"a.json","RepoTags":["{tag}"],"Layers":["b.tar"]}}]"#);
         assert_eq!(found(item("app:1").as_bytes(), None), [""; 0]);
         assert_eq!(found(item("App:1").as_bytes(), None), ["name/bad-reference"]);
         assert_eq!(found(b"[]", None), ["archive/no-images"]);
         assert_eq!(found(b"{", None), ["json/syntax"]);
-        assert_eq!(found(b"x", Some(Kind::Config)), ["json/syntax"]);
+        assert_eq!(found(b"x", Some(LoneKind::Config)), ["json/syntax"]);
     }
 
     #[test]
@@ -318,12 +283,12 @@ mod tests {
             std::fs::write(file.path(), bytes).expect("written");
             let open = |lone, form| open_as(Input::Path(file.path().to_owned()), lone, form);
             let archive = open(Some(None), None).expect("opens");
-            assert_eq!((archive.form, archive.blobs.len()), (LAYER, 1));
+            assert_eq!((archive.form, archive.blobs.len()), (Form::Layer, 1));
             assert!(archive.blobs[0].layer && archive.blobs[0].referenced);
             let found = names(&run(&archive, &Default::default(), Scope::All));
             assert_eq!(found, ["archive/judged-as-layer"]);
             // Said to be one, it is one.
-            assert_eq!(self::found(bytes, Some(Kind::Layer)), [""; 0]);
+            assert_eq!(self::found(bytes, Some(LoneKind::Layer)), [""; 0]);
             // Only `check` takes layers, and only without a form.
             assert!(matches!(open(None, None), Err(Error::NotAnArchive { .. })));
             assert!(matches!(open(Some(None), Some("oci")), Err(Error::NotAnArchive { .. })));
@@ -335,7 +300,9 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         let layer = "etc/manifest";
         let of_archives = ["x/layer.tar", "blobs/x", &format!("{}.json", "5".repeat(64))];
-        for (name, form) in of_archives.map(|name| (name, "unknown")).into_iter().chain([(layer, LAYER)]) {
+        for (name, form) in
+            of_archives.map(|name| (name, Form::Unknown)).into_iter().chain([(layer, Form::Layer)])
+        {
             let mut header = ::tar::Header::new_ustar();
             header.set_size(1000);
             header.set_mode(0o644);
@@ -350,7 +317,7 @@ mod tests {
     #[test]
     fn a_kind_needs_a_single_file() {
         let refused = |input, form| {
-            matches!(open_as(input, Some(Some(Kind::Config)), form), Err(Error::Refused { .. }))
+            matches!(open_as(input, Some(Some(LoneKind::Config)), form), Err(Error::Refused { .. }))
         };
         let dir = tempfile::tempdir().expect("temporary directory");
         assert!(refused(Input::Path(dir.path().to_owned()), None));

@@ -9,6 +9,7 @@ use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::Archive;
 use crate::model::build::Builder;
+use crate::model::{Form, LoneKind};
 use crate::source::{Ingested, SpoolDir, Tree, ingest};
 
 /// How to open an archive.
@@ -23,7 +24,7 @@ pub struct OpenOptions<'a> {
     pub spool: &'a mut dyn FnMut() -> Result<SpoolDir>,
     /// Whether a single document or layer is taken for an archive of its own (`check`), and what it is if the user
     /// said so.
-    pub lone: Option<Option<lone::Kind>>,
+    pub lone: Option<Option<LoneKind>>,
     /// Told the bytes spooled so far.
     pub progress: &'a mut (dyn FnMut(u64) + Send),
 }
@@ -76,7 +77,7 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
         let archive = layer.is_none() || named;
         if tree.is_cut() && archive && (!tree.members.is_empty() || tree.outer.is_some()) {
             return Ok(
-                Builder::new("unknown", tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
+                Builder::new(Form::Unknown, tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
             );
         }
         if let Some(limit) = tree.cut_at_members() {

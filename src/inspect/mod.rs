@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::convert::select;
 use crate::error::{Error, Result};
 use crate::json::Value;
 use crate::location::At;
 use crate::model::view::{annotation, text};
-use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root};
+use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root, select};
 
 /// The whole of an archive.
 ///
@@ -119,7 +118,7 @@ impl View {
         Ok(View {
             version: 1,
             source: archive.tree.place.clone(),
-            form: archive.form,
+            form: archive.form.id(),
             compression: archive.tree.outer.map(|codec| codec.name()),
             images,
         })

@@ -8,9 +8,11 @@ use crate::error::Result;
 use crate::json::{self, Value};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
-use crate::media::{self, DocumentType, Family, LayerType};
+use crate::media::{DocumentType, Family};
 use crate::model::archive::*;
+use crate::model::kind::{guess, kind_of, other_kind, own_type, plainly};
 use crate::model::view::{Descriptor, annotation, text};
+use crate::model::{Anomaly, DocKind, Document, Form};
 use crate::source::{Ingested, MemberKind, Tree};
 
 /// Annotation of an attestation's descriptor: the digest of the image (formats.md F.1).
@@ -23,7 +25,7 @@ pub type Locate = Box<dyn Fn(&Tree, &Digest, bool) -> Option<MemberId>>;
 pub struct Builder<'a> {
     /// The archive so far.
     pub archive: Archive,
-    limits: &'a Limits,
+    pub(super) limits: &'a Limits,
     locate: Locate,
     by_member: HashMap<MemberId, BlobId>,
     by_digest: HashMap<Digest, BlobId>,
@@ -32,15 +34,15 @@ pub struct Builder<'a> {
     nodes: HashMap<(Digest, Option<DocumentType>), NodeId>,
     document_bytes: u64,
     /// Of the nodes whose edges are settled: how deep indexes nest from there.
-    heights: HashMap<NodeId, u64>,
+    pub(super) heights: HashMap<NodeId, u64>,
     /// Whether it was said that indexes nest too deep.
-    told_depth: bool,
+    pub(super) told_depth: bool,
 }
 
 impl<'a> Builder<'a> {
     /// Starts an archive.
     pub fn new(
-        form: &'static str,
+        form: Form,
         tree: Tree,
         ingested: Ingested,
         limits: &'a Limits,
@@ -145,6 +147,7 @@ impl<'a> Builder<'a> {
             member,
             kind,
             sha256: Digest::sha256(&bytes),
+            depth: self.limits.signature_depth as usize,
             bytes: Arc::from(bytes),
             json,
         });
@@ -269,7 +272,7 @@ impl<'a> Builder<'a> {
     /// A part that is named by its member.
     pub fn part_of_member(&mut self, name: &str, at: Location) -> Part {
         let tree = &self.archive.tree;
-        let find = |name: &str| tree.file(&crate::tar::clean(name.as_bytes()).path);
+        let find = |name: &str| tree.file_as_written(name.as_bytes());
         // Old daemons on Windows wrote backslashes (formats.md A.2).
         let member = find(name).or_else(|| find(&name.replace('\\', "/")));
         let blob = member.map(|member| self.blob_of_member(member));
@@ -456,145 +459,6 @@ impl<'a> Builder<'a> {
             })
             .collect()
     }
-
-    fn descriptors(&self, document: DocId, member: MemberId, pointer: &str) -> Vec<Descriptor> {
-        let Some(list) = self.value(document).and_then(|value| value.at(pointer)) else { return Vec::new() };
-        let base = Location::pointer(member, pointer);
-        let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
-        items.map(|(i, item)| Descriptor::of(item, base.child(i))).collect()
-    }
-
-    fn parts(&mut self, document: DocId, member: MemberId) -> Result<ImageParts> {
-        let value = self.value(document);
-        let artifact_type = value.and_then(|value| text(value, "artifactType"));
-        let config = match value.and_then(|value| value.get("config")).filter(|config| config.is_object()) {
-            Some(config) => Descriptor::of(config, Location::pointer(member, "/config")),
-            None => Descriptor::of(&NOTHING, Location::pointer(member, "")),
-        };
-        let mut layers = self.descriptors(document, member, "/layers");
-        self.cap_layers(&mut layers, Location::pointer(member, "/layers"));
-        let config_type = config.type_or_empty().to_owned();
-        let image_config = media::is_image_config(&config_type) || media::is_legacy_config(&config_type);
-        let layer_like = |d: &Descriptor| is_layer_like(d.type_or_empty());
-        let attestation = artifact_type.as_deref()
-            == Some("application/vnd.docker.attestation.manifest.v1+json")
-            || layers.first().is_some_and(|d| d.type_or_empty() == "application/vnd.in-toto+json");
-        // What has layers is run by every tool, whatever it calls itself.
-        let has_layers = layers.iter().any(layer_like);
-        let role = if attestation && !has_layers {
-            Role::Attestation
-        } else if image_config && (layers.is_empty() || has_layers) {
-            Role::Image
-        } else {
-            Role::Artifact
-        };
-        let config = self.part(config);
-        if media::is_image_config(&config_type) || (role == Role::Image && image_config) {
-            let family = if config_type == media::OCI_CONFIG { Family::Oci } else { Family::Docker };
-            if let Some(member) = config.blob.and_then(|blob| self.archive.blob(blob).member) {
-                self.document(member, DocKind::Config(family))?;
-            }
-        }
-        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect();
-        for layer in &layers {
-            let plain = layer.descriptor.as_ref().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some());
-            if let (Some(blob), true) = (layer.blob, plain) {
-                self.is_layer(blob);
-            }
-        }
-        Ok(ImageParts { config, layers, role })
-    }
-
-    /// The layers of a schema 1 manifest, base first; the same blob may occur often (empty layers).
-    fn schema1_layers(&mut self, document: DocId, member: MemberId) -> Vec<Part> {
-        let sums: Vec<(usize, String)> = self
-            .value(document)
-            .and_then(|value| value.get("fsLayers"))
-            .map(|list| {
-                list.items()
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(i, item)| Some((i, text(item, "blobSum")?)))
-                    .collect()
-            })
-            .unwrap_or_default();
-        let sums = sums.into_iter().rev().take(self.limits.layers as usize);
-        sums.map(|(i, sum)| {
-            let at = Location::pointer(member, format!("/fsLayers/{i}/blobSum"));
-            let blob = Digest::parse(&sum).ok().map(|digest| self.blob_of_digest(&digest, false));
-            if let Some(blob) = blob {
-                self.is_layer(blob);
-            }
-            Part { descriptor: None, blob, at, wanted: sum }
-        })
-        .collect()
-    }
-
-    /// Removes edges that lead back to one of their own ancestors (without a forged digest there are none), and those
-    /// below which indexes nest too deep. What was loaded for an earlier root is not walked again: many roots may share
-    /// one large index, and each may add a level to the one before.
-    fn settle(&mut self, root: Option<NodeId>) {
-        let mut open = HashSet::new();
-        let mut stack: Vec<(NodeId, usize)> = root.map(|root| (root, 0)).into_iter().collect();
-        while let Some((node, slot)) = stack.pop() {
-            if slot == 0 && (self.heights.contains_key(&node) || !open.insert(node)) {
-                continue;
-            }
-            let Body::Index { children, .. } = &self.archive.nodes[node.index()].body else {
-                self.heights.insert(node, 0);
-                continue;
-            };
-            // The child before this slot is settled by now.
-            let before = slot.checked_sub(1).and_then(|slot| Some((slot, children.get(slot)?.node?)));
-            let next = children.get(slot).map(|edge| edge.node);
-            if let Some((slot, child)) = before {
-                self.judge_edge(node, slot, child);
-            }
-            match next {
-                Some(child) => {
-                    stack.push((node, slot + 1));
-                    stack.extend(child.map(|child| (child, 0)));
-                }
-                None => {
-                    let height = self.height_of(node);
-                    self.heights.insert(node, height);
-                    open.remove(&node);
-                }
-            }
-        }
-    }
-
-    /// Cuts an edge whose child is still open, for then it is an ancestor, or too deep.
-    fn judge_edge(&mut self, node: NodeId, slot: usize, child: NodeId) {
-        let height = self.heights.get(&child).copied();
-        if height.is_some_and(|height| height < self.limits.index_depth) {
-            return;
-        }
-        let Body::Index { children, .. } = &mut self.archive.nodes[node.index()].body else { return };
-        let Some(edge) = children.get_mut(slot) else { return };
-        edge.node = None;
-        let (at, digest) = (edge.descriptor.at.clone(), edge.descriptor.good_digest().cloned());
-        match (height, digest) {
-            (Some(_), _) => self.too_deep(&at),
-            (None, Some(digest)) => self.odd(Anomaly::Cycle { at, digest }),
-            (None, None) => {}
-        }
-    }
-
-    /// Indexes from a node to its deepest descendant, itself included.
-    fn height_of(&self, node: NodeId) -> u64 {
-        let Body::Index { children, .. } = &self.archive.nodes[node.index()].body else { return 0 };
-        let below = children.iter().filter_map(|edge| self.heights.get(&edge.node?)).max();
-        1 + below.copied().unwrap_or(0)
-    }
-
-    /// Said once: where one index nests too deep, many do.
-    fn too_deep(&mut self, at: &Location) {
-        let limit = self.limits.index_depth;
-        if !std::mem::replace(&mut self.told_depth, true) {
-            self.odd(Anomaly::LimitHit { at: at.clone(), name: "index-depth", limit });
-        }
-    }
 }
 
 /// What is still to be loaded: parent, digest, media type, place, depth, position in the parent.
@@ -603,86 +467,4 @@ struct Walk {
     open: HashSet<&'static str>,
 }
 
-static NOTHING: Value = Value { span: json::Span { start: 0, end: 0 }, kind: json::Kind::Null };
-
-fn kind_of(document_type: DocumentType) -> DocKind {
-    match document_type {
-        DocumentType::Index(family) => DocKind::Index(family),
-        DocumentType::Manifest(family) => DocKind::Manifest(family),
-        DocumentType::Schema1 => DocKind::Schema1,
-        DocumentType::ArtifactManifest => DocKind::ArtifactManifest,
-    }
-}
-
-/// Whether a media type in `layers` is that of a file system layer, known or not.
-fn is_layer_like(media_type: &str) -> bool {
-    LayerType::of(media_type).is_some()
-        || media_type.ends_with("+encrypted")
-        || media_type.starts_with("application/vnd.oci.image.layer.")
-        || media_type.starts_with("application/vnd.docker.image.rootfs.")
-        || media_type.starts_with("application/vnd.erofs.layer.")
-}
-
-/// The type that a document gives itself, if its members agree and make it nothing else.
-fn plainly(value: &Value) -> Option<DocumentType> {
-    let own = value.get("mediaType").and_then(Value::as_str).and_then(DocumentType::of)?;
-    let is = |name: &str| value.get(name).is_some_and(|member| !member.is_null());
-    match own {
-        DocumentType::Index(_) => is("manifests") && !is("config") && !is("layers"),
-        DocumentType::Manifest(_) => is("config") && is("layers") && !is("manifests"),
-        DocumentType::Schema1 | DocumentType::ArtifactManifest => false,
-    }
-    .then_some(own)
-}
-
-/// Whether one is a manifest and the other an index.
-fn other_kind(a: DocumentType, b: DocumentType) -> bool {
-    use DocumentType::{Index, Manifest};
-    matches!((a, b), (Index(_), Manifest(_)) | (Manifest(_), Index(_)))
-}
-
-/// The type of a document that nothing declares: its own word, else the guess of formats.md D.9.
-pub fn guess(value: &Value) -> Option<DocumentType> {
-    if let Some(named) = value.get("mediaType").and_then(Value::as_str).and_then(DocumentType::of) {
-        return Some(named);
-    }
-    match value.get("schemaVersion").and_then(Value::as_u64) {
-        Some(1) => Some(DocumentType::Schema1),
-        Some(2) => {
-            let config = value.get("config").and_then(|config| text(config, "mediaType"));
-            let many = value.get("manifests").is_some_and(|list| !list.items().is_empty());
-            Some(match config.as_deref() {
-                Some(media::DOCKER_CONFIG) => DocumentType::Manifest(Family::Docker),
-                Some(media::OCI_CONFIG) => DocumentType::Manifest(Family::Oci),
-                _ if many => DocumentType::Index(Family::Oci),
-                _ => DocumentType::Manifest(Family::Oci),
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The media type to write for a document whose type was guessed.
-fn own_type(value: Option<&Value>, document_type: DocumentType) -> String {
-    let own = value.and_then(|value| text(value, "mediaType"));
-    if let Some(own) = own.filter(|own| DocumentType::of(own) == Some(document_type)) {
-        return own;
-    }
-    let signed = value.is_some_and(|value| value.get("signatures").is_some());
-    if signed && document_type == DocumentType::Schema1 {
-        return media::DOCKER_SCHEMA1_SIGNED.to_owned();
-    }
-    type_of(document_type).to_owned()
-}
-
-/// The media type of a kind of document.
-pub fn type_of(document_type: DocumentType) -> &'static str {
-    match document_type {
-        DocumentType::Index(Family::Oci) => media::OCI_INDEX,
-        DocumentType::Index(Family::Docker) => media::DOCKER_LIST,
-        DocumentType::Manifest(Family::Oci) => media::OCI_MANIFEST,
-        DocumentType::Manifest(Family::Docker) => media::DOCKER_MANIFEST,
-        DocumentType::Schema1 => media::DOCKER_SCHEMA1,
-        DocumentType::ArtifactManifest => media::OCI_ARTIFACT_MANIFEST,
-    }
-}
+pub(super) static NOTHING: Value = Value { span: json::Span { start: 0, end: 0 }, kind: json::Kind::Null };

@@ -1,17 +1,26 @@
 //! The image graph that every form is read into.
 //!
 //! [`archive`] holds the data, [`view`] the lenient views over documents, [`build`] what the readers in
-//! [`format`](crate::form) use to make it, [`legacy`] what came before content addressing,
-//! [`statement`] what attestations say.
+//! [`form`](mod@crate::form) use to make it, [`select`] which of its images are meant, [`legacy`] what came before content
+//! addressing, [`statement`] what attestations say.
 
+mod anomaly;
 pub mod archive;
 pub mod build;
+mod document;
+mod form;
+pub mod kind;
 pub mod legacy;
+mod nesting;
+mod parts;
+pub mod select;
 pub mod statement;
 pub mod view;
 
+pub use anomaly::{Anomaly, Disagreement, LegacyProblem, LinkKind, StorageProblem, V1Problem};
 pub use archive::{
-    Anomaly, Archive, Blob, BlobId, Body, DocId, DocKind, Document, Edge, Facts, ImageParts, Name, Node,
-    NodeId, Part, Role, Root,
+    Archive, Blob, BlobId, Body, DocId, Edge, ImageParts, Name, Node, NodeId, Part, Role, Root,
 };
+pub use document::{DocKind, Document};
+pub use form::{Form, LoneKind};
 pub use view::{Config, Descriptor};

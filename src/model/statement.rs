@@ -1,9 +1,9 @@
 //! In-toto statements in attestations (formats.md F.1): the digests that they are about.
 
-use super::archive::*;
 use crate::error::Result;
 use crate::json;
 use crate::location::Location;
+use crate::model::archive::*;
 
 /// The media type of a statement.
 const TYPE: &str = "application/vnd.in-toto+json";

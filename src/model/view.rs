@@ -3,7 +3,7 @@
 use crate::digest::{Digest, DigestError};
 use crate::json::{Span, Value};
 use crate::location::Location;
-use crate::model::archive::Document;
+use crate::model::Document;
 use crate::platform::Platform;
 
 /// A descriptor (formats.md D.2).

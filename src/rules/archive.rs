@@ -2,12 +2,12 @@
 
 use bstr::ByteSlice;
 
+use crate::facts::Facts;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, raise, rule};
 use crate::json::{Anomaly as Odd, Value};
 use crate::limits;
 use crate::location::{At, Location, MemberId};
-use crate::model::archive::{Disagreement, V1Problem};
-use crate::model::{Anomaly, Archive, Facts};
+use crate::model::{Anomaly, Archive, Disagreement, V1Problem};
 use crate::source::{MemberKind, Tree, TreeAnomaly};
 use crate::tar::AnomalyKind;
 

@@ -3,10 +3,10 @@
 use super::fixture::{Tar, config, judged, names, open_path};
 use super::{Scope, run};
 use crate::digest::Digest;
+use crate::facts::Facts;
 use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
 use crate::media;
-use crate::model::Facts;
 use crate::source::SpoolDir;
 
 fn found(tar: &[u8]) -> Vec<&'static str> {

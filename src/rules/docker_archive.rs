@@ -9,9 +9,8 @@ use crate::json::fold::is_field;
 use crate::json::pointer::escape;
 use crate::location::{At, Location, MemberId};
 use crate::media::{Codec, LayerType};
-use crate::model::archive::LegacyProblem;
 use crate::model::view::Config;
-use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document};
+use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document, LegacyProblem};
 use crate::reference::Reference;
 
 /// The rules of this file.

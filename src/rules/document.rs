@@ -274,6 +274,7 @@ mod tests {
             kind: DocKind::OciLayout,
             bytes: text.into(),
             sha256: crate::digest::Digest::sha256(text),
+            depth: 64,
             json: crate::json::parse(text, 64),
         };
         let mut out = Vec::new();

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::form::{self, Input, OpenOptions};
 use crate::json;
 use crate::limits::Limits;
 use crate::location::MemberId;
-use crate::model::{Archive, DocKind, Document, Facts};
+use crate::model::{Archive, DocKind, Document};
 use crate::rules::{Scope, run};
 use crate::source::SpoolDir;
 
@@ -20,6 +21,7 @@ pub(crate) fn document(kind: DocKind, text: &str) -> Document {
         kind,
         bytes: Arc::from(text.as_bytes()),
         sha256: Digest::sha256(text.as_bytes()),
+        depth: 64,
         json: json::parse(text.as_bytes(), 64),
     }
 }

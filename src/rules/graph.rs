@@ -7,6 +7,7 @@ use crate::finding::{Edit, Finding, Rule, Target, rule};
 use crate::json::Value;
 use crate::location::Location;
 use crate::media::{self, DocumentType, LayerType};
+use crate::model::Form;
 use crate::model::view::annotation;
 use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root};
 
@@ -233,7 +234,7 @@ pub fn unreferenced(archive: &Archive, blob: &Blob, out: &mut Vec<Finding>) {
     let listed = archive.index_json.is_some() && !archive.roots.is_empty();
     let Some(member) = blob.member.filter(|_| listed) else { return };
     let size = archive.tree.member(member).size;
-    if archive.form == "docker-archive" && size <= MAX_LEGACY {
+    if archive.form == Form::DockerArchive && size <= MAX_LEGACY {
         return;
     }
     let message = format!("nothing points at the blob ({})", crate::finding::counted(size, "byte"));

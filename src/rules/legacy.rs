@@ -3,10 +3,9 @@
 use crate::finding::{Finding, Rule, rule};
 use crate::json::Value;
 use crate::location::Location;
-use crate::model::archive::V1Problem;
 use crate::model::legacy::jws::{self, Jws, Verdict};
 use crate::model::legacy::schema1::{ProblemKind, Schema1};
-use crate::model::{Anomaly, Archive, Body, DocKind, Document, Name, Root};
+use crate::model::{Anomaly, Archive, Body, DocKind, Document, Name, Root, V1Problem};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -29,9 +28,6 @@ pub const RULES: &[&Rule] = &[
     &SCHEMA1_BAD_SIGNATURES,
     &SCHEMA1_UNVERIFIED,
 ];
-
-/// Nesting of the JSON inside schema 1.
-const DEPTH: usize = 64;
 
 rule! {
     /// A v1 image without a proper ID.
@@ -261,7 +257,7 @@ pub fn schema1(document: &Document, root: &Value, out: &mut Vec<Finding>) {
     let at = |pointer: &str| Location::pointer(document.member, pointer);
     let message = "the manifest is of schema 1, which newer tools do not read";
     out.push(Finding::new(&SCHEMA1_USED, Location::member(document.member), message));
-    for problem in Schema1::parse(root, DEPTH).problems {
+    for problem in Schema1::parse(root, document.depth).problems {
         let rule = match &problem.kind {
             // Types are the schema's business.
             ProblemKind::Type { .. } => continue,
@@ -276,7 +272,7 @@ pub fn schema1(document: &Document, root: &Value, out: &mut Vec<Finding>) {
         };
         out.push(Finding::new(rule, at(&problem.pointer), problem.kind.to_string()));
     }
-    let jws = Jws::read(&document.bytes, root, DEPTH);
+    let jws = Jws::read(&document.bytes, root, document.depth);
     for problem in &jws.problems {
         let rule = &SCHEMA1_BAD_SIGNATURES;
         out.push(Finding::new(rule, at(&problem.pointer), format!("signature block: {}", problem.kind)));

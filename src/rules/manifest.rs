@@ -4,7 +4,7 @@ use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
 use crate::location::Location;
 use crate::media::{self, Codec, DocumentType, Family, LayerType};
-use crate::model::build::type_of;
+use crate::model::kind::type_of;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, Role};
 use crate::platform::Platform;
 

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::digest::Digest;
 use crate::finding::{Finding, Rule};
-use crate::form::lone;
 use crate::location::Location;
+use crate::model::Form;
 use crate::model::{Archive, Body, DocKind, Document, ImageParts, Node, NodeId, Role};
 
 /// The rules of these files.
@@ -48,11 +48,11 @@ pub fn document(
     platform::index(document, out);
     // Of an index that is alone nobody can tell whether it is an `index.json`.
     let member = archive.index_json.map(|id| archive.document(id).member);
-    annotation::check(document, member == Some(document.member) || archive.form == lone::FORM, out);
+    annotation::check(document, member == Some(document.member) || archive.form == Form::Document, out);
     match document.kind {
         DocKind::OciLayout => index::version(document, out),
         DocKind::V1Image => run_config::check(document, out),
-        DocKind::Config(_) if archive.form == lone::FORM => {
+        DocKind::Config(_) if archive.form == Form::Document => {
             config::check(document, None, out);
             run_as(document, out);
         }

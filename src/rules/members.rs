@@ -297,9 +297,6 @@ static V1_IMAGE: Object = Object {
     ],
 };
 
-/// Nesting of the v1 image JSON inside a schema 1 manifest.
-const DEPTH: usize = 64;
-
 /// Findings about the names of members in one document.
 pub fn check(document: &Document, out: &mut Vec<Finding>) {
     let Some(root) = document.root() else { return };
@@ -347,7 +344,7 @@ impl Walk<'_> {
     fn histories(&mut self, root: &Value) {
         for (i, item) in root.get("history").map(Value::items).unwrap_or_default().iter().enumerate() {
             let text = item.get("v1Compatibility").and_then(Value::as_str).unwrap_or_default();
-            let Ok(json) = json::parse(text.as_bytes(), DEPTH) else { continue };
+            let Ok(json) = json::parse(text.as_bytes(), self.document.depth) else { continue };
             self.within = Some(format!("/history/{i}/v1Compatibility"));
             for odd in &json.anomalies {
                 if let json::Anomaly::DuplicateKey { pointer, .. } = odd {

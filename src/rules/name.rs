@@ -6,6 +6,7 @@ use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::Value;
 use crate::location::{At, Location, MemberId};
 use crate::media::{IMAGE_NAME, REF_NAME};
+use crate::model::Form;
 use crate::model::view::annotation;
 use crate::model::{Archive, Document, Name, NodeId, Role, Root};
 use crate::reference::{Reference, is_ref_name, is_tag};
@@ -169,7 +170,7 @@ fn shared(items: &[Item<'_>], out: &mut Vec<Finding>) {
 
 /// Findings about images that have no name at all.
 pub fn unnamed(archive: &Archive, out: &mut Vec<Finding>) {
-    if !matches!(archive.form, "docker-archive" | "oci") {
+    if !matches!(archive.form, Form::DockerArchive | Form::Oci) {
         return;
     }
     let named: HashSet<NodeId> =

@@ -12,11 +12,13 @@ use super::{
     index, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
+use crate::facts::Facts;
 use crate::finding::{Finding, Label, Rule};
 use crate::location::{Location, MemberId};
+use crate::model::Form;
 use crate::model::{
-    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, Facts, ImageParts, Node, NodeId,
-    Part, Role, Root,
+    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, ImageParts, Node, NodeId, Part,
+    Role, Root,
 };
 
 /// What a run looks at.
@@ -40,7 +42,7 @@ impl Scope<'_> {
 /// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.
 pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     // What a single document points at, or what lies below a single layer, is not expected to be there.
-    let alone = crate::form::lone::is_lone(archive);
+    let alone = archive.form.is_lone();
     let cut = alone || archive_rules::is_cut(archive);
     let mut walk = Walk::new(archive, facts, scope, cut);
     if alone {
@@ -89,7 +91,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         storage::misplaced(archive, &walk.explained, &mut walk.out);
         let all = !cut && walk.sees_all();
         stray::check(archive, &mut walk.out);
-        if !all && archive.form == "docker-archive" {
+        if !all && archive.form == Form::DockerArchive {
             // Nobody knows what a list that cannot be read has.
             walk.out.retain(|finding| finding.rule.name != stray::UNKNOWN_MEMBER.name);
         }
@@ -425,7 +427,7 @@ impl Walk<'_> {
     /// A manifest of which nothing else is here, below an index: Docker's save can write that (design.md 6).
     fn sparse(&self, node: NodeId) -> bool {
         let Some(parts) = self.archive.node(node).parts() else { return false };
-        if self.archive.form == crate::form::lone::FORM {
+        if self.archive.form == Form::Document {
             return false;
         }
         let rooted = self.rooted.contains(&node);
@@ -696,7 +698,8 @@ fn digest_of(
 ) -> Option<crate::digest::Digest> {
     if document.kind == DocKind::Schema1 {
         if let Some(root) = document.root() {
-            let payload = crate::model::legacy::jws::Jws::read(&document.bytes, root, 64).digest();
+            let payload =
+                crate::model::legacy::jws::Jws::read(&document.bytes, root, document.depth).digest();
             return payload.or_else(|| Some(document.sha256.clone()));
         }
     }

@@ -6,7 +6,7 @@ use crate::finding::{Finding, Rule, quoted, rule};
 use crate::json::{Kind, Value};
 use crate::location::{At, Location};
 use crate::media::{DocumentType, Family};
-use crate::model::build::type_of;
+use crate::model::kind::type_of;
 use crate::model::{DocKind, Document};
 use crate::schema::{self, DocumentKind};
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use crate::finding::{Edit, Finding, Rule, Target, rule};
 use crate::location::{Location, MemberId};
-use crate::model::archive::{LinkKind, StorageProblem};
-use crate::model::{Anomaly, Archive, Body};
+use crate::model::Form;
+use crate::model::{Anomaly, Archive, Body, LinkKind, StorageProblem};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -206,7 +206,7 @@ pub fn misplaced(archive: &Archive, explained: &HashSet<MemberId>, out: &mut Vec
 
 /// Findings about the members of a `dir:` layout.
 pub fn dir(archive: &Archive, out: &mut Vec<Finding>) {
-    if archive.form != "dir" {
+    if archive.form != Form::Dir {
         return;
     }
     for node in &archive.nodes {

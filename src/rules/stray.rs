@@ -6,6 +6,7 @@ use super::capped::Capped;
 use crate::finding::{Finding, Rule, rule};
 use crate::location::{Location, MemberId};
 use crate::model::Archive;
+use crate::model::Form;
 use crate::source::MemberKind;
 
 /// The rules of this file.
@@ -97,14 +98,16 @@ fn unknown(archive: &Archive, out: &mut Vec<Finding>) {
 }
 
 /// Whether a form has a place for a file of this name, used or not: other rules judge what is in its place.
-fn has_place(form: &str, name: &str) -> bool {
+fn has_place(form: Form, name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
     let hex = |text: &str| text.len() >= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let stem = last.split('.').next().unwrap_or(last);
     match form {
-        "oci" => matches!(name, "oci-layout" | "index.json") || name.starts_with("blobs/"),
-        "dir" => matches!(name, "version" | "manifest.json") || hex(stem) || last.starts_with("signature-"),
-        "registry-storage" => name.contains("docker/registry/v2/"),
+        Form::Oci => matches!(name, "oci-layout" | "index.json") || name.starts_with("blobs/"),
+        Form::Dir => {
+            matches!(name, "version" | "manifest.json") || hex(stem) || last.starts_with("signature-")
+        }
+        Form::RegistryStorage => name.contains("docker/registry/v2/"),
         // The first era's members, those of Docker 1.10 on, and the layout of Docker 25.
         _ => {
             let legacy = matches!(last, "VERSION" | "json" | "layer.tar");
@@ -169,18 +172,20 @@ mod tests {
     fn places_of_forms() {
         let hex = "0".repeat(64);
         for (form, name) in [
-            ("oci", "blobs/sha256/x".to_owned()),
-            ("dir", hex.clone()),
-            ("dir", format!("{hex}.manifest.json")),
-            ("dir", "signature-1".into()),
-            ("registry-storage", "docker/registry/v2/blobs/x".into()),
-            ("docker-archive", format!("{hex}/layer.tar")),
-            ("docker-archive", format!("{hex}.json")),
-            ("docker-archive", format!("sha256:{hex}")),
+            (Form::Oci, "blobs/sha256/x".to_owned()),
+            (Form::Dir, hex.clone()),
+            (Form::Dir, format!("{hex}.manifest.json")),
+            (Form::Dir, "signature-1".into()),
+            (Form::RegistryStorage, "docker/registry/v2/blobs/x".into()),
+            (Form::DockerArchive, format!("{hex}/layer.tar")),
+            (Form::DockerArchive, format!("{hex}.json")),
+            (Form::DockerArchive, format!("sha256:{hex}")),
         ] {
             assert!(has_place(form, &name), "{form} {name}");
         }
-        for (form, name) in [("oci", "manifest.json"), ("dir", "index.json"), ("docker-archive", "README")] {
+        for (form, name) in
+            [(Form::Oci, "manifest.json"), (Form::Dir, "index.json"), (Form::DockerArchive, "README")]
+        {
             assert!(!has_place(form, name), "{form} {name}");
         }
     }

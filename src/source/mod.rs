@@ -167,6 +167,11 @@ impl Tree {
         self.follow(self.get(name)?)
     }
 
+    /// The regular file that a document calls so: its name need not be clean.
+    pub fn file_as_written(&self, name: &[u8]) -> Option<MemberId> {
+        self.file(&tar::clean(name).path)
+    }
+
     /// The regular file that a member is or leads to.
     pub fn follow(&self, id: MemberId) -> Option<MemberId> {
         self.walk(id).ok().flatten()

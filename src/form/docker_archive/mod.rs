@@ -19,6 +19,7 @@ use crate::location::{Location, MemberId};
 use crate::media::Family;
 use crate::model::archive::*;
 use crate::model::build::Builder;
+use crate::model::{Anomaly, Disagreement, DocKind, Form};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
@@ -37,7 +38,7 @@ pub fn detect(tree: &Tree) -> bool {
 
 /// Reads an archive.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
-    let mut builder = Builder::new("docker-archive", tree, ingested, limits, Box::new(oci_layout::locate));
+    let mut builder = Builder::new(Form::DockerArchive, tree, ingested, limits, Box::new(oci_layout::locate));
     let dual = oci_layout::detect(&builder.archive.tree);
     if dual {
         oci_layout::read_into(&mut builder)?;
@@ -136,7 +137,7 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
         missing_items(builder, oci_roots, &joined, &tagged);
     }
     legacy_left_out(builder);
-    if builder.archive.form == "docker-archive" {
+    if builder.archive.form == Form::DockerArchive {
         tags::read(builder, &layers)?;
     }
     Ok(())

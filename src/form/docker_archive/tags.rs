@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::error::Result;
 use crate::json::{self, Value};
 use crate::location::{Location, MemberId};
-use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::text;
+use crate::model::{Anomaly, DocKind, LegacyProblem};
 use crate::reference::Reference;
 
 /// A larger `json` of a v1 image is not read: real ones have a few kilobytes.

@@ -10,6 +10,7 @@ use crate::location::{Location, MemberId};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::text;
+use crate::model::{Anomaly, DocKind, V1Problem};
 use crate::reference::Reference;
 
 use crate::source::{MemberKind, Tree};

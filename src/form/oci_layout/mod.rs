@@ -18,6 +18,7 @@ use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::annotation;
+use crate::model::{Anomaly, DocKind, Form};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
@@ -42,7 +43,7 @@ pub fn detect(tree: &Tree) -> bool {
 
 /// Reads a layout.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
-    let mut builder = Builder::new("oci", tree, ingested, limits, Box::new(locate));
+    let mut builder = Builder::new(Form::Oci, tree, ingested, limits, Box::new(locate));
     read_into(&mut builder)?;
     Ok(builder.archive)
 }

@@ -15,6 +15,7 @@ use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::archive::*;
 use crate::model::build::Builder;
+use crate::model::{Anomaly, Form, LinkKind, StorageProblem};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
@@ -73,7 +74,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         };
         at(digest).or_else(|| at(aliases.get(digest)?))
     };
-    let mut builder = Builder::new("registry-storage", tree, ingested, limits, Box::new(locate));
+    let mut builder = Builder::new(Form::RegistryStorage, tree, ingested, limits, Box::new(locate));
     for (path, repository) in &repositories {
         read_repository(&mut builder, path, repository)?;
     }

@@ -9,12 +9,11 @@ use crate::error::Result;
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::archive::*;
-use crate::model::build::{self, Builder};
+use crate::model::build::Builder;
+use crate::model::kind;
 use crate::model::legacy::jws::Jws;
+use crate::model::{Anomaly, DocKind, Form, StorageProblem};
 use crate::source::{Ingested, Tree};
-
-/// Nesting of the JSON inside the signatures of schema 1.
-const DEPTH: usize = 16;
 
 /// Recognises a `dir:` layout: `version` with its text, or `manifest.json` that is an object.
 pub fn detect(tree: &Tree) -> bool {
@@ -28,7 +27,7 @@ pub fn detect(tree: &Tree) -> bool {
 
 /// Reads a `dir:` layout.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
-    let mut builder = Builder::new("dir", tree, ingested, limits, Box::new(locate));
+    let mut builder = Builder::new(Form::Dir, tree, ingested, limits, Box::new(locate));
     let Some(member) = builder.file("manifest.json") else {
         builder.odd(Anomaly::MissingMember { name: "manifest.json", of: "a dir: layout" });
         return Ok(builder.archive);
@@ -56,11 +55,11 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
 
 fn manifest_digest(builder: &Builder<'_>, id: DocId) -> Digest {
     let document = builder.archive.document(id);
-    let schema1 = document.root().and_then(build::guess) == Some(crate::media::DocumentType::Schema1);
+    let schema1 = document.root().and_then(kind::guess) == Some(crate::media::DocumentType::Schema1);
     match &document.json {
-        Ok(json) if schema1 => {
-            Jws::read(&document.bytes, &json.root, DEPTH).digest().unwrap_or_else(|| document.sha256.clone())
-        }
+        Ok(json) if schema1 => Jws::read(&document.bytes, &json.root, document.depth)
+            .digest()
+            .unwrap_or_else(|| document.sha256.clone()),
         _ => document.sha256.clone(),
     }
 }
@@ -139,5 +138,71 @@ fn stored_blobs(builder: &mut Builder<'_>) {
         .collect();
     for (digest, member) in found {
         builder.stored_blob(digest, member);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64URL_NOPAD;
+
+    use super::*;
+    use crate::form::{Input, OpenOptions};
+    use crate::model::DocKind;
+    use crate::source::SpoolDir;
+
+    /// A layout of one schema 1 manifest whose signed header nests `levels` deep, and what the rules say of it, with the
+    /// digest that restow gives the manifest and that of its payload.
+    fn signed(levels: usize, limits: &Limits) -> (Vec<&'static str>, Digest, Digest) {
+        let member = |name: &str, value: &str| {
+            format!(r#"{{"schemaVersion":1,"name":"lab/app","tag":"1",{name}{value}"#)
+        };
+        let payload = member("\"architecture\":\"amd64\",\"fsLayers\":[],\"history\":[]", "}");
+        let cut = payload.len() - 1;
+        let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+        let header = format!(r#"{{"formatLength":{cut},"formatTail":"fQ","more":{open}{close}}}"#);
+        let header = BASE64URL_NOPAD.encode(header.as_bytes());
+        let block = format!(r#"{{"header":{{"alg":"none"}},"signature":"AA","protected":"{header}"}}"#);
+        let manifest = format!(r#"{},"signatures":[{block}]}}"#, &payload[..cut]);
+
+        let dir = tempfile::tempdir().expect("temporary directory");
+        std::fs::write(dir.path().join("version"), "Directory Transport Version: 1.1\n").expect("written");
+        std::fs::write(dir.path().join("manifest.json"), manifest).expect("written");
+        let options = OpenOptions {
+            place: "here",
+            form: Some("dir"),
+            limits,
+            spool: &mut || SpoolDir::new(None),
+            lone: None,
+            progress: &mut |_| {},
+        };
+        let archive = crate::form::open(Input::Path(dir.path().to_owned()), options).expect("opens");
+        assert_eq!(archive.documents[0].kind, DocKind::Schema1);
+        let findings = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);
+        let names = findings.iter().map(|finding| finding.rule.name).collect();
+        let digest = archive.node(archive.roots[0].node).digest.clone().expect("a digest");
+        (names, digest, Digest::sha256(payload.as_bytes()))
+    }
+
+    /// 16 levels once were the cap here and 64 everywhere else: the manifest then did not hash to its own digest.
+    #[test]
+    fn a_signed_header_may_nest_as_deep_as_everywhere() {
+        let limits = Limits::default();
+        let (shallow, _, _) = signed(2, &limits);
+        assert!(!shallow.contains(&"blob/digest-mismatch"), "{shallow:?}");
+        for levels in [15, 20, 64] {
+            let (names, digest, payload) = signed(levels, &limits);
+            assert_eq!((names, digest), (shallow.clone(), payload), "{levels}");
+        }
+        let (names, digest, payload) = signed(65, &limits);
+        assert!(digest != payload && names.contains(&"schema1/bad-signatures"), "{names:?}");
+        assert!(!names.contains(&"blob/digest-mismatch"), "{names:?}");
+
+        let mut limits = Limits::default();
+        limits.set("signature-depth", 19).expect("a limit");
+        let (_, digest, payload) = signed(20, &limits);
+        assert_ne!(digest, payload);
+        limits.set("signature-depth", 20).expect("a limit");
+        let (_, digest, payload) = signed(20, &limits);
+        assert_eq!(digest, payload);
     }
 }

@@ -1,0 +1,86 @@
+//! Configs, layers and other descriptors of a manifest.
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::location::{Location, MemberId};
+use crate::media::{self, Family, LayerType};
+use crate::model::DocKind;
+use crate::model::archive::*;
+use crate::model::build::{Builder, NOTHING};
+use crate::model::kind::is_layer_like;
+use crate::model::view::{Descriptor, text};
+
+impl Builder<'_> {
+    pub(super) fn descriptors(&self, document: DocId, member: MemberId, pointer: &str) -> Vec<Descriptor> {
+        let Some(list) = self.value(document).and_then(|value| value.at(pointer)) else { return Vec::new() };
+        let base = Location::pointer(member, pointer);
+        let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
+        items.map(|(i, item)| Descriptor::of(item, base.child(i))).collect()
+    }
+
+    pub(super) fn parts(&mut self, document: DocId, member: MemberId) -> Result<ImageParts> {
+        let value = self.value(document);
+        let artifact_type = value.and_then(|value| text(value, "artifactType"));
+        let config = match value.and_then(|value| value.get("config")).filter(|config| config.is_object()) {
+            Some(config) => Descriptor::of(config, Location::pointer(member, "/config")),
+            None => Descriptor::of(&NOTHING, Location::pointer(member, "")),
+        };
+        let mut layers = self.descriptors(document, member, "/layers");
+        self.cap_layers(&mut layers, Location::pointer(member, "/layers"));
+        let config_type = config.type_or_empty().to_owned();
+        let image_config = media::is_image_config(&config_type) || media::is_legacy_config(&config_type);
+        let layer_like = |d: &Descriptor| is_layer_like(d.type_or_empty());
+        let attestation = artifact_type.as_deref()
+            == Some("application/vnd.docker.attestation.manifest.v1+json")
+            || layers.first().is_some_and(|d| d.type_or_empty() == "application/vnd.in-toto+json");
+        // What has layers is run by every tool, whatever it calls itself.
+        let has_layers = layers.iter().any(layer_like);
+        let role = if attestation && !has_layers {
+            Role::Attestation
+        } else if image_config && (layers.is_empty() || has_layers) {
+            Role::Image
+        } else {
+            Role::Artifact
+        };
+        let config = self.part(config);
+        if media::is_image_config(&config_type) || (role == Role::Image && image_config) {
+            let family = if config_type == media::OCI_CONFIG { Family::Oci } else { Family::Docker };
+            if let Some(member) = config.blob.and_then(|blob| self.archive.blob(blob).member) {
+                self.document(member, DocKind::Config(family))?;
+            }
+        }
+        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect();
+        for layer in &layers {
+            let plain = layer.descriptor.as_ref().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some());
+            if let (Some(blob), true) = (layer.blob, plain) {
+                self.is_layer(blob);
+            }
+        }
+        Ok(ImageParts { config, layers, role })
+    }
+
+    /// The layers of a schema 1 manifest, base first; the same blob may occur often (empty layers).
+    pub(super) fn schema1_layers(&mut self, document: DocId, member: MemberId) -> Vec<Part> {
+        let sums: Vec<(usize, String)> = self
+            .value(document)
+            .and_then(|value| value.get("fsLayers"))
+            .map(|list| {
+                list.items()
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(i, item)| Some((i, text(item, "blobSum")?)))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let sums = sums.into_iter().rev().take(self.limits.layers as usize);
+        sums.map(|(i, sum)| {
+            let at = Location::pointer(member, format!("/fsLayers/{i}/blobSum"));
+            let blob = Digest::parse(&sum).ok().map(|digest| self.blob_of_digest(&digest, false));
+            if let Some(blob) = blob {
+                self.is_layer(blob);
+            }
+            Part { descriptor: None, blob, at, wanted: sum }
+        })
+        .collect()
+    }
+}
