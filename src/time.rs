@@ -1,4 +1,4 @@
-//! RFC 3339 times, as configs and annotations hold them (crates.md 4.6, formats.md D.7).
+//! RFC 3339 times, as configs and annotations hold them (docs/architecture.md#own-time, formats.md D.7).
 //!
 //! Written out because neither date crate can judge: each accepts texts outside the grammar and rejects some within.
 //! The measure is what *every* reader takes. Where RFC 3339 is wider than Go's parser, by which Docker, containerd

@@ -1,4 +1,4 @@
-//! The only place that knows the compressors (crates.md 4.7).
+//! The only place that knows the compressors (docs/architecture.md#codecs).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};

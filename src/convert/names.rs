@@ -1,5 +1,5 @@
 //! Names in the target: `--tag`, `--rename`, `:REF` behind the destination, and what each form can hold
-//! (design.md 6, Names).
+//! (docs/architecture.md#names).
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,5 @@
-//! What becomes of every manifest, blob and name: a pure function of the archive and the request (design.md 6).
+//! What becomes of every manifest, blob and name: a pure function of the archive and the request
+//! (docs/architecture.md#writing).
 
 use std::collections::{HashMap, HashSet};
 
@@ -103,7 +104,7 @@ pub struct Request {
 /// What a conversion will do.
 #[derive(Debug)]
 pub struct Plan {
-    /// In the order of writing (design.md 6, Member order).
+    /// In the order of writing (docs/architecture.md#member-order).
     pub steps: Vec<Step>,
     /// How each manifest and index is made.
     pub make: HashMap<NodeId, Make>,
@@ -594,7 +595,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What is done to a layer of an image (design.md 6, Layers).
+    /// What is done to a layer of an image (docs/architecture.md#layers).
     fn treatment(&self, layer: &Part, synthesised: bool) -> Result<Treatment> {
         let Some(blob) = layer.blob.filter(|_| self.archive.holds(layer)) else { return Ok(Treatment::Keep) };
         let layer_type = match &layer.descriptor {

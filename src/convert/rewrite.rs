@@ -1,6 +1,7 @@
 //! New manifests and indexes: made by replacing spans of the old ones, or from nothing for images without one.
 //!
-//! Pure functions over bytes. Unknown members, order and white space survive (design.md 1, law 5).
+//! Pure functions over bytes. Unknown members, order and white space survive: law 5 of
+//! docs/architecture.md#laws.
 
 use std::collections::HashMap;
 
@@ -155,7 +156,8 @@ pub fn index(
     edits.apply()
 }
 
-/// A manifest for an image that has none (design.md 6): compact, in the member order of formats.md J.1.
+/// A manifest for an image that has none (docs/architecture.md#manifests): compact, in the member
+/// order of formats.md J.1.
 pub fn synthesise(family: Family, config: &Now, layers: &[Now]) -> Vec<u8> {
     let media_type = if family == Family::Oci { media::OCI_MANIFEST } else { media::DOCKER_MANIFEST };
     let object = |now: &Now| {

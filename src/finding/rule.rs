@@ -27,7 +27,7 @@ impl Level {
     }
 }
 
-/// Whether a finding keeps `convert` from writing (design.md 6).
+/// Whether a finding keeps `convert` from writing (docs/architecture.md#what-blocks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Integrity {
     /// Not looked at by `convert` without `--check`.

@@ -70,7 +70,8 @@ fn check_spans(text: &[u8], value: &Value) {
     }
 }
 
-/// Compares the verdict on `text` with serde_json's; the differences allowed are those of crates.md 4.2.
+/// Compares the verdict on `text` with serde_json's; the differences allowed are those of
+/// docs/architecture.md#own-json.
 fn compare(text: &[u8]) {
     let theirs = serde_json::from_slice::<Serde>(text);
     match (parse(text, SERDE_DEPTH), theirs) {

@@ -2,7 +2,7 @@
 //!
 //! Digests are taken over exact bytes, so documents are never re-serialised: they are parsed into a
 //! tree of spans, judged through it, and edited by replacing spans ([`edit`]).
-//! Why not a crate: crates.md 4.2.
+//! Why not a crate: docs/architecture.md#own-json.
 
 #[cfg(test)]
 mod differential;

@@ -42,7 +42,7 @@ pub fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Chosen>> {
 
 type Found = Vec<(usize, Root)>;
 
-/// The first way of reading `wanted` that finds something (formats.md D.8, design.md 4).
+/// The first way of reading `wanted` that finds something (formats.md D.8).
 fn matching(archive: &Archive, wanted: &str) -> Found {
     let roots = || archive.roots.iter().enumerate();
     let take = |test: &dyn Fn(&Root) -> bool| -> Found {

@@ -1,7 +1,7 @@
 //! The few lines of a document that a finding is about.
 //!
 //! Documents are often one line of many kilobytes and may hold anything, so they are never shown as they
-//! are (crates.md 4.5 has the measurements): an excerpt is the smallest object or array that holds all
+//! are (docs/architecture.md#excerpts): an excerpt is the smallest object or array that holds all
 //! marked places, indented anew, with distant siblings, deep values and long strings elided, and escaped.
 //! A text that does not parse is cut around the place instead.
 

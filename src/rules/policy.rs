@@ -1,5 +1,5 @@
-//! Which level a rule has in one run (design.md 5): the rule, then profiles, then `restow.toml`, then the flags in
-//! order. The last one wins.
+//! Which level a rule has in one run (docs/architecture.md#levels): the rule, then profiles, then `restow.toml`,
+//! then the flags in order. The last one wins.
 
 use std::collections::HashMap;
 use std::path::Path;

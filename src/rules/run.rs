@@ -424,7 +424,8 @@ impl Walk<'_> {
         }
     }
 
-    /// A manifest of which nothing else is here, below an index: Docker's save can write that (design.md 6).
+    /// A manifest of which nothing else is here, below an index: Docker's save can write that
+    /// (docs/architecture.md#platforms).
     fn sparse(&self, node: NodeId) -> bool {
         let Some(parts) = self.archive.node(node).parts() else { return false };
         if self.archive.form == Form::Document {

@@ -1,6 +1,6 @@
 //! The `index.json` of a layout, made from the roots and from what the destination holds. Pure: bytes in, bytes out.
 //!
-//! Names follow design.md section 6: `io.containerd.image.name` is the full reference and
+//! Names follow docs/architecture.md#names: `io.containerd.image.name` is the full reference and
 //! `org.opencontainers.image.ref.name` the tag, but where two different images of the resulting index would share
 //! that tag, each gets its full familiar name (umoci refuses and skopeo takes the first otherwise: formats.md D.13).
 

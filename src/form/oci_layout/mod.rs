@@ -83,7 +83,7 @@ pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The name of a descriptor in `index.json` (design.md 6, Names).
+/// The name of a descriptor in `index.json` (docs/architecture.md#names).
 fn name_of(builder: &mut Builder<'_>, index: DocId, edge: &Edge) -> Name {
     let pointer = match &edge.descriptor.at.at {
         crate::location::At::Pointer(pointer) => pointer.clone(),

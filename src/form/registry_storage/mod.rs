@@ -361,7 +361,8 @@ fn untagged(builder: &mut Builder<'_>, path: &str, revisions: BTreeMap<Digest, M
     Ok(())
 }
 
-/// A repository whose first component could be a domain has it there (design.md 6, Names); any other is Docker Hub's.
+/// A repository whose first component could be a domain has it there (docs/architecture.md#names); any other is
+/// Docker Hub's.
 fn name_of(path: &str, tag: &str) -> Result<Name, String> {
     let reference = Reference::parse(path).map_err(|error| error.to_string())?;
     reference.with_tag(tag).map(Name::Full).map_err(|error| error.to_string())

@@ -104,7 +104,7 @@ mod testing {
         std::fs::read(root.join(path)).ok()
     }
 
-    /// The diff IDs D0 and D1 of the vectors of formats.md.
+    /// The diff IDs D0 and D1 of the vectors of formats.md A.2.1.
     pub const D0: &str = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
     pub const D1: &str = "84ff92691f909a05b224e1c56abb4864f01b4f8e3c854e4bb4c7baf1d3f6d652";
 }
