@@ -66,6 +66,8 @@ pub mod facts;
 mod faulty;
 pub mod finding;
 pub mod form;
+#[cfg(feature = "registry")]
+pub mod http;
 pub mod inspect;
 pub mod json;
 pub mod layer;
@@ -75,6 +77,8 @@ pub mod media;
 pub mod model;
 pub mod platform;
 pub mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod report;
 pub mod rules;
 pub mod schema;

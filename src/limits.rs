@@ -39,6 +39,26 @@ pub struct Limits {
     pub layer_paths: u64,
     /// zstd window, as a power of two. 27 (128 MiB) accepts `zstd --long`.
     pub zstd_window_log: u64,
+    /// Seconds until a connection to a host must have come about. 30: two more tries of TCP than most need.
+    pub connect_seconds: u64,
+    /// Seconds in which a host may send nothing. 120: registries take their time over large blobs.
+    pub wait_seconds: u64,
+    /// Seconds that a host may ask to wait before another try. 300: who wants more is better asked another day.
+    pub retry_seconds: u64,
+    /// Redirects of one request. 5: real ones are two.
+    pub redirects: u64,
+    /// Requests to one host at once. 16: what Docker's and podman's pulls come to.
+    pub connections: u64,
+    /// Bytes of an answer that is neither document nor blob: tokens, lists, errors. 8 MiB.
+    pub answer_bytes: u64,
+    /// Names in a list of tags or repositories. 1,000,000.
+    pub listed_names: u64,
+    /// Referrers of one manifest. 1,000.
+    pub referrers: u64,
+    /// Referrers of referrers. 16.
+    pub referrer_depth: u64,
+    /// Seconds that a credential helper may take. 60: some ask a person or a cloud.
+    pub helper_seconds: u64,
 }
 
 impl Default for Limits {
@@ -59,6 +79,16 @@ impl Default for Limits {
             entries: 10_000_000,
             layer_paths: 40_000_000,
             zstd_window_log: 27,
+            connect_seconds: 30,
+            wait_seconds: 120,
+            retry_seconds: 300,
+            redirects: 5,
+            connections: 16,
+            answer_bytes: 8 << 20,
+            listed_names: 1_000_000,
+            referrers: 1_000,
+            referrer_depth: 16,
+            helper_seconds: 60,
         }
     }
 }
@@ -80,6 +110,16 @@ pub const NAMES: &[(&str, &str)] = &[
     ("entries", "entries of one layer"),
     ("layer-paths", "paths of one layer that are compared"),
     ("zstd-window-log", "zstd window as a power of two"),
+    ("connect-seconds", "seconds until a connection must have come about"),
+    ("wait-seconds", "seconds in which a host may send nothing"),
+    ("retry-seconds", "seconds that a host may ask to wait"),
+    ("redirects", "redirects of one request"),
+    ("connections", "requests to one host at once"),
+    ("answer-bytes", "bytes of an answer that is neither document nor blob"),
+    ("listed-names", "names in a list of tags or repositories"),
+    ("referrers", "referrers of one manifest"),
+    ("referrer-depth", "referrers of referrers"),
+    ("helper-seconds", "seconds that a credential helper may take"),
 ];
 
 impl Limits {
@@ -101,6 +141,16 @@ impl Limits {
             "entries" => &mut self.entries,
             "layer-paths" => &mut self.layer_paths,
             "zstd-window-log" => &mut self.zstd_window_log,
+            "connect-seconds" => &mut self.connect_seconds,
+            "wait-seconds" => &mut self.wait_seconds,
+            "retry-seconds" => &mut self.retry_seconds,
+            "redirects" => &mut self.redirects,
+            "connections" => &mut self.connections,
+            "answer-bytes" => &mut self.answer_bytes,
+            "listed-names" => &mut self.listed_names,
+            "referrers" => &mut self.referrers,
+            "referrer-depth" => &mut self.referrer_depth,
+            "helper-seconds" => &mut self.helper_seconds,
             _ => return None,
         };
         *field = value;
