@@ -40,11 +40,9 @@ pub(super) fn allowed(from: &Url, to: &Url, options: &Options) -> Result<(), Fai
         return Err(Failure::new(host, Cause::Downgrade { to: to.origin().to_string() }));
     }
     // What was not protected before cannot lose protection; but only this machine leads to itself.
-    let near = from.origin().is_loopback();
-    if to.origin().is_loopback() != near && !(options.is_insecure(host) && !to.origin().is_loopback()) {
-        return Err(Failure::new(to.origin().authority(), Cause::PlainHttp));
-    }
-    Ok(())
+    let near = to.origin().is_loopback();
+    let open = if near { from.origin().is_loopback() } else { options.is_insecure(host) };
+    if open { Ok(()) } else { Err(Failure::new(to.origin().authority(), Cause::PlainHttp)) }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ mod tests {
     fn it_is_not_printed() {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?}"), "(secret)");
-        assert_eq!(format!("{:#?}", Some(&secret)).contains("hunter2"), false);
+        assert!(!format!("{:#?}", Some(&secret)).contains("hunter2"));
         assert_eq!(secret.expose(), "hunter2");
     }
 }

@@ -169,7 +169,7 @@ mod tests {
         options.certs_folders = vec![dir.path().to_owned()];
         let trust = Trust::load(&options).expect("roots");
         let origin = Origin::new(true, "r.io").expect("host");
-        let failure = trust.of(&origin, &options).err().expect("unusable").to_string();
+        let failure = trust.of(&origin, &options).expect_err("unusable").to_string();
         assert!(failure.starts_with("r.io: ") && failure.contains("a.cert"), "{failure}");
         let origin = Origin::new(true, "s.io").expect("host");
         assert!(trust.of(&origin, &options).is_ok());

@@ -213,7 +213,7 @@ mod tests {
         assert!(fault.ends_with("auth.json: line 2: it is no file of credentials"), "{fault}");
         std::fs::write(&file, r#"{"auths":{"a":{"auth":"hunter2!"}}}"#).expect("written");
         let store = Store::read(&file).expect("readable").expect("there");
-        let fault = store.find("a", "x", Duration::ZERO).err().expect("no base64").to_string();
+        let fault = store.find("a", "x", Duration::ZERO).expect_err("no base64").to_string();
         assert!(!fault.contains("hunter2") && fault.contains("the entry of a"), "{fault}");
     }
 }
