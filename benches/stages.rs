@@ -6,8 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use restow::blob::codec::{self, Caps, Compression, Encoder, Lookahead};
-use restow::blob::pipeline::{self, Keep, Request};
+use restow::blob::pipeline;
+use restow::blob::stage::{Keep, Request};
+use restow::codec::{self, Caps, Compression, Encoder, Lookahead};
 use restow::digest::{Algorithm, Hasher};
 use restow::layer::{LayerScan, Spool};
 use restow::limits::Limits;

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
-use crate::blob::codec::{Caps, Compression, Encoder};
-use crate::blob::pipeline::{self, Keep, Request};
+use crate::blob::pipeline;
+use crate::blob::stage::{Keep, Request};
+use crate::codec::{Caps, Compression, Encoder};
 use crate::form::archive::{TarForm, tar_stream};
 use crate::form::write::WriteOptions;
 use crate::form::write::testing::{Captured, write_image};

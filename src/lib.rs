@@ -45,7 +45,7 @@
 //! - [`source`]: the members of an archive and their bytes, whatever holds them; [`staging`]: what is written before a
 //!   commit.
 //! - [`model`]: the graph that every form is read into; [`facts`]: what is learnt of it by reading blobs; [`inspect`]: its view for people and as JSON.
-//! - [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
+//! - [`codec`]: the compressors; [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
 //!   [`time`]: the parts that it and the documents need.
 //! - [`schema`] judges shape, [`rules`] meaning; a [`finding`] points at a [`location`]; [`report`] draws findings, and
 //!   [`mod@escape`] keeps archive text from being obeyed by a terminal.
@@ -56,6 +56,7 @@
 
 pub mod blob;
 pub mod cli;
+pub mod codec;
 pub mod compare;
 pub mod convert;
 pub mod digest;

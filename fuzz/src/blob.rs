@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-use restow::blob::codec::{Caps, Compression};
-use restow::blob::pipeline::{self, Keep, Request};
+use restow::codec::{Caps, Compression};
+use restow::blob::pipeline;
+use restow::blob::stage::{Keep, Request};
 use restow::digest::Digest;
 
 const CAPS: Caps = Caps { bytes: 8 << 20, window_log: 23 };

@@ -1,10 +1,8 @@
 //! Reading a blob: one pass that counts, hashes, decompresses and hashes again.
 
-pub mod codec;
-mod deflate;
 pub mod facts;
 pub mod pipeline;
+pub mod stage;
 mod threads;
-mod zstd_frame;
 
-pub use facts::{BlobFacts, Fault, GzipHeader, Plain};
+pub use facts::{BlobFacts, GzipHeader, Plain};

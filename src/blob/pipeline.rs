@@ -4,46 +4,16 @@
 //! and keeps, and decompressing, hashing and compressing run on threads of their own (`threads`).
 
 use std::io::{self, BufRead, Read, Write};
-use std::thread;
 
-use super::codec::{self, Caps, Compression, Encoder, Lookahead};
-use super::facts::{BlobFacts, Fault, GzipHeader, Plain};
+use super::facts::BlobFacts;
+use super::stage::{First, Keep, Kept, Made, Request, Tap, Watch, cores, kept_of, settle};
 use super::threads::threaded;
-use crate::digest::{Algorithm, Digest, Hasher};
+use crate::codec::{self, Caps, Lookahead};
+use crate::digest::{Algorithm, Hasher};
 use crate::media::Codec;
 
 /// Blobs up to this size are not worth a thread.
 const SMALL: u64 = 256 << 10;
-
-/// What to find out about a blob, and what to keep of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Request {
-    /// Its length as the container of the blob (tar header, file system) has it.
-    pub size: u64,
-    /// A second algorithm that the archive names it by.
-    pub other: Option<Algorithm>,
-    /// Whether it is a layer: decompress it and compute the diff ID.
-    pub plain: bool,
-    /// Caps on the decompressed stream.
-    pub caps: Caps,
-}
-
-/// Which bytes go to the tee.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// None.
-    Nothing,
-    /// The blob as it is stored.
-    Stored,
-    /// The decompressed stream, compressed anew by at most so many threads.
-    Recompressed(Compression, usize),
-}
-
-/// What went to the tee: digest and size, if something did.
-pub type Kept = Option<(Digest, u64)>;
-
-/// Is lent the decompressed stream of a layer, chunk by chunk, as it is hashed.
-pub type Watch<'a> = Option<&'a mut (dyn FnMut(&[u8]) + Send)>;
 
 /// Reads `source` to its end.
 ///
@@ -61,65 +31,6 @@ pub fn run(
         inline(source, request, keep, tee, watch)
     } else {
         threaded(source, request, keep, tee, watch)
-    }
-}
-
-/// Threads worth having for one stage.
-pub fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Hashes and counts the stored bytes.
-pub(super) struct Tap {
-    size: u64,
-    hasher: Hasher,
-    other: Option<Hasher>,
-}
-
-impl Tap {
-    pub(super) fn new(request: Request) -> Tap {
-        let other = request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new);
-        Tap { size: 0, hasher: Hasher::new(Algorithm::Sha256), other }
-    }
-
-    pub(super) fn push(&mut self, chunk: &[u8]) {
-        self.size += chunk.len() as u64;
-        self.hasher.update(chunk);
-        if let Some(other) = &mut self.other {
-            other.update(chunk);
-        }
-    }
-
-    /// What was found out, apart from the plain stream.
-    pub(super) fn finish(self, request: Request, first: First) -> BlobFacts {
-        BlobFacts {
-            size: self.size,
-            sha256: self.hasher.finish(),
-            other: self.other.map(Hasher::finish),
-            codec: first.codec,
-            gzip: first.gzip,
-            plain: None,
-            fault: None,
-            missing: request.size.saturating_sub(self.size),
-        }
-    }
-}
-
-/// What the first bytes of a blob say.
-#[derive(Clone, Copy)]
-pub(super) struct First {
-    pub(super) codec: Codec,
-    gzip: Option<GzipHeader>,
-}
-
-impl First {
-    pub(super) fn of(bytes: &[u8]) -> First {
-        First { codec: Codec::sniff(bytes), gzip: GzipHeader::of(bytes) }
-    }
-
-    /// Whether the blob is to be decompressed.
-    pub(super) fn decodes(self, request: Request, keep: Keep) -> bool {
-        (request.plain || matches!(keep, Keep::Recompressed(..))) && self.codec != Codec::Plain
     }
 }
 
@@ -168,45 +79,6 @@ fn inline(
     Ok((facts, kept))
 }
 
-/// Digest and size of what was made: as it was hashed; or, not compressed, that of the plain stream.
-pub(super) fn kept_of(made: Kept, plain: Kept, facts: &BlobFacts) -> Kept {
-    made.or(plain).or_else(|| Some((facts.sha256.clone(), facts.size)))
-}
-
-/// Puts what the decoder found into the facts. A plain blob is its own decompressed stream.
-pub(super) fn settle(
-    facts: &mut BlobFacts,
-    request: Request,
-    decoded: Option<codec::Decoded>,
-    diff_id: impl FnOnce() -> Digest,
-) {
-    match decoded {
-        Some(decoded) if decoded.fault.is_none() => {
-            facts.plain = Some(Plain {
-                diff_id: diff_id(),
-                size: decoded.size,
-                parts: decoded.parts,
-                skipped: decoded.skipped,
-                trailing: decoded.trailing,
-            });
-        }
-        Some(decoded) => facts.fault = decoded.fault,
-        None if request.plain && facts.size > request.caps.bytes => {
-            facts.fault = Some(Fault::TooLarge { limit: request.caps.bytes });
-        }
-        None if request.plain => {
-            facts.plain = Some(Plain {
-                diff_id: facts.sha256.clone(),
-                size: facts.size,
-                parts: 1,
-                skipped: 0,
-                trailing: None,
-            });
-        }
-        None => {}
-    }
-}
-
 /// Hashes and keeps what is read through it.
 struct Tapped<'s, 't> {
     source: &'s mut (dyn Read + Send),
@@ -225,55 +97,11 @@ impl Read for Tapped<'_, '_> {
     }
 }
 
-/// What is compressed anew, on its way to the tee.
-pub(super) struct Made<'a>(Encoder<Out<'a>>);
-
-impl<'a> Made<'a> {
-    pub(super) fn new(
-        compression: Compression,
-        threads: usize,
-        tee: &'a mut (dyn Write + Send),
-    ) -> io::Result<Self> {
-        // The plain stream is hashed where it comes from.
-        let hasher = (compression != Compression::None).then(|| Hasher::new(Algorithm::Sha256));
-        Ok(Made(Encoder::new(compression, threads, Out { tee, hasher, size: 0 })?))
-    }
-
-    pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
-    }
-
-    /// Digest and size; `None` if it was not compressed.
-    pub(super) fn finish(self) -> io::Result<Kept> {
-        let out = self.0.finish()?;
-        Ok(out.hasher.map(|hasher| (hasher.finish(), out.size)))
-    }
-}
-
-struct Out<'a> {
-    tee: &'a mut (dyn Write + Send),
-    hasher: Option<Hasher>,
-    size: u64,
-}
-
-impl Write for Out<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.tee.write(bytes)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&bytes[..n]);
-        }
-        self.size += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.tee.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{Compression, Encoder, Fault};
+    use crate::digest::Digest;
 
     const CAPS: Caps = Caps { bytes: 64 << 20, window_log: 27 };
 

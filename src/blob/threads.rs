@@ -9,9 +9,9 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::codec::{self, CHUNK, Room};
 use super::facts::BlobFacts;
-use super::pipeline::{First, Keep, Kept, Made, Request, Tap, Watch, kept_of, settle};
+use super::stage::{First, Keep, Kept, Made, Request, Tap, Watch, kept_of, settle};
+use crate::codec::{self, CHUNK, Room};
 use crate::digest::{Algorithm, Digest, Hasher};
 
 /// Chunks in flight between two stages.

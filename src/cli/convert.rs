@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::report::{self, Own, Reports};
 use super::shell::Shell;
 use super::{WRONG, check};
-use crate::blob::codec::Compression;
+use crate::codec::Compression;
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{self, Compress, DropSet, ManifestFormat, Plan, Request, Step, Target};
 use crate::convert::run::{self, Context, Verify};

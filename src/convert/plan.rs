@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::blob::codec::Compression;
+use crate::codec::Compression;
 use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::names;
 use crate::error::{Error, Result};

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::blob::BlobFacts;
-use crate::blob::codec::{self, Compression, Lookahead, caps};
-use crate::blob::pipeline::{self, Keep, Kept, Request, Watch};
+use crate::blob::stage::{Keep, Kept, Request, Watch};
+use crate::blob::{BlobFacts, pipeline, stage};
+use crate::codec::{self, Compression, Lookahead, caps};
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{Make, Plan, Step, Target, Treatment};
 use crate::convert::rewrite::{self, Now};
@@ -420,7 +420,7 @@ impl<'a> Run<'a> {
     /// Its share of all that is compressed, twice over, because others are not always at it. At the levels of gzip that
     /// take little memory more, so that the last blob is not alone on one core: three for each core in all.
     fn threads(&self, compression: Compression, size: u64) -> usize {
-        let (cores, jobs) = (pipeline::cores(), self.context.jobs.max(1));
+        let (cores, jobs) = (stage::cores(), self.context.jobs.max(1));
         if jobs == 1 || self.sink.is_some_and(|sink| sink.ordered()) {
             return cores;
         }

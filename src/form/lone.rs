@@ -7,7 +7,6 @@ use std::io::Read;
 use std::path::Path;
 
 use super::docker_archive;
-use crate::blob::codec;
 use crate::error::{Context, Error, Result};
 use crate::json::Value;
 use crate::limits::Limits;
@@ -15,11 +14,10 @@ use crate::location::{Location, MemberId};
 use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::Builder;
-use crate::model::kind;
 use crate::model::legacy::jws::Jws;
-use crate::model::{Anomaly, DocKind, Form, LoneKind};
+use crate::model::{Anomaly, DocKind, Form, LoneKind, kind};
 use crate::source::{Ingested, SpoolDir, Tree};
-use crate::tar;
+use crate::{codec, tar};
 
 /// Whether a file begins like a JSON document.
 pub fn looks_like_json(first: &[u8]) -> bool {
@@ -50,7 +48,7 @@ pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
         return Ok(None);
     }
     let file = std::fs::File::open(path).at("cannot open", path)?;
-    let Ok((plain, _)) = codec::reader(codec, file, crate::blob::codec::caps(limits).window_log) else {
+    let Ok((plain, _)) = codec::reader(codec, file, crate::codec::caps(limits).window_log) else {
         return Ok(None);
     };
     let mut tar = tar::Stream::new(plain.take(limits.layer_bytes), tar::Limits::from(limits));

@@ -10,6 +10,7 @@
 
 mod climb;
 pub mod evidence;
+mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod magic;
@@ -22,5 +23,6 @@ mod table;
 mod tests;
 
 pub use evidence::{Detail, Evidence, Oddity, Seen};
-pub use scan::{LayerFacts, LayerScan, Roots};
+pub use facts::{LayerFacts, Roots};
+pub use scan::LayerScan;
 pub use table::Spool;

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::evidence::{Detail, Evidence, Oddities, Oddity};
+use super::facts::{self, LayerFacts};
 use super::own::{SHIFT, ask, has};
-use super::scan::{self, LayerFacts};
 use super::table::{Builder, Cursor, Record};
 use crate::tar::clean;
 
@@ -67,7 +67,7 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
         odd.note(Oddity::NotJudged, (0, 0), || Evidence { offset: 0, path: Default::default(), detail });
         return Ok(odd);
     }
-    scan::name(&top.names, &mut odd)?;
+    facts::name(&top.names, &mut odd)?;
     for oddity in [Oddity::BelowLowerFile, Oddity::BelowLowerLink, Oddity::BelowLowerEscapingLink] {
         let mut failed = None;
         odd.retain(oddity, |evidence| match &evidence.detail {

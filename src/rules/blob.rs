@@ -234,8 +234,9 @@ pub fn missing(archive: &Archive, part: &Part, what: &str, out: &mut Vec<Finding
 
 #[cfg(test)]
 mod tests {
-    use crate::blob::codec::Caps;
-    use crate::blob::pipeline::{self, Keep, Request};
+    use crate::blob::pipeline;
+    use crate::blob::stage::{Keep, Request};
+    use crate::codec::Caps;
     use crate::digest::Digest;
     use crate::media;
     use crate::rules::fixture::{Layout, config, names};

@@ -1,7 +1,8 @@
 //! Rules about an image: its config against its layers, and its layers against what they are called.
 
 use super::layer::Which;
-use crate::blob::{BlobFacts, Fault};
+use crate::blob::BlobFacts;
+use crate::codec::Fault;
 use crate::digest::Digest;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::location::{At, Location};

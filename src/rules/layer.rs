@@ -247,8 +247,9 @@ pub fn stream(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::codec::Caps;
-    use crate::blob::pipeline::{self, Keep, Request};
+    use crate::blob::pipeline;
+    use crate::blob::stage::{Keep, Request};
+    use crate::codec::Caps;
     use crate::media::{self, Family};
     use crate::rules::fixture::{document, found, names};
 

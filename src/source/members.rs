@@ -94,7 +94,7 @@ pub enum TreeAnomaly {
         problem: String,
     },
     /// Bytes follow the compressed stream around the whole archive.
-    AfterStream(crate::blob::facts::Trailing),
+    AfterStream(crate::codec::Trailing),
     /// More members than the limit; the rest was not read.
     TooManyMembers {
         /// The limit.

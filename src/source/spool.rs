@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly};
-use crate::blob::BlobFacts;
-use crate::blob::codec::{self, caps};
-use crate::blob::pipeline::{self, Keep, Request};
+use crate::blob::stage::{Keep, Request};
+use crate::blob::{BlobFacts, pipeline};
+use crate::codec::{self, caps};
 use crate::digest::Algorithm;
 use crate::error::{Context, Result};
 use crate::limits::Limits;

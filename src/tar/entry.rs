@@ -2,6 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::pax::Records;
+use super::sparse::Sparse;
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,19 +35,6 @@ impl Kind {
     pub fn has_data(self) -> bool {
         matches!(self, Kind::Regular | Kind::Sparse(_) | Kind::Global | Kind::Unknown(_))
     }
-}
-
-/// The forms of sparse files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sparse {
-    /// Type flag `S`, with the map in the header and in blocks after it.
-    OldGnu,
-    /// PAX form 0.0.
-    Pax00,
-    /// PAX form 0.1.
-    Pax01,
-    /// PAX form 1.0, with the map at the start of the data.
-    Pax10,
 }
 
 /// The dialect of an entry's own header.

@@ -8,19 +8,23 @@
 //! Nothing here unpacks to disk.
 
 pub mod anomaly;
+mod decode;
 pub mod entry;
 mod field;
+mod head;
 pub mod name;
 pub mod pax;
 pub mod read;
 pub mod scan;
+mod sparse;
 pub mod write;
 
 pub use anomaly::{Anomaly, AnomalyKind, Extension, Field, PaxFault};
-pub use entry::{Entry, Format, Kind, Sparse};
+pub use entry::{Entry, Format, Kind};
 pub use name::{Cleaned, clean};
 pub use read::{Data, Event, Feed, ReadAt, Stream, index};
 pub use scan::{Limits, Scanner, Want};
+pub use sparse::Sparse;
 
 /// Bytes of a header, and the unit that data is padded to.
 pub const BLOCK: usize = 512;

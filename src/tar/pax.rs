@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bstr::ByteSlice;
 
+use super::Sparse;
 use super::anomaly::{Field, PaxFault};
-use super::entry::Sparse;
 
 /// The records of one PAX header, in order. A fault that loses the place ends the iteration.
 #[derive(Debug, Clone)]

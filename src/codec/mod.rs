@@ -1,13 +1,21 @@
 //! The only place that knows the compressors (docs/architecture.md#codecs).
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+mod deflate;
+mod encode;
+mod fault;
+mod reader;
+mod zstd_frame;
+
+use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::deflate::Members;
-use super::facts::{Fault, Trailing};
-use super::zstd_frame::{self, Frame, WindowTooLarge};
+use zstd_frame::{Frame, WindowTooLarge};
+
+pub use encode::{Compression, Encoder};
+pub use fault::{Fault, Trailing};
+pub use reader::{Rest, reader};
+
 use crate::limits::Limits;
 use crate::media::Codec;
 
@@ -324,217 +332,10 @@ impl<R: Read> BufRead for Lookahead<R> {
     }
 }
 
-/// What follows the compressed stream around an archive; known once the reader has come to its end.
-pub type Rest = Arc<Mutex<Option<Trailing>>>;
-
-/// A reader of the decompressed stream, for whole archives that are compressed (formats.md A.5), and what follows it.
-///
-/// Unlike [`decode`] it reports faults of the stream as I/O errors: an outer archive that cannot be decompressed
-/// cannot be listed either. What follows is told of gzip and zstd; after the others it is a fault of the stream.
-pub fn reader<'a>(
-    codec: Codec,
-    input: impl Read + Send + 'a,
-    window_log: u32,
-) -> io::Result<(Box<dyn Read + Send + 'a>, Rest)> {
-    let rest = Rest::default();
-    let buffered = |input| BufReader::with_capacity(CHUNK, input);
-    let reader: Box<dyn Read + Send + 'a> = match codec {
-        Codec::Plain => Box::new(buffered(input)),
-        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(input))),
-        Codec::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(input))),
-        Codec::Gzip | Codec::Zstd => {
-            let input = Counted { inner: Lookahead::new(input), offset: 0 };
-            Box::new(Parts { codec, window_log, state: Some(Part::Between(input)), rest: Arc::clone(&rest) })
-        }
-    };
-    Ok((reader, rest))
-}
-
-/// The gzip members or zstd frames of a stream, one after the other.
-struct Parts<R: BufRead> {
-    codec: Codec,
-    window_log: u32,
-    /// `None` after a fault, and at the end.
-    state: Option<Part<R>>,
-    rest: Rest,
-}
-
-/// Where a stream of parts is.
-enum Part<R: BufRead> {
-    Between(R),
-    Gzip(Box<GzDecoder<R>>),
-    Zstd(Frame<R>),
-}
-
-impl<R: Read> Parts<Counted<Lookahead<R>>> {
-    /// The next part, if there is one; what is none follows the stream.
-    fn begin(&self, mut input: Counted<Lookahead<R>>) -> io::Result<Option<Part<Counted<Lookahead<R>>>>> {
-        let next = input.fill_buf()?;
-        Ok(match (self.codec, next) {
-            (_, []) => None,
-            (Codec::Gzip, [0x1f, 0x8b, ..]) => Some(Part::Gzip(Box::new(GzDecoder::new(input)))),
-            (Codec::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => {
-                Some(Part::Zstd(Frame::open(input, self.window_log)?))
-            }
-            _ => {
-                let offset = input.offset;
-                let found = trailing(&mut input, offset)?;
-                *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-                None
-            }
-        })
-    }
-}
-
-impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while let Some(mut part) = self.state.take() {
-            let n = match &mut part {
-                Part::Between(_) => Ok(0),
-                Part::Gzip(member) => member.read(into),
-                Part::Zstd(frame) => frame.read(into),
-            };
-            match n {
-                Ok(0) if !into.is_empty() => {
-                    self.state = match part {
-                        Part::Between(input) => self.begin(input)?,
-                        Part::Gzip(member) => Some(Part::Between(member.into_inner())),
-                        Part::Zstd(frame) => Some(Part::Between(frame.into_inner())),
-                    };
-                }
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                n => {
-                    self.state = Some(part);
-                    return n;
-                }
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// Counts what is consumed.
-struct Counted<R> {
-    inner: R,
-    offset: u64,
-}
-
-impl<R: BufRead> Read for Counted<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut available = self.fill_buf()?;
-        let n = available.read(into)?;
-        self.consume(n);
-        Ok(n)
-    }
-}
-
-impl<R: BufRead> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.offset += n as u64;
-        self.inner.consume(n);
-    }
-}
-
-/// How a layer is to be compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip at a level from 1 to 12, as libdeflate counts them.
-    Gzip(u32),
-    /// zstd at a level from 1 to 22.
-    Zstd(i32),
-}
-
-impl Compression {
-    /// Fewer bytes than `gzip -6` of Go's tools, in half of their time; above, time doubles for each two percent.
-    pub const GZIP_DEFAULT: u32 = 3;
-    /// zstd's own default.
-    pub const ZSTD_DEFAULT: i32 = 3;
-
-    /// The codec that it produces.
-    pub fn codec(self) -> Codec {
-        match self {
-            Compression::None => Codec::Plain,
-            Compression::Gzip(_) => Codec::Gzip,
-            Compression::Zstd(_) => Codec::Zstd,
-        }
-    }
-}
-
-/// Input bytes that one thread compresses at a time. zstd's own choice, four windows, takes 100 MB for two threads.
-const ZSTD_JOB: u32 = 2 << 20;
-
-/// Levels whose window is not larger than a job; the others keep zstd's own choice, and take memory.
-const ZSTD_SMALL_WINDOWS: i32 = 8;
-
-/// Threads of one zstd stream, at most: each takes 15 MB.
-const ZSTD_THREADS: usize = 4;
-
-/// An encoder whose output depends on nothing but its input and the level: no time, no name, no number of threads.
-pub enum Encoder<W: Write> {
-    /// Passes bytes on.
-    None(W),
-    /// gzip; boxed, as its state is large.
-    Gzip(Box<Members<W>>),
-    /// zstd; likewise.
-    Zstd(Box<zstd::stream::write::Encoder<'static, W>>),
-}
-
-impl<W: Write> Encoder<W> {
-    /// Starts a stream that at most `threads` threads compress.
-    pub fn new(compression: Compression, threads: usize, into: W) -> io::Result<Self> {
-        Ok(match compression {
-            Compression::None => Encoder::None(into),
-            Compression::Gzip(level) => Encoder::Gzip(Box::new(Members::new(level, threads, into)?)),
-            Compression::Zstd(level) => {
-                let mut encoder = zstd::stream::write::Encoder::new(into, level)?;
-                encoder.include_checksum(true)?;
-                // Always through the multi-threaded path: its bytes do not depend on the number of workers.
-                encoder.multithread(threads.clamp(1, ZSTD_THREADS) as u32)?;
-                if level <= ZSTD_SMALL_WINDOWS {
-                    encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
-                }
-                Encoder::Zstd(Box::new(encoder))
-            }
-        })
-    }
-
-    /// Ends the stream and gives the writer back.
-    pub fn finish(self) -> io::Result<W> {
-        match self {
-            Encoder::None(into) => Ok(into),
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Zstd(encoder) => encoder.finish(),
-        }
-    }
-}
-
-impl<W: Write> Write for Encoder<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Encoder::None(into) => into.write(bytes),
-            Encoder::Gzip(encoder) => encoder.write(bytes),
-            Encoder::Zstd(encoder) => encoder.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Encoder::None(into) => into.flush(),
-            Encoder::Gzip(encoder) => encoder.flush(),
-            Encoder::Zstd(encoder) => encoder.flush(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     const CAPS: Caps = Caps { bytes: 1 << 20, window_log: 27 };
 
