@@ -94,6 +94,12 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
         page.push_str(&format!("\n{}\n", bold(heading)));
         wrapped(&mut page, text, width);
     }
+    let mut sources = rules::specification::of_rule(rule);
+    sources.retain(|source| !source.starts_with("formats.md"));
+    if !sources.is_empty() {
+        page.push_str(&format!("\n{}\n", bold("Where it is written")));
+        wrapped(&mut page, &sources.join("; "), width);
+    }
     page
 }
 

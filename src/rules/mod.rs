@@ -43,6 +43,7 @@ pub mod run_config;
 #[cfg(test)]
 mod run_tests;
 pub mod shape;
+pub mod specification;
 pub mod storage;
 pub mod stray;
 pub mod whiteout;

@@ -60,9 +60,11 @@ pub fn page() -> Result<String, String> {
             }
         }
     }
-    page.push_str("\n## What is not checked\n\nEntries of the catalogue that no rule stands for:\n\n");
+    page.push_str(
+        "\n## What is not checked\n\nEntries of [the table](formats.md#h) that no rule stands for:\n\n",
+    );
     for (entry, reason) in NOT_CHECKED {
-        let _ = writeln!(page, "- {entry}: {reason}");
+        let _ = writeln!(page, "- [{entry}](formats.md#entry-{entry}): {reason}");
     }
     Ok(page)
 }
@@ -76,7 +78,8 @@ This page is made from the rules: `BLESS=1 cargo test --test rules` writes it, a
 **Level** is the level as written, which `--profile`, `restow.toml`, `-A`, `-W` and `-D` change. **In convert** says
 whether a finding keeps `restow convert` from writing; without `--check` it looks at nothing else. **Breaks** lists
 tools that refuse or misread what the rule finds: `--profile portable`, or one named like the tool, makes it an error.
-**Catalogue** gives the entries of the project's catalogue of faults.
+**Specification** is where it is written; *entry* is the row of [the table of what is checked](formats.md#h) with what
+tools do.
 
 ";
 
@@ -96,7 +99,14 @@ fn section(page: &mut String, rule: &Rule) {
         Integrity::Soft => "blocks unless lowered by `-W` or `-A`; the bytes are carried as they are",
         Integrity::Hard => "always blocks",
     };
-    let numbers: Vec<String> = rule.catalogue.iter().map(ToString::to_string).collect();
+    let linked = |source: &&str| match source.strip_prefix("formats.md ") {
+        Some(section) => format!("[{source}](formats.md#{})", section.to_lowercase().replace('.', "-")),
+        None => (*source).to_owned(),
+    };
+    let mut sources: Vec<String> = rules::specification::of_rule(rule).iter().map(linked).collect();
+    let entries = rule.catalogue.iter().map(|entry| format!("[{entry}](formats.md#entry-{entry})"));
+    let word = if rule.catalogue.len() == 1 { "entry" } else { "entries" };
+    sources.push(format!("{word} {}", entries.collect::<Vec<_>>().join(", ")));
     let _ = write!(page, "\n### {}\n\n", rule.name);
     let _ = writeln!(page, "- Level: {}{off}", rule.level.name());
     let _ = writeln!(page, "- In convert: {convert}");
@@ -104,7 +114,7 @@ fn section(page: &mut String, rule: &Rule) {
         let tools: Vec<&str> = rule.breaks.iter().map(|tool| tool.name()).collect();
         let _ = writeln!(page, "- Breaks: {}", tools.join(", "));
     }
-    let _ = writeln!(page, "- Catalogue: {}", numbers.join(", "));
+    let _ = writeln!(page, "- Specification: {}", sources.join("; "));
     for (heading, text) in [
         ("What it checks", rule.checks),
         ("Why it matters", rule.matters),
