@@ -6,7 +6,8 @@
 //!    with name, level and the four headings of its page, and a function that returns findings.
 //! 2. One line in the family's `RULES`, one call at its scope in [`run()`].
 //! 3. Unit tests beside it that fire it and that just do not.
-//! 4. A case in `corpus/bad/family/rule/`, and `BLESS=1 cargo test --test rules --test corpus`.
+//! 4. A case in `corpus/bad/family/rule/`, and `BLESS=1 cargo test --test cases`, first with `rules::`, then with
+//!    `corpus::`.
 
 pub mod annotation;
 pub mod archive;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::tree::{self, Files};
-use crate::common::bad::Bad;
-use crate::common::members::{self, Entry};
 use crate::common::tree_digest::{self, sha256};
-use crate::common::{bad, case};
+use crate::stored::bad::Bad;
+use crate::stored::members::{self, Entry};
+use crate::stored::{bad, case};
 
 /// Which tools can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

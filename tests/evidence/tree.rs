@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
-use crate::common::tree_digest::decompressed;
+use crate::stored::decompressed;
 
 /// `path d`, `path f SIZE`, `path l TARGET`, `path c` …, one for each file, without those that a container has of its
 /// own.

@@ -1,0 +1,250 @@
+//! N passes and N + 1 is told, with the option that raises the limit.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::common::layer_of;
+use crate::layout::{Bench, CONFIG, LAYER, Layout, sha256, tar, with};
+
+/// What `check` says with a limit, and its exit code.
+fn said(bench: &Bench, source: &str, name: &str, n: u64, stream: bool) -> (i32, String) {
+    let limit = format!("{name}={n}");
+    let place = if stream { "-" } else { source };
+    let arguments = ["check", "--limit", &limit, place].map(str::to_owned);
+    let input = stream.then(|| Path::new(source));
+    let output = bench.restow.run_with(&arguments, input).expect("restow runs");
+    (output.code, String::from_utf8_lossy(&output.stdout).into_owned() + &output.stderr)
+}
+
+/// The archive has exactly `n` of what a limit counts.
+fn border(bench: &Bench, source: &str, name: &str, n: u64) {
+    border_of(bench, source, name, n, false);
+}
+
+fn border_of(bench: &Bench, source: &str, name: &str, n: u64, stream: bool) {
+    let (code, text) = said(bench, source, name, n, stream);
+    let told = text.contains("--limit") || text.contains("(limit ");
+    assert!(code <= 1 && !told, "{source}: {n} of {name} are too many\n{text}");
+    let (code, text) = said(bench, source, name, n - 1, stream);
+    assert_eq!(code, 1, "{source}: {n} of {name} are not too many for a limit of {}\n{text}", n - 1);
+    assert!(text.contains(&format!("--limit {name}=")), "the option is not named\n{text}");
+}
+
+fn count(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).expect("listed").map(|entry| entry.expect("listed").path());
+    entries.map(|path| 1 + if path.is_dir() { count(&path) } else { 0 }).sum()
+}
+
+fn values(value: &Value) -> u64 {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(values).sum::<u64>(),
+        Value::Object(members) => 1 + members.values().map(values).sum::<u64>(),
+        _ => 1,
+    }
+}
+
+fn depth(value: &Value) -> u64 {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[test]
+fn members_of_folders_tars_and_streams() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &[0; 1024]);
+    layout.root(&image, "a");
+    let source = layout.finish();
+    let folder = bench.dir.path().join("layout");
+    let n = count(&folder);
+    border(&bench, &source, "members", n);
+    let tar = tar(&folder).display().to_string();
+    border(&bench, &tar, "members", n);
+    border_of(&bench, &tar, "members", n, true);
+}
+
+#[test]
+fn documents() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &[0; 1024]);
+    layout.root(&image, "a");
+    let source = layout.finish();
+    let mut documents =
+        vec![bench.dir.path().join("layout/index.json"), bench.dir.path().join("layout/oci-layout")];
+    let blobs = bench.dir.path().join("layout/blobs/sha256");
+    documents.extend(std::fs::read_dir(blobs).expect("listed").map(|entry| entry.expect("listed").path()));
+    let texts: Vec<Vec<u8>> = documents.iter().map(|path| std::fs::read(path).expect("read")).collect();
+    let texts: Vec<&Vec<u8>> = texts.iter().filter(|text| text.starts_with(b"{")).collect();
+    assert_eq!(texts.len(), 4);
+    let parsed: Vec<Value> = texts.iter().map(|text| serde_json::from_slice(text).expect("JSON")).collect();
+    let largest = texts.iter().map(|text| text.len() as u64).max().expect("four");
+    border(&bench, &source, "document-bytes", largest);
+    border(&bench, &source, "json-values", parsed.iter().map(values).max().expect("four"));
+    border(&bench, &source, "json-depth", parsed.iter().map(depth).max().expect("four"));
+    let all =
+        texts.iter().map(|text| text.len() as u64).sum::<u64>() + 64 * parsed.iter().map(values).sum::<u64>();
+    border(&bench, &source, "documents-bytes", all);
+}
+
+#[test]
+fn the_graph() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let mut top = layout.image("amd64", sha256(), &[0; 1024]);
+    for _ in 0..5 {
+        top = layout.index(&[top]);
+    }
+    layout.root(&top, "deep");
+    let source = layout.finish();
+    border(&bench, &source, "index-depth", 5);
+    // Five indexes and an image.
+    border(&bench, &source, "manifests", 6);
+
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let layers: Vec<Vec<u8>> = (0..7).map(|i| layer_of(&format!("f{i}"), b"x")).collect();
+    let layers: Vec<(&str, &[u8], &[u8])> = layers.iter().map(|l| (LAYER, &l[..], &l[..])).collect();
+    let image = layout.image_of(&layers);
+    layout.root(&image, "wide");
+    border(&bench, &layout.finish(), "layers", 7);
+}
+
+#[test]
+fn data_in_descriptors() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let layer = layer_of("file", b"x");
+    let image = layout.image("amd64", sha256(), &layer);
+    let base64 = data_encoding::BASE64.encode(&layer);
+    // In a manifest as in index.json; padded, as its size is no multiple of three.
+    assert!(layer.len() == 2048 && base64.ends_with('='));
+    let held = layout.add(sha256(), "text/plain", &layer);
+    let held = with(&held, &format!(r#""data":"{base64}""#));
+    let config = layout.add(sha256(), "application/vnd.oci.empty.v1+json", b"{}");
+    let manifest = layout.manifest(&config, &held);
+    layout.root(&manifest, "held");
+    layout.root(&image, "image");
+    border(&bench, &layout.finish(), "data-bytes", 2048);
+    let mut layout = bench.layout();
+    let document = layout.image("amd64", sha256(), &layer);
+    let digest = document.split('"').find(|text| text.starts_with("sha256:")).expect("one").to_owned();
+    let bytes =
+        std::fs::read(bench.dir.path().join("layout/blobs/sha256").join(&digest[7..])).expect("there");
+    layout.root(&with(&document, &format!(r#""data":"{}""#, data_encoding::BASE64.encode(&bytes))), "root");
+    border(&bench, &layout.finish(), "data-bytes", bytes.len() as u64);
+    // A manifest that is another one's config too, and is read as that first.
+    let mut layout = bench.layout();
+    let config = layout.add(sha256(), CONFIG, &std::fs::read(blob(&bench, &manifest)).expect("there"));
+    layout.root(&layout.manifest(&config, ""), "first");
+    layout.root(&manifest, "second");
+    border(&bench, &layout.finish(), "data-bytes", 2048);
+}
+
+fn blob(bench: &Bench, descriptor: &str) -> std::path::PathBuf {
+    let digest = descriptor.split('"').find(|text| text.starts_with("sha256:")).expect("a digest");
+    bench.dir.path().join("layout/blobs/sha256").join(&digest[7..])
+}
+
+/// A layout with one layer.
+fn one_layer(layout: &mut Layout, kind: &str, stored: &[u8], plain: &[u8]) {
+    let image = layout.image_of(&[(kind, stored, plain)]);
+    layout.root(&image, "one");
+}
+
+#[test]
+fn layers_as_they_are_and_compressed() {
+    let plain = layer_of("file", &[7; 100_000]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&plain).expect("memory");
+    let gzip = gzip.finish().expect("memory");
+    let zstd = zstd::stream::encode_all(&plain[..], 1).expect("memory");
+    for (suffix, stored) in [("", &plain), ("+gzip", &gzip), ("+zstd", &zstd)] {
+        let bench = Bench::new();
+        let mut layout = bench.layout();
+        one_layer(&mut layout, &format!("{LAYER}{suffix}"), stored, &plain);
+        let source = layout.finish();
+        border(&bench, &source, "layer-bytes", plain.len() as u64);
+        let tar = tar(&bench.dir.path().join("layout")).display().to_string();
+        border_of(&bench, &tar, "layer-bytes", plain.len() as u64, true);
+    }
+}
+
+#[test]
+fn entries_of_a_layer() {
+    let bench = Bench::new();
+    let mut layer = tar::Builder::new(Vec::new());
+    for i in 0..300 {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(0);
+        layer.append_data(&mut header, format!("f{i}"), &[][..]).expect("memory");
+    }
+    let layer = layer.into_inner().expect("memory");
+    let mut layout = bench.layout();
+    one_layer(&mut layout, LAYER, &layer, &layer);
+    border(&bench, &layout.finish(), "entries", 300);
+}
+
+#[test]
+fn windows_of_zstd() {
+    let plain = layer_of("file", &vec![7; 3 << 20]);
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("encoder");
+    encoder.window_log(21).expect("a window");
+    encoder.write_all(&plain).expect("memory");
+    let stored = encoder.finish().expect("memory");
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    one_layer(&mut layout, &format!("{LAYER}+zstd"), &stored, &plain);
+    border(&bench, &layout.finish(), "zstd-window-log", 21);
+}
+
+/// A tar with an extension header of exactly so many bytes before a file.
+pub fn extended(flag: u8, bytes: usize, name: &str, data: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    if flag == b'x' {
+        let digits = bytes.to_string();
+        let value = "v".repeat(bytes - digits.len() - " comment=\n".len());
+        body.extend(format!("{digits} comment={value}\n").bytes());
+    } else {
+        body.extend(vec![b'n'; bytes - 1]);
+        body.push(0);
+    }
+    assert_eq!(body.len(), bytes);
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::new(flag));
+    header.set_size(body.len() as u64);
+    header.set_path("extension").expect("short");
+    header.set_cksum();
+    tar.append(&header, &body[..]).expect("memory");
+    let mut header = tar::Header::new_ustar();
+    header.set_size(data.len() as u64);
+    tar.append_data(&mut header, name, data).expect("memory");
+    tar.into_inner().expect("memory")
+}
+
+#[test]
+fn extensions_of_tar_headers() {
+    for flag in [b'x', b'L'] {
+        let layer = extended(flag, 5000, "file", b"x");
+        let bench = Bench::new();
+        let mut layout = bench.layout();
+        one_layer(&mut layout, LAYER, &layer, &layer);
+        let source = layout.finish();
+        border(&bench, &source, "extension-bytes", 5000);
+        // In the outer tar, before a member that nothing needs.
+        let path = tar(&bench.dir.path().join("layout"));
+        let mut outer = extended(flag, 6000, "extra", b"");
+        outer.truncate(outer.len() - 1024);
+        outer.extend(std::fs::read(&path).expect("read"));
+        std::fs::write(&path, outer).expect("written");
+        let source = path.display().to_string();
+        border(&bench, &source, "extension-bytes", 6000);
+        border_of(&bench, &source, "extension-bytes", 6000, true);
+    }
+}

@@ -1,0 +1,32 @@
+//! Every test that needs no main of its own, in one binary, so that the crate is linked once for all of them:
+//! `cargo test --test all limits::` runs those of one topic.
+
+/// Every file below `tests/` is a module of a binary.
+mod binaries;
+/// What the command line promises.
+mod cli;
+/// What tests of several binaries share.
+#[path = "../common/mod.rs"]
+mod common;
+/// What `docs/` promises.
+mod docs;
+/// Faults of the machine and of whoever sits at it.
+mod faults;
+/// Changes that a report proposes.
+mod fixes;
+/// Archives that are legal but rare, and archives that mean harm.
+mod hostile;
+/// OCI layouts made in place, and a folder with the binary to try them on.
+mod layout;
+/// Every limit at its border, and bombs.
+mod limits;
+/// Hostile names wherever a name can stand.
+mod names;
+/// What holds for every sound archive.
+mod properties;
+/// Live registries.
+mod registry;
+/// What SECURITY.md promises.
+mod security;
+/// README.md and `tests/cli/*.trycmd`, run as a person would.
+mod sessions;

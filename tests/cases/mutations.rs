@@ -1,0 +1,251 @@
+//! Single bytes and bits changed at random in sound archives of every form: none crashes or hangs restow, and none goes
+//! unseen but those that no digest covers.
+//!
+//! Each change is *reported* (the findings differ), *neutral* (an independent reader sees the same members and the same
+//! values), or *uncovered* (it is where no digest looks, which [`uncovered`] proves from the members). Anything else
+//! fails the test. `RESTOW_MUTATIONS=N` makes N changes to each archive instead of 300; places depend on N alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use restow::finding::Level;
+use restow::rules::Policy;
+use serde_json::Value;
+
+use crate::common::tree_digest;
+use crate::stored::case;
+use crate::{Test, oracle};
+
+/// One change may take this long, on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+static TOTAL: Mutex<Counts> = Mutex::new(Counts { reported: 0, neutral: 0, uncovered: 0 });
+
+#[derive(Clone, Copy)]
+struct Counts {
+    reported: usize,
+    neutral: usize,
+    uncovered: usize,
+}
+
+pub fn tests() -> Vec<Test> {
+    let changes = std::env::var("RESTOW_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    let tests = case::all().into_iter().map(|case| {
+        Test::new(case.name.clone(), move || {
+            let dir = tempfile::tempdir()?;
+            mutate(&case.archive, dir.path(), changes)
+        })
+    });
+    tests.collect()
+}
+
+/// Of the changes that were made, if any were.
+#[expect(clippy::print_stdout, reason = "the sums are what a reader wants to know")]
+pub fn print_sums() {
+    let Counts { reported, neutral, uncovered } = *TOTAL.lock().expect("no test panicked while counting");
+    if reported + neutral + uncovered > 0 {
+        println!("{reported} changes reported, {neutral} neutral, {uncovered} uncovered");
+    }
+}
+
+/// The changed places are those of xorshift64 from a fixed start.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n.max(1) as u64) as usize
+    }
+}
+
+fn mutate(archive: &Path, dir: &Path, changes: usize) -> Result<(), Failed> {
+    let here = dir.join("archive");
+    copy(archive, &here)?;
+    let files: Vec<_> = if here.is_dir() {
+        let names = tree_digest::files(&here)?.into_keys();
+        names.map(|name| here.join(name)).collect()
+    } else {
+        vec![here.clone()]
+    };
+    let sizes: Vec<usize> =
+        files.iter().map(|file| fs::metadata(file).map_or(0, |m| m.len() as usize)).collect();
+    let before = findings(&here)?;
+    let sound = Sound::read(&here)?;
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut counts = Counts { reported: 0, neutral: 0, uncovered: 0 };
+    for change in 0..changes {
+        let mut place = random.below(sizes.iter().sum());
+        let chosen = sizes.iter().position(|size| {
+            let here = place < *size;
+            place -= if here { 0 } else { *size };
+            here
+        });
+        let Some(file) = chosen.map(|chosen| &files[chosen]) else { return Err("an empty archive".into()) };
+        let whole = fs::read(file)?;
+        let mut bytes = whole.clone();
+        bytes[place] = if change % 2 == 0 {
+            bytes[place] ^ 1 << random.below(8)
+        } else {
+            bytes[place].wrapping_add(1 + random.below(255) as u8)
+        };
+        fs::write(file, &bytes)?;
+        let what =
+            format!("byte {place} of {} changed from {} to {}", file.display(), whole[place], bytes[place]);
+        let began = Instant::now();
+        let after = catch_unwind(AssertUnwindSafe(|| findings(&here)));
+        if began.elapsed() > PATIENCE {
+            return Err(format!("{what}: took {:?}", began.elapsed()).into());
+        }
+        match after {
+            Err(_) => return Err(format!("{what}: panicked").into()),
+            Ok(Ok(after)) if after == before => match sound.unseen(&here) {
+                Ok(true) => counts.neutral += 1,
+                Ok(false) => counts.uncovered += 1,
+                Err(why) => return Err(format!("{what}: unseen: {why}").into()),
+            },
+            Ok(_) => counts.reported += 1,
+        }
+        fs::write(file, &whole)?;
+    }
+    let mut total = TOTAL.lock().map_err(|_| "a test panicked while counting")?;
+    total.reported += counts.reported;
+    total.neutral += counts.neutral;
+    total.uncovered += counts.uncovered;
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return fs::copy(from, to).map(|_| ());
+    }
+    for name in tree_digest::files(from)?.into_keys() {
+        let target = to.join(&name);
+        fs::create_dir_all(target.parent().unwrap_or(to))?;
+        fs::copy(from.join(&name), target)?;
+    }
+    Ok(())
+}
+
+/// What `restow check` finds; an archive that it cannot open is reported too.
+fn findings(archive: &Path) -> Result<BTreeSet<String>, Failed> {
+    let opened = restow::open(archive).map_err(|error| error.to_string())?;
+    let found = restow::check(&opened).map_err(|error| error.to_string())?;
+    let policy = Policy::default();
+    let told = found.iter().filter(|finding| policy.level(finding.rule) != Level::Allow);
+    Ok(told.map(|f| format!("{} {} {:?}", f.rule.name, f.message, f.primary.location)).collect())
+}
+
+/// The members of an archive before it was changed.
+struct Sound {
+    members: BTreeMap<String, Vec<u8>>,
+    /// Text of every member that may name another.
+    names: String,
+}
+
+impl Sound {
+    fn read(archive: &Path) -> Result<Sound, Failed> {
+        let members = oracle::members(archive)?;
+        let texts = members.values().filter(|bytes| bytes.len() < 100_000);
+        let names = texts.map(|bytes| String::from_utf8_lossy(bytes)).collect::<Vec<_>>().join("\n");
+        Ok(Sound { members, names })
+    }
+
+    /// Whether a change that was not reported is neutral; `false` is uncovered, an error that it should be seen.
+    fn unseen(&self, archive: &Path) -> Result<bool, String> {
+        let after = oracle::members(archive).map_err(|error| format!("{:?}", error.message()))?;
+        let mut neutral = true;
+        let names: BTreeSet<&String> = self.members.keys().chain(after.keys()).collect();
+        for name in names {
+            match (self.members.get(name), after.get(name)) {
+                (Some(before), Some(after)) if before == after => {}
+                (Some(before), Some(after)) => neutral &= self.content(name, before, after)?,
+                _ => neutral &= self.renamed(name)?,
+            }
+        }
+        Ok(neutral)
+    }
+
+    /// A member came or went: nothing may need it, by digest or by name.
+    fn renamed(&self, name: &str) -> Result<bool, String> {
+        let base = name.rsplit('/').next().unwrap_or(name);
+        let legacy = matches!(base, "VERSION" | "json" | "layer.tar" | "repositories" | "version");
+        if legacy && !self.needed(name) { Ok(false) } else { Err(format!("{name} came or went")) }
+    }
+
+    /// Whether something names the member.
+    fn needed(&self, name: &str) -> bool {
+        // In the first era a directory is found by its name.
+        self.names.contains(name)
+    }
+
+    /// A member has other bytes.
+    fn content(&self, name: &str, before: &[u8], after: &[u8]) -> Result<bool, String> {
+        let base = name.rsplit('/').next().unwrap_or(name);
+        if name.contains("blobs/") || is_digest(base.trim_end_matches(".json").trim_end_matches(".tar")) {
+            return Err(format!("{name}, which is named by its digest"));
+        }
+        let values = (serde_json::from_slice::<Value>(before), serde_json::from_slice::<Value>(after));
+        let (Ok(old), Ok(new)) = values else {
+            return uncovered(name, base, "").map(|()| false);
+        };
+        let mut places = Vec::new();
+        differences(&old, &new, String::new(), &mut places);
+        places.iter().try_for_each(|place| uncovered(name, base, place))?;
+        Ok(places.is_empty())
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Proves that no digest covers a place in a member, which is not named by its digest itself.
+fn uncovered(name: &str, base: &str, place: &str) -> Result<(), String> {
+    let holds = |parts: &[&str]| parts.iter().any(|part| place.contains(part));
+    let fine = match base {
+        // Names and annotations of entry points.
+        "index.json" => holds(&["/annotations"]),
+        // Tags; what else an item says points at members.
+        "manifest.json" if !place.starts_with("/0") && !place.starts_with("/1") => {
+            // A `dir:` layout: no digest of the manifest is written anywhere.
+            holds(&["/annotations", "/urls"])
+        }
+        "manifest.json" => holds(&["/RepoTags", "/LayerSources", "/Parent"]),
+        // Read by nothing where there is a newer list of images; else a list of names.
+        "repositories" => true,
+        // The first era has no digests; later ones write these members for it alone.
+        "VERSION" | "json" | "layer.tar" => true,
+        // `dir:`
+        "version" => true,
+        _ => base.contains("signature-"),
+    };
+    if fine { Ok(()) } else { Err(format!("{name} at `{place}`")) }
+}
+
+/// Pointers to the values that differ.
+fn differences(old: &Value, new: &Value, place: String, out: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                match (a.get(key), b.get(key)) {
+                    (Some(old), Some(new)) => differences(old, new, format!("{place}/{key}"), out),
+                    _ => out.push(format!("{place}/{key}")),
+                }
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (i, (old, new)) in a.iter().zip(b).enumerate() {
+                differences(old, new, format!("{place}/{i}"), out);
+            }
+        }
+        _ if old == new => {}
+        _ => out.push(place),
+    }
+}
