@@ -2,6 +2,8 @@
 
 use bstr::ByteSlice;
 
+use super::anomalies;
+use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, raise, rule};
 use crate::json::{Anomaly as Odd, Value};
@@ -217,7 +219,7 @@ pub fn alone(archive: &Archive, out: &mut Vec<Finding>) {
     for anomaly in &archive.anomalies {
         match anomaly {
             Anomaly::Empty { at } if !lists(archive, at) => {}
-            other => out.extend(one(other, archive)),
+            other => out.extend(anomalies::judge(other, archive)),
         }
     }
 }
@@ -234,7 +236,7 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
             Anomaly::Empty { at } if !lists(archive, at) => {}
             // The only tag may be the broken one.
             Anomaly::Empty { .. } if archive.anomalies.iter().any(is_tag_without_target) => {}
-            other => out.extend(one(other, archive)),
+            other => out.extend(anomalies::judge(other, archive)),
         }
     }
     for (i, member) in archive.tree.members.iter().enumerate() {
@@ -365,132 +367,141 @@ fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId,
     out.push(finding.related(Location::member(first), offset(first)));
 }
 
-fn one(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
-    Some(match anomaly {
-        Anomaly::MissingMember { name, of } => {
-            let rule = match *name {
-                "oci-layout" => &MISSING_OCI_LAYOUT,
-                "index.json" => &MISSING_INDEX,
-                "manifest.json" => &MISSING_MANIFEST_JSON,
-                _ => return Some(super::legacy::no_repositories()),
+/// A member that the form demands and that is not there, or is no file.
+pub fn missing_member(name: &str, of: &str, archive: &Archive) -> Finding {
+    let rule = match name {
+        "oci-layout" => &MISSING_OCI_LAYOUT,
+        "index.json" => &MISSING_INDEX,
+        "manifest.json" => &MISSING_MANIFEST_JSON,
+        _ => return super::legacy::no_repositories(),
+    };
+    match archive.tree.get(name.as_bytes()).filter(|&id| archive.tree.follow(id).is_none()) {
+        Some(id) => {
+            let found = match archive.tree.member(id).kind {
+                MemberKind::Directory => "a directory",
+                MemberKind::Symlink(_) | MemberKind::Hardlink(_) => "a link to no file of the archive",
+                MemberKind::File | MemberKind::Other(_) => "neither file nor directory",
             };
-            match archive.tree.get(name.as_bytes()).filter(|&id| archive.tree.follow(id).is_none()) {
-                Some(id) => {
-                    let found = match archive.tree.member(id).kind {
-                        MemberKind::Directory => "a directory",
-                        MemberKind::Symlink(_) | MemberKind::Hardlink(_) => {
-                            "a link to no file of the archive"
-                        }
-                        MemberKind::File | MemberKind::Other(_) => "neither file nor directory",
-                    };
-                    let message = format!("`{name}` is {found}, {of} must have it as a file");
-                    Finding::new(rule, Location::member(id), message)
+            let message = format!("`{name}` is {found}, {of} must have it as a file");
+            Finding::new(rule, Location::member(id), message)
+        }
+        None => {
+            let message = format!("`{name}` is missing, which {of} must have");
+            let finding = Finding::new(rule, Location::archive(), message);
+            match name {
+                "oci-layout" => {
+                    finding.change(Target::Named("oci-layout".into()), Edit::Write(LAYOUT.into()))
                 }
-                None => {
-                    let message = format!("`{name}` is missing, which {of} must have");
-                    let finding = Finding::new(rule, Location::archive(), message);
-                    match *name {
-                        "oci-layout" => {
-                            finding.change(Target::Named("oci-layout".into()), Edit::Write(LAYOUT.into()))
-                        }
-                        _ => finding,
-                    }
-                }
+                _ => finding,
             }
         }
-        Anomaly::TakenForLayer { because } => {
-            let message = format!("judged as a layer, not as an image archive: {because}");
-            Finding::new(&TAKEN_FOR_LAYER, Location::archive(), message)
-        }
-        Anomaly::Empty { at } => Finding::new(&NO_IMAGES, at.clone(), "no image is listed here"),
-        Anomaly::LimitHit { at, name, limit } => {
-            let what = limits::NAMES.iter().find(|(known, _)| known == name).map_or("here", |(_, what)| what);
-            let message = match *name {
-                "index-depth" => format!("indexes nest more than {limit} deep (limit {name})"),
-                _ => format!("more than {limit} {what} (limit {name})"),
-            };
-            Finding::new(&LIMIT_HIT, at.clone(), message).help(raise(name, "VALUE"))
-        }
-        Anomaly::DocumentTooLarge { member, size, limit, name } => {
-            let message = format!("the document is {size} bytes, the limit {name} is {limit}");
-            // The sum of all is known only once all are read.
-            let value = if *name == "document-bytes" { size.to_string() } else { "VALUE".into() };
-            Finding::new(&LIMIT_HIT, Location::member(*member), message).help(raise(name, value))
-        }
-        Anomaly::HalvesDisagree { at, other, what } => {
-            let (rule, message, label) = match what {
-                Disagreement::Layers => (
-                    &HALVES_DISAGREE,
-                    "`manifest.json` and the OCI half give the image different layers".to_owned(),
-                    "layers of the OCI half",
-                ),
-                Disagreement::Tag(tag) => (
-                    &HALVES_DISAGREE,
-                    format!("`{tag}` is one image in `manifest.json` and another in `index.json`"),
-                    "the tag in the OCI half",
-                ),
-                Disagreement::TagMissing(tag) => (
-                    &HALF_INCOMPLETE,
-                    format!("`{tag}` is in `manifest.json`, but not in `index.json`"),
-                    "the image in the OCI half",
-                ),
-                Disagreement::RepoTagMissing(tag) => {
-                    (&HALF_INCOMPLETE, format!("`{tag}` is in `index.json`, but not in `manifest.json`"), "")
-                }
-                Disagreement::ItemMissing => (
-                    &HALF_INCOMPLETE,
-                    "the image is in `index.json`, but not in `manifest.json`".to_owned(),
-                    "",
-                ),
-                Disagreement::ImageMissing => (
-                    &HALF_INCOMPLETE,
-                    "the image is in `manifest.json`, but not in `index.json`".to_owned(),
-                    "",
-                ),
-            };
-            let finding = Finding::new(rule, at.clone(), message);
-            match other {
-                Some(other) => finding.related(other.clone(), label),
-                None => finding,
-            }
-        }
-        Anomaly::BadName { at, text, problem } => {
-            let message = format!("`{text}` is not an image name: {problem}");
-            let finding = Finding::new(&BAD_REFERENCE, at.clone(), message);
-            let lower = text.to_string().to_lowercase();
-            let good = |name: crate::reference::Reference| name.digest().is_none();
-            match crate::reference::Reference::parse(&lower).is_ok_and(good) {
-                true => finding.set(at, quoted(lower)).assuming("only the letter case is wrong"),
-                false => finding,
-            }
-        }
-        Anomaly::TagTwice { at, first, name } => {
-            Finding::new(&DUPLICATE_TAG, at.clone(), format!("`{name}` is claimed by two images"))
-                .related(first.clone(), "claimed here first")
-        }
-        Anomaly::BadLink { member, content } => Finding::new(
-            &BAD_LINK,
-            Location::member(*member),
-            format!("the link holds {content:?}, not exactly a digest"),
-        )
-        .change_link(*member, &content.to_string()),
-        Anomaly::TagWithoutCurrent { member, name } => Finding::new(
-            &TAG_WITHOUT_TARGET,
-            Location::member(*member),
-            format!("tag `{name}` has no current/link"),
+    }
+}
+
+/// A tar that is judged as a layer.
+pub fn taken_for_layer(because: &str) -> Finding {
+    let message = format!("judged as a layer, not as an image archive: {because}");
+    Finding::new(&TAKEN_FOR_LAYER, Location::archive(), message)
+}
+
+/// A list without any image.
+pub fn empty(at: &Location) -> Finding {
+    Finding::new(&NO_IMAGES, at.clone(), "no image is listed here")
+}
+
+/// More of something than a limit allows.
+pub fn limit_hit(at: &Location, name: &str, limit: u64) -> Finding {
+    let what = limits::NAMES.iter().find(|(known, _)| *known == name).map_or("here", |(_, what)| what);
+    let message = match name {
+        "index-depth" => format!("indexes nest more than {limit} deep (limit {name})"),
+        _ => format!("more than {limit} {what} (limit {name})"),
+    };
+    Finding::new(&LIMIT_HIT, at.clone(), message).help(raise(name, "VALUE"))
+}
+
+/// A document that was not read, as it is too large.
+pub fn document_too_large(member: MemberId, size: u64, limit: u64, name: &str) -> Finding {
+    let message = format!("the document is {size} bytes, the limit {name} is {limit}");
+    // The sum of all is known only once all are read.
+    let value = if name == "document-bytes" { size.to_string() } else { "VALUE".into() };
+    Finding::new(&LIMIT_HIT, Location::member(member), message).help(raise(name, value))
+}
+
+/// Two halves of one archive that differ.
+pub fn halves_disagree(at: &Location, other: Option<&Location>, what: &Disagreement) -> Finding {
+    let (rule, message, label) = match what {
+        Disagreement::Layers => (
+            &HALVES_DISAGREE,
+            "`manifest.json` and the OCI half give the image different layers".to_owned(),
+            "layers of the OCI half",
         ),
-        Anomaly::LinkTargetMissing { member, digest, what } => Finding::new(
-            &MISSING_REVISION,
-            Location::member(*member),
-            format!("there is no {what} for {digest} in the repository"),
+        Disagreement::Tag(tag) => (
+            &HALVES_DISAGREE,
+            format!("`{tag}` is one image in `manifest.json` and another in `index.json`"),
+            "the tag in the OCI half",
         ),
-        _ => {
-            return super::document::anomaly(anomaly, archive)
-                .or_else(|| super::legacy::anomaly(anomaly))
-                .or_else(|| super::docker_archive::anomaly(anomaly))
-                .or_else(|| super::storage::anomaly(anomaly, archive));
+        Disagreement::TagMissing(tag) => (
+            &HALF_INCOMPLETE,
+            format!("`{tag}` is in `manifest.json`, but not in `index.json`"),
+            "the image in the OCI half",
+        ),
+        Disagreement::RepoTagMissing(tag) => {
+            (&HALF_INCOMPLETE, format!("`{tag}` is in `index.json`, but not in `manifest.json`"), "")
         }
-    })
+        Disagreement::ItemMissing => {
+            (&HALF_INCOMPLETE, "the image is in `index.json`, but not in `manifest.json`".to_owned(), "")
+        }
+        Disagreement::ImageMissing => {
+            (&HALF_INCOMPLETE, "the image is in `manifest.json`, but not in `index.json`".to_owned(), "")
+        }
+    };
+    let finding = Finding::new(rule, at.clone(), message);
+    match other {
+        Some(other) => finding.related(other.clone(), label),
+        None => finding,
+    }
+}
+
+/// A name that is none.
+pub fn bad_name(at: &Location, text: &str, problem: &str) -> Finding {
+    let message = format!("`{text}` is not an image name: {problem}");
+    let finding = Finding::new(&BAD_REFERENCE, at.clone(), message);
+    let lower = text.to_lowercase();
+    let good = |name: crate::reference::Reference| name.digest().is_none();
+    match crate::reference::Reference::parse(&lower).is_ok_and(good) {
+        true => finding.set(at, quoted(lower)).assuming("only the letter case is wrong"),
+        false => finding,
+    }
+}
+
+/// One tag for two images.
+pub fn tag_twice(at: &Location, first: &Location, name: &str) -> Finding {
+    Finding::new(&DUPLICATE_TAG, at.clone(), format!("`{name}` is claimed by two images"))
+        .related(first.clone(), "claimed here first")
+}
+
+/// A link of registry storage that is no digest.
+pub fn bad_link(member: MemberId, content: &str) -> Finding {
+    Finding::new(
+        &BAD_LINK,
+        Location::member(member),
+        format!("the link holds {content:?}, not exactly a digest"),
+    )
+    .change_link(member, content)
+}
+
+/// A tag of registry storage that points nowhere.
+pub fn tag_without_current(member: MemberId, name: &str) -> Finding {
+    Finding::new(&TAG_WITHOUT_TARGET, Location::member(member), format!("tag `{name}` has no current/link"))
+}
+
+/// A link of registry storage to what its repository lacks.
+pub fn link_target_missing(member: MemberId, digest: &Digest, what: &str) -> Finding {
+    Finding::new(
+        &MISSING_REVISION,
+        Location::member(member),
+        format!("there is no {what} for {digest} in the repository"),
+    )
 }
 
 #[cfg(test)]

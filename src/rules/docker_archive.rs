@@ -10,7 +10,7 @@ use crate::json::pointer::escape;
 use crate::location::{At, Location, MemberId};
 use crate::media::{Codec, LayerType};
 use crate::model::view::Config;
-use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document, LegacyProblem};
+use crate::model::{Archive, Descriptor, DocKind, Document, LegacyProblem};
 use crate::reference::Reference;
 
 /// The rules of this file.
@@ -152,8 +152,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
 }
 
 /// From what the reader of the archive noted.
-pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
-    let Anomaly::Legacy { at, problem } = anomaly else { return None };
+pub fn legacy(at: &Location, problem: &LegacyProblem) -> Finding {
     let message = match problem {
         LegacyProblem::Absent(id) => {
             format!("the tag leads to the v1 image {id}, which is not in the archive")
@@ -163,7 +162,7 @@ pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
             "the v1 images of the tag have other layers than `manifest.json` gives it".to_owned()
         }
     };
-    Some(Finding::new(&LEGACY_DIFFERS, at.clone(), message))
+    Finding::new(&LEGACY_DIFFERS, at.clone(), message)
 }
 
 /// The member of an item under this name, in any letter case, with its place.

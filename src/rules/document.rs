@@ -1,11 +1,12 @@
 //! Rules about JSON documents: syntax, kind, and whether a document is what its descriptor says.
 
+use crate::digest::Digest;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::json::fold::is_field;
 use crate::json::{Anomaly as Odd, Span};
-use crate::location::{At, Location};
+use crate::location::{At, Location, MemberId};
 use crate::media::DocumentType;
-use crate::model::{Anomaly, Archive, Descriptor, DocKind, Document, NodeId};
+use crate::model::{Archive, Descriptor, DocKind, Document, NodeId};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -230,25 +231,19 @@ pub fn undeclared(document: &Document, out: &mut Vec<Finding>) {
     );
 }
 
-/// Findings from anomalies of documents.
-pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
-    Some(match anomaly {
-        Anomaly::Undecidable { member } => {
-            let known = archive.documents.iter().find(|document| document.member == *member);
-            if known.is_some_and(|document| document.json.is_err()) {
-                return None;
-            }
-            Finding::new(
-                &UNDECIDABLE,
-                Location::pointer(*member, ""),
-                "the document is neither a manifest nor an index",
-            )
-        }
-        Anomaly::Cycle { at, digest } => {
-            Finding::new(&CYCLE, at.clone(), format!("the index {digest} contains itself"))
-        }
-        _ => return None,
-    })
+/// A document whose kind cannot be told; what is no JSON is told as that.
+pub fn undecidable(member: MemberId, archive: &Archive) -> Option<Finding> {
+    let known = archive.documents.iter().find(|document| document.member == member);
+    if known.is_some_and(|document| document.json.is_err()) {
+        return None;
+    }
+    let message = "the document is neither a manifest nor an index";
+    Some(Finding::new(&UNDECIDABLE, Location::pointer(member, ""), message))
+}
+
+/// An index that contains itself.
+pub fn cycle(at: &Location, digest: &Digest) -> Finding {
+    Finding::new(&CYCLE, at.clone(), format!("the index {digest} contains itself"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::json::Value;
 use crate::location::Location;
 use crate::model::legacy::jws::{self, Jws, Verdict};
 use crate::model::legacy::schema1::{ProblemKind, Schema1};
-use crate::model::{Anomaly, Archive, Body, DocKind, Document, Name, Root, V1Problem};
+use crate::model::{Archive, Body, DocKind, Document, Name, Root, V1Problem};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -179,36 +179,33 @@ rule! {
     mend: "Convert the image with --manifest-format oci, which has no such signatures.",
 }
 
-/// Findings from anomalies of v1 archives.
-pub fn anomaly(anomaly: &Anomaly) -> Option<Finding> {
-    Some(match anomaly {
-        Anomaly::V1 { at, problem } => {
-            let (rule, message) = match problem {
-                V1Problem::BadId => (&V1_BAD_ID, "the image ID is not 64 lower-case hex digits".to_owned()),
-                V1Problem::NoJson => (
-                    &V1_NO_JSON,
-                    "the member is in a directory without `json`, which Docker takes for an image".to_owned(),
-                ),
-                V1Problem::OtherId(id) => {
-                    (&V1_OTHER_ID, format!("the ID is {id}, the directory is called otherwise"))
-                }
-                V1Problem::Version(Some(text)) => {
-                    (&V1_VERSION, format!("`VERSION` is `1.0`, found `{}`", text.trim_end()))
-                }
-                V1Problem::Version(None) => (&V1_VERSION, "the image has no `VERSION`".to_owned()),
-                V1Problem::ParentMissing(id) => {
-                    (&V1_BROKEN_ANCESTRY, format!("the parent image {id} is not in the archive"))
-                }
-                V1Problem::Cycle => (&V1_BROKEN_ANCESTRY, "the image descends from itself".to_owned()),
-            };
-            Finding::new(rule, at.clone(), message)
+/// A v1 image directory that is not sound.
+pub fn v1(at: &Location, problem: &V1Problem) -> Finding {
+    let (rule, message) = match problem {
+        V1Problem::BadId => (&V1_BAD_ID, "the image ID is not 64 lower-case hex digits".to_owned()),
+        V1Problem::NoJson => (
+            &V1_NO_JSON,
+            "the member is in a directory without `json`, which Docker takes for an image".to_owned(),
+        ),
+        V1Problem::OtherId(id) => {
+            (&V1_OTHER_ID, format!("the ID is {id}, the directory is called otherwise"))
         }
-        Anomaly::UnknownImage { at, id } => {
-            let message = format!("image {id} is not in the archive");
-            Finding::new(&V1_UNKNOWN_IMAGE, at.clone(), message).remove(at)
+        V1Problem::Version(Some(text)) => {
+            (&V1_VERSION, format!("`VERSION` is `1.0`, found `{}`", text.trim_end()))
         }
-        _ => return None,
-    })
+        V1Problem::Version(None) => (&V1_VERSION, "the image has no `VERSION`".to_owned()),
+        V1Problem::ParentMissing(id) => {
+            (&V1_BROKEN_ANCESTRY, format!("the parent image {id} is not in the archive"))
+        }
+        V1Problem::Cycle => (&V1_BROKEN_ANCESTRY, "the image descends from itself".to_owned()),
+    };
+    Finding::new(rule, at.clone(), message)
+}
+
+/// A value in `repositories` that no image answers to.
+pub fn unknown_image(at: &Location, id: &str) -> Finding {
+    let message = format!("image {id} is not in the archive");
+    Finding::new(&V1_UNKNOWN_IMAGE, at.clone(), message).remove(at)
 }
 
 /// Findings about images of the first era as a whole, and about names under which schema 1 manifests are stored.

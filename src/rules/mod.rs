@@ -10,6 +10,7 @@
 //!    `corpus::`.
 
 pub mod annotation;
+pub mod anomalies;
 pub mod archive;
 #[cfg(test)]
 mod archive_tests;

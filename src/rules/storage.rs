@@ -128,8 +128,7 @@ rule! {
 }
 
 /// From what the readers of these forms noted.
-pub fn anomaly(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
-    let Anomaly::Storage { at, problem } = anomaly else { return None };
+pub fn odd(at: &Location, problem: &StorageProblem, archive: &Archive) -> Option<Finding> {
     Some(match problem {
         StorageProblem::Dangling { kind: LinkKind::Revision, digest } => {
             let message = format!("the link leads to {digest}, which is not in the storage");
