@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::location::{Location, MemberId};
 use crate::media::Family;
@@ -11,7 +10,7 @@ use crate::model::document::Document;
 use crate::model::form::Form;
 use crate::model::view::{Config, Descriptor};
 use crate::reference::Reference;
-use crate::source::Tree;
+use crate::source::{Ingested, Tree};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -58,7 +57,7 @@ pub struct Archive {
     /// The layout's `index.json`, if the form has one.
     pub index_json: Option<DocId>,
     /// What was learnt of blobs while a stream was spooled.
-    pub ingested: HashMap<MemberId, Box<BlobFacts>>,
+    pub ingested: Ingested,
 }
 
 /// A blob.

@@ -1,7 +1,7 @@
 //! Where it is written what an entry of formats.md H says: the section of a specification, or of
 //! docs/formats.md where the fault is against what tools write or read rather than against a specification.
 
-use super::Rule;
+use crate::finding::Rule;
 
 /// Entries and their sources; several sources are parted by semicolons. An entry without a source stands for something
 /// that is legal, and its rule's page says why it is told.

@@ -16,6 +16,8 @@ mod faults;
 mod fixes;
 /// Archives that are legal but rare, and archives that mean harm.
 mod hostile;
+/// Which room of `src/` imports which.
+mod house;
 /// OCI layouts made in place, and a folder with the binary to try them on.
 mod layout;
 /// Every limit at its border, and bombs.
