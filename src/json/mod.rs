@@ -129,11 +129,6 @@ impl Value {
         self.members().iter().rev().find(|member| &*member.key == key).map(|member| &member.value)
     }
 
-    /// The value at a JSON pointer (RFC 6901) whose names are fields, as [`get`](Value::get) finds them.
-    pub fn at(&self, pointer: &str) -> Option<&Value> {
-        pointer::resolve_fields(self, pointer)
-    }
-
     /// The members of an object; none for anything else.
     pub fn members(&self) -> &[Member] {
         match &self.kind {

@@ -105,6 +105,13 @@ fn index(token: &str) -> Option<usize> {
     if plain { token.parse().ok() } else { None }
 }
 
+impl Value {
+    /// The value at a JSON pointer (RFC 6901) whose names are fields, as [`get`](Value::get) finds them.
+    pub fn at(&self, pointer: &str) -> Option<&Value> {
+        resolve_fields(self, pointer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, OnceLock};
 use jsonschema::{PatternOptions, Registry, Validator};
 use serde_json::Value as Plain;
 
-use super::DocumentKind;
+use super::kind::DocumentKind;
 
 /// What every `$id` begins with.
 const URN: &str = "urn:restow:schema:";

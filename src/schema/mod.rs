@@ -40,6 +40,7 @@
 //! (129), non-empty members of a set (126).
 
 mod compile;
+mod kind;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,9 @@ use std::hash::{BuildHasher, RandomState};
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Plain;
 
+pub use kind::DocumentKind;
+use tree::Misfit;
+
 use crate::json::{Json, Kind};
 
 /// Faults of one rule that are reported of one document. A document of a few megabytes can hold a million of them; nobody
@@ -60,89 +64,6 @@ use crate::json::{Json, Kind};
 const MAX_FAULTS: usize = 1000;
 /// Characters of one piece of the document's text in a message.
 const MAX_QUOTE: usize = 64;
-
-/// The kinds of documents that have a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DocumentKind {
-    /// A descriptor on its own.
-    Descriptor,
-    /// OCI image index, `index.json` included.
-    OciIndex,
-    /// OCI image manifest.
-    OciManifest,
-    /// OCI image config.
-    OciConfig,
-    /// The `oci-layout` file.
-    OciLayout,
-    /// Docker manifest list.
-    DockerManifestList,
-    /// Docker schema 2 manifest.
-    DockerManifest,
-    /// Docker schema 1 manifest, signed or not.
-    DockerSchema1,
-    /// Docker image config, v1.1 and v1.2.
-    DockerConfig,
-    /// `manifest.json` of a docker-archive.
-    DockerArchiveManifest,
-    /// `repositories` of a docker-archive.
-    Repositories,
-    /// v1 image JSON: `<id>/json`, and the text inside `v1Compatibility`.
-    V1Json,
-}
-
-impl DocumentKind {
-    /// Every kind, in the order in which they are listed to the user.
-    pub const ALL: [DocumentKind; 12] = [
-        DocumentKind::Descriptor,
-        DocumentKind::OciIndex,
-        DocumentKind::OciManifest,
-        DocumentKind::OciConfig,
-        DocumentKind::OciLayout,
-        DocumentKind::DockerManifestList,
-        DocumentKind::DockerManifest,
-        DocumentKind::DockerSchema1,
-        DocumentKind::DockerConfig,
-        DocumentKind::DockerArchiveManifest,
-        DocumentKind::Repositories,
-        DocumentKind::V1Json,
-    ];
-
-    /// The name that `restow schema` takes; also the file's stem and the end of its `$id`.
-    pub fn name(self) -> &'static str {
-        match self {
-            DocumentKind::Descriptor => "descriptor",
-            DocumentKind::OciIndex => "oci-index",
-            DocumentKind::OciManifest => "oci-manifest",
-            DocumentKind::OciConfig => "oci-config",
-            DocumentKind::OciLayout => "oci-layout",
-            DocumentKind::DockerManifestList => "docker-manifest-list",
-            DocumentKind::DockerManifest => "docker-manifest",
-            DocumentKind::DockerSchema1 => "docker-schema1",
-            DocumentKind::DockerConfig => "docker-config",
-            DocumentKind::DockerArchiveManifest => "docker-archive-manifest",
-            DocumentKind::Repositories => "repositories",
-            DocumentKind::V1Json => "v1-json",
-        }
-    }
-
-    /// The schema's text.
-    pub fn text(self) -> &'static str {
-        match self {
-            DocumentKind::Descriptor => include_str!("../../schemas/descriptor.json"),
-            DocumentKind::OciIndex => include_str!("../../schemas/oci-index.json"),
-            DocumentKind::OciManifest => include_str!("../../schemas/oci-manifest.json"),
-            DocumentKind::OciConfig => include_str!("../../schemas/oci-config.json"),
-            DocumentKind::OciLayout => include_str!("../../schemas/oci-layout.json"),
-            DocumentKind::DockerManifestList => include_str!("../../schemas/docker-manifest-list.json"),
-            DocumentKind::DockerManifest => include_str!("../../schemas/docker-manifest.json"),
-            DocumentKind::DockerSchema1 => include_str!("../../schemas/docker-schema1.json"),
-            DocumentKind::DockerConfig => include_str!("../../schemas/docker-config.json"),
-            DocumentKind::DockerArchiveManifest => include_str!("../../schemas/docker-archive-manifest.json"),
-            DocumentKind::Repositories => include_str!("../../schemas/repositories.json"),
-            DocumentKind::V1Json => include_str!("../../schemas/v1-json.json"),
-        }
-    }
-}
 
 /// One place where a document does not have the shape of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,40 +236,6 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
     };
     let pointer = place.real.clone();
     ShapeFault { pointer, keyword: "type", missing: None, expected, found, message, rule }
-}
-
-/// Why a number does not do as an integer (`tree::number` lets only the others through).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Misfit {
-    /// An integer by value, with a fraction or exponent in its text.
-    Spelled,
-    /// Beyond 2^53, where numbers of other readers lose digits (RFC 7493 section 2.2).
-    Imprecise,
-    /// Does not fit in 64 bits, so that no reader takes it.
-    Overflow,
-    /// No integer at all.
-    Fraction,
-}
-
-impl Misfit {
-    /// The rule that reports it, if it has one of its own.
-    fn rule(self) -> Option<&'static str> {
-        match self {
-            Misfit::Spelled => Some("json/number-not-integer"),
-            Misfit::Imprecise => Some("json/integer-too-large"),
-            Misfit::Overflow | Misfit::Fraction => None,
-        }
-    }
-
-    fn of(text: &str) -> Misfit {
-        if !text.contains(['.', 'e', 'E']) {
-            return if text.parse::<i64>().is_ok() { Misfit::Imprecise } else { Misfit::Overflow };
-        }
-        match text.parse::<f64>() {
-            Ok(value) if value.fract() == 0.0 => Misfit::Spelled,
-            _ => Misfit::Fraction,
-        }
-    }
 }
 
 /// A pointer as people write it: `layers[2].size`; `None` for the document itself.

@@ -2,7 +2,7 @@
 
 use DocumentKind::*;
 
-use super::DocumentKind;
+use super::kind::DocumentKind;
 
 /// What has no name of its own.
 const UNEXPECTED: &str = "json/unexpected-shape";

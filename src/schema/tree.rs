@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Plain};
 
-use super::{DocumentKind, Misfit};
+use super::kind::DocumentKind;
 use crate::json::fold::is_field;
 use crate::json::pointer::escape;
 use crate::json::{Kind, Value};
@@ -17,6 +17,40 @@ const NO_INTEGERS: [(f64, Misfit); 4] =
 
 /// Member names of `manifest.json`, formats.md A.0.
 const ARCHIVE_MEMBERS: [&str; 5] = ["Config", "RepoTags", "Layers", "Parent", "LayerSources"];
+
+/// Why a number does not do as an integer (`tree::number` lets only the others through).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// An integer by value, with a fraction or exponent in its text.
+    Spelled,
+    /// Beyond 2^53, where numbers of other readers lose digits (RFC 7493 section 2.2).
+    Imprecise,
+    /// Does not fit in 64 bits, so that no reader takes it.
+    Overflow,
+    /// No integer at all.
+    Fraction,
+}
+
+impl Misfit {
+    /// The rule that reports it, if it has one of its own.
+    pub(super) fn rule(self) -> Option<&'static str> {
+        match self {
+            Misfit::Spelled => Some("json/number-not-integer"),
+            Misfit::Imprecise => Some("json/integer-too-large"),
+            Misfit::Overflow | Misfit::Fraction => None,
+        }
+    }
+
+    pub(super) fn of(text: &str) -> Misfit {
+        if !text.contains(['.', 'e', 'E']) {
+            return if text.parse::<i64>().is_ok() { Misfit::Imprecise } else { Misfit::Overflow };
+        }
+        match text.parse::<f64>() {
+            Ok(value) if value.fract() == 0.0 => Misfit::Spelled,
+            _ => Misfit::Fraction,
+        }
+    }
+}
 
 /// The tree that is validated. Of duplicate members the last remains.
 pub fn plain(kind: DocumentKind, root: &Value) -> Plain {

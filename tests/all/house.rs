@@ -69,11 +69,9 @@ const CIRCLES: &[&str] = &[
     "cli: check.rs compare.rs convert.rs inspect.rs mod.rs",
     "convert: names.rs plan.rs",
     "http: body.rs send.rs",
-    "json: mod.rs pointer.rs",
     "registry: auth.rs registries.rs repository.rs",
     "registry: credentials.rs helper.rs store.rs",
     "rules: anomalies.rs archive.rs container.rs",
-    "schema: compile.rs mod.rs names.rs tree.rs",
 ];
 
 /// A file of `src/`: its path in it, its module, and its code without comments and tests.
