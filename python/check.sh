@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The Python package: types by mypy, tests by pytest, first beside the program that cargo built, then as a wheel that is
+# installed into an empty environment, with the program that came with it.
+#
+#     python/check.sh [PROFILE]
+#
+# PROFILE is cargo's, dev if not given: the wheel is then large, and made in seconds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+profile=${1:-dev}
+work=$(realpath -m "$target/python")
+# Versions are fixed: a tool that changes its mind must not fail an old commit.
+tools=(maturin==1.16.0 mypy==2.4.1 pytest==9.2.0)
+
+if [[ $(cat "$work/stamp" 2>/dev/null) != "${tools[*]}" ]]; then
+    rm -rf "$work"
+    python3 -m venv "$work/tools"
+    "$work/tools/bin/pip" -q --disable-pip-version-check install "${tools[@]}"
+    echo "${tools[*]}" >"$work/stamp"
+fi
+cargo build --quiet --locked
+export PYTHONPATH=python PYTHONDONTWRITEBYTECODE=1
+"$work/tools/bin/mypy" --cache-dir "$work/mypy"
+"$work/tools/bin/pytest" -q -p no:cacheprovider
+
+unset PYTHONPATH
+rm -rf "$work/wheels" "$work/empty"
+"$work/tools/bin/maturin" build --quiet --locked --profile "$profile" --out "$work/wheels"
+python3 -m venv "$work/empty"
+"$work/empty/bin/pip" -q --disable-pip-version-check install "$work"/wheels/restow-*.whl "${tools[2]}"
+env -u RESTOW_BINARY "$work/empty/bin/pytest" -q -p no:cacheprovider
+env -u RESTOW_BINARY "$work/empty/bin/python" -m restow --version
