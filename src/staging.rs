@@ -87,7 +87,7 @@ fn remove(path: &Path) {
 /// A staged file or directory; removed when dropped.
 pub(crate) struct Owned {
     path: PathBuf,
-    /// Held so that other processes see that the path is alive ([`Existing`] removes those that are not).
+    /// Held so that other processes see that the path is alive (whoever opens a destination removes those that are not).
     _lock: File,
 }
 

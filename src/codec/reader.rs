@@ -15,7 +15,7 @@ pub type Rest = Arc<Mutex<Option<Trailing>>>;
 
 /// A reader of the decompressed stream, for whole archives that are compressed (formats.md A.5), and what follows it.
 ///
-/// Unlike [`decode`] it reports faults of the stream as I/O errors: an outer archive that cannot be decompressed
+/// Unlike [`decode`](super::decode) it reports faults of the stream as I/O errors: an outer archive that cannot be decompressed
 /// cannot be listed either. What follows is told of gzip and zstd; after the others it is a fault of the stream.
 pub fn reader<'a>(
     codec: Codec,

@@ -34,7 +34,7 @@ pub struct Source<'a> {
     pub form: &'a str,
     /// The images in it, in source order; only JUnit asks.
     pub images: &'a [Image],
-    /// What was found, in the order of [`sort`]; none of level `Allow`.
+    /// What was found, in the order of [`sort`](crate::finding::sort); none of level `Allow`.
     pub findings: &'a [(Level, &'a Finding)],
 }
 

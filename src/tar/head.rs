@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::entry::{Format, Kind};
 
-/// The decoded part of an entry's own header; see [`Entry`].
+/// The decoded part of an entry's own header; see [`Entry`](super::Entry).
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pub(super) data_offset: u64,
