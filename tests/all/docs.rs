@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::house;
 use restow::rules;
 
 fn root() -> &'static Path {
@@ -294,5 +295,60 @@ fn the_table_of_what_is_checked_names_every_rule_and_its_specification() {
     assert!(
         read(&path) == current,
         "docs/formats.md is stale: BLESS=1 cargo test --test all docs:: writes the rules anew"
+    );
+}
+
+/// What a room does: the first sentence of its documentation, without links.
+fn purpose(room: &str) -> Option<String> {
+    let file = ["src/{}/mod.rs", "src/{}.rs"].map(|path| root().join(path.replace("{}", room)));
+    let text = read(file.iter().find(|path| path.is_file())?);
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    let paragraph: Vec<&str> = lines.map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let mut plain = String::new();
+    for (part, piece) in paragraph.join(" ").split("](").enumerate() {
+        plain.push_str(match part {
+            0 => piece,
+            _ => piece.split_once(')').map_or("", |(_, rest)| rest),
+        });
+    }
+    let sentence = plain.replace(['[', ']'], "");
+    let end = sentence.find(". ");
+    let sentence = end.map_or(sentence.as_str(), |end| &sentence[..end]);
+    Some(sentence.trim_end_matches(['.', ':']).replace('|', "\\|"))
+}
+
+/// The table of rooms that there are, the ground first.
+fn rooms() -> String {
+    let mut table = String::from("\n| Room | What it is | May import, beside the ground |\n|---|---|---|\n");
+    let ground = house::GROUND.split(' ').map(|room| (room, None));
+    for (room, imports) in ground.chain(house::ROOMS.iter().map(|(room, imports)| (*room, Some(*imports)))) {
+        let there = |room: &str| purpose(room).is_some();
+        let Some(purpose) = purpose(room) else { continue };
+        let imports = match imports {
+            None => "– (ground)".to_owned(),
+            Some(imports) => imports.split(' ').filter(|room| there(room)).collect::<Vec<_>>().join(" "),
+        };
+        table.push_str(&format!("| `{room}` | {purpose} | {imports} |\n"));
+    }
+    table.push('\n');
+    table
+}
+
+#[test]
+fn the_table_of_rooms_is_the_one_that_is_held() {
+    let path = root().join("docs/architecture.md");
+    let page = read(&path);
+    let (before, rest) = page.split_once("<!-- rooms:").expect("the start of the table");
+    let (mark, rest) = rest.split_once("-->\n").expect("the end of the mark");
+    let (_, after) = rest.split_once("<!-- end of rooms").expect("the end of the table");
+    let table = rooms();
+    assert!(table.lines().count() > 25, "only these rooms were found:{table}");
+    let current = format!("{before}<!-- rooms:{mark}-->\n{table}<!-- end of rooms{after}");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &current).expect("written");
+    }
+    assert!(
+        read(&path) == current,
+        "docs/architecture.md is stale: BLESS=1 cargo test --test all docs:: writes the rooms anew"
     );
 }

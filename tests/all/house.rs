@@ -9,10 +9,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// What knows no archive: each of these is one subject.
-const GROUND: &str = "digest error escape json limits media platform reference similar time";
+pub const GROUND: &str = "digest error escape json limits media platform reference similar time";
 
 /// What a room may import beside the ground and itself. A room that is not here has no place in the house.
-const ROOMS: &[(&str, &str)] = &[
+pub const ROOMS: &[(&str, &str)] = &[
     ("location", ""),
     ("tar", ""),
     ("codec", ""),
