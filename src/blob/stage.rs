@@ -1,6 +1,6 @@
 //! The stages of the pass over a blob, by themselves: counting, hashing, compressing and settling what is kept.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::thread;
 
 use super::facts::{BlobFacts, GzipHeader, Plain};

@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 
 use cap_std::fs::Dir;
 
-use crate::error::Context;
 
 pub(super) enum Backing {
     Folder {

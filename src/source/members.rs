@@ -1,11 +1,9 @@
 //! The members of an archive, whatever holds them.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::error::Context;
 use crate::location::MemberId;
 use crate::tar;
 
