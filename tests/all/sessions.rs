@@ -1,4 +1,5 @@
-//! Console sessions as a person sees them, output and exit codes: `tests/cli/*.trycmd`, and the blocks of README.md.
+//! Console sessions as a person sees them, output and exit codes: `tests/cli/*.trycmd`, and the blocks of README.md and
+//! docs/cookbook.md.
 //!
 //! Each document runs in a folder of its own that holds the corpus. `TRYCMD=overwrite` writes new output into the files.
 
@@ -82,5 +83,12 @@ fn readme() {
     let mut layer = std::fs::read(old).expect("the corpus is there");
     layer.truncate(40_000);
     std::fs::write(here.join("cut.tar"), layer).expect("written");
+    sessions.run("md");
+}
+
+#[test]
+fn cookbook() {
+    let sessions = Sessions::new();
+    sessions.add(&root().join("docs/cookbook.md"));
     sessions.run("md");
 }
