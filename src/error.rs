@@ -47,8 +47,13 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An I/O error with the path and the action that failed.
+    /// An I/O error with the path and the action that failed. One that carries an error of ours is that error: whoever
+    /// reads from far away says himself what befell him.
     pub fn io(what: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+        let source = match source.downcast::<Error>() {
+            Ok(ours) => return ours,
+            Err(source) => source,
+        };
         Error::Io { what, path: path.as_ref().to_owned(), source }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::remote::{RemoteArgs, SidesArgs};
 use crate::model::LoneKind;
 
 const PLACES: &str = "\
@@ -13,6 +14,7 @@ Places:
   oci-archive:FILE[:TAG]             OCI layout in a tar
   dir:DIR                            dir: layout of skopeo and podman
   registry-storage:DIR[:REPO[:TAG]]  storage of Docker Distribution
+  docker://HOST/NAME[:TAG|@DIGEST]   a live registry; docker://HOST/ is all of it
   A SOURCE may be a path without prefix, whose form is found from its
   content, or `-`, standard input. A DESTINATION needs a prefix;
   docker-archive:- and oci-archive:- are standard output.
@@ -54,6 +56,15 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// Options of two places, where a command has two.
+    pub fn sides(&self) -> SidesArgs {
+        match self {
+            Command::Convert(args) => args.sides.clone(),
+            Command::Compare(args) => args.sides.clone(),
+            _ => SidesArgs::default(),
+        }
+    }
+
     pub fn common(&self) -> Common {
         match self {
             Command::Check(args) => args.common.clone(),
@@ -114,6 +125,8 @@ pub(super) struct Common {
     /// Say more: the whole account of a conversion
     #[arg(short, long, help_heading = "Common options")]
     pub verbose: bool,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
 }
 
 /// Levels of rules, in the order given: the last one wins.
@@ -227,6 +240,17 @@ pub(super) struct ConvertArgs {
     /// Flush to disk before finishing, to survive power loss too
     #[arg(long)]
     pub fsync: bool,
+    /// In a registry: do not change what a tag stands for
+    #[arg(long, help_heading = "Registries")]
+    pub no_clobber: bool,
+    /// In a registry: read everything back that was pushed
+    #[arg(long, help_heading = "Registries")]
+    pub verify_after: bool,
+    /// Write the digest of each image that was written to this file, a line each
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub digestfile: Option<PathBuf>,
+    #[command(flatten)]
+    pub sides: SidesArgs,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -276,6 +300,9 @@ pub(super) struct InspectArgs {
     /// As JSON, in the shape that docs/inspect.md documents
     #[arg(long)]
     pub json: bool,
+    /// Only list the tags of a repository, or the repositories of a registry
+    #[arg(long, conflicts_with_all = ["json", "raw", "image"])]
+    pub tags: bool,
     /// Print the exact bytes of a document: index, manifest, config, or a digest
     #[arg(long, value_name = "WHICH", require_equals = true, conflicts_with = "json")]
     pub raw: Option<String>,
@@ -305,6 +332,8 @@ pub(super) struct CompareArgs {
     /// Leave these out of the comparison
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub ignore: Vec<Ignore>,
+    #[command(flatten)]
+    pub sides: SidesArgs,
     #[command(flatten)]
     pub common: Common,
 }

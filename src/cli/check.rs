@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::args::{CheckArgs, LoneArg};
 use super::progress::Progress;
+use super::remote::{self, Side};
 use super::report::{Own, Reports};
 use super::shell::{ArchiveDocuments, Shell};
 use super::{FAILED, WRONG};
@@ -154,6 +155,22 @@ fn contents(archive: &Archive) -> String {
 
 /// Opens a place for reading; `lend` may offer a directory for a stream.
 pub(super) fn open(
+    place: &Place,
+    shell: &Shell,
+    lend: Option<&mut dyn FnMut() -> Result<Option<SpoolDir>>>,
+    lone: Option<Option<LoneKind>>,
+) -> Result<Archive> {
+    if place.is_remote() {
+        if lone.flatten().is_some() {
+            let message = format!("{} is no single document or layer", place.text);
+            return Err(Error::refused_help(message, "leave --as out"));
+        }
+        return remote::open(place, Side::First, true, shell, &shell.limits()?);
+    }
+    open_local(place, shell, lend, lone)
+}
+
+fn open_local(
     place: &Place,
     shell: &Shell,
     lend: Option<&mut dyn FnMut() -> Result<Option<SpoolDir>>>,

@@ -1,6 +1,7 @@
 //! `restow compare`: do two places hold the same images?
 
 use super::args::{CompareArgs, Ignore};
+use super::remote::{self, Side};
 use super::shell::Shell;
 use super::{WRONG, check};
 use crate::compare::{Aspects, Holding, differences};
@@ -12,8 +13,10 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
         return Err(Error::refused("only one of the places can be standard input"));
     }
-    let a = holding(&args.a, shell)?;
-    let b = holding(&args.b, shell)?;
+    let (first, second) = (Place::parse(&args.a)?, Place::parse(&args.b)?);
+    shell.sides_are_clear(&first, &second)?;
+    let a = holding(&first, Side::First, shell)?;
+    let b = holding(&second, Side::Second, shell)?;
     let aspects = Aspects {
         names: !args.ignore.contains(&Ignore::Names),
         digests: !args.ignore.contains(&Ignore::Digests),
@@ -43,9 +46,11 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     Ok(if found.is_empty() { 0 } else { WRONG })
 }
 
-fn holding(text: &str, shell: &Shell) -> Result<Holding> {
-    let place = Place::parse(text)?;
-    let archive = check::open(&place, shell, None, None)?;
+fn holding(place: &Place, side: Side, shell: &Shell) -> Result<Holding> {
+    let archive = match place.is_remote() {
+        true => remote::open(place, side, true, shell, &shell.limits()?)?,
+        false => check::open(place, shell, None, None)?,
+    };
     let facts = check::read_all(&archive, None, shell)?;
     Holding::of(&archive, &facts, place.name.as_deref())
 }

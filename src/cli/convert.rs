@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
 use super::progress::Progress;
+use super::push;
 use super::report::{self, Own, Reports};
 use super::shell::Shell;
 use super::{WRONG, check};
@@ -55,17 +56,24 @@ fn convert(
     shell: &Shell,
     reports: &mut Reports,
 ) -> Result<u8> {
-    let request = request(args, source, destination, transport)?;
+    shell.sides_are_clear(source, destination)?;
+    let mut request = request(args, source, destination, transport, shell)?;
+    let push = push::Push::prepare(args, source, destination, shell, &mut request)?;
     if args.check && args.verify == VerifyArg::Digests {
         return Err(Error::refused("--check verifies all; it cannot be used with --verify digests"));
     }
     if destination.is_standard() {
         standard_output(transport)?;
-    } else if !source.is_standard() {
+    } else if !source.is_standard() && !source.is_remote() && !destination.is_remote() {
         place::apart(&source.path, &destination.path)?;
     }
     if let Some(file) = &args.account {
-        place::account_apart(file, &[&source.path, &destination.path])?;
+        let local: Vec<_> = [source, destination]
+            .into_iter()
+            .filter(|place| !place.is_remote())
+            .map(|place| &place.path)
+            .collect();
+        place::account_apart(file, &local)?;
         report::writable(file)?;
     }
     let options = WriteOptions {
@@ -113,6 +121,7 @@ fn convert(
             let names = legacy_names(&archive, &plan, shell)?;
             create(target, destination, &options, Some(names))?
         }
+        None if target == Target::Registry => push.sink(&plan)?,
         None => create(target, destination, &options, None)?,
     };
     let limits = shell.limits()?;
@@ -157,6 +166,7 @@ fn convert(
         }
     };
     sink.commit(&written.output)?;
+    push::digests(args.digestfile.as_deref(), &written.output)?;
     if args.check || reports.human_on_stdout() {
         report(source, &archive, &findings, policy, shell, reports, false);
     } else {
@@ -169,13 +179,20 @@ fn convert(
         report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
     tell(&account, &args.destination, shell);
+    push.tell(shell);
     let errors =
         args.check && check::levelled(&findings, policy).iter().any(|(level, _)| *level == Level::Error);
     Ok(if errors { WRONG } else { 0 })
 }
 
 /// Turns what was typed into what is asked for.
-fn request(args: &ConvertArgs, source: &Place, destination: &Place, transport: Transport) -> Result<Request> {
+fn request(
+    args: &ConvertArgs,
+    source: &Place,
+    destination: &Place,
+    transport: Transport,
+    shell: &Shell,
+) -> Result<Request> {
     let target = match (transport, args.docker_format) {
         (Transport::DockerArchive, DockerArg::Universal) => Target::DockerArchive,
         (Transport::DockerArchive, DockerArg::Legacy) => Target::DockerLegacy,
@@ -186,6 +203,7 @@ fn request(args: &ConvertArgs, source: &Place, destination: &Place, transport: T
         (Transport::OciArchive, _) => Target::OciTar,
         (Transport::Dir, _) => Target::SkopeoDir,
         (Transport::RegistryStorage, _) => Target::Storage,
+        (Transport::Docker, _) => Target::Registry,
     };
     let mut images = args.image.clone();
     images.extend(source.name.clone());
@@ -219,6 +237,7 @@ fn request(args: &ConvertArgs, source: &Place, destination: &Place, transport: T
         tags: args.tag.clone(),
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,
         destination_name: destination.name.clone(),
+        keep_tags: shell.common.remote.all_tags || source.path.to_string_lossy().ends_with('/'),
         docker_platform: args.docker_platform.as_ref().map(platform).transpose()?,
         preserve_digests: args.preserve_digests,
     })
@@ -307,6 +326,7 @@ fn create(
             tar_stream(Box::new(io::stdout()), form, options)
         }
         Target::DockerArchive | Target::OciTar => tar_file(path, form, options),
+        Target::Registry => Err(Error::refused("a registry needs the plan first")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::args::InspectArgs;
 use super::check;
+use super::remote::{self, Side};
 use super::shell::Shell;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
@@ -11,7 +12,13 @@ use crate::model::{Archive, Body, NodeId, select};
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
-    let archive = check::open(&place, shell, None, None)?;
+    if args.tags {
+        return tags(&place, shell);
+    }
+    let archive = match place.is_remote() {
+        true => remote::open(&place, Side::First, false, shell, &shell.limits()?)?,
+        false => check::open(&place, shell, None, None)?,
+    };
     let mut images = args.image.clone();
     images.extend(place.name.clone());
     let roots: Vec<_> = select::roots(&archive, &images)?.into_iter().map(|chosen| chosen.root).collect();
@@ -23,6 +30,21 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     archive.tree.unchanged()?;
     let text = if args.json { view.to_json() } else { inspect::tree::render(&view, shell.color_out()) };
     shell.print(&text)?;
+    Ok(0)
+}
+
+/// The tags of a repository, without reading any image.
+fn tags(place: &Place, shell: &Shell) -> Result<u8> {
+    if !place.is_remote() {
+        let help = "leave --tags out: the names of an archive are shown with its images";
+        return Err(Error::refused_help("--tags goes with docker://HOST/NAME", help));
+    }
+    #[cfg(feature = "registry")]
+    let names = remote::live::tags(place, shell)?;
+    #[cfg(not(feature = "registry"))]
+    let names: Vec<String> = return Err(remote::without(place));
+    let lines: String = names.iter().map(|name| format!("{}\n", escape_str(name))).collect();
+    shell.print(&lines)?;
     Ok(0)
 }
 

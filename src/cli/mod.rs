@@ -7,6 +7,8 @@ mod convert;
 mod explain;
 mod inspect;
 mod progress;
+mod push;
+mod remote;
 mod report;
 mod shell;
 
@@ -54,7 +56,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let common = cli.command.common();
-    let shell = Shell::new(common);
+    let shell = Shell::new(common, cli.command.sides());
     let result = match &cli.command {
         Command::Check(args) => {
             policy(&args.levels, true, &matches).and_then(|policy| check::run(args, &policy, &shell))

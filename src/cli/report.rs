@@ -94,6 +94,9 @@ impl Reports {
 
     /// Refuses a report that would replace a file which the command reads or writes.
     pub fn apart(&self, place: &Place) -> Result<()> {
+        if place.is_remote() {
+            return Ok(());
+        }
         let mut files = self.wanted.iter().filter_map(|report| report.file.as_deref());
         match files.find(|file| place::is_part(file, &place.path)) {
             Some(file) => {
@@ -125,7 +128,7 @@ impl Reports {
             _ if archive.tree.is_folder() => Container::Folder,
             _ => Container::Tar,
         };
-        let path = Some(place.path.as_path()).filter(|_| !place.is_standard());
+        let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
         let source =
             Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings };
         for report in &mut self.wanted {

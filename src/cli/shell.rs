@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bstr::{BStr, ByteSlice};
 
 use super::args::{ColorWhen, Common};
+use super::remote::SidesArgs;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::finding::{Document, Documents, Finding, Level};
@@ -20,11 +21,12 @@ use crate::similar;
 /// What every command needs of its surroundings.
 pub(super) struct Shell {
     pub common: Common,
+    pub sides: SidesArgs,
 }
 
 impl Shell {
-    pub fn new(common: Common) -> Shell {
-        Shell { common }
+    pub fn new(common: Common, sides: SidesArgs) -> Shell {
+        Shell { common, sides }
     }
 
     /// Writes the result of a command. A reader that went away has seen enough.

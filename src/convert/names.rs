@@ -21,7 +21,7 @@ pub fn assign(
     let named = tagged(archive, request, renamed, &mut entries)?;
     let planned = match request.target {
         Target::SkopeoDir => without_names(named, &mut entries),
-        Target::Storage => storage(archive, request, named)?,
+        Target::Storage | Target::Registry => storage(archive, request, named)?,
         Target::DockerArchive | Target::DockerLegacy => {
             for root in &named {
                 if let OutName::BareTag(tag) = &root.name {
@@ -143,7 +143,10 @@ fn tagged(
     roots: Vec<Root>,
     entries: &mut Vec<Entry>,
 ) -> Result<Vec<PlannedRoot>> {
-    let by_place = request.destination_name.as_deref().filter(|_| request.target != Target::Storage);
+    let by_place = request
+        .destination_name
+        .as_deref()
+        .filter(|_| !matches!(request.target, Target::Storage | Target::Registry));
     if request.tags.is_empty() && by_place.is_none() {
         return Ok(roots.into_iter().map(unchanged).collect());
     }
@@ -219,9 +222,38 @@ fn without_names(roots: Vec<PlannedRoot>, entries: &mut Vec<Entry>) -> Vec<Plann
 /// Repository and tag of each root in registry storage.
 fn storage(archive: &Archive, request: &Request, roots: Vec<PlannedRoot>) -> Result<Vec<PlannedRoot>> {
     let given = request.destination_name.as_deref().map(given_repository).transpose()?;
+    let registry = request.target == Target::Registry;
+    let mut roots = roots;
+    if registry {
+        // A registry takes an image under the path of its name; whose it was before does not matter there.
+        for planned in &mut roots {
+            if let (None, OutName::Full(name)) = (&planned.root.repository, &planned.name) {
+                planned.root.repository = Some(name.path().to_owned());
+            }
+        }
+    }
     let by_digest = repositories_by_digest(archive, &roots);
+    // A tag is for an image; what is about it goes along under the names that it has.
+    let reached: HashSet<String> =
+        archive.nodes.iter().filter_map(|node| Some(node.digest.as_ref()?.to_string())).collect();
+    let about = |planned: &PlannedRoot| {
+        let tag = tag_of(&planned.name);
+        let by_tag = tag.and_then(|tag| Some(format!("sha256:{}", tag.strip_prefix("sha256-")?.get(..64)?)));
+        by_tag
+            .or_else(|| subject_of(archive, planned.root.node))
+            .is_some_and(|digest| reached.contains(&digest))
+    };
+    let alone = roots.iter().all(&about);
+    let images: HashSet<NodeId> =
+        roots.iter().filter(|planned| !about(planned)).map(|planned| planned.root.node).collect();
+    let unnamed = roots.iter().any(|planned| planned.name == OutName::None && !about(planned));
+    let lone = registry && images.len() == 1 && (unnamed || !request.keep_tags);
     if given.as_ref().is_some_and(|(_, tag)| tag.is_some()) {
-        let distinct: HashSet<NodeId> = roots.iter().map(|planned| planned.root.node).collect();
+        let distinct: HashSet<NodeId> = roots
+            .iter()
+            .filter(|planned| alone || !about(planned))
+            .map(|planned| planned.root.node)
+            .collect();
         if distinct.len() > 1 {
             let message = format!("a tag is given for one image, but {} are selected", distinct.len());
             return Err(Error::refused_help(
@@ -234,8 +266,19 @@ fn storage(archive: &Archive, request: &Request, roots: Vec<PlannedRoot>) -> Res
         .into_iter()
         .map(|mut planned| {
             planned.repository = Some(match &given {
+                Some((repository, Some(_))) if !alone && about(&planned) => {
+                    (repository.clone(), tag_of(&planned.name))
+                }
                 Some((repository, Some(tag))) => (repository.clone(), Some(tag.clone())),
-                Some((repository, None)) => (repository.clone(), tag_of(&planned.name)),
+                Some((repository, None)) => {
+                    let tag = tag_of(&planned.name);
+                    let tag = match lone && !about(&planned) {
+                        // As everywhere with registries, a name without a tag means the latest.
+                        true => Some("latest".to_owned()),
+                        false => tag,
+                    };
+                    (repository.clone(), tag)
+                }
                 None => repository_of(archive, &planned, &by_digest)?,
             });
             Ok(planned)

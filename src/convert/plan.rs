@@ -30,6 +30,8 @@ pub enum Target {
     SkopeoDir,
     /// Docker Distribution's storage.
     Storage,
+    /// A live registry.
+    Registry,
 }
 
 /// How layers are to be compressed.
@@ -95,6 +97,8 @@ pub struct Request {
     pub renames: Vec<(String, String)>,
     /// `:REF` of the destination.
     pub destination_name: Option<String>,
+    /// In a registry, images keep their tags where the destination gives none; otherwise a lone one is the latest.
+    pub keep_tags: bool,
     /// `--docker-platform`
     pub docker_platform: Option<Platform>,
     /// `--preserve-digests`
@@ -334,7 +338,10 @@ impl Planner<'_> {
             }
             Body::Schema1 { .. }
                 if self.request.manifest_format == ManifestFormat::Keep
-                    && !matches!(self.request.target, Target::SkopeoDir | Target::Storage) =>
+                    && !matches!(
+                        self.request.target,
+                        Target::SkopeoDir | Target::Storage | Target::Registry
+                    ) =>
             {
                 let message = format!(
                     "{} is a schema 1 manifest, which this form cannot hold",

@@ -552,6 +552,29 @@ impl<'a> Run<'a> {
         let known_digest =
             known.as_ref().filter(|_| treatment == Treatment::Keep).map(|f| (f.sha256.clone(), f.size));
         let expected = expected.or(known_digest.as_ref().map(|(digest, size)| (digest, *size)));
+        let mut attempt = 1;
+        let facts = loop {
+            match self.stage(sink, (blob, member, treatment), request, keep, expected, known.clone()) {
+                Ok(facts) => break facts,
+                Err(error) => sink.again(error, attempt)?,
+            }
+            attempt += 1;
+        };
+        self.note(blob, facts);
+        Ok(())
+    }
+
+    /// Sends one blob through the pipeline into the sink.
+    fn stage(
+        &self,
+        sink: &dyn Sink,
+        (blob, member, treatment): (BlobId, MemberId, Treatment),
+        request: Request,
+        keep: Keep,
+        expected: Option<(&Digest, u64)>,
+        known: Option<BlobFacts>,
+    ) -> Result<BlobFacts> {
+        let source = self.archive.blob(blob);
         let mut staged = sink.stage(expected)?;
         let spooled = self.archive.tree.spooled_file(member).filter(|_| treatment == Treatment::Keep);
         let adopted = match spooled {
@@ -580,8 +603,7 @@ impl<'a> Run<'a> {
             staged.keep(&digest, size)?;
             self.keep(blob, treatment, digest, size);
         }
-        self.note(blob, facts);
-        Ok(())
+        Ok(facts)
     }
 
     fn read(

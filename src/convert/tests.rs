@@ -71,6 +71,7 @@ fn made(archive: &Archive, manifest_format: ManifestFormat) -> Make {
         tags: Vec::new(),
         renames: Vec::new(),
         destination_name: None,
+        keep_tags: false,
         docker_platform: None,
         preserve_digests: false,
     };

@@ -14,6 +14,8 @@ pub mod lone;
 pub mod oci_layout;
 mod open;
 pub mod place;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod registry_storage;
 pub mod sink;
 pub mod skopeo_dir;

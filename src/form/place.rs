@@ -30,6 +30,8 @@ pub enum Transport {
     Dir,
     /// Docker Distribution's storage.
     RegistryStorage,
+    /// A live registry.
+    Docker,
 }
 
 const TRANSPORTS: &[(&str, Transport)] = &[
@@ -38,6 +40,7 @@ const TRANSPORTS: &[(&str, Transport)] = &[
     ("oci-archive", Transport::OciArchive),
     ("dir", Transport::Dir),
     ("registry-storage", Transport::RegistryStorage),
+    ("docker", Transport::Docker),
 ];
 
 impl Transport {
@@ -57,6 +60,19 @@ impl Place {
         let Some((transport, rest)) = prefixed else {
             return Ok(Place { text: text.to_owned(), transport: None, path: text.into(), name: None });
         };
+        if transport == Transport::Docker {
+            // Host, name and tag are taken apart by who goes there.
+            let Some(rest) = rest.strip_prefix("//").filter(|rest| !rest.is_empty()) else {
+                let message = format!("`{text}` names no registry behind the prefix");
+                return Err(Error::refused_help(message, "write docker://HOST[:PORT]/NAME[:TAG]"));
+            };
+            return Ok(Place {
+                text: text.to_owned(),
+                transport: Some(transport),
+                path: rest.into(),
+                name: None,
+            });
+        }
         let (path, name) = match rest.split_once(':') {
             Some((path, name)) if transport != Transport::Dir => (path, Some(name)),
             _ => (rest, None),
@@ -82,7 +98,12 @@ impl Place {
 
     /// Whether it is standard input or output.
     pub fn is_standard(&self) -> bool {
-        self.path == Path::new("-")
+        self.path == Path::new("-") && !self.is_remote()
+    }
+
+    /// Whether it is no place of this machine's file system.
+    pub fn is_remote(&self) -> bool {
+        self.transport == Some(Transport::Docker)
     }
 }
 

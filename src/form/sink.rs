@@ -152,6 +152,12 @@ pub trait Sink: Sync {
     /// exactly that digest and size; elsewhere `expected` is a hint.
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>>;
 
+    /// Whether a blob that could not be written is to be read again and staged anew: waits, and says so by `Ok`, where that
+    /// may go better. `attempt` counts from 1. Otherwise the error, with what the sink knows of it.
+    fn again(&self, error: crate::error::Error, _attempt: u32) -> Result<()> {
+        Err(error)
+    }
+
     /// Writes a manifest or index, after everything that it points at. A second one of one digest is discarded. Forms
     /// without manifests (the legacy docker-archive) take it and leave it out.
     fn document(&self, document: &OutDocument) -> Result<()>;

@@ -13,6 +13,8 @@ pub enum Form {
     Dir,
     /// Docker Distribution's storage.
     RegistryStorage,
+    /// A live registry.
+    Registry,
     /// A single document outside any archive.
     Document,
     /// A single layer outside any archive.
@@ -29,6 +31,7 @@ impl Form {
             Form::Oci => "oci",
             Form::Dir => "dir",
             Form::RegistryStorage => "registry-storage",
+            Form::Registry => "docker",
             Form::Document => "document",
             Form::Layer => "layer",
             Form::Unknown => "unknown",

@@ -55,6 +55,33 @@ impl Repository {
         Ok(Some(reader))
     }
 
+    /// The first bytes of a blob, at most `n`; `None` if the registry has no such blob.
+    ///
+    /// # Errors
+    /// As [`Repository::blob`].
+    pub fn blob_head(&self, digest: &Digest, n: usize) -> Result<Option<Vec<u8>>, Fault> {
+        let what = self.blob_named(digest);
+        let mut request = self.request(Method::Get, &format!("blobs/{digest}"));
+        request.headers.push(("Range", format!("bytes=0-{}", n.saturating_sub(1))));
+        let answer = self.send(&Access::Pull, &what, &mut request)?;
+        match answer.status {
+            200 | 206 => {}
+            // Nothing has no first byte.
+            416 => return Ok(Some(Vec::new())),
+            404 => return Ok(None),
+            _ => return Err(self.unwanted(&what, answer)),
+        }
+        let mut bytes = Vec::with_capacity(n);
+        match answer.body.take(n as u64).read_to_end(&mut bytes) {
+            Ok(_) => Ok(Some(bytes)),
+            Err(error) => {
+                let failure = Failure::of(&error).cloned();
+                let broken = || Failure::new(self.host(), Cause::Broken(error.to_string()));
+                Err(Fault::http(what, failure.unwrap_or_else(broken)))
+            }
+        }
+    }
+
     pub(super) fn blob_named(&self, digest: &Digest) -> String {
         format!("blob {digest} of {}", self.shown())
     }

@@ -189,14 +189,8 @@ impl From<Fault> for Error {
 }
 
 impl From<Fault> for std::io::Error {
+    /// Carries the error that the fault is, with its help.
     fn from(fault: Fault) -> std::io::Error {
-        std::io::Error::other(fault)
-    }
-}
-
-impl Fault {
-    /// The fault inside an I/O error, if that is what it is.
-    pub fn of(error: &std::io::Error) -> Option<&Fault> {
-        error.get_ref()?.downcast_ref()
+        std::io::Error::other(Error::from(fault))
     }
 }

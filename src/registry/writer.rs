@@ -153,6 +153,11 @@ impl BlobWriter {
         Ok(Some((way, held, session, repository, what)))
     }
 
+    /// Whether nothing was sent so far, so that it need not be.
+    pub fn is_untouched(&self) -> bool {
+        self.session.is_none() && matches!(self.way, Way::Memory)
+    }
+
     /// Takes the blob over from another repository of the host, if that is possible; else it is to be written.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub(super) enum Backing {
         pack: Arc<File>,
         _dir: super::SpoolDir,
     },
+    Remote(Arc<dyn super::Remote>),
 }
 
 /// What shows that a file was changed while it was read.

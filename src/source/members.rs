@@ -72,6 +72,8 @@ pub(super) enum Place {
     Path(i64),
     /// A file of its own in the spool.
     Spooled(PathBuf),
+    /// Elsewhere, by its place in the list.
+    Remote(usize),
 }
 
 /// Something odd about the archive as a container of members.

@@ -6,6 +6,7 @@
 mod bytes;
 mod folder;
 mod members;
+mod remote;
 mod spool;
 mod spool_dir;
 
@@ -21,6 +22,7 @@ use bytes::{Backing, Range, Stamp};
 use folder::{Guarded, follow};
 pub use members::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
 use members::{Place, member_of};
+pub use remote::Remote;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
 
@@ -241,12 +243,16 @@ impl Tree {
             (Backing::File { file, .. } | Backing::Spool { pack: file, .. }, Place::Offset(offset)) => {
                 Ok(Box::new(Range { file: Arc::clone(file), at: *offset, end: offset + member.size }))
             }
-            (Backing::File { .. } | Backing::Spool { .. }, Place::Path(_)) => Ok(Box::new(io::empty())),
+            (Backing::Remote(remote), Place::Remote(at)) => remote.reader(*at),
+            _ => Ok(Box::new(io::empty())),
         }
     }
 
     /// The first bytes of a regular file, at most `n`.
     pub fn head(&self, id: MemberId, n: usize) -> Result<Vec<u8>> {
+        if let (Backing::Remote(remote), Place::Remote(at)) = (&self.backing, &self.member(id).at) {
+            return remote.head(*at, n);
+        }
         let mut bytes = Vec::with_capacity(n);
         let mut reader = self.reader(id)?.take(n as u64);
         reader.read_to_end(&mut bytes).at("cannot read", &self.place)?;

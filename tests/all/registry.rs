@@ -1,4 +1,5 @@
-//! Live registries: the client against a registry inside this process, with every fault planted, and against Debian's.
+//! Live registries: the client against a registry inside this process, with every fault planted, and the command there.
 
 mod client;
+mod places;
 mod server;

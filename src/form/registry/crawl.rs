@@ -1,0 +1,277 @@
+//! Asks a registry for every document that an image leads to, its referrers included, and where its blobs are.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::json::{self, Value};
+use crate::limits::Limits;
+use crate::media::DocumentType;
+use crate::model::view::text;
+use crate::registry::{Manifest, Repository, fallback_tag};
+
+/// Requests that are made at once.
+const AT_ONCE: usize = 8;
+/// What cosign appends to the tag of a digest (docs/formats.md F.2).
+const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
+
+/// A manifest or index that was read.
+pub(super) struct Found {
+    pub repository: usize,
+    pub digest: Digest,
+    pub media_type: Option<String>,
+    pub bytes: Vec<u8>,
+}
+
+/// A blob that something points at.
+pub(super) struct Wanted {
+    pub repository: usize,
+    pub digest: Digest,
+    pub size: u64,
+    /// Whether the registry has it.
+    pub there: bool,
+}
+
+/// An entry point: a document under a tag, or without.
+pub(super) struct Entry {
+    pub repository: usize,
+    pub digest: Digest,
+    pub tag: Option<String>,
+}
+
+/// Everything that was found.
+pub(super) struct Crawl<'a> {
+    limits: &'a Limits,
+    pub repositories: Vec<Repository>,
+    pub documents: Vec<Found>,
+    pub blobs: Vec<Wanted>,
+    pub entries: Vec<Entry>,
+    known: HashSet<(usize, Digest)>,
+    met: HashMap<Digest, usize>,
+    bytes: u64,
+}
+
+impl<'a> Crawl<'a> {
+    pub fn new(limits: &'a Limits) -> Crawl<'a> {
+        Crawl {
+            limits,
+            repositories: Vec::new(),
+            documents: Vec::new(),
+            blobs: Vec::new(),
+            entries: Vec::new(),
+            known: HashSet::new(),
+            met: HashMap::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes a repository in; its number.
+    pub fn repository(&mut self, repository: Repository) -> usize {
+        let known = self.repositories.iter().position(|other| other.shown() == repository.shown());
+        known.unwrap_or_else(|| {
+            self.repositories.push(repository);
+            self.repositories.len() - 1
+        })
+    }
+
+    /// Takes a document in as an entry point. `asked` is the digest that it was asked for by.
+    pub fn enter(
+        &mut self,
+        repository: usize,
+        manifest: Manifest,
+        tag: Option<&str>,
+        asked: Option<&Digest>,
+    ) -> Result<Digest> {
+        let digest = asked.cloned().unwrap_or_else(|| digest_of(&manifest));
+        let entry = Entry { repository, digest: digest.clone(), tag: tag.map(str::to_owned) };
+        let again = |other: &Entry| {
+            other.repository == repository
+                && other.digest == digest
+                && (other.tag == entry.tag || entry.tag.is_none())
+        };
+        if !self.entries.iter().any(again) {
+            self.entries.push(entry);
+        }
+        if self.known.insert((repository, digest.clone())) {
+            self.take(repository, digest.clone(), manifest)?;
+        }
+        Ok(digest)
+    }
+
+    fn take(&mut self, repository: usize, digest: Digest, manifest: Manifest) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(manifest.bytes.len() as u64);
+        if self.bytes > self.limits.documents_bytes {
+            let message = format!(
+                "{}: its documents are larger than the limit documents-bytes, {}",
+                self.repositories[repository].shown(),
+                self.limits.documents_bytes
+            );
+            return Err(Error::refused_help(message, "raise it with --limit documents-bytes=VALUE"));
+        }
+        let media_type = manifest.media_type.filter(|kind| DocumentType::of(kind).is_some());
+        self.documents.push(Found { repository, digest, media_type, bytes: manifest.bytes });
+        Ok(())
+    }
+
+    /// Reads what the documents from number `from` on lead to: children, then theirs. Blobs are noted.
+    pub fn descend(&mut self, from: usize) -> Result<()> {
+        let mut from = from;
+        let mut depth = 0;
+        while from < self.documents.len() {
+            let mut children: Vec<(usize, Digest)> = Vec::new();
+            for at in from..self.documents.len() {
+                let (repository, links) = (self.documents[at].repository, self.links(at));
+                for (digest, size) in links.blobs {
+                    if !self.met.contains_key(&digest) {
+                        self.met.insert(digest.clone(), self.blobs.len());
+                        self.blobs.push(Wanted { repository, digest, size, there: true });
+                    }
+                }
+                for digest in links.children {
+                    if self.known.insert((repository, digest.clone())) {
+                        children.push((repository, digest));
+                    }
+                }
+            }
+            from = self.documents.len();
+            depth += 1;
+            // What is deeper or more than the limits allow is told of what was read: it is not there.
+            if depth > self.limits.index_depth + 1 {
+                break;
+            }
+            children
+                .truncate(usize::try_from(self.limits.manifests).unwrap_or(usize::MAX).saturating_sub(from));
+            let found = at_once(&children, |(repository, digest)| {
+                self.repositories[*repository].manifest(digest.as_str()).map_err(Error::from)
+            })?;
+            for ((repository, digest), manifest) in children.into_iter().zip(found) {
+                if let Some(manifest) = manifest {
+                    self.take(repository, digest, manifest)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn links(&self, at: usize) -> Links {
+        let mut links = Links::default();
+        let Ok(parsed) = json::parse(&self.documents[at].bytes, self.limits.json_depth as usize) else {
+            return links;
+        };
+        let digest = |value: &Value, name: &str| Digest::parse(&text(value, name)?).ok();
+        let items = |name: &str| parsed.root.get(name).map_or(&[][..], Value::items);
+        links.children.extend(items("manifests").iter().filter_map(|child| digest(child, "digest")));
+        let parts = parsed.root.get("config").into_iter().chain(items("layers")).chain(items("blobs"));
+        for part in parts {
+            let size = part.get("size").and_then(Value::as_u64).unwrap_or_default();
+            links.blobs.extend(digest(part, "digest").map(|digest| (digest, size)));
+        }
+        links.blobs.extend(items("fsLayers").iter().filter_map(|layer| Some((digest(layer, "blobSum")?, 0))));
+        links
+    }
+
+    /// Finds what refers to the documents, `depth` edges far.
+    pub fn referrers(&mut self, depth: u64) -> Result<()> {
+        let mut from = 0;
+        for _ in 0..depth.min(self.limits.referrer_depth) {
+            let asked: Vec<(usize, Digest)> =
+                self.documents[from..].iter().map(|found| (found.repository, found.digest.clone())).collect();
+            from = self.documents.len();
+            if asked.is_empty() {
+                break;
+            }
+            let found =
+                at_once(&asked, |(repository, digest)| self.about(&self.repositories[*repository], digest))?;
+            for ((repository, _), about) in asked.into_iter().zip(found) {
+                for (tag, digest, manifest) in about {
+                    self.enter(repository, manifest, tag.as_deref(), digest.as_ref())?;
+                }
+            }
+            self.descend(from)?;
+        }
+        Ok(())
+    }
+
+    /// What is about one document: referrers by their list, the list under the fallback tag, and cosign's tags.
+    fn about(&self, repository: &Repository, digest: &Digest) -> Result<Vec<About>> {
+        let mut about = Vec::new();
+        let referrers = repository.referrers(digest)?;
+        for (referrer, _) in &referrers.found {
+            if let Some(manifest) = repository.manifest(referrer.as_str())? {
+                about.push((None, Some(referrer.clone()), manifest));
+            }
+        }
+        let tag = fallback_tag(digest);
+        if let Some(bytes) = referrers.fallback {
+            let manifest =
+                Manifest { bytes, media_type: Some(crate::media::OCI_INDEX.to_owned()), digest: None };
+            about.push((Some(tag.clone()), None, manifest));
+        }
+        for suffix in COSIGN {
+            let tag = format!("{tag}.{suffix}");
+            if let Some(manifest) = repository.manifest(&tag)? {
+                about.push((Some(tag), None, manifest));
+            }
+        }
+        Ok(about)
+    }
+
+    /// Asks which blobs are there, and how large the registry says that they are.
+    pub fn look(&mut self) -> Result<()> {
+        let found = at_once(&self.blobs, |wanted| {
+            self.repositories[wanted.repository].has_blob(&wanted.digest).map_err(Error::from)
+        })?;
+        for (wanted, found) in self.blobs.iter_mut().zip(found) {
+            wanted.there = found.is_some();
+            wanted.size = found.flatten().unwrap_or(wanted.size);
+        }
+        Ok(())
+    }
+}
+
+type About = (Option<String>, Option<Digest>, Manifest);
+
+#[derive(Default)]
+struct Links {
+    children: Vec<Digest>,
+    blobs: Vec<(Digest, u64)>,
+}
+
+/// A schema 1 manifest has the digest of its payload, which the registry tells; any other that of its bytes.
+fn digest_of(manifest: &Manifest) -> Digest {
+    let kind = manifest.media_type.as_deref().and_then(DocumentType::of);
+    let told = manifest.digest.clone().filter(|_| kind == Some(DocumentType::Schema1));
+    told.unwrap_or_else(|| Digest::sha256(&manifest.bytes))
+}
+
+/// Does the same with each, a few at once; the results in the order of the items, or the first failure.
+pub(super) fn at_once<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    if items.len() <= 1 {
+        return items.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Result<R>)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { return };
+                    let result = work(item);
+                    if result.is_err() {
+                        next.store(items.len(), Ordering::Relaxed);
+                    }
+                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,215 @@
+//! A live registry as an archive.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+
+use super::address::Address;
+use super::crawl::{Crawl, at_once};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::location::{Location, MemberId};
+use crate::model::build::Builder;
+use crate::model::{Anomaly, Archive, Form, Name, Root};
+use crate::reference::Reference;
+use crate::registry::{Registries, Repository};
+use crate::similar;
+use crate::source::{Ingested, Remote, Tree};
+
+/// What of a place is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Every tag of the repository.
+    pub all_tags: bool,
+    /// How many edges of referrers are followed.
+    pub referrers: u64,
+    /// Whether blobs will be read, so that it matters which are there.
+    pub blobs: bool,
+}
+
+/// Opens a place in a registry: reads its documents, not its blobs.
+///
+/// # Errors
+/// There is no such image; or the registry cannot be asked, or refuses.
+pub fn open(
+    place: &str,
+    address: &Address,
+    registries: &Arc<Registries>,
+    wanted: Wanted,
+    limits: &Limits,
+) -> Result<Archive> {
+    let mut crawl = Crawl::new(limits);
+    match address {
+        Address::Host { domain, prefix } => {
+            for path in registries.catalog(domain)?.iter().filter(|path| path.starts_with(prefix.as_str())) {
+                let repository = registries.repository(domain, path)?;
+                all_tags(&mut crawl, repository)?;
+            }
+        }
+        Address::Repository { name, tag: None, digest: None } if wanted.all_tags => {
+            let repository = registries.repository(name.domain(), name.path())?;
+            let shown = repository.shown();
+            if !all_tags(&mut crawl, repository)? {
+                let message = format!("{shown}: there is no such repository");
+                return Err(Error::refused_help(message, "check the name, and whether it wants a login"));
+            }
+        }
+        Address::Repository { name, tag, digest } => {
+            if wanted.all_tags {
+                return Err(Error::refused("--all-tags takes a repository without tag and digest"));
+            }
+            let tagged = tag.as_deref().unwrap_or("latest");
+            let reference = digest.as_ref().map_or(tagged, Digest::as_str);
+            let (repository, manifest) = registries.find(name.domain(), name.path(), reference)?;
+            let Some(manifest) = manifest else { return Err(absent(&repository, reference)) };
+            let number = crawl.repository(repository);
+            let tag = if digest.is_some() { tag.as_deref() } else { Some(tagged) };
+            crawl.enter(number, manifest, tag, digest.as_ref())?;
+        }
+    }
+    crawl.descend(0)?;
+    crawl.referrers(wanted.referrers)?;
+    if wanted.blobs {
+        crawl.look()?;
+    }
+    archive(place, address, crawl, limits)
+}
+
+/// Enters every tag of a repository; false if there is no such repository.
+fn all_tags(crawl: &mut Crawl<'_>, repository: Repository) -> Result<bool> {
+    let Some(tags) = repository.tags()? else { return Ok(false) };
+    let found = at_once(&tags, |tag| repository.manifest(tag).map_err(Error::from))?;
+    let number = crawl.repository(repository);
+    for (tag, manifest) in tags.iter().zip(found) {
+        // One that was removed meanwhile is no tag any more.
+        if let Some(manifest) = manifest {
+            crawl.enter(number, manifest, Some(tag), None)?;
+        }
+    }
+    Ok(true)
+}
+
+/// What to say of a name that the registry does not know.
+fn absent(repository: &Repository, reference: &str) -> Error {
+    let joint = if reference.contains(':') { '@' } else { ':' };
+    let message = format!("{}{joint}{reference}: there is no such image", repository.shown());
+    let help = match repository.tags() {
+        Ok(Some(tags)) if !tags.is_empty() => {
+            let mut near: Vec<(usize, &str)> = tags
+                .iter()
+                .filter_map(|tag| Some((similar::distance(reference, tag)?, tag.as_str())))
+                .filter(|(distance, _)| *distance <= 2)
+                .collect();
+            near.sort();
+            let near: Vec<&str> = near.into_iter().map(|(_, tag)| tag).take(5).collect();
+            if near.is_empty() {
+                let first: Vec<&str> = tags.iter().map(String::as_str).take(5).collect();
+                let more =
+                    if tags.len() > 5 { format!(" and {} more", tags.len() - 5) } else { String::new() };
+                format!("the repository has the tags {}{more}", first.join(", "))
+            } else {
+                format!("the repository has tags like it: {}", near.join(", "))
+            }
+        }
+        Ok(Some(_)) => "the repository has no tags".to_owned(),
+        _ => "check the name, and whether it wants a login".to_owned(),
+    };
+    Error::refused_help(message, help)
+}
+
+fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) -> Result<Archive> {
+    let mut members = Vec::new();
+    let mut held = Vec::new();
+    let (mut documents, mut blobs) = (HashMap::new(), HashMap::new());
+    let mut types = HashMap::new();
+    for found in crawl.documents {
+        let repository = &crawl.repositories[found.repository];
+        documents.entry(found.digest.clone()).or_insert(MemberId(members.len() as u32));
+        types.entry(found.digest.clone()).or_insert(found.media_type);
+        members.push((
+            format!("{}/manifests/{}", repository.path(), found.digest).into(),
+            found.bytes.len() as u64,
+        ));
+        held.push(Held::Bytes(found.bytes.into()));
+    }
+    for wanted in crawl.blobs.into_iter().filter(|wanted| wanted.there) {
+        let repository = &crawl.repositories[wanted.repository];
+        blobs.insert(wanted.digest.clone(), MemberId(members.len() as u32));
+        members.push((format!("{}/blobs/{}", repository.path(), wanted.digest).into(), wanted.size));
+        held.push(Held::Blob { repository: repository.clone(), digest: wanted.digest, size: wanted.size });
+    }
+    let tree = Tree::of_remote(place, members, Arc::new(Holding(held)));
+    let (by_manifest, by_blob) = (documents.clone(), blobs);
+    let locate = move |_: &Tree, digest: &Digest, manifest: bool| {
+        let (first, second) = if manifest { (&by_manifest, &by_blob) } else { (&by_blob, &by_manifest) };
+        first.get(digest).or_else(|| second.get(digest)).copied()
+    };
+    let mut builder = Builder::new(Form::Registry, tree, Ingested::new(), limits, Box::new(locate));
+    for entry in crawl.entries {
+        let Some(&member) = documents.get(&entry.digest) else { continue };
+        let at = Location::member(member);
+        let repository = &crawl.repositories[entry.repository];
+        // Under the name that was typed, whatever mirror it came from.
+        let named = match address {
+            Address::Repository { name, .. } => name.clone(),
+            Address::Host { domain, .. } => {
+                match Reference::parse(&format!("{domain}/{}", repository.path())) {
+                    Ok(name) => name,
+                    Err(problem) => {
+                        let text = repository.shown();
+                        builder.odd(Anomaly::BadName { at, text, problem: problem.to_string() });
+                        continue;
+                    }
+                }
+            }
+        };
+        let path = named.path().to_owned();
+        let name = entry.tag.and_then(|tag| named.with_tag(&tag).ok()).map_or(Name::None, Name::Full);
+        let media_type = types.get(&entry.digest).cloned().flatten();
+        if let Some(node) = builder.manifest(entry.digest, media_type, &at)? {
+            builder.archive.roots.push(Root { at, name, node, descriptor: None, repository: Some(path) });
+        }
+    }
+    if builder.archive.roots.is_empty() {
+        builder.odd(Anomaly::Empty { at: Location::archive() });
+    }
+    Ok(builder.archive)
+}
+
+enum Held {
+    /// A document.
+    Bytes(Arc<[u8]>),
+    /// A blob that is still there.
+    Blob { repository: Repository, digest: Digest, size: u64 },
+}
+
+struct Holding(Vec<Held>);
+
+impl Remote for Holding {
+    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>> {
+        match self.0.get(at) {
+            Some(Held::Bytes(bytes)) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
+            Some(Held::Blob { repository, digest, size }) => match repository.blob(digest, Some(*size))? {
+                Some(reader) => Ok(Box::new(reader)),
+                None => Err(gone(repository, digest)),
+            },
+            None => Ok(Box::new(std::io::empty())),
+        }
+    }
+
+    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>> {
+        match self.0.get(at) {
+            Some(Held::Bytes(bytes)) => Ok(bytes.get(..n.min(bytes.len())).unwrap_or_default().to_vec()),
+            Some(Held::Blob { repository, digest, .. }) => {
+                repository.blob_head(digest, n)?.ok_or_else(|| gone(repository, digest))
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+fn gone(repository: &Repository, digest: &Digest) -> Error {
+    let message = format!("blob {digest} of {}: the registry no longer has it", repository.shown());
+    Error::refused_help(message, "run the command again once nothing writes to the registry")
+}

@@ -1,0 +1,508 @@
+//! Images into a live registry: blobs as they come, then, once everything was judged, manifests, referrers and tags.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::digest::{Digest, Hasher};
+use crate::error::{Error, Result};
+use crate::form::sink::{OutBlob, OutBody, OutDocument, Output, Sink, Staged};
+use crate::media;
+use crate::registry::{BlobWriter, Fault, Registries, Repository, fallback_tag};
+
+/// How to push.
+#[derive(Debug, Clone, Default)]
+pub struct PushOptions {
+    /// A tag that is another image stays.
+    pub no_clobber: bool,
+    /// Everything that was pushed is read again.
+    pub verify_after: bool,
+    /// A repository of the same host that may have the blobs.
+    pub mount_from: Option<String>,
+    /// What every path begins with.
+    pub prefix: String,
+    /// The image must have this digest, and gets no tag.
+    pub digest: Option<Digest>,
+}
+
+/// What a push came to.
+#[derive(Debug, Default)]
+pub struct Pushed {
+    /// Blobs and manifests that were sent.
+    pub sent: AtomicU64,
+    /// Their bytes.
+    pub bytes: AtomicU64,
+    /// Blobs and manifests that were there already.
+    pub there: AtomicU64,
+    /// Blobs taken over from another repository.
+    pub mounted: AtomicU64,
+    /// Tags that were set.
+    pub tags: AtomicU64,
+    /// Tags that were as they should be.
+    pub tags_there: AtomicU64,
+    /// Blobs and manifests that were read again.
+    pub verified: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Pushed {
+    /// In a line, for people.
+    pub fn line(&self) -> String {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut parts = vec![format!("sent {} ({} bytes)", get(&self.sent), get(&self.bytes))];
+        for (counter, what) in [
+            (&self.there, "already there"),
+            (&self.mounted, "taken over within the registry"),
+            (&self.tags, "tags set"),
+            (&self.tags_there, "tags as they were"),
+            (&self.verified, "read again"),
+        ] {
+            let n = get(counter);
+            parts.extend((n > 0).then(|| format!("{n} {what}")));
+        }
+        parts.join(", ")
+    }
+}
+
+struct Push {
+    registries: Arc<Registries>,
+    domain: String,
+    /// Where blobs go first.
+    home: Repository,
+    options: PushOptions,
+    pushed: Arc<Pushed>,
+    /// Blobs that the home has now.
+    blobs: Mutex<HashMap<Digest, u64>>,
+    /// The last thing that went wrong, with all that is known of it.
+    last: Mutex<Option<Fault>>,
+}
+
+/// Writes into repositories of a registry; `first` is the path of the one that blobs are sent to.
+///
+/// # Errors
+/// The registry cannot be asked, or is blocked.
+pub fn registry(
+    registries: &Arc<Registries>,
+    domain: &str,
+    first: &str,
+    options: PushOptions,
+) -> Result<(Box<dyn Sink>, Arc<Pushed>)> {
+    let home = registries.repository(domain, first)?;
+    let pushed = Arc::new(Pushed::default());
+    let sink = Push {
+        registries: Arc::clone(registries),
+        domain: domain.to_owned(),
+        home,
+        options,
+        pushed: Arc::clone(&pushed),
+        blobs: Mutex::default(),
+        last: Mutex::default(),
+    };
+    Ok((Box::new(sink), pushed))
+}
+
+impl Push {
+    /// Remembers a fault, and hands it on.
+    fn told(&self, fault: Fault) -> Fault {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
+        fault
+    }
+
+    fn has(&self, digest: &Digest, size: u64) {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), size);
+    }
+
+    fn sent(&self, bytes: u64) {
+        count(&self.pushed.sent);
+        self.pushed.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Blobs that a repository other than the home needs too.
+    fn blob_into(&self, repository: &Repository, blob: &OutBlob) -> Result<(), Fault> {
+        if repository.has_blob(&blob.digest)?.is_some() {
+            count(&self.pushed.there);
+            return Ok(());
+        }
+        let mut writer = BlobWriter::new(repository, Some((blob.digest.clone(), blob.size)), None);
+        if writer.mount(&blob.digest, self.home.path())? {
+            count(&self.pushed.mounted);
+            return Ok(());
+        }
+        let Some(mut reader) = self.home.blob(&blob.digest, Some(blob.size))? else { return Ok(()) };
+        let mut buffer = vec![0; 256 << 10];
+        let mut size = 0;
+        loop {
+            let n = reader.read(&mut buffer).map_err(|error| broken(&self.home, &blob.digest, &error))?;
+            if n == 0 {
+                break;
+            }
+            writer.write(&buffer[..n])?;
+            size += n as u64;
+        }
+        writer.finish(&blob.digest, size)?;
+        self.sent(size);
+        Ok(())
+    }
+
+    /// Puts a document under its digest, if it is not there; whether the registry lists what it refers to.
+    fn document_into(&self, repository: &Repository, document: &OutDocument) -> Result<Option<bool>, Fault> {
+        let reference = document.digest.as_str();
+        let there = repository.head(reference)?.and_then(|head| head.digest);
+        if there.as_ref() == Some(&document.digest) {
+            count(&self.pushed.there);
+            return Ok(None);
+        }
+        let put = repository.put(reference, &document.media_type, &document.bytes)?;
+        self.sent(document.bytes.len() as u64);
+        Ok(Some(put.knows_subject))
+    }
+
+    /// Puts everything of one repository there.
+    fn repository(&self, path: &str, output: &Output, roots: &[(Digest, Option<String>)]) -> Result<()> {
+        let repository = self.registries.repository(&self.domain, path)?;
+        let by_digest: HashMap<&Digest, &OutDocument> =
+            output.documents.iter().map(|document| (&document.digest, document)).collect();
+        let mut wanted: HashSet<&Digest> = HashSet::new();
+        let mut open: Vec<&Digest> = roots.iter().map(|(digest, _)| digest).collect();
+        while let Some(digest) = open.pop() {
+            let Some(document) = by_digest.get(digest).filter(|_| wanted.insert(digest)) else { continue };
+            if let OutBody::Index { children } = &document.body {
+                open.extend(children);
+            }
+        }
+        let documents: Vec<&OutDocument> =
+            output.documents.iter().filter(|document| wanted.contains(&document.digest)).collect();
+        for (digest, tag) in roots.iter().filter_map(|(digest, tag)| Some((digest, tag.as_ref()?))) {
+            self.may_set(&repository, tag, digest)?;
+        }
+        if repository.path() != self.home.path() {
+            for blob in documents.iter().flat_map(|document| blobs_of(document)).filter(|blob| blob.present) {
+                self.blob_into(&repository, blob)?;
+            }
+        }
+        // Children before parents, as they stand there; what refers to something, and indexes of such, after it.
+        let mut later: HashSet<&Digest> = HashSet::new();
+        for document in &documents {
+            let of_later = match &document.body {
+                OutBody::Index { children } => children.iter().any(|child| later.contains(child)),
+                _ => false,
+            };
+            if of_later || subject_of(&document.bytes).is_some() {
+                later.insert(&document.digest);
+            }
+        }
+        let (later, first): (Vec<&OutDocument>, Vec<&OutDocument>) =
+            documents.iter().partition(|document| later.contains(&document.digest));
+        let mut unlisted: BTreeMap<String, Vec<&OutDocument>> = BTreeMap::new();
+        for document in first.into_iter().chain(later) {
+            let listed = self.document_into(&repository, document)?;
+            if let (Some(subject), false) = (subject_of(&document.bytes), listed == Some(true)) {
+                unlisted.entry(subject).or_default().push(document);
+            }
+        }
+        // Tags of what is about an image before those of images.
+        let mut tags: Vec<(&Digest, &String)> =
+            roots.iter().filter_map(|(digest, tag)| Some((digest, tag.as_ref()?))).collect();
+        tags.sort_by_key(|(_, tag)| !tag.starts_with("sha256-"));
+        let about = tags.iter().filter(|(_, tag)| tag.starts_with("sha256-")).count();
+        for (digest, tag) in &tags[..about] {
+            self.tag(&repository, tag, by_digest.get(digest))?;
+        }
+        for (subject, referrers) in unlisted {
+            if let Ok(subject) = Digest::parse(&subject) {
+                self.list(&repository, &subject, &referrers)?;
+            }
+        }
+        for (digest, tag) in &tags[about..] {
+            self.tag(&repository, tag, by_digest.get(digest))?;
+        }
+        if self.options.verify_after {
+            self.verify(&repository, &documents)?;
+        }
+        Ok(())
+    }
+
+    /// With `--no-clobber` a tag that is another image stays, and nothing is sent any more.
+    fn may_set(&self, repository: &Repository, tag: &str, digest: &Digest) -> Result<()> {
+        if !self.options.no_clobber {
+            return Ok(());
+        }
+        let Some(head) = repository.head(tag)? else { return Ok(()) };
+        let found = match head.digest {
+            Some(found) => found,
+            None => match repository.manifest(tag)? {
+                Some(manifest) => Digest::sha256(&manifest.bytes),
+                None => return Ok(()),
+            },
+        };
+        if found == *digest {
+            return Ok(());
+        }
+        let message = format!("{}:{tag} is {found} already, and --no-clobber keeps it", repository.shown());
+        Err(Error::refused_help(
+            message,
+            format!("give another tag, or leave --no-clobber out to set it to {digest}"),
+        ))
+    }
+
+    fn tag(&self, repository: &Repository, tag: &str, document: Option<&&OutDocument>) -> Result<()> {
+        let Some(document) = document else { return Ok(()) };
+        if repository.head(tag)?.and_then(|head| head.digest).as_ref() == Some(&document.digest) {
+            count(&self.pushed.tags_there);
+            return Ok(());
+        }
+        repository.put(tag, &document.media_type, &document.bytes)?;
+        count(&self.pushed.tags);
+        Ok(())
+    }
+
+    /// Lists referrers under the fallback tag, where the registry has no list of its own.
+    fn list(&self, repository: &Repository, subject: &Digest, referrers: &[&OutDocument]) -> Result<()> {
+        let known = repository.referrers(subject)?;
+        if repository.has_referrers_api() {
+            return Ok(());
+        }
+        let missing: Vec<&&OutDocument> = referrers
+            .iter()
+            .filter(|document| !known.found.iter().any(|(digest, _)| *digest == document.digest))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let old = known.fallback.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let mut index = old
+            .unwrap_or_else(|| json!({ "schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [] }));
+        let mut manifests = index.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
+        manifests.extend(missing.into_iter().map(|document| descriptor(document)));
+        if let Some(object) = index.as_object_mut() {
+            object.insert("manifests".to_owned(), Value::Array(manifests));
+        }
+        repository.put(&fallback_tag(subject), media::OCI_INDEX, index.to_string().as_bytes())?;
+        Ok(())
+    }
+
+    /// Reads back what was pushed.
+    fn verify(&self, repository: &Repository, documents: &[&OutDocument]) -> Result<()> {
+        let wrong = |what: String| {
+            Error::refused_help(what, "the registry does not keep what it is given; do not trust it")
+        };
+        for document in documents {
+            let found = repository.manifest(document.digest.as_str())?.map(|manifest| manifest.bytes);
+            if found.as_deref() != Some(&document.bytes[..]) {
+                return Err(wrong(format!(
+                    "{}@{}: what was pushed does not come back",
+                    repository.shown(),
+                    document.digest
+                )));
+            }
+            count(&self.pushed.verified);
+        }
+        let mut seen = HashSet::new();
+        for blob in documents.iter().flat_map(|document| blobs_of(document)).filter(|blob| blob.present) {
+            let Some(algorithm) = blob.digest.algorithm().filter(|_| seen.insert(&blob.digest)) else {
+                continue;
+            };
+            let gone = || {
+                wrong(format!(
+                    "blob {} of {}: what was pushed does not come back",
+                    blob.digest,
+                    repository.shown()
+                ))
+            };
+            let mut reader = repository.blob(&blob.digest, Some(blob.size))?.ok_or_else(gone)?;
+            let mut hasher = Hasher::new(algorithm);
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                match reader
+                    .read(&mut buffer)
+                    .map_err(|error| Error::io("cannot read", repository.shown(), error))?
+                {
+                    0 => break,
+                    n => hasher.update(&buffer[..n]),
+                }
+            }
+            if hasher.finish() != blob.digest {
+                return Err(gone());
+            }
+            count(&self.pushed.verified);
+        }
+        Ok(())
+    }
+}
+
+fn broken(repository: &Repository, digest: &Digest, error: &io::Error) -> Fault {
+    let (host, what) = (repository.host().to_owned(), format!("blob {digest}"));
+    Fault::Nonsense { host, what, found: error.to_string() }
+}
+
+/// Config, layers and other blobs of a document.
+fn blobs_of(document: &OutDocument) -> Vec<&OutBlob> {
+    match &document.body {
+        OutBody::Index { .. } => Vec::new(),
+        OutBody::Manifest { config, layers, .. } => std::iter::once(config).chain(layers).collect(),
+        OutBody::Opaque { blobs } => blobs.iter().collect(),
+    }
+}
+
+fn subject_of(bytes: &[u8]) -> Option<String> {
+    // Most documents have none, and are not parsed for it.
+    if !bytes.windows(9).any(|part| part == b"\"subject\"") {
+        return None;
+    }
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    Some(value.get("subject")?.get("digest")?.as_str()?.to_owned())
+}
+
+/// How the list of referrers names one (docs/formats.md F.3).
+fn descriptor(document: &OutDocument) -> Value {
+    let value: Value = serde_json::from_slice(&document.bytes).unwrap_or_default();
+    let mut descriptor = json!({
+        "mediaType": document.media_type,
+        "digest": document.digest.as_str(),
+        "size": document.bytes.len(),
+    });
+    let kind = value.get("artifactType").or_else(|| value.get("config")?.get("mediaType"));
+    for (name, found) in [("artifactType", kind), ("annotations", value.get("annotations"))] {
+        if let (Some(object), Some(found)) = (descriptor.as_object_mut(), found) {
+            object.insert(name.to_owned(), found.clone());
+        }
+    }
+    descriptor
+}
+
+impl Sink for Push {
+    fn ordered(&self) -> bool {
+        false
+    }
+
+    fn spool_dir(&self) -> Option<&Path> {
+        None
+    }
+
+    /// What a registry has is asked for in `stage`: it is not read again to be believed.
+    fn holds(&self, _: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
+        Ok(None)
+    }
+
+    fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
+        let Some((digest, size)) = expected else {
+            let writer = BlobWriter::new(&self.home, None, None);
+            return Ok(Box::new(Sending { push: self, writer: Some(writer), buffered: 0, unknown: true }));
+        };
+        let known = self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(digest);
+        if known || self.home.has_blob(digest).map_err(|fault| self.told(fault))?.is_some() {
+            if !known {
+                count(&self.pushed.there);
+            }
+            return Ok(Box::new(Sending { push: self, writer: None, buffered: 0, unknown: false }));
+        }
+        let mut writer = BlobWriter::new(&self.home, Some((digest.clone(), size)), None);
+        if let Some(from) = self.options.mount_from.as_ref().filter(|from| *from != self.home.path()) {
+            if writer.mount(digest, from).map_err(|fault| self.told(fault))? {
+                count(&self.pushed.mounted);
+                return Ok(Box::new(Sending { push: self, writer: None, buffered: 0, unknown: false }));
+            }
+        }
+        Ok(Box::new(Sending { push: self, writer: Some(writer), buffered: 0, unknown: false }))
+    }
+
+    fn again(&self, error: Error, attempt: u32) -> Result<()> {
+        let Some(fault) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Err(error);
+        };
+        if !fault.is_passing() || attempt > self.registries.retry_times() {
+            return Err(fault.into());
+        }
+        crate::http::pause(attempt);
+        Ok(())
+    }
+
+    /// Documents are kept by who calls until the commit, which sends them.
+    fn document(&self, _: &OutDocument) -> Result<()> {
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>, output: &Output) -> Result<()> {
+        let mut repositories: BTreeMap<String, Vec<(Digest, Option<String>)>> = BTreeMap::new();
+        for root in &output.roots {
+            let (path, tag) =
+                root.repository.clone().ok_or_else(|| Error::refused("an image without a repository"))?;
+            let tag = tag.filter(|_| self.options.digest.is_none());
+            let path = format!("{}{path}", self.options.prefix);
+            let roots = repositories.entry(path).or_default();
+            let root = (root.target.clone(), tag);
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+        let wanted = self.options.digest.as_ref();
+        if let Some(wanted) = wanted.filter(|wanted| !output.roots.iter().any(|root| root.target == **wanted))
+        {
+            let found: Vec<&str> = output.roots.iter().map(|root| root.target.as_str()).collect();
+            let message = format!("the destination is to be {wanted}, but the image is {}", found.join(", "));
+            return Err(Error::refused_help(
+                message,
+                "give a tag instead, or convert with --preserve-digests",
+            ));
+        }
+        for (path, roots) in &repositories {
+            self.repository(path, output, roots)?;
+        }
+        Ok(())
+    }
+}
+
+/// A blob on its way; without a writer the registry has it, and only its digest is wanted.
+struct Sending<'a> {
+    push: &'a Push,
+    writer: Option<BlobWriter>,
+    buffered: u64,
+    /// Neither digest nor size was known beforehand.
+    unknown: bool,
+}
+
+impl Write for Sending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffered += bytes.len() as u64;
+        if let Some(writer) = &mut self.writer {
+            writer.write(bytes).map_err(|fault| self.push.told(fault))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Staged for Sending<'_> {
+    fn adopt(&mut self, _: &Path) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
+        if self.buffered != size {
+            return Err(Error::refused(format!("{} bytes were written of a blob of {size}", self.buffered)));
+        }
+        let push = self.push;
+        if let Some(writer) = self.writer {
+            // Its digest may not have been known before.
+            let ask = self.unknown && writer.is_untouched();
+            if ask && push.home.has_blob(digest).map_err(|fault| push.told(fault))?.is_some() {
+                count(&push.pushed.there);
+            } else {
+                writer.finish(digest, size).map_err(|fault| push.told(fault))?;
+                push.sent(size);
+            }
+        }
+        push.has(digest, size);
+        Ok(())
+    }
+}

@@ -1,0 +1,328 @@
+//! Registries as places of the command: every good case of the corpus there and back, faults, and what stays behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::server::{Act, Auth, Manner, Server};
+
+/// Runs the command with no credentials but those that are given.
+fn restow(arguments: &[&str]) -> Output {
+    let home = tempfile::tempdir().expect("temporary directory");
+    command(home.path()).args(arguments).output().expect("runs")
+}
+
+fn command(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_restow"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("COLUMNS", "100");
+    command.env("CONTAINERS_REGISTRIES_CONF", home.join("registries.conf"));
+    std::fs::write(home.join("registries.conf"), "").expect("written");
+    command
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs the command, which must succeed.
+fn done(arguments: &[&str]) -> String {
+    let output = restow(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output)
+}
+
+/// Runs the command, which must fail so; what it says.
+fn fails(code: i32, arguments: &[&str]) -> String {
+    let output = restow(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output)
+}
+
+fn corpus() -> Vec<PathBuf> {
+    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good");
+    let mut cases = Vec::new();
+    for form in ["oci", "docker-archive", "dir:", "registry-storage"] {
+        for entry in std::fs::read_dir(good.join(form)).into_iter().flatten().flatten() {
+            let inside = std::fs::read_dir(entry.path()).into_iter().flatten().flatten();
+            let name =
+                |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("case"));
+            cases.extend(
+                inside
+                    .map(|entry| entry.path())
+                    .filter(|path| !name(path) && !path.to_string_lossy().ends_with(".txt")),
+            );
+        }
+    }
+    cases.sort();
+    cases
+}
+
+/// The archive of a case of OCI layouts.
+fn layout(case: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good/oci").join(case);
+    let mut inside = std::fs::read_dir(path).expect("there").flatten().map(|entry| entry.path());
+    let found = inside.find(|path| path.is_dir() || path.extension().is_some_and(|e| e == "tar"));
+    found.expect("an archive").to_string_lossy().into_owned()
+}
+
+fn image() -> String {
+    layout("three-layers")
+}
+
+/// What a case comes to in a registry.
+enum Way {
+    /// There and back the same.
+    Same,
+    /// What a registry cannot hold is refused before anything is sent.
+    Refused(String),
+}
+
+fn there_and_back(source: &str, server: &Server, other: &Server) -> Way {
+    let (near, far) =
+        (format!("docker://{}/case/", server.address), format!("docker://{}/case/", other.address));
+    let sent = restow(&["convert", source, &near]);
+    if sent.status.code() != Some(0) {
+        // Without names there is nothing to call the images there.
+        let named = format!("{near}app");
+        let again = restow(&["convert", source, &named]);
+        if again.status.code() != Some(0) {
+            return Way::Refused(stderr(&again));
+        }
+    }
+    let back = tempfile::tempdir().expect("temporary directory");
+    let layout = format!("oci:{}", back.path().join("layout").display());
+    done(&["convert", &near, &layout]);
+    done(&["compare", "--ignore", "names", &near, &layout]);
+    done(&["convert", &near, &format!("docker://{}/", other.address)]);
+    done(&["compare", "--ignore", "names", &near, &far]);
+    let same = |server: &Server| {
+        let state = server.state();
+        let documents: Vec<_> =
+            state.manifests.iter().map(|((path, digest), _)| (path.clone(), digest.clone())).collect();
+        (documents, state.tags.clone())
+    };
+    assert_eq!(same(server), same(other), "{source}");
+    let checked = restow(&["check", &near]);
+    let before = restow(&["check", source]);
+    assert!(
+        checked.status.code() <= before.status.code().max(Some(0)),
+        "{source}: {}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
+    Way::Same
+}
+
+#[test]
+fn every_good_case_there_and_back() {
+    let mut refused = Vec::new();
+    let mut same = 0;
+    for source in corpus() {
+        for referrers in [true, false] {
+            let server = Server::start(Manner { referrers, ..Manner::default() });
+            let other = Server::start(Manner { referrers, absolute: true, ..Manner::default() });
+            let text = source.to_string_lossy();
+            match there_and_back(&text, &server, &other) {
+                Way::Same => same += 1,
+                Way::Refused(why) => {
+                    assert!(server.state().tags.is_empty(), "{text}: a tag of what was refused");
+                    refused.push(format!("{text}: {}", why.lines().next().unwrap_or_default()));
+                }
+            }
+        }
+    }
+    assert!(same >= 60, "{same} the same, refused:\n{}", refused.join("\n"));
+}
+
+#[test]
+fn faults_while_reading_are_told_and_end() {
+    let server = Server::start(Manner::default());
+    let place = format!("docker://{}/team/app:v1", server.address);
+    done(&["convert", &image(), &place]);
+    let page = |text: &str| Act::Status(200, vec![("Content-Type", "text/html".into())], text.into());
+    for (path, act, code, said) in [
+        ("/manifests/v1", Act::Status(404, vec![], String::new()), 2, "there is no such image"),
+        ("/manifests/v1", page("<html>sign in</html>"), 2, "HTML instead of JSON"),
+        ("/manifests/v1", Act::Status(500, vec![], "{}".into()), 2, "answers 500"),
+        ("/manifests/v1", Act::Cut(10), 2, "ends after 10 of"),
+        ("/manifests/v1", Act::Hang, 2, "the connection broke"),
+        ("/manifests/v1", Act::Silent, 2, "no answer came for 1 s"),
+        ("/manifests/v1", Act::Endless, 2, "more than the limit document-bytes allows"),
+        ("/blobs/", Act::Cut(10), 2, "ends after 10 of"),
+        ("/blobs/", Act::Silent, 2, "no answer came for 1 s"),
+        ("/blobs/", Act::Endless, 2, "longer than"),
+        ("/blobs/", Act::Flip, 1, "blob/digest-mismatch"),
+        ("/blobs/", Act::Status(404, vec![], String::new()), 2, "no longer has it"),
+    ] {
+        server.state().plants.clear();
+        server.plant("GET", path, 1000, act.clone());
+        let said_now = fails(code, &["check", "--retry-times", "0", "--timeout", "1", &place]);
+        assert!(said_now.contains(said), "{path} {act:?}: {said_now}");
+        assert!(code == 1 || said_now.contains(&server.address), "{said_now}");
+        // Nothing is written either.
+        let folder = tempfile::tempdir().expect("temporary directory");
+        let layout = folder.path().join("layout");
+        let to = format!("oci:{}", layout.display());
+        fails(code, &["convert", "--retry-times", "0", "--timeout", "1", &place, &to]);
+        assert!(!layout.exists(), "{path} {act:?}");
+    }
+    server.state().plants.clear();
+    server.plant("HEAD", "/blobs/", 1000, Act::Status(404, vec![], String::new()));
+    assert!(fails(1, &["check", &place]).contains("missing"));
+}
+
+#[test]
+fn faults_while_writing_leave_no_tag() {
+    for (method, path, act) in [
+        ("POST", "/uploads/", Act::Status(500, vec![], String::new())),
+        ("POST", "/uploads/", Act::Status(403, vec![], String::new())),
+        ("POST", "/uploads/", Act::Status(202, vec![], String::new())),
+        ("PUT", "/uploads/", Act::Hang),
+        ("PUT", "/uploads/", Act::Status(400, vec![], r#"{"errors":[{"code":"DIGEST_INVALID"}]}"#.into())),
+        ("PUT", "/manifests/sha256", Act::Status(400, vec![], String::new())),
+        ("PUT", "/manifests/sha256", Act::Silent),
+        ("PUT", "/manifests/v1", Act::Status(403, vec![], String::new())),
+    ] {
+        let server = Server::start(Manner::default());
+        let place = format!("docker://{}/team/app:v1", server.address);
+        server.plant(method, path, 1000, act.clone());
+        let said = fails(2, &["convert", "--retry-times", "0", "--timeout", "1", &image(), &place]);
+        assert!(said.contains(&server.address) && said.contains("error: "), "{said}");
+        assert!(server.state().tags.is_empty(), "{method} {path} {act:?}");
+        // Run again it sends what is missing, and no more.
+        server.state().plants.clear();
+        let before = server.state().blobs.len();
+        let posts = server.count("POST", "/uploads/");
+        done(&["convert", &image(), &place]);
+        let after = server.state().blobs.len();
+        assert_eq!(server.count("POST", "/uploads/") - posts, after - before, "{method} {path}");
+        assert_eq!(server.state().tags.len(), 1);
+        let posts = server.count("POST", "/uploads/");
+        let said = done(&["convert", &image(), &place]);
+        assert_eq!(server.count("POST", "/uploads/"), posts);
+        assert!(said.contains("sent 0 (0 bytes)") && said.contains("1 tags as they were"), "{said}");
+    }
+}
+
+#[test]
+fn a_broken_image_is_not_pushed() {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let layout = folder.path().join("layout");
+    done(&["convert", &image(), &format!("oci:{}", layout.display())]);
+    let blobs = std::fs::read_dir(layout.join("blobs/sha256")).expect("blobs").flatten();
+    let largest =
+        blobs.max_by_key(|blob| blob.metadata().map_or(0, |meta| meta.len())).expect("a blob").path();
+    let mut bytes = std::fs::read(&largest).expect("read");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    std::fs::write(&largest, bytes).expect("written");
+    let server = Server::start(Manner::default());
+    fails(1, &["convert", &format!("oci:{}", layout.display()), &format!("docker://{}/a:1", server.address)]);
+    let state = server.state();
+    assert!(state.tags.is_empty() && state.manifests.is_empty());
+}
+
+#[test]
+fn credentials_are_looked_for_and_never_shown() {
+    let server = Server::start(Manner { auth: Auth::Basic("user:hunter22".into()), ..Manner::default() });
+    let place = format!("docker://{}/team/app:v1", server.address);
+    done(&["convert", "--creds", "user:hunter22", &image(), &place]);
+    let said = fails(2, &["check", &place]);
+    assert!(
+        said.contains("refuses it without credentials")
+            && said.contains(&format!("skopeo login {}", server.address)),
+        "{said}"
+    );
+    let said = fails(2, &["check", "--creds", "user:wrong-one", &place]);
+    assert!(said.contains("refuses it to user (from --creds)") && !said.contains("wrong-one"), "{said}");
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let file = folder.path().join("auth.json");
+    let auth = data_encoding::BASE64.encode(b"user:hunter22");
+    std::fs::write(&file, format!(r#"{{"auths":{{"{}/team":{{"auth":"{auth}"}}}}}}"#, server.address))
+        .expect("written");
+    done(&["check", "--authfile", &file.to_string_lossy(), &place]);
+    // A helper that fails is told, one that has nothing is nobody.
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).expect("folder");
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, format!(r#"{{"credHelpers":{{"{}":"test"}}}}"#, server.address))
+        .expect("written");
+    let run = |script: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let helper = bin.join("docker-credential-test");
+        std::fs::write(&helper, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let output = command(folder.path())
+            .env("PATH", path)
+            .env("DOCKER_CONFIG", folder.path())
+            .args(["check", &place])
+            .output();
+        let output = output.expect("runs");
+        (output.status.code(), stderr(&output))
+    };
+    assert_eq!(run(r#"cat >/dev/null; echo '{"Username":"user","Secret":"hunter22"}'"#).0, Some(0));
+    let (code, said) = run("echo 'the vault is sealed'; exit 1");
+    assert!(
+        code == Some(2) && said.contains("docker-credential-test: it fails: the vault is sealed"),
+        "{said}"
+    );
+    let (code, said) = run("echo 'credentials not found in native keychain'; exit 1");
+    assert!(code == Some(2) && said.contains("without credentials"), "{said}");
+    let (code, said) = run("echo hunter22");
+    assert!(
+        code == Some(2) && said.contains("no answer of a helper") && !said.contains("hunter22"),
+        "{said}"
+    );
+    let mut child = command(folder.path())
+        .args(["check", "--creds", "user", "--password-stdin", &place])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("runs");
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"hunter22\n").expect("written");
+    assert!(child.wait().expect("ends").success());
+}
+
+#[test]
+fn options_of_two_registries_and_of_tags() {
+    let server = Server::start(Manner::default());
+    let place = |name: &str| format!("docker://{}/{name}", server.address);
+    done(&["convert", &image(), &place("a:1")]);
+    let said = fails(2, &["convert", "--creds", "u:p", &place("a:1"), &place("b:1")]);
+    assert!(said.contains("use --src-creds or --dest-creds"), "{said}");
+    done(&["convert", "--src-creds", "u:p", &place("a:1"), &place("b")]);
+    assert!(server.state().tags.contains_key(&("b".into(), "latest".into())));
+    assert_eq!(done(&["inspect", "--tags", &place("a")]).trim(), "1");
+    assert_eq!(done(&["inspect", "--tags", &place("")]).trim(), "a\nb");
+    let said = fails(2, &["check", &place("a:2")]);
+    assert!(said.contains("the repository has tags like it: 1"), "{said}");
+    let said = fails(2, &["check", "--all-tags", &place("none")]);
+    assert!(said.contains("there is no such repository"), "{said}");
+    // Another image does not replace one that is there.
+    let other = layout("two-layers");
+    let before = server.state().tags.clone();
+    let said = fails(2, &["convert", "--no-clobber", &other, &place("a:1")]);
+    assert!(said.contains("--no-clobber keeps it"), "{said}");
+    assert_eq!(server.state().tags, before);
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let file = folder.path().join("digest");
+    let said = done(&[
+        "convert",
+        "--no-clobber",
+        "--verify-after",
+        "--digestfile",
+        &file.to_string_lossy(),
+        &image(),
+        &place("a:1"),
+    ]);
+    assert!(said.contains("read again"), "{said}");
+    let digest = std::fs::read_to_string(&file).expect("written");
+    assert_eq!(before.get(&("a".into(), "1".into())).map(String::as_str), Some(digest.trim()));
+    done(&["check", &place(&format!("a@{}", digest.trim()))]);
+    done(&["convert", &image(), &place(&format!("c@{}", digest.trim()))]);
+    assert!(!server.state().tags.keys().any(|(path, _)| path == "c"));
+    let wrong = format!("c@sha256:{}", "0".repeat(64));
+    assert!(fails(2, &["convert", &image(), &place(&wrong)]).contains("the destination is to be"));
+}
