@@ -83,7 +83,7 @@ impl Incoming {
         let cause = match error.kind() {
             io::ErrorKind::UnexpectedEof => cut(),
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => self.silent(),
-            _ => match super::send::inner(error) {
+            _ => match inner(error) {
                 Some(ureq::Error::Timeout(_)) => self.silent(),
                 Some(ureq::Error::Protocol(_) | ureq::Error::BodyStalled) => cut(),
                 _ => Cause::Broken(error.to_string()),
@@ -135,6 +135,11 @@ impl Read for Incoming {
         }
         Ok(n)
     }
+}
+
+/// The error of ureq inside an I/O error.
+fn inner(error: &io::Error) -> Option<&ureq::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// A body that is sent, at the pace of all transfers.

@@ -335,11 +335,6 @@ fn build<T>(
     })
 }
 
-/// The error of ureq inside an I/O error.
-pub(super) fn inner(error: &io::Error) -> Option<&ureq::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
 fn io_cause(error: &io::Error) -> Cause {
     use io::ErrorKind as K;
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {

@@ -1,56 +1,22 @@
 //! Who we are, as each registry wants to hear it: not at all, by name and password, or by a token for what is to be done.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::challenge::Challenge;
-use super::credentials::{Credential, Login};
 use super::fault::Fault;
+use super::login::{Credential, Login};
 use super::repository::Repository;
+use super::tokens::Token;
 use crate::http::{Body, Cause, Failure, Fetched, Method, Request, Secret, Url, query_escape};
 
 /// Who says nothing about it means a minute (formats.md G.3).
 const USUAL: u64 = 60;
 /// What we are called where clients have names.
 const CLIENT: &str = "restow";
-
-/// Tokens by host and scope, and what hosts ask for.
-#[derive(Default)]
-pub(super) struct Tokens {
-    challenges: Mutex<HashMap<String, Challenge>>,
-    /// One lock for each, so that many threads ask for one token once.
-    tokens: Mutex<HashMap<(String, String), Slot>>,
-}
-
-type Slot = Arc<Mutex<Option<Token>>>;
-
-#[derive(Clone)]
-struct Token {
-    header: Secret,
-    until: Instant,
-}
-
-impl Tokens {
-    fn slot(&self, host: &str, scope: &str) -> Slot {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tokens.entry((host.to_owned(), scope.to_owned())).or_default())
-    }
-
-    fn challenge(&self, host: &str) -> Option<Challenge> {
-        self.challenges.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
-    }
-
-    pub fn learn(&self, host: &str, challenge: &Challenge) {
-        self.challenges
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(host.to_owned(), challenge.clone());
-    }
-}
 
 impl Repository {
     /// What to show with a request, as far as the host has said what it wants. `refused` is what it did not take.

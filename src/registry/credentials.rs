@@ -6,45 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::login::{Credential, Login};
 use super::store::Store;
-use crate::http::{Environment, Secret};
-
-/// What is shown to a registry or to who gives its tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// Name and password.
-    Password {
-        /// The name.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A token that gets tokens.
-    Identity(Secret),
-    /// A token for the registry itself.
-    Token(Secret),
-}
-
-/// Credentials, and where they come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    /// What is shown.
-    pub credential: Credential,
-    /// Where it comes from, such as a file.
-    pub from: String,
-}
-
-impl Login {
-    /// Whose they are and where they come from, without what is secret.
-    pub fn shown(&self) -> String {
-        match &self.credential {
-            Credential::Password { user, .. } => {
-                format!("{} (from {})", super::answer::shown(user), self.from)
-            }
-            Credential::Identity(_) | Credential::Token(_) => format!("the token from {}", self.from),
-        }
-    }
-}
+use crate::http::Environment;
 
 /// Finds credentials: those that were given, else those in files, the first file first.
 #[derive(Debug, Default)]
@@ -120,6 +84,7 @@ fn usual(environment: &Environment) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Secret;
 
     #[test]
     fn files_are_looked_for_in_order() {

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::credentials::Credential;
 use super::fault::Fault;
+use super::login::Credential;
 use crate::http::Secret;
 
 /// What helpers say when they have nothing, word for word (docker-credential-helpers).

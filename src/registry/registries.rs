@@ -3,11 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::auth::Tokens;
 use super::config::Config;
 use super::credentials::Credentials;
 use super::fault::Fault;
-use super::repository::Repository;
+use super::tokens::Tokens;
 use crate::http::{Cause, Client, Failure, Method, Origin, Request, Url, UrlError};
 use crate::limits::Limits;
 
@@ -51,27 +50,13 @@ impl Registries {
         self.client.options().retry_times
     }
 
-    /// A repository where its name says that it is: to write to, or where no mirror is wanted.
-    ///
-    /// # Errors
-    /// The host is none, is blocked, or cannot be reached.
-    pub fn repository(self: &Arc<Self>, domain: &str, path: &str) -> Result<Repository, Fault> {
-        if let Some(file) = self.config.blocks(domain, path) {
-            return Err(Fault::Blocked { name: format!("{domain}/{path}"), path: file.to_owned() });
-        }
-        let (domain, path) = self.config.primary(domain, path);
-        self.at(&domain, &path)
-    }
-
-    /// A repository at exactly this host.
-    pub(super) fn at(self: &Arc<Self>, domain: &str, path: &str) -> Result<Repository, Fault> {
-        let host = super::host_of(domain).to_ascii_lowercase();
-        let origin = self.origin(&host)?;
-        Ok(Repository::new(Arc::clone(self), domain.to_owned(), origin, path.to_owned()))
+    /// Waits before try number `attempt` (from 1) of what can only be tried again further up.
+    pub fn pause(&self, attempt: u32) {
+        crate::http::pause(attempt);
     }
 
     /// How a host is asked. Where plain HTTP is allowed, TLS is tried first, once.
-    fn origin(&self, host: &str) -> Result<Origin, Fault> {
+    pub(super) fn origin(&self, host: &str) -> Result<Origin, Fault> {
         if let Some(origin) = self.origins.lock().unwrap_or_else(PoisonError::into_inner).get(host) {
             return Ok(origin.clone());
         }

@@ -30,6 +30,27 @@ pub struct Repository {
     pub(super) path: String,
 }
 
+impl Registries {
+    /// A repository where its name says that it is: to write to, or where no mirror is wanted.
+    ///
+    /// # Errors
+    /// The host is none, is blocked, or cannot be reached.
+    pub fn repository(self: &Arc<Self>, domain: &str, path: &str) -> Result<Repository, Fault> {
+        if let Some(file) = self.config.blocks(domain, path) {
+            return Err(Fault::Blocked { name: format!("{domain}/{path}"), path: file.to_owned() });
+        }
+        let (domain, path) = self.config.primary(domain, path);
+        self.at(&domain, &path)
+    }
+
+    /// A repository at exactly this host.
+    pub(super) fn at(self: &Arc<Self>, domain: &str, path: &str) -> Result<Repository, Fault> {
+        let host = super::host_of(domain).to_ascii_lowercase();
+        let origin = self.origin(&host)?;
+        Ok(Repository::new(Arc::clone(self), domain.to_owned(), origin, path.to_owned()))
+    }
+}
+
 /// Bytes of a refusal that are read.
 const REFUSAL: u64 = 64 << 10;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde::Deserialize;
 
-use super::credentials::Credential;
 use super::fault::Fault;
 use super::helper;
+use super::login::Credential;
 use crate::http::Secret;
 
 /// Bytes of such a file.

@@ -8,6 +8,22 @@ use std::sync::{Arc, OnceLock};
 
 use cap_std::fs::Dir;
 
+use crate::error::Result;
+
+/// Where the bytes of members come from that are elsewhere.
+pub trait Remote: Send + Sync {
+    /// The whole of a member, by its place in the list.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>>;
+
+    /// The first bytes of a member, at most `n`, without asking for the rest.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>>;
+}
 
 pub(super) enum Backing {
     Folder {
@@ -26,7 +42,7 @@ pub(super) enum Backing {
         pack: Arc<File>,
         _dir: super::SpoolDir,
     },
-    Remote(Arc<dyn super::Remote>),
+    Remote(Arc<dyn Remote>),
 }
 
 /// What shows that a file was changed while it was read.

@@ -18,11 +18,11 @@ use std::sync::Arc;
 use bstr::{BString, ByteSlice};
 use cap_std::fs::Dir;
 
+pub use bytes::Remote;
 use bytes::{Backing, Range, Stamp};
 use folder::{Guarded, follow};
 pub use members::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
 use members::{Place, member_of};
-pub use remote::Remote;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
 

@@ -1,29 +1,12 @@
 //! Members that are elsewhere: their bytes come when they are asked for.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use bstr::BString;
 
 use super::Tree;
-use super::bytes::Backing;
+use super::bytes::{Backing, Remote};
 use super::members::{Member, MemberKind, Place};
-use crate::error::Result;
-
-/// Where the bytes of such members come from.
-pub trait Remote: Send + Sync {
-    /// The whole of a member, by its place in the list.
-    ///
-    /// # Errors
-    /// It cannot be had.
-    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>>;
-
-    /// The first bytes of a member, at most `n`, without asking for the rest.
-    ///
-    /// # Errors
-    /// They cannot be had.
-    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>>;
-}
 
 impl Tree {
     /// A list of members, each with its size as far as it is known before it is read.

@@ -58,6 +58,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("cli/explain.rs", "finding report rules"),
     ("cli/inspect.rs", "form inspect model"),
     ("cli/mod.rs", "finding rules schema"),
+    ("cli/push.rs", "convert form registry"),
+    ("cli/remote.rs", "form http model registry"),
     ("cli/report.rs", "finding form location model report"),
     ("cli/shell.rs", "finding layer location model report staging"),
     ("compare/mod.rs", "convert"),

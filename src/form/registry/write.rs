@@ -420,7 +420,7 @@ impl Sink for Push {
         if !fault.is_passing() || attempt > self.registries.retry_times() {
             return Err(fault.into());
         }
-        crate::http::pause(attempt);
+        self.registries.pause(attempt);
         Ok(())
     }
 
