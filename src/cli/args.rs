@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::remote::{RemoteArgs, SidesArgs};
+use super::remote_args::{RemoteArgs, SidesArgs};
 use crate::model::LoneKind;
 
 const PLACES: &str = "\

@@ -9,6 +9,7 @@ mod inspect;
 mod progress;
 mod push;
 mod remote;
+mod remote_args;
 mod report;
 mod shell;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bstr::{BStr, ByteSlice};
 
 use super::args::{ColorWhen, Common};
-use super::remote::SidesArgs;
+use super::remote_args::SidesArgs;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::finding::{Document, Documents, Finding, Level};
