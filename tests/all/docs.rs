@@ -137,7 +137,8 @@ fn every_reference_leads_to_a_section() {
     let (mut wrong, mut followed) = (Vec::new(), 0);
     for path in texts() {
         let name = path.strip_prefix(root()).expect("below the root").display().to_string();
-        if name == "docs/formats.md" || name == file!() {
+        // mkdocs.yml lists pages; what it lists is held by the building of the site.
+        if name == "docs/formats.md" || name == "mkdocs.yml" || name == file!() {
             continue;
         }
         let text = unwrapped(&read(&path));
