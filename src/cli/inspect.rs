@@ -39,10 +39,7 @@ fn tags(place: &Place, shell: &Shell) -> Result<u8> {
         let help = "leave --tags out: the names of an archive are shown with its images";
         return Err(Error::refused_help("--tags goes with docker://HOST/NAME", help));
     }
-    #[cfg(feature = "registry")]
-    let names = remote::live::tags(place, shell)?;
-    #[cfg(not(feature = "registry"))]
-    let names: Vec<String> = return Err(remote::without(place));
+    let names = remote::tags(place, shell)?;
     let lines: String = names.iter().map(|name| format!("{}\n", escape_str(name))).collect();
     shell.print(&lines)?;
     Ok(0)

@@ -1,12 +1,14 @@
 //! A registry as the destination of `restow convert`.
 
+#[cfg(feature = "registry")]
 use std::cell::RefCell;
 use std::path::Path;
+#[cfg(feature = "registry")]
 use std::sync::Arc;
 
 use super::args::ConvertArgs;
 #[cfg(feature = "registry")]
-use super::remote::{Side, live};
+use super::remote::{self, Side};
 use super::report;
 use super::shell::Shell;
 use crate::convert::plan::{Plan, Request, Target};
@@ -43,8 +45,8 @@ impl Push {
             }
             return Ok(Push::default());
         }
-        let address = live::address(destination)?;
-        let registries = live::registries(destination, Side::Second, shell)?;
+        let address = remote::address(destination)?;
+        let registries = remote::registries(destination, Side::Second, shell)?;
         let mut options = PushOptions {
             no_clobber: args.no_clobber,
             verify_after: args.verify_after,
@@ -59,7 +61,7 @@ impl Push {
             Address::Host { prefix, .. } => options.prefix = prefix.clone(),
         }
         if source.is_remote() {
-            if let Address::Repository { name, .. } = live::address(source)? {
+            if let Address::Repository { name, .. } = remote::address(source)? {
                 options.mount_from = (name.domain() == address.domain()).then(|| name.path().to_owned());
             }
         }

@@ -2,12 +2,22 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+#[cfg(feature = "registry")]
+use std::sync::Arc;
+#[cfg(feature = "registry")]
+use std::time::Duration;
 
 use super::shell::Shell;
 use crate::error::{Error, Result};
 use crate::form::place::Place;
+#[cfg(feature = "registry")]
+use crate::form::registry::{Address, Wanted};
+#[cfg(feature = "registry")]
+use crate::http::{Client, Environment, Options, Secret};
 use crate::limits::Limits;
 use crate::model::Archive;
+#[cfg(feature = "registry")]
+use crate::registry::{Config, Credential, Credentials, Registries};
 
 /// Which of two places is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,102 +113,92 @@ fn rate(text: &str) -> Result<u64> {
     })
 }
 
+/// The address of a place.
 #[cfg(feature = "registry")]
-pub(super) mod live {
-    //! What needs the network.
+pub(super) fn address(place: &Place) -> Result<Address> {
+    Address::parse(&place.path.to_string_lossy())
+}
 
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::form::registry::{Address, Wanted};
-    use crate::http::{Client, Environment, Options, Secret};
-    use crate::registry::{Config, Credential, Credentials, Registries};
-
-    /// The address of a place.
-    pub fn address(place: &Place) -> Result<Address> {
-        Address::parse(&place.path.to_string_lossy())
+/// The registries of one side, with what was given for it.
+#[cfg(feature = "registry")]
+pub(super) fn registries(place: &Place, side: Side, shell: &Shell) -> Result<Arc<Registries>> {
+    let address = address(place)?;
+    let given = shell.given(side);
+    let mut limits = shell.limits()?;
+    if let Some(seconds) = shell.common.remote.timeout {
+        limits.wait_seconds = seconds.max(1);
     }
-
-    /// The registries of one side, with what was given for it.
-    pub fn registries(place: &Place, side: Side, shell: &Shell) -> Result<Arc<Registries>> {
-        let address = address(place)?;
-        let given = shell.given(side);
-        let mut limits = shell.limits()?;
-        if let Some(seconds) = shell.common.remote.timeout {
-            limits.wait_seconds = seconds.max(1);
-        }
-        let environment = Environment::of_process();
-        let config = Config::load(&environment)?;
-        let mut options = Options::new(&limits, environment.clone());
-        options.insecure = config.insecure();
-        if !given.tls_verify {
-            options.insecure.insert(crate::registry::host_of(address.domain()).to_ascii_lowercase());
-        }
-        options.ca = given.ca;
-        options.retry_times = shell.common.remote.retry_times;
-        options.limit_rate = shell.common.remote.limit_rate.as_deref().map(rate).transpose()?;
-        let patience = Duration::from_secs(limits.helper_seconds);
-        let mut credentials = Credentials::of(given.authfile, &environment, patience);
-        if let Some(creds) = given.creds {
-            let (user, password) = match (creds.split_once(':'), given.password_stdin) {
-                (Some((user, password)), false) => (user.to_owned(), password.to_owned()),
-                (None, true) => (creds, password()?),
-                (None, false) => {
-                    return Err(Error::refused_help(
-                        format!("--{}creds takes USER:PASSWORD", given.prefix),
-                        "give the name alone with --password-stdin, which keeps the password out of sight",
-                    ));
-                }
-                (Some(_), true) => {
-                    return Err(Error::refused(format!("--{}creds holds a password already", given.prefix)));
-                }
-            };
-            let credential = Credential::Password { user, password: Secret::new(password) };
-            credentials.give(address.domain(), credential, &format!("--{}creds", given.prefix));
-        } else if given.password_stdin {
-            return Err(Error::refused("--password-stdin wants the name with --creds USER"));
-        }
-        Ok(Registries::new(Client::new(options), credentials, config))
+    let environment = Environment::of_process();
+    let config = Config::load(&environment)?;
+    let mut options = Options::new(&limits, environment.clone());
+    options.insecure = config.insecure();
+    if !given.tls_verify {
+        options.insecure.insert(crate::registry::host_of(address.domain()).to_ascii_lowercase());
     }
-
-    /// Opens a place in a registry.
-    pub fn open(place: &Place, side: Side, blobs: bool, shell: &Shell, limits: &Limits) -> Result<Archive> {
-        let referrers = match shell.common.remote.referrers.as_str() {
-            "all" => u64::MAX,
-            text => text
-                .parse()
-                .map_err(|_| Error::refused(format!("--referrers takes all or a number, not `{text}`")))?,
+    options.ca = given.ca;
+    options.retry_times = shell.common.remote.retry_times;
+    options.limit_rate = shell.common.remote.limit_rate.as_deref().map(rate).transpose()?;
+    let patience = Duration::from_secs(limits.helper_seconds);
+    let mut credentials = Credentials::of(given.authfile, &environment, patience);
+    if let Some(creds) = given.creds {
+        let (user, password) = match (creds.split_once(':'), given.password_stdin) {
+            (Some((user, password)), false) => (user.to_owned(), password.to_owned()),
+            (None, true) => (creds, password()?),
+            (None, false) => {
+                return Err(Error::refused_help(
+                    format!("--{}creds takes USER:PASSWORD", given.prefix),
+                    "give the name alone with --password-stdin, which keeps the password out of sight",
+                ));
+            }
+            (Some(_), true) => {
+                return Err(Error::refused(format!("--{}creds holds a password already", given.prefix)));
+            }
         };
-        let wanted = Wanted { all_tags: shell.common.remote.all_tags, referrers, blobs };
-        crate::form::registry::open(
-            &place.text,
-            &address(place)?,
-            &registries(place, side, shell)?,
-            wanted,
-            limits,
-        )
+        let credential = Credential::Password { user, password: Secret::new(password) };
+        credentials.give(address.domain(), credential, &format!("--{}creds", given.prefix));
+    } else if given.password_stdin {
+        return Err(Error::refused("--password-stdin wants the name with --creds USER"));
     }
+    Ok(Registries::new(Client::new(options), credentials, config))
+}
 
-    /// The tags of a repository, or the repositories of a registry, one a line.
-    pub fn tags(place: &Place, shell: &Shell) -> Result<Vec<String>> {
-        let registries = registries(place, Side::First, shell)?;
-        match address(place)? {
-            Address::Host { domain, prefix } => {
-                let all = registries.catalog(&domain)?;
-                Ok(all.into_iter().filter(|path| path.starts_with(&prefix)).collect())
-            }
-            Address::Repository { name, .. } => {
-                let repository = registries.repository(name.domain(), name.path())?;
-                repository.tags()?.ok_or_else(|| {
-                    let message = format!("{}: there is no such repository", repository.shown());
-                    Error::refused_help(message, "check the name, and whether it wants a login")
-                })
-            }
+/// Opens a place in a registry.
+#[cfg(feature = "registry")]
+fn open_live(place: &Place, side: Side, blobs: bool, shell: &Shell, limits: &Limits) -> Result<Archive> {
+    let referrers = match shell.common.remote.referrers.as_str() {
+        "all" => u64::MAX,
+        text => text
+            .parse()
+            .map_err(|_| Error::refused(format!("--referrers takes all or a number, not `{text}`")))?,
+    };
+    let wanted = Wanted { all_tags: shell.common.remote.all_tags, referrers, blobs };
+    crate::form::registry::open(
+        &place.text,
+        &address(place)?,
+        &registries(place, side, shell)?,
+        wanted,
+        limits,
+    )
+}
+
+/// The tags of a repository, or the repositories of a registry, one a line.
+#[cfg(feature = "registry")]
+pub(super) fn tags(place: &Place, shell: &Shell) -> Result<Vec<String>> {
+    let registries = registries(place, Side::First, shell)?;
+    match address(place)? {
+        Address::Host { domain, prefix } => {
+            let all = registries.catalog(&domain)?;
+            Ok(all.into_iter().filter(|path| path.starts_with(&prefix)).collect())
+        }
+        Address::Repository { name, .. } => {
+            let repository = registries.repository(name.domain(), name.path())?;
+            repository.tags()?.ok_or_else(|| {
+                let message = format!("{}: there is no such repository", repository.shown());
+                Error::refused_help(message, "check the name, and whether it wants a login")
+            })
         }
     }
 }
-
 /// Opens a place in a registry; `blobs` says whether blobs will be read.
 pub(super) fn open(
     place: &Place,
@@ -208,7 +208,7 @@ pub(super) fn open(
     limits: &Limits,
 ) -> Result<Archive> {
     #[cfg(feature = "registry")]
-    return live::open(place, side, blobs, shell, limits);
+    return open_live(place, side, blobs, shell, limits);
     #[cfg(not(feature = "registry"))]
     {
         let _ = (side, blobs, limits, shell.given(side).prefix, rate, password);
@@ -220,4 +220,10 @@ pub(super) fn open(
 #[cfg(not(feature = "registry"))]
 pub(super) fn without(place: &Place) -> Error {
     Error::refused(format!("{}: this restow was built without registries", place.text))
+}
+
+/// As where registries are known, for where they are not.
+#[cfg(not(feature = "registry"))]
+pub(super) fn tags(place: &Place, _: &Shell) -> Result<Vec<String>> {
+    Err(without(place))
 }

@@ -70,9 +70,6 @@ const FORBIDDEN: &[(&str, &str)] = &[
 const CIRCLES: &[&str] = &[
     "cli: check.rs compare.rs convert.rs inspect.rs mod.rs",
     "convert: names.rs plan.rs",
-    "http: body.rs send.rs",
-    "registry: auth.rs registries.rs repository.rs",
-    "registry: credentials.rs helper.rs store.rs",
     "rules: anomalies.rs archive.rs container.rs",
 ];
 
