@@ -28,8 +28,8 @@ LINK = re.compile(r"\[(?P<text>(?:[^\[\]`]|`[^`]*`)*)\]\((?P<target>[^)\s]+)\)")
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for uri, path in OUTSIDE.items():
         files.append(File.generated(config, uri, content=(ROOT / path).read_text()))
-    for path in sorted((ROOT / "schemas").glob("*.json")):
-        files.append(File.generated(config, f"schemas/{path.name}", content=path.read_text()))
+    for schema in sorted((ROOT / "schemas").glob("*.json")):
+        files.append(File.generated(config, f"schemas/{schema.name}", content=schema.read_text()))
     return files
 
 
