@@ -329,7 +329,8 @@ pub(super) fn of_anomaly(kind: AnomalyKind) -> Option<(Oddity, Detail)> {
         AnomalyKind::NoEndBlocks { .. } | AnomalyKind::NotPadded { .. } => (Oddity::NoEnd, tar),
         AnomalyKind::DataAfterEnd { bytes } => (Oddity::HiddenData, Detail::Size(bytes)),
         AnomalyKind::EntriesAfterEnd { bytes } => (Oddity::HiddenEntries, Detail::Size(bytes)),
-        AnomalyKind::MalformedPax { fault: PaxFault::Duplicate }
+        AnomalyKind::MalformedPax { fault: PaxFault::Duplicate | PaxFault::Empty }
+        | AnomalyKind::SparseRecords
         | AnomalyKind::RepeatedExtension { .. }
         | AnomalyKind::DanglingExtension { .. }
         | AnomalyKind::ConflictingNames => (Oddity::AmbiguousExtension, tar),
@@ -342,6 +343,8 @@ pub(super) fn of_anomaly(kind: AnomalyKind) -> Option<(Oddity, Detail)> {
         AnomalyKind::ExtensionTooLarge { size, .. } => (Oddity::ExtensionTooLarge, Detail::Size(size)),
         AnomalyKind::GlobalPax { overrides: true } => (Oddity::GlobalOverride, Detail::Nothing),
         AnomalyKind::GlobalPax { overrides: false } => return None,
+        // Layers are read by Go, and by what does as Go does; old versions of Docker wrote prefixes into GNU headers.
+        AnomalyKind::FileNamedAsDirectory | AnomalyKind::ForeignPrefix => return None,
         AnomalyKind::BadNumber { .. } => (Oddity::BadNumber, tar),
         AnomalyKind::SizeOnNonFile { size } => (Oddity::SizeOnNonFile, Detail::Size(size)),
         AnomalyKind::UnknownType { typeflag } => (Oddity::UnknownType, Detail::Type(typeflag)),
@@ -374,6 +377,7 @@ pub fn in_words(kind: AnomalyKind) -> String {
             format!("is {pax} bytes by its PAX header and {header} by its own")
         }
         AnomalyKind::NulInPath => "has a NUL in a path or link target".into(),
+        AnomalyKind::SparseRecords => "has PAX records of a sparse file, and is none".into(),
         AnomalyKind::BadNumber { field } => format!("has no number as its {}", field_name(field)),
         AnomalyKind::MalformedPax { fault } => match fault {
             PaxFault::Length => "has a PAX record whose length is not that of the record".into(),
@@ -384,6 +388,7 @@ pub fn in_words(kind: AnomalyKind) -> String {
             }
             PaxFault::NulInOwner => "has a PAX record with a NUL in an owner's name".into(),
             PaxFault::Duplicate => "has a PAX record that stands twice".into(),
+            PaxFault::Empty => "has a PAX path, link target or size without a value".into(),
         },
         _ => format!("{kind:?}"),
     }

@@ -431,6 +431,7 @@ fn of_entry(anomaly: &Anomaly) -> bool {
             | Seen::BadNumber { .. }
             | Seen::SizeOnNonFile { .. }
             | Seen::NulInPath
+            | Seen::SparseRecords
             | Seen::UnknownType { .. }
     )
 }

@@ -56,8 +56,8 @@ rule! {
 rule! {
     /// Two readers would see two archives.
     AMBIGUOUS_HEADER = "archive/ambiguous-header", Error, Hard, [8, 14, 179],
-    checks: "Headers of the outer tar are read alike by every reader: extension headers are well-formed and agree on a member's name and size, and no size stands behind a NUL.",
-    matters: "Readers differ in which of two names they take, and a NUL in a name ends it for some: the archive that is checked is then not the one that is loaded.",
+    checks: "Headers of the outer tar are read alike by every reader: extension headers are well-formed, stand before their member and agree on its name and size; no size stands behind a NUL or on what has no data; no regular file is named as a directory, none has records of a sparse file without being one, and no header a prefix in another dialect than its own.",
+    matters: "Readers differ in which of two names they take, a NUL in a name ends it for some, and GNU tar and Python obey lone sparse records and global headers, which Go ignores: the archive that is checked is then not the one that is loaded.",
     example: "A PAX `path` and a GNU long name before one header, with different names.",
     mend: "Write the archive again with one kind of extension headers.",
 }

@@ -120,11 +120,11 @@ rule! {
 }
 rule! {
     /// Something that readers take differently.
-    ODD_ENTRY = "archive/odd-entry", Warning, No, [14],
-    checks: "No member of a tar is a sparse file or of an unknown type or has a size without data, and no global PAX header sets names or sizes.",
-    matters: "Readers differ: Go expands old sparse files, restow and others read their stored form; restow and all loaders ignore global headers, other tar readers apply them; some step over a size where others see no data.",
+    ODD_ENTRY = "archive/odd-entry", Error, Soft, [14],
+    checks: "No member of a tar is a sparse file or of an unknown type.",
+    matters: "Readers differ: Go expands sparse files, restow and others read their stored form or take the map for content; skopeo reads a member of an unknown type as a file, Docker refuses the archive, GNU tar and Python make files of some and obey others as headers.",
     example: "A layer packed with `tar --sparse`.",
-    mend: "Write the tar again with regular files only.",
+    mend: "Write the tar again with regular files only; convert it with -W archive/odd-entry to keep only what the image needs.",
 }
 
 /// Findings about the stream around the tar and about headers, of those that say what one reader takes for another.
@@ -173,12 +173,30 @@ fn header(anomaly: &Anomaly) -> Option<Finding> {
             &super::archive::AMBIGUOUS_HEADER,
             "a member has two extension headers of one kind, of which readers take either".to_owned(),
         ),
-        AnomalyKind::SizeOnNonFile { size } => {
-            (&ODD_ENTRY, format!("a directory, link or device has a size of {size} bytes"))
-        }
-        AnomalyKind::GlobalPax { overrides: true } => {
-            (&ODD_ENTRY, "a global PAX header sets names or sizes, which loaders ignore".to_owned())
-        }
+        AnomalyKind::SizeOnNonFile { size } => (
+            &super::archive::AMBIGUOUS_HEADER,
+            format!("a directory, link or device has a size of {size} bytes, which some readers step over"),
+        ),
+        AnomalyKind::GlobalPax { overrides: true } => (
+            &super::archive::AMBIGUOUS_HEADER,
+            "a global PAX header sets names or sizes, which loaders ignore and other readers apply".to_owned(),
+        ),
+        AnomalyKind::SparseRecords => (
+            &super::archive::AMBIGUOUS_HEADER,
+            "a member that is no sparse file has PAX records of one, which GNU tar and Python obey".to_owned(),
+        ),
+        AnomalyKind::FileNamedAsDirectory => (
+            &super::archive::AMBIGUOUS_HEADER,
+            "the name of a regular file ends with a slash, which GNU tar takes for a directory".to_owned(),
+        ),
+        AnomalyKind::ForeignPrefix => (
+            &super::archive::AMBIGUOUS_HEADER,
+            "a tar header has a prefix that is not of its dialect: readers join it with the name, or do not".to_owned(),
+        ),
+        AnomalyKind::DanglingExtension { .. } => (
+            &super::archive::AMBIGUOUS_HEADER,
+            "an extension header is not followed by its member, so that readers give it to another or to none".to_owned(),
+        ),
         _ => return None,
     };
     Some(Finding::new(rule, Location { member: None, at: At::Offset(anomaly.offset) }, message))
@@ -318,6 +336,56 @@ mod tests {
         assert_eq!(found(&twice.end())[0], "archive/ambiguous-header");
     }
 
+    /// What GNU tar or Python obeys, and Go does not.
+    #[test]
+    fn names_that_readers_take_differently() {
+        let pax = |kind: u8, record: &str| {
+            let record = format!("{} {record}\n", record.len() + if record.len() > 6 { 4 } else { 3 });
+            Tar::docker_archive().entry("pax", kind, "", record.as_bytes()).file("x", b"x")
+        };
+        assert_eq!(found(&pax(b'x', "comment=x").end()), [""; 0]);
+        for record in [
+            "GNU.sparse.name=y",
+            "GNU.sparse.size=9",
+            "GNU.sparse.realsize=9",
+            "GNU.sparse.major=2",
+            "path=",
+            "size=",
+        ] {
+            assert_eq!(found(&pax(b'x', record).end()), ["archive/ambiguous-header"], "{record}");
+        }
+        // A sparse file is one for all who know them.
+        assert_eq!(found(&pax(b'x', "GNU.sparse.map=0,1").end()), ["archive/odd-entry"]);
+        // A PAX header that a global one parts from its member.
+        let parted = pax(b'x', "path=y").0.len() - 1024;
+        let mut tar = Tar(pax(b'x', "path=y").0[..parted].to_vec()).entry("pax", b'g', "", b"12 comment=\n");
+        assert_eq!(found(&tar.clone().file("x", b"x").end()), ["archive/ambiguous-header"]);
+        tar = Tar::docker_archive();
+        assert_eq!(found(&tar.clone().raw("d/", b'5', "", b"", |_| {}).end()), [""; 0]);
+        assert_eq!(found(&tar.clone().raw("d/", b'0', "", b"", |_| {}).end()), ["archive/ambiguous-header"]);
+        // Of type NUL it is a directory to all.
+        let named = |size: u8| {
+            let tar = tar.clone().raw("d/", 0, "", b"", |header| (header[156], header[134]) = (0, size));
+            found(&tar.end())
+        };
+        assert_eq!(named(b'0'), [""; 0]);
+        assert_eq!(named(b'1'), ["archive/ambiguous-header"]);
+        let prefix = |at: usize, magic: &[u8; 8]| {
+            let magic = *magic;
+            let tar = Tar::docker_archive().raw("x", b'0', "", b"x", move |header| {
+                header[257..265].copy_from_slice(&magic);
+                header[at..at + 3].copy_from_slice(b"p/q");
+            });
+            found(&tar.end())
+        };
+        assert_eq!(prefix(345, b"ustar\x0000"), [""; 0]);
+        assert_eq!(prefix(345, b"ustar\0 \0"), [""; 0]);
+        assert_eq!(prefix(345, b"ustar  \0"), ["archive/ambiguous-header"]);
+        assert_eq!(prefix(345, b"ustar 00"), ["archive/ambiguous-header"]);
+        assert_eq!(prefix(345, &[0; 8]), ["archive/ambiguous-header"]);
+        assert_eq!(prefix(400, b"ustar  \0"), [""; 0]);
+    }
+
     #[test]
     fn names() {
         assert_eq!(found(&Tar::docker_archive().file("x", b"").end()), [""; 0]);
@@ -372,9 +440,11 @@ mod tests {
             assert_eq!(found(&Tar::docker_archive().entry("x", kind, "", b"").end()), [rule]);
         }
         let global = |record: &[u8]| found(&Tar::docker_archive().entry("pax", b'g', "", record).end());
-        assert_eq!(global(b"10 path=x\n"), ["archive/odd-entry"]);
+        assert_eq!(global(b"10 path=x\n"), ["archive/ambiguous-header"]);
+        assert_eq!(global(b"21 GNU.sparse.name=x\n"), ["archive/ambiguous-header"]);
+        assert_eq!(global(b"24 GNU.sparse.realsize=\n"), ["archive/ambiguous-header"]);
         assert_eq!(global(b"12 comment=\n"), [""; 0]);
         let sized = Tar::docker_archive().raw("d", b'5', "", b"", |header| header[134] = b'1');
-        assert_eq!(found(&sized.end()), ["archive/odd-entry"]);
+        assert_eq!(found(&sized.end()), ["archive/ambiguous-header"]);
     }
 }

@@ -95,7 +95,7 @@ rule! {
 rule! {
     /// Extension headers that readers understand differently.
     AMBIGUOUS_EXTENSION = "tar/ambiguous-extension", Warning, No, [179],
-    checks: "An entry of a layer has at most one header of each kind before it, with no record twice, no two different names, and no two different sizes, nor a size behind a NUL; and no such header stands alone at the end.",
+    checks: "An entry of a layer has at most one header of each kind before it, with no record twice, no two different names, and no two different sizes, nor a size behind a NUL, nor a record without the value that it is for, nor records of a sparse file before what is none; and no such header stands alone at the end.",
     matters: "Readers take the first or the last, so that they see other files than each other (CVE-2025-62518 is one such case): a way to hide a file from a scanner.",
     example: "Two GNU long names before one entry.",
     mend: "Make the layer anew with one writer of tars.",

@@ -82,7 +82,8 @@ pub enum AnomalyKind {
     },
     /// A PAX global header. It has no effect here, nor in any loader of images (formats.md 0.5).
     GlobalPax {
-        /// Whether it sets a path, link target or size, which tars read by other means would apply.
+        /// Whether it sets a path, link target, size or what makes a file sparse, which tars read by other means would
+        /// apply.
         overrides: bool,
     },
     /// The PAX and GNU headers of one entry give different paths or link targets: readers disagree.
@@ -98,11 +99,20 @@ pub enum AnomalyKind {
         /// The size.
         size: u64,
     },
-    /// A directory, link, device or FIFO with a size (H 180). It has no data here, as in Go and Python.
+    /// A directory, link, device or FIFO with a size (H 180). It has no data here, as in Go and Python; GNU tar steps over
+    /// as much, unless it is a hard link.
     SizeOnNonFile {
         /// The size it gives.
         size: u64,
     },
+    /// PAX records of a sparse file (`GNU.sparse.name`, `.size`, …) before what is none, by Go's rules: GNU tar and Python
+    /// obey each of them by itself, Go and others none.
+    SparseRecords,
+    /// A regular file by its type whose name ends with a slash: GNU tar makes a directory of it, Go and others a file.
+    FileNamedAsDirectory,
+    /// Text in the place of the prefix, in a header that is not POSIX's, or more of it than star's has room for: Python
+    /// joins it with the name, GNU tar and Go do so only in some headers, and not in the same ones.
+    ForeignPrefix,
     /// A PAX path or link target holds a NUL, or a GNU name goes on after one (H 179).
     NulInPath,
     /// A type flag that no container tool knows (H 177). Stepped over by its size, as in Go.
@@ -155,4 +165,7 @@ pub enum PaxFault {
     NulInOwner,
     /// A record that this scan uses occurs twice; the last one counts.
     Duplicate,
+    /// A path, link target or size without a value, which takes the attribute back here, as in Go. GNU tar and Python take
+    /// it for an empty name.
+    Empty,
 }

@@ -59,6 +59,16 @@ impl Scanner {
                 self.head.path = PathFrom::Pax(name);
             }
         }
+        let is_sparse = matches!(kind, Kind::Sparse(form) if form != Sparse::OldGnu);
+        if self.chain.attributes.has_sparse_records() && !is_sparse {
+            self.tell(AnomalyKind::SparseRecords);
+        }
+        if kind == Kind::Regular && self.entry().path.ends_with(b"/") {
+            self.tell(AnomalyKind::FileNamedAsDirectory);
+        }
+        if field::has_foreign_prefix(&self.block, self.head.format) {
+            self.tell(AnomalyKind::ForeignPrefix);
+        }
         if let Kind::Unknown(typeflag) = kind {
             self.tell(AnomalyKind::UnknownType { typeflag });
         }

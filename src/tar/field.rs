@@ -123,6 +123,15 @@ pub(super) fn prefix(block: &[u8; BLOCK], format: Format) -> &[u8] {
     }
 }
 
+/// Whether readers differ in what of the header is a prefix: those that join it whatever the dialect, and those that do not.
+pub(super) fn has_foreign_prefix(block: &[u8; BLOCK], format: Format) -> bool {
+    match format {
+        Format::Ustar if block[STAR_TRAILER] == *b"tar\0" => !block[STAR_PREFIX].contains(&0),
+        Format::Ustar => false,
+        Format::V7 | Format::Gnu => !text(&block[PREFIX]).is_empty(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

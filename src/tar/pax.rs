@@ -94,6 +94,8 @@ pub(super) struct Attributes {
     sparse_minor: Option<u8>,
     sparse_map: bool,
     sparse_offsets: bool,
+    /// Whether there is any record of a sparse file.
+    sparse_records: bool,
 }
 
 impl Attributes {
@@ -108,6 +110,9 @@ impl Attributes {
                 Ok((key, value)) => {
                     let end = data.len() - records.rest.len() - 1;
                     let place = (!value.is_empty()).then(|| end - value.len()..end);
+                    if value.is_empty() && matches!(key, b"path" | b"linkpath" | b"size") {
+                        fault(PaxFault::Empty);
+                    }
                     let bit = all.set(key, value, place, &mut fault);
                     if seen & bit != 0 {
                         fault(PaxFault::Duplicate);
@@ -122,7 +127,12 @@ impl Attributes {
 
     /// Whether it names the entry or moves the place of the next one.
     pub(super) fn overrides(&self) -> bool {
-        self.path.is_some() || self.link.is_some() || self.size.is_some()
+        self.path.is_some() || self.link.is_some() || self.size.is_some() || self.sparse_records
+    }
+
+    /// Whether there is any record of a sparse file, known or not.
+    pub(super) fn has_sparse_records(&self) -> bool {
+        self.sparse_records
     }
 
     /// The sparse form, by the rules of Go's `readGNUSparsePAXHeaders`.
@@ -150,6 +160,7 @@ impl Attributes {
                 fault(PaxFault::Number(field));
             }
         };
+        self.sparse_records |= key.starts_with(b"GNU.sparse.");
         match key {
             b"path" => self.path = place,
             b"linkpath" => self.link = place,
