@@ -15,6 +15,8 @@ pub struct BlobFacts {
     pub other: Option<Digest>,
     /// The compression, by the first bytes.
     pub codec: Codec,
+    /// Whether what begins like a compressed stream begins with the header of a tar as well.
+    pub polyglot: bool,
     /// What the header of the first gzip member says.
     pub gzip: Option<GzipHeader>,
     /// The decompressed stream, if the blob was read as a layer.

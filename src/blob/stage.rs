@@ -7,6 +7,7 @@ use super::facts::{BlobFacts, GzipHeader, Plain};
 use crate::codec::{self, Caps, Compression, Encoder, Fault};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::media::Codec;
+use crate::tar;
 
 /// What to find out about a blob, and what to keep of it.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,8 @@ pub fn cores() -> usize {
 /// Hashes and counts the stored bytes.
 pub(super) struct Tap {
     size: u64,
+    /// The first block.
+    head: Vec<u8>,
     hasher: Hasher,
     other: Option<Hasher>,
 }
@@ -53,11 +56,13 @@ pub(super) struct Tap {
 impl Tap {
     pub(super) fn new(request: Request) -> Tap {
         let other = request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new);
-        Tap { size: 0, hasher: Hasher::new(Algorithm::Sha256), other }
+        Tap { size: 0, head: Vec::new(), hasher: Hasher::new(Algorithm::Sha256), other }
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
         self.size += chunk.len() as u64;
+        let missing = tar::BLOCK.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&chunk[..missing.min(chunk.len())]);
         self.hasher.update(chunk);
         if let Some(other) = &mut self.other {
             other.update(chunk);
@@ -71,6 +76,7 @@ impl Tap {
             sha256: self.hasher.finish(),
             other: self.other.map(Hasher::finish),
             codec: first.codec,
+            polyglot: first.codec != Codec::Plain && tar::begins_with_header(&self.head),
             gzip: first.gzip,
             plain: None,
             fault: None,

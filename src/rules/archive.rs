@@ -10,7 +10,7 @@ use crate::json::{Anomaly as Odd, Value};
 use crate::limits;
 use crate::location::{At, Location, MemberId};
 use crate::model::{Anomaly, Archive, Disagreement, V1Problem};
-use crate::source::{MemberKind, Tree, TreeAnomaly};
+use crate::source::{Member, MemberKind, PathFault, Tree, TreeAnomaly, shown};
 use crate::tar::AnomalyKind;
 
 /// The rules of this file.
@@ -18,6 +18,8 @@ pub const RULES: &[&Rule] = &[
     &TRUNCATED,
     &BAD_HEADER,
     &AMBIGUOUS_HEADER,
+    &AMBIGUOUS_PATH,
+    &POLYGLOT,
     &DATA_AFTER_END,
     &DUPLICATE_MEMBER,
     &REPEATED_MEMBER,
@@ -60,6 +62,22 @@ rule! {
     matters: "Readers differ in which of two names they take, a NUL in a name ends it for some, and GNU tar and Python obey lone sparse records and global headers, which Go ignores: the archive that is checked is then not the one that is loaded.",
     example: "A PAX `path` and a GNU long name before one header, with different names.",
     mend: "Write the archive again with one kind of extension headers.",
+}
+rule! {
+    /// A name that leads to two places.
+    AMBIGUOUS_PATH = "archive/ambiguous-path", Error, Hard, [8, 10, 11],
+    checks: "Every member of a tar is where its name says for those who extract the archive, too: none stands below a member that is no directory, no name goes up by `..`, and links lead to one place whether they are resolved as text or step by step.",
+    matters: "Docker extracts a docker-archive and follows the links that it made; skopeo, crane and containerd look names up. Where these differ, two tools load two images from one file.",
+    example: "A link `b` to `.`, and then `b/manifest.json`: Docker writes it over `manifest.json`, skopeo reads the first one.",
+    mend: "Treat the archive as hostile; write it again without links.",
+}
+rule! {
+    /// Two archives in one file.
+    POLYGLOT = "archive/polyglot", Error, Hard, [4, 8],
+    checks: "What begins like a compressed stream does not begin with the header of a tar as well.",
+    matters: "Tools that go by the first bytes decompress the file, GNU tar and those that do not know the compression read it as a tar: they see two archives. A skippable frame of zstd, or the extra field of a gzip header, has room for one.",
+    example: "A zstd skippable frame that holds one archive, and behind it a frame that holds another.",
+    mend: "Treat the archive as hostile; decompress it and check what comes out.",
 }
 rule! {
     /// Something hides behind the end.
@@ -333,6 +351,14 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
             out.push(Finding::new(rule, at, message));
         }
         TreeAnomaly::AfterStream(_) => out.extend(super::container::anomaly(anomaly)),
+        TreeAnomaly::Ambiguous { member, fault } => out.push(ambiguous(tree, *member, *fault)),
+        TreeAnomaly::Polyglot { codec } => {
+            let message = format!(
+                "the archive begins like {} and like a tar: readers take it for either",
+                codec.name()
+            );
+            out.push(Finding::new(&POLYGLOT, Location::archive(), message));
+        }
         TreeAnomaly::Duplicate { first, again } => duplicate(archive, facts, *first, *again, out),
         TreeAnomaly::OuterStream { problem } => {
             let message =
@@ -343,6 +369,37 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
             let message = format!("the archive has more than {limit} members (limit members)");
             out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("members", "VALUE")));
         }
+    }
+}
+
+/// A member that readers find at different places.
+fn ambiguous(tree: &Tree, id: MemberId, fault: PathFault) -> Finding {
+    let member = tree.member(id);
+    let name = shown(member);
+    let links = |other: &Member| match &other.kind {
+        MemberKind::Symlink(target) | MemberKind::Hardlink(target) => format!("a link to `{target}`"),
+        MemberKind::File => "a file".to_owned(),
+        MemberKind::Directory | MemberKind::Other(_) => "no directory".to_owned(),
+    };
+    let message = match fault {
+        PathFault::Below(above) => {
+            let above = tree.member(above);
+            format!("member `{name}` stands below `{}`, which is {}", shown(above), links(above))
+        }
+        PathFault::Parent => {
+            format!("the name of member `{name}` goes up, which some readers resolve and others refuse")
+        }
+        PathFault::Root => {
+            format!("member `{name}` is the archive's own directory by its name, and {}", links(member))
+        }
+        PathFault::Link => {
+            format!("`{name}` is {}, which leads elsewhere if it is resolved step by step", links(member))
+        }
+    };
+    let finding = Finding::new(&AMBIGUOUS_PATH, Location::member(id), message);
+    match fault {
+        PathFault::Below(above) => finding.related(Location::member(above), "this one"),
+        PathFault::Parent | PathFault::Root | PathFault::Link => finding,
     }
 }
 

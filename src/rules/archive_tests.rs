@@ -28,7 +28,9 @@ fn tars_that_end_or_break() {
 
 #[test]
 fn names_of_members() {
-    assert_eq!(found(&Tar::docker_archive().file("a/../x", b"x").end()), [""; 0]);
+    assert_eq!(found(&Tar::docker_archive().file("a/x", b"x").end()), [""; 0]);
+    // Docker cleans such a name, GNU tar leaves the member out.
+    assert_eq!(found(&Tar::docker_archive().file("a/../x", b"x").end()), ["archive/ambiguous-path"]);
     assert_eq!(found(&Tar::docker_archive().file("a/../../x", b"x").end()), ["archive/escaping-name"]);
     assert_eq!(found(&Tar::docker_archive().file("k.tar", &[0; 1024]).end()), [""; 0]);
     assert_eq!(found(&Tar::docker_archive().file("l.tar", &[0; 1024]).end()), ["archive/repeated-member"]);

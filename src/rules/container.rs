@@ -211,6 +211,14 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
     }
     let layers: HashSet<MemberId> =
         archive.blobs.iter().filter(|blob| blob.layer).filter_map(|blob| blob.member).collect();
+    let ambiguous: HashSet<MemberId> = tree
+        .anomalies
+        .iter()
+        .filter_map(|odd| match odd {
+            TreeAnomaly::Ambiguous { member, .. } => Some(*member),
+            _ => None,
+        })
+        .collect();
     let mut found = Capped::default();
     for (i, member) in tree.members.iter().enumerate() {
         let id = MemberId(i as u32);
@@ -222,7 +230,7 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
             push(&ABSOLUTE_NAME, format!("the name of member `{name}` is absolute"));
         }
         if let Some(fault) = tree.link_fault(id) {
-            if !shown_links.contains(&id) {
+            if !shown_links.contains(&id) && !ambiguous.contains(&id) {
                 push(&BROKEN_LINK, broken(member, fault));
             }
             continue;
@@ -302,6 +310,18 @@ mod tests {
         assert_eq!(found(&plain), [""; 0]);
         assert_eq!(found(&gzip(b"")), ["archive/compressed"]);
         assert_eq!(found(&gzip(&[0; 10])), ["archive/bytes-after-stream", "archive/compressed"]);
+        // A skippable frame of zstd that holds a whole tar.
+        let hidden = Tar::default().raw("x", b'0', "", b"", |header| {
+            header[..8].copy_from_slice(&[0x50, 0x2a, 0x4d, 0x18, 0xf8, 0x05, 0, 0]);
+        });
+        let hidden = hidden.end();
+        assert_eq!(hidden.len(), 8 + 0x5f8);
+        let zstd = zstd::encode_all(&plain[..], 1).expect("in memory");
+        let both = [&hidden[..], &zstd].concat();
+        assert_eq!(found(&both), ["archive/polyglot", "archive/compressed"]);
+        let mut one = both.clone();
+        one[100] ^= 1;
+        assert_eq!(found(&one), ["archive/compressed"]);
     }
 
     #[test]
@@ -410,6 +430,58 @@ mod tests {
         assert_eq!(link(b'2', "../d"), ["archive/symlink"]);
         let two = Tar::docker_archive().entry("a", b'2', "l.tar", b"").entry("b", b'2', "a", b"");
         assert_eq!(found(&two.end()), ["archive/symlink"]);
+    }
+
+    /// Who extracts the archive finds another member than who looks its name up.
+    #[test]
+    fn names_through_links() {
+        let ambiguous = |tar: Tar| {
+            let mut found = found(&tar.end());
+            found.retain(|name| *name != "archive/symlink" && *name != "archive/hard-link");
+            found
+        };
+        let tar = Tar::docker_archive;
+        let link = |name: &str, to: &str| tar().entry(name, b'2', to, b"");
+        let one = ["archive/ambiguous-path"];
+        // Below a link, whichever comes first; a directory replaced by one.
+        assert_eq!(ambiguous(link("b", ".").file("b/manifest.json", b"[]")), one);
+        assert_eq!(ambiguous(tar().file("b/x", b"").entry("b", b'2', "d", b"").file("d/x", b"")), one);
+        assert_eq!(ambiguous(tar().entry("b", b'5', "", b"").file("b/x", b"").file("b", b"")).len(), 2);
+        assert_eq!(ambiguous(tar().file("b", b"").file("b/c/x", b"")), one);
+        assert_eq!(
+            ambiguous(tar().file("b", b"").file("b-c", b"").file("b.c/x", b"").file("bc", b"")),
+            [""; 0]
+        );
+        assert_eq!(ambiguous(tar().file("b", b"").file("b-c", b"").file("b/x", b"")), one);
+        // Links that run through links, and up from where one leads.
+        let deep = || tar().file("x/y/z", b"").file("x/l.tar", b"").entry("d", b'2', "x/y", b"");
+        assert_eq!(ambiguous(deep().entry("a", b'2', "x/y/z", b"")), [""; 0]);
+        assert_eq!(ambiguous(deep().entry("a", b'2', "d/z", b"")), one);
+        assert_eq!(ambiguous(deep().entry("a", b'2', "d/../l.tar", b"")), one);
+        assert_eq!(ambiguous(deep().entry("a", b'2', "x/y/../l.tar", b"")), [""; 0]);
+        assert_eq!(ambiguous(deep().entry("a", b'2', "none/../l.tar", b"")), one);
+        assert_eq!(ambiguous(deep().entry("a", b'2', "l.tar/../l.tar", b"")), one);
+        assert_eq!(ambiguous(deep().entry("a", b'2', "d", b"").entry("e", b'2', "a", b"")), [""; 0]);
+        // A hard link to a symlink is that symlink at another place; one to what comes later is none yet.
+        let hard = |name: &str, to: &str| tar().entry("s", b'2', "l.tar", b"").entry(name, b'1', to, b"");
+        assert_eq!(ambiguous(hard("h", "s")), [""; 0]);
+        assert_eq!(ambiguous(hard("d/h", "s")), one);
+        assert_eq!(ambiguous(hard("d/h", "later").file("later", b"")), one);
+        assert_eq!(ambiguous(hard("d/h", "l.tar")), [""; 0]);
+        // Names that go up; one that leaves the archive is an error of its own.
+        assert_eq!(ambiguous(tar().file("d/../x", b"")), one);
+        assert_eq!(ambiguous(tar().file("../x", b"")), ["archive/escaping-name"]);
+        assert_eq!(ambiguous(tar().entry("./", b'2', "d", b"")), one);
+        assert_eq!(ambiguous(tar().entry("./", b'5', "", b"")), [""; 0]);
+    }
+
+    #[test]
+    fn many_members_of_one_name_cost_little() {
+        let tar = (0..20_000).fold(Tar::docker_archive(), |tar, _| tar.file("a", b""));
+        let tar = (1..90).fold(tar, |tar, n| tar.file(&"a".repeat(n), b""));
+        let begun = std::time::Instant::now();
+        assert!(found(&tar.file("a/b", b"").end()).contains(&"archive/ambiguous-path"));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     /// The link is shown where the layer is missed, and nowhere else.

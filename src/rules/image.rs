@@ -21,6 +21,7 @@ pub const RULES: &[&Rule] = &[
     &LAYER_CUT,
     &TOO_LARGE,
     &TRAILING_BYTES,
+    &POLYGLOT,
     &BASE_MISSING,
     &CONFIG_NAME,
     &UNKNOWN_CODEC,
@@ -107,6 +108,14 @@ rule! {
     example: "A gzip layer padded with zeros to a multiple of 512.",
     mend: "Compress the layer anew with --compress gzip:6.",
     breaks: [Umoci],
+}
+rule! {
+    /// Two layers in one blob.
+    POLYGLOT = "layer/polyglot", Error, Hard, [148, 150],
+    checks: "A layer that begins like a compressed stream does not begin with the header of a tar as well.",
+    matters: "Tools that know the compression unpack what is compressed, those that do not (Docker before 23 and zstd, GNU tar and all) unpack the tar around it: two sets of files under one digest.",
+    example: "A zstd skippable frame that holds a tar, and behind it a frame that holds another.",
+    mend: "Treat the image as hostile, and rebuild it.",
 }
 rule! {
     /// A layer that only its own daemon has.
@@ -297,6 +306,10 @@ pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &m
         }
         None => {}
     }
+    if facts.polyglot {
+        let message = format!("{which} begins like {codec} and like a tar: readers take it for either");
+        out.push(Finding::new(&POLYGLOT, at.clone(), message));
+    }
     if let Some(trailing) = facts.plain.as_ref().and_then(|plain| plain.trailing) {
         let what = if trailing.zeros { "zeros" } else { "bytes that are no further part of it" };
         let message = format!("{what} follow the {codec} stream of {which}");
@@ -447,6 +460,17 @@ mod tests {
         assert_eq!(of(media::OCI_LAYER_GZIP, &bzip2), ["layer/unregistered-codec"]);
     }
 
+    /// A gzip stream behind an extra field that holds the header of a tar, or nearly one.
+    fn polyglot(stream: &[u8], sound: bool) -> Vec<u8> {
+        let mut tar = ::tar::Header::new_ustar();
+        tar.set_size(0);
+        // Flags say that there is an extra field, of 600 bytes.
+        tar.as_mut_bytes()[..12].copy_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 0x58, 2]);
+        tar.set_cksum();
+        tar.as_mut_bytes()[500] = u8::from(!sound);
+        [tar.as_bytes(), &[0; 100][..], &stream[10..]].concat()
+    }
+
     #[test]
     fn streams_that_do_not_end_well() {
         let id = Digest::sha256(&EMPTY).to_string();
@@ -455,6 +479,8 @@ mod tests {
         assert_eq!(of(&sound), [""; 0]);
         assert_eq!(of(&sound[..sound.len() - 1]), ["layer/truncated"]);
         assert_eq!(of(&[&sound[..], b"x"].concat()), ["layer/trailing-bytes"]);
+        assert_eq!(of(&polyglot(&sound, true)), ["layer/polyglot"]);
+        assert_eq!(of(&polyglot(&sound, false)), [""; 0]);
         let mut corrupt = sound;
         let checksum = corrupt.len() - 8;
         corrupt[checksum] ^= 1;
@@ -474,6 +500,7 @@ mod tests {
                 sha256: Digest::sha256(b""),
                 other: None,
                 codec: Codec::Gzip,
+                polyglot: false,
                 gzip: None,
                 plain: None,
                 fault,

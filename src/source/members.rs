@@ -88,6 +88,18 @@ pub enum TreeAnomaly {
         /// A later one.
         again: MemberId,
     },
+    /// Who extracts the archive finds the member elsewhere than who looks its name up.
+    Ambiguous {
+        /// The member.
+        member: MemberId,
+        /// How.
+        fault: super::PathFault,
+    },
+    /// The archive begins like a compressed stream and like a tar: readers take it for either.
+    Polyglot {
+        /// The compression that it begins like.
+        codec: crate::media::Codec,
+    },
     /// The compression around the whole archive breaks off or is corrupt; what came before it was read.
     OuterStream {
         /// What the decoder said.

@@ -6,6 +6,7 @@
 mod bytes;
 mod folder;
 mod members;
+mod paths;
 mod remote;
 mod spool;
 mod spool_dir;
@@ -23,6 +24,7 @@ use bytes::{Backing, Range, Stamp};
 use folder::{Guarded, follow};
 pub use members::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
 use members::{Place, member_of};
+pub use paths::PathFault;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
 
@@ -148,7 +150,14 @@ impl Tree {
                 anomalies.push(TreeAnomaly::Duplicate { first: MemberId(pair[0]), again: MemberId(pair[1]) });
             }
         }
-        Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, backing }
+        let mut tree = Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, backing };
+        // In a folder every file is where it is.
+        if !tree.is_folder() {
+            let found = paths::ambiguous(&tree, &tree.by_name);
+            let found = found.into_iter().map(|(member, fault)| TreeAnomaly::Ambiguous { member, fault });
+            tree.anomalies.extend(found);
+        }
+        tree
     }
 
     /// The member itself.

@@ -37,10 +37,11 @@ pub fn ingest(
     limits: &Limits,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(Tree, Ingested)> {
-    let mut first = Vec::with_capacity(8);
+    let mut first = Vec::with_capacity(tar::BLOCK);
     let mut stream = stream;
-    (&mut stream).take(8).read_to_end(&mut first).at("cannot read", place)?;
+    (&mut stream).take(tar::BLOCK as u64).read_to_end(&mut first).at("cannot read", place)?;
     let outer = Codec::sniff(&first);
+    let polyglot = outer != Codec::Plain && tar::begins_with_header(&first);
     let failed = Arc::new(AtomicBool::new(false));
     let whole = Stored { inner: io::Cursor::new(first).chain(stream), failed: Arc::clone(&failed) };
     let window = caps(limits).window_log;
@@ -50,6 +51,7 @@ pub fn ingest(
 
     let mut members: Vec<Member> = Vec::new();
     let mut anomalies = Vec::new();
+    anomalies.extend(polyglot.then_some(TreeAnomaly::Polyglot { codec: outer }));
     let mut facts = Ingested::new();
     let pack_path = spool.path().join("pack");
     let pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
