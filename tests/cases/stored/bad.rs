@@ -54,7 +54,7 @@ pub enum Shape {
 
 /// A case.
 pub struct Bad {
-    /// Its folder below `corpus/bad/`: `family/rule` or `family/rule-slug`.
+    /// Its folder below `corpus/bad/`: `family/rule` or `family/rule-slug`, or of one of [`COLLECTIONS`].
     pub name: String,
     pub folder: PathBuf,
     pub spec: Spec,
@@ -65,6 +65,9 @@ pub enum Made {
     File(&'static str, Vec<u8>),
     Folder(Vec<(String, Vec<u8>)>),
 }
+
+/// Folders of cases that are not called by a rule: several faults, and archives in which two readers see two images.
+pub const COLLECTIONS: [&str; 2] = ["many/", "readers/"];
 
 /// `corpus/bad/`
 pub fn corpus() -> PathBuf {
@@ -146,12 +149,15 @@ impl Bad {
                 }
                 match self.spec.outer.as_deref() {
                     None => Ok(Made::File("archive.tar", tar)),
-                    Some("gzip") => {
-                        let mut outer = super::builder::gzip(&tar);
+                    Some(codec @ ("gzip" | "zstd")) => {
+                        let (name, mut outer) = match codec {
+                            "gzip" => ("archive.tar.gz", super::builder::gzip(&tar)),
+                            _ => ("archive.tar.zst", super::builder::zstd_stored(&tar)),
+                        };
                         for edit in of("@outer") {
                             edit.change(&mut outer)?;
                         }
-                        Ok(Made::File("archive.tar.gz", outer))
+                        Ok(Made::File(name, outer))
                     }
                     Some(codec) => Err(format!("outer = {codec:?} is not known")),
                 }
@@ -161,11 +167,12 @@ impl Bad {
 
     /// What is stored: its name, and every file in it.
     pub fn stored(&self) -> Result<String, String> {
-        Ok(match (self.shape()?, self.spec.outer.is_some()) {
+        Ok(match (self.shape()?, self.spec.outer.as_deref()) {
             (Shape::Document, _) => "document.json",
             (Shape::Folder, _) => "archive",
-            (Shape::Tar, true) => "archive.tar.gz",
-            (Shape::Tar, false) => "archive.tar",
+            (Shape::Tar, Some("zstd")) => "archive.tar.zst",
+            (Shape::Tar, Some(_)) => "archive.tar.gz",
+            (Shape::Tar, None) => "archive.tar",
         }
         .to_owned())
     }

@@ -60,6 +60,10 @@ pub struct Edit {
     /// How the layer is stored: `plain`, `gzip`, `zstd`, `bzip2` or `xz`.
     store: Option<String>,
 
+    // In a compressed layer, or in the compressed tar:
+    /// A tar of these entries stands in front, in what a decompressor skips.
+    hide: Option<Vec<Entry>>,
+
     // The member itself:
     /// The value at `pointer`, or the member, goes.
     #[serde(default)]
@@ -337,7 +341,7 @@ impl Edit {
         for text in texts.into_iter().flatten().chain(added) {
             *text = expand(text)?;
         }
-        for entry in edit.entries.iter_mut().flatten() {
+        for entry in edit.entries.iter_mut().chain(&mut edit.hide).flatten() {
             let texts = entry.text.iter_mut().chain(&mut entry.pax);
             for text in texts.chain([&mut entry.name]) {
                 *text = expand(text)?;
@@ -366,6 +370,10 @@ impl Edit {
         }
         if self.entries.is_some() || self.store.is_some() {
             self.layer(bytes)?;
+        }
+        if let Some(entries) = &self.hide {
+            let read: Result<Vec<Entry>> = entries.iter().map(|entry| entry.clone().read()).collect();
+            *bytes = members::hidden(&members::tar_of(&read?), bytes)?;
         }
         if let Some(text) = &self.append {
             bytes.extend(text.as_bytes());

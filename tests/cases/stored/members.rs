@@ -15,7 +15,7 @@ pub struct Entry {
     /// Its name as it stands in the header; `\xNN` is a byte.
     #[serde(default)]
     pub name: String,
-    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`, or the type flag itself; `zeros` is no entry,
+    /// `file`, `dir`, `symlink`, `hardlink`, `char`, `block`, `fifo`, `nul`, or the type flag itself; `zeros` is no entry,
     /// but `size` zeros.
     #[serde(default = "file", rename = "type")]
     pub kind: String,
@@ -46,6 +46,11 @@ pub struct Entry {
     /// Major and minor number of a device.
     #[serde(default)]
     pub device: [u32; 2],
+    /// What stands in place of POSIX's magic and version.
+    pub magic: Option<String>,
+    /// The first part of its name, in a field of its own.
+    #[serde(default)]
+    pub prefix: String,
     /// PAX records before it, as `key=value`.
     #[serde(default)]
     pub pax: Vec<String>,
@@ -100,10 +105,11 @@ impl Entry {
         put(136, format!("{:011o}\0", self.mtime).as_bytes());
         put(156, &[self.flag()]);
         put(157, &unescaped(&self.link));
-        put(257, b"ustar\x0000");
+        put(257, self.magic.as_deref().unwrap_or("ustar\x0000").as_bytes());
         put(265, self.uname.as_bytes());
         put(297, self.gname.as_bytes());
         put(329, format!("{:07o}\0{:07o}\0", self.device[0], self.device[1]).as_bytes());
+        put(345, self.prefix.as_bytes());
         fix_checksum(&mut header);
         tar.extend(header);
         tar.extend(&self.data);
@@ -124,6 +130,7 @@ impl Entry {
             "block" => b'4',
             "dir" => b'5',
             "fifo" => b'6',
+            "nul" => 0,
             flag => flag.as_bytes().first().copied().unwrap_or(0),
         }
     }
@@ -154,6 +161,29 @@ pub fn tar_of(entries: &[Entry]) -> Vec<u8> {
     }
     tar.extend([0; 1024]);
     tar
+}
+
+/// A compressed stream with a tar before it that a decompressor skips: in a skippable frame of zstd, or in the extra field
+/// of a gzip header. The name of its first entry gives way to what makes it so.
+pub fn hidden(tar: &[u8], stream: &[u8]) -> Result<Vec<u8>, String> {
+    let mut tar = tar.to_vec();
+    let length = tar.len();
+    let rest = match stream {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            tar[..4].copy_from_slice(&[0x50, 0x2a, 0x4d, 0x18]);
+            tar[4..8].copy_from_slice(&(length as u32 - 8).to_le_bytes());
+            stream
+        }
+        [0x1f, 0x8b, 8, 0, ..] => {
+            tar[..10].copy_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff]);
+            let length = u16::try_from(length - 12).map_err(|_| "too long for an extra field")?;
+            tar[10..12].copy_from_slice(&length.to_le_bytes());
+            &stream[10..]
+        }
+        _ => return Err("neither zstd nor gzip without a name".into()),
+    };
+    fix_checksum(&mut tar[..512]);
+    Ok([&tar, rest].concat())
 }
 
 /// Bytes of a name in which `\xNN` stands for a byte.
