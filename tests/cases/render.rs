@@ -33,6 +33,7 @@ const CASES: &[(&str, &str)] = &[
     ("many", "many/ten-faults"),
     ("name", "name/duplicate-tag"),
     ("platform", "platform/config-mismatch"),
+    ("readers", "readers/below-a-link"),
     ("schema1", "schema1/broken-chain"),
     ("storage", "storage/bad-link"),
     ("tar", "tar/hidden-data"),

@@ -33,7 +33,9 @@ pub fn decompressed(stored: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     match stored {
         [0x1f, 0x8b, ..] => flate2::read::MultiGzDecoder::new(stored).read_to_end(&mut plain)?,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::stream::read::Decoder::new(stored)?.read_to_end(&mut plain)?,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            zstd::stream::read::Decoder::new(stored)?.read_to_end(&mut plain)?
+        }
         [0xfd, b'7', b'z', ..] => liblzma::read::XzDecoder::new(stored).read_to_end(&mut plain)?,
         [b'B', b'Z', b'h', ..] => bzip2::read::MultiBzDecoder::new(stored).read_to_end(&mut plain)?,
         _ => {
