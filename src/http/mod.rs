@@ -2,7 +2,7 @@
 //!
 //! Synchronous, on `ureq`. Redirects are followed here and not by the library, because credentials belong to one origin
 //! and must not travel; what can be sent again is sent again with growing pauses, as `Retry-After` asks; each host has as
-//! many requests at once as it bears ([`gate`]). Every wait and every body has a limit ([`Limits`](crate::limits::Limits)):
+//! many requests at once as it bears (`gate`). Every wait and every body has a limit ([`Limits`](crate::limits::Limits)):
 //! a server can be slow, lie or never end, and restow still comes to an end.
 //!
 //! A body is handed on as it comes. Whether its bytes are the right ones is for who hashes them; only that all of them

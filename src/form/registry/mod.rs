@@ -1,6 +1,6 @@
 //! Live registries as a form: `docker://HOST[:PORT]/NAME[:TAG|@DIGEST]`, read and written like any other.
 //!
-//! Reading asks for documents first ([`read`]), so that members are known as they are everywhere; blobs stream when they
+//! Reading asks for documents first (`read`), so that members are known as they are everywhere; blobs stream when they
 //! are read. Writing sends blobs as they come and documents when everything was judged, tags last ([`write`]): what stands
 //! under a tag is whole.
 
