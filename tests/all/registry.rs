@@ -1,5 +1,6 @@
 //! Live registries: the client against a registry inside this process, with every fault planted, and the command there.
 
 mod client;
+mod debian;
 mod places;
 mod server;

@@ -11,7 +11,7 @@ fn restow(arguments: &[&str]) -> Output {
     command(home.path()).args(arguments).output().expect("runs")
 }
 
-fn command(home: &Path) -> Command {
+pub fn command(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restow"));
     command
         .env_clear()
@@ -23,7 +23,7 @@ fn command(home: &Path) -> Command {
     command
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -61,7 +61,7 @@ fn corpus() -> Vec<PathBuf> {
 }
 
 /// The archive of a case of OCI layouts.
-fn layout(case: &str) -> String {
+pub fn layout(case: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good/oci").join(case);
     let mut inside = std::fs::read_dir(path).expect("there").flatten().map(|entry| entry.path());
     let found = inside.find(|path| path.is_dir() || path.extension().is_some_and(|e| e == "tar"));
