@@ -30,6 +30,9 @@ pub struct Limits {
     pub layers: u64,
     /// Bytes of one layer once decompressed. 64 GiB: gzip and zstd bombs.
     pub layer_bytes: u64,
+    /// Bytes of members that are spooled from standard input or from a compressed archive. 64 GiB: they take as much of the
+    /// folder for temporary files, however few they came from.
+    pub spool_bytes: u64,
     /// Bytes of one PAX header or one GNU long name. 1 MiB.
     pub extension_bytes: u64,
     /// Entries of one layer. 10,000,000.
@@ -75,6 +78,7 @@ impl Default for Limits {
             manifests: 100_000,
             layers: 1_000,
             layer_bytes: 64 << 30,
+            spool_bytes: 64 << 30,
             extension_bytes: 1 << 20,
             entries: 10_000_000,
             layer_paths: 40_000_000,
@@ -106,6 +110,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("manifests", "manifests and indexes in one archive"),
     ("layers", "layers of one image"),
     ("layer-bytes", "bytes of one decompressed layer"),
+    ("spool-bytes", "bytes of members spooled from a stream or a compressed archive"),
     ("extension-bytes", "bytes of one PAX header or long name"),
     ("entries", "entries of one layer"),
     ("layer-paths", "paths of one layer that are compared"),
@@ -137,6 +142,7 @@ impl Limits {
             "manifests" => &mut self.manifests,
             "layers" => &mut self.layers,
             "layer-bytes" => &mut self.layer_bytes,
+            "spool-bytes" => &mut self.spool_bytes,
             "extension-bytes" => &mut self.extension_bytes,
             "entries" => &mut self.entries,
             "layer-paths" => &mut self.layer_paths,

@@ -35,7 +35,9 @@ pub fn spooled(
 ) -> Result<Archive> {
     let path = spool.path().join("stdin");
     let mut file = std::fs::File::create_new(&path).at("cannot create", &path)?;
-    std::io::copy(&mut stream, &mut file).at("cannot spool", place)?;
+    // Of a document no more than shows that it is too large.
+    let most = if kind == Some(LoneKind::Layer) { u64::MAX } else { limits.document_bytes.saturating_add(1) };
+    std::io::copy(&mut (&mut stream).take(most), &mut file).at("cannot spool", place)?;
     // The open file stays readable after the directory is removed.
     open(place, &path, kind, limits)
 }

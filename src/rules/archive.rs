@@ -365,6 +365,12 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 format!("the compressed stream around the archive cannot be read to its end: {problem}");
             out.push(Finding::new(&TRUNCATED, Location::archive(), message));
         }
+        TreeAnomaly::SpoolTooLarge { limit } => {
+            let message = format!("the members are more than {limit} bytes once spooled (limit spool-bytes)");
+            out.push(
+                Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("spool-bytes", "VALUE")),
+            );
+        }
         TreeAnomaly::TooManyMembers { limit } => {
             let message = format!("the archive has more than {limit} members (limit members)");
             out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("members", "VALUE")));

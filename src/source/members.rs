@@ -107,6 +107,11 @@ pub enum TreeAnomaly {
     },
     /// Bytes follow the compressed stream around the whole archive.
     AfterStream(crate::codec::Trailing),
+    /// More bytes would be spooled than the limit; the rest was not read.
+    SpoolTooLarge {
+        /// The limit.
+        limit: u64,
+    },
     /// More members than the limit; the rest was not read.
     TooManyMembers {
         /// The limit.

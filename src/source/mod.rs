@@ -286,7 +286,9 @@ impl Tree {
     /// Whether the archive ends too early, or cannot be read from some point on.
     pub fn is_cut(&self) -> bool {
         self.anomalies.iter().any(|anomaly| match anomaly {
-            TreeAnomaly::OuterStream { .. } | TreeAnomaly::TooManyMembers { .. } => true,
+            TreeAnomaly::OuterStream { .. }
+            | TreeAnomaly::SpoolTooLarge { .. }
+            | TreeAnomaly::TooManyMembers { .. } => true,
             TreeAnomaly::Tar(anomaly) => matches!(
                 anomaly.kind,
                 tar::AnomalyKind::TruncatedHeader { .. }

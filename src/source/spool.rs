@@ -75,6 +75,11 @@ pub fn ingest(
             members.push(member);
             continue;
         }
+        // By what the header says, before the first byte is written.
+        if member.size > limits.spool_bytes.saturating_sub(total) {
+            anomalies.push(TreeAnomaly::SpoolTooLarge { limit: limits.spool_bytes });
+            break;
+        }
         let mut data = tar.data();
         if member.size <= PACKED {
             member.pack_at(packed);

@@ -68,6 +68,35 @@ fn members_of_folders_tars_and_streams() {
     border_of(&bench, &tar, "members", n, true);
 }
 
+/// What is spooled: of a stream, and of a compressed archive.
+#[test]
+fn bytes_of_the_spool() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &layer_of("file", &[7; 100_000]));
+    layout.root(&image, "a");
+    layout.finish();
+    let path = tar(&bench.dir.path().join("layout"));
+    let mut archive = tar::Archive::new(std::fs::File::open(&path).expect("opened"));
+    let files = archive.entries().expect("a tar").map(|entry| entry.expect("an entry"));
+    let n = files.map(|entry| entry.size()).sum();
+    border_of(&bench, &path.display().to_string(), "spool-bytes", n, true);
+    let zstd = zstd::stream::encode_all(&std::fs::read(&path).expect("read")[..], 1).expect("memory");
+    let compressed = bench.dir.path().join("compressed");
+    std::fs::write(&compressed, zstd).expect("written");
+    border(&bench, &compressed.display().to_string(), "spool-bytes", n);
+}
+
+/// A document alone on a stream is not spooled beyond what is read of it.
+#[test]
+fn a_document_on_a_stream() {
+    let bench = Bench::new();
+    let path = bench.dir.path().join("document");
+    std::fs::write(&path, format!(r#"{{"imageLayoutVersion":"1.0.0"}}{}"#, " ".repeat(1000)))
+        .expect("written");
+    border_of(&bench, &path.display().to_string(), "document-bytes", 1030, true);
+}
+
 #[test]
 fn documents() {
     let bench = Bench::new();
