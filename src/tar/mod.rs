@@ -23,16 +23,11 @@ pub use anomaly::{Anomaly, AnomalyKind, Extension, Field, PaxFault};
 pub use entry::{Entry, Format, Kind};
 pub use name::{Cleaned, clean};
 pub use read::{Data, Event, Feed, ReadAt, Stream, index};
-pub use scan::{Limits, Scanner, Want};
+pub use scan::{Limits, Scanner, Want, begins_with_header};
 pub use sparse::Sparse;
 
 /// Bytes of a header, and the unit that data is padded to.
 pub const BLOCK: usize = 512;
-
-/// Whether bytes begin with a header whose checksum holds, so that who does not go by magic takes them for a tar.
-pub fn begins_with_header(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|block| !field::is_zero(block) && field::checksum_holds(block))
-}
 
 #[cfg(test)]
 #[expect(clippy::print_stderr, reason = "says what was skipped")]

@@ -499,3 +499,8 @@ impl Scanner {
 pub(super) fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
+
+/// Whether bytes begin with a header whose checksum holds, so that who does not go by magic takes them for a tar.
+pub fn begins_with_header(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|block| !field::is_zero(block) && field::checksum_holds(block))
+}

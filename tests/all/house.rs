@@ -22,7 +22,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("store", "http"),
     ("registry", "http"),
     ("finding", "location"),
-    ("blob", "codec"),
+    ("blob", "codec tar"),
     ("layer", "tar"),
     ("source", "location tar blob codec staging store registry"),
     ("model", "source location"),
