@@ -64,6 +64,19 @@ pub enum LinkFault {
     TooManyHops,
 }
 
+/// How readers differ in where a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathFault {
+    /// It stands below another member that is no directory: a link, or something that takes the directory's place.
+    Below(MemberId),
+    /// Its name goes up by `..` and does not leave the archive.
+    Parent,
+    /// It is called by no name, or by that of the root, and is no directory.
+    Root,
+    /// It is a link that leads somewhere else, or nowhere, where it is followed step by step.
+    Link,
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// At an offset of the one file behind the tree.
@@ -93,7 +106,7 @@ pub enum TreeAnomaly {
         /// The member.
         member: MemberId,
         /// How.
-        fault: super::PathFault,
+        fault: PathFault,
     },
     /// The archive begins like a compressed stream and like a tar: readers take it for either.
     Polyglot {

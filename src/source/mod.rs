@@ -22,9 +22,8 @@ use cap_std::fs::Dir;
 pub use bytes::Remote;
 use bytes::{Backing, Range, Stamp};
 use folder::{Guarded, follow};
-pub use members::{LinkFault, Member, MemberKind, Special, TreeAnomaly, shown};
+pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
 use members::{Place, member_of};
-pub use paths::PathFault;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
 

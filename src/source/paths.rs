@@ -10,21 +10,9 @@ use std::collections::HashSet;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::{LinkFault, MAX_HOPS, MemberKind, Tree};
+use super::members::{LinkFault, MemberKind, PathFault};
+use super::{MAX_HOPS, Tree};
 use crate::location::MemberId;
-
-/// How readers differ in where a member is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathFault {
-    /// It stands below another member that is no directory: a link, or something that takes the directory's place.
-    Below(MemberId),
-    /// Its name goes up by `..` and does not leave the archive.
-    Parent,
-    /// It is called by no name, or by that of the root, and is no directory.
-    Root,
-    /// It is a link that leads somewhere else, or nowhere, where it is followed step by step.
-    Link,
-}
 
 /// The members of a tar that readers find at different places, in archive order, each once.
 pub(super) fn ambiguous(tree: &Tree, by_name: &[u32]) -> Vec<(MemberId, PathFault)> {

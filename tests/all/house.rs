@@ -71,6 +71,7 @@ const CIRCLES: &[&str] = &[
     "cli: check.rs compare.rs convert.rs inspect.rs mod.rs",
     "convert: names.rs plan.rs",
     "rules: anomalies.rs archive.rs container.rs",
+    "source: mod.rs paths.rs",
 ];
 
 /// A file of `src/`: its path in it, its module, and its code without comments and tests.
