@@ -1,17 +1,11 @@
 //! Rules about the archive as a container of members, and about what its form demands.
 
-use bstr::ByteSlice;
-
-use super::anomalies;
 use crate::digest::Digest;
-use crate::facts::Facts;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, raise, rule};
-use crate::json::{Anomaly as Odd, Value};
 use crate::limits;
-use crate::location::{At, Location, MemberId};
-use crate::model::{Anomaly, Archive, Disagreement, V1Problem};
-use crate::source::{Member, MemberKind, PathFault, Tree, TreeAnomaly, shown};
-use crate::tar::AnomalyKind;
+use crate::location::{Location, MemberId};
+use crate::model::{Anomaly, Archive, Disagreement};
+use crate::source::{Member, MemberKind, PathFault, Tree, shown};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -232,31 +226,9 @@ impl Finding {
     }
 }
 
-/// Findings about a single document or layer outside any archive.
-pub fn alone(archive: &Archive, out: &mut Vec<Finding>) {
-    for anomaly in &archive.anomalies {
-        match anomaly {
-            Anomaly::Empty { at } if !lists(archive, at) => {}
-            other => out.extend(anomalies::judge(other, archive)),
-        }
-    }
-}
-
-/// Findings about the archive as a whole.
-pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
+/// Findings about the archive as a whole, beside those of its [anomalies](super::anomalies::all).
+pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     let cut = is_cut(archive);
-    for anomaly in &archive.anomalies {
-        match anomaly {
-            Anomaly::Tree(anomaly) => tree(&archive.tree, anomaly, archive, facts, out),
-            // What a cut archive lacks is a consequence of the cut.
-            Anomaly::MissingMember { .. } | Anomaly::Empty { .. } if cut => {}
-            Anomaly::V1 { problem: V1Problem::NoJson, .. } if cut => {}
-            Anomaly::Empty { at } if !lists(archive, at) => {}
-            // The only tag may be the broken one.
-            Anomaly::Empty { .. } if archive.anomalies.iter().any(is_tag_without_target) => {}
-            other => out.extend(anomalies::judge(other, archive)),
-        }
-    }
     for (i, member) in archive.tree.members.iter().enumerate() {
         let raw = member.raw_name.as_ref().filter(|raw| crate::tar::clean(raw).escapes);
         if let Some(raw) = raw {
@@ -276,110 +248,13 @@ pub fn check(archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
     }
 }
 
-fn is_tag_without_target(anomaly: &Anomaly) -> bool {
-    matches!(anomaly, Anomaly::TagWithoutCurrent { .. })
-}
-
-/// Whether there is a list of images that can be empty: what is no JSON, or no list, is a fault of its own.
-fn lists(archive: &Archive, at: &Location) -> bool {
-    let At::Pointer(pointer) = &at.at else { return true };
-    let Some(document) = archive.documents.iter().find(|document| Some(document.member) == at.member) else {
-        return true;
-    };
-    let list = document.root().and_then(|root| root.at(pointer));
-    // What is listed twice, or under a digest that is none, is a fault of its own.
-    let twice = document.json.as_ref().is_ok_and(|json| {
-        json.anomalies.iter().any(|odd| matches!(odd, Odd::DuplicateKey { pointer: at, .. } if at == pointer))
-    });
-    // Docker 25.0.0 to 25.0.2 wrote null for no images into `index.json`.
-    let null = |list: &Value| list.is_null() && !pointer.is_empty();
-    list.is_some_and(|list| (list.is_array() && list.items().is_empty()) || null(list)) && !twice
-}
-
 /// Whether the archive ends too early, or cannot be read from some point on.
 pub fn is_cut(archive: &Archive) -> bool {
     archive.tree.is_cut()
 }
 
-fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
-    match anomaly {
-        TreeAnomaly::Tar(anomaly) => {
-            let at = Location { member: None, at: At::Offset(anomaly.offset) };
-            let (rule, message) = match anomaly.kind {
-                AnomalyKind::BadChecksum => (
-                    &BAD_HEADER,
-                    "the tar header has a wrong checksum; nothing behind it can be read".to_owned(),
-                ),
-                AnomalyKind::TruncatedHeader { have } => (
-                    &TRUNCATED,
-                    format!("the archive ends inside a tar header, {have} of 512 bytes are there"),
-                ),
-                AnomalyKind::TruncatedData { needed, have } => {
-                    let member = tree.members.iter().find(|member| member.header_offset == anomaly.offset);
-                    let what =
-                        member.map_or_else(|| "a header".to_owned(), |m| format!("member `{}`", m.name));
-                    (
-                        &TRUNCATED,
-                        format!("the archive ends inside {what}: it needs {needed} bytes, {have} are there"),
-                    )
-                }
-                AnomalyKind::ConflictingNames => {
-                    (&AMBIGUOUS_HEADER, "PAX and GNU headers give one member different names".to_owned())
-                }
-                AnomalyKind::NulInPath => (&AMBIGUOUS_HEADER, "a member's name holds a NUL".to_owned()),
-                AnomalyKind::MalformedPax { .. } => {
-                    (&AMBIGUOUS_HEADER, "a PAX header is malformed".to_owned())
-                }
-                AnomalyKind::ExtensionTooLarge { size, .. } => {
-                    let message = format!("an extension header is {size} bytes (limit extension-bytes)");
-                    out.push(Finding::new(&LIMIT_HIT, at, message).help(raise("extension-bytes", size)));
-                    return;
-                }
-                AnomalyKind::DataAfterEnd { bytes } => {
-                    (&DATA_AFTER_END, format!("{bytes} bytes that are not zero follow the end of the tar"))
-                }
-                AnomalyKind::EntriesAfterEnd { bytes } => {
-                    (&DATA_AFTER_END, format!("another tar of {bytes} bytes follows the end of the first"))
-                }
-                // What follows it is no header either: that is said.
-                AnomalyKind::LoneZeroBlock if bad_header_at(tree, anomaly.offset + 512) => return,
-                _ => {
-                    out.extend(super::container::anomaly(&TreeAnomaly::Tar(*anomaly)));
-                    return;
-                }
-            };
-            out.push(Finding::new(rule, at, message));
-        }
-        TreeAnomaly::AfterStream(_) => out.extend(super::container::anomaly(anomaly)),
-        TreeAnomaly::Ambiguous { member, fault } => out.push(ambiguous(tree, *member, *fault)),
-        TreeAnomaly::Polyglot { codec } => {
-            let message = format!(
-                "the archive begins like {} and like a tar: readers take it for either",
-                codec.name()
-            );
-            out.push(Finding::new(&POLYGLOT, Location::archive(), message));
-        }
-        TreeAnomaly::Duplicate { first, again } => duplicate(archive, facts, *first, *again, out),
-        TreeAnomaly::OuterStream { problem } => {
-            let message =
-                format!("the compressed stream around the archive cannot be read to its end: {problem}");
-            out.push(Finding::new(&TRUNCATED, Location::archive(), message));
-        }
-        TreeAnomaly::SpoolTooLarge { limit } => {
-            let message = format!("the members are more than {limit} bytes once spooled (limit spool-bytes)");
-            out.push(
-                Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("spool-bytes", "VALUE")),
-            );
-        }
-        TreeAnomaly::TooManyMembers { limit } => {
-            let message = format!("the archive has more than {limit} members (limit members)");
-            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("members", "VALUE")));
-        }
-    }
-}
-
 /// A member that readers find at different places.
-fn ambiguous(tree: &Tree, id: MemberId, fault: PathFault) -> Finding {
+pub fn ambiguous(tree: &Tree, id: MemberId, fault: PathFault) -> Finding {
     let member = tree.member(id);
     let name = shown(member);
     let links = |other: &Member| match &other.kind {
@@ -407,27 +282,6 @@ fn ambiguous(tree: &Tree, id: MemberId, fault: PathFault) -> Finding {
         PathFault::Below(above) => finding.related(Location::member(above), "this one"),
         PathFault::Parent | PathFault::Root | PathFault::Link => finding,
     }
-}
-
-fn bad_header_at(tree: &Tree, offset: u64) -> bool {
-    tree.anomalies.iter().any(|anomaly| {
-        matches!(anomaly, TreeAnomaly::Tar(odd) if odd.offset == offset && odd.kind == AnomalyKind::BadChecksum)
-    })
-}
-
-/// Whether two members of one name are the same.
-fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId, out: &mut Vec<Finding>) {
-    let tree = &archive.tree;
-    let (a, b) = (tree.member(first), tree.member(again));
-    let digest = facts.members.get(&first);
-    let equal = digest.is_some() && digest == facts.members.get(&again);
-    let same = a.kind == b.kind && a.size == b.size && (a.size == 0 || equal);
-    let offset = |id: MemberId| format!("header at offset {}", tree.member(id).header_offset);
-    let (rule, words) =
-        if same { (&REPEATED_MEMBER, "with the same bytes") } else { (&DUPLICATE_MEMBER, "and differs") };
-    let message = format!("member `{}` stands twice {words}", a.name.as_bstr());
-    let finding = Finding::new(rule, Location::member(again), message).label(offset(again));
-    out.push(finding.related(Location::member(first), offset(first)));
 }
 
 /// A member that the form demands and that is not there, or is no file.

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use super::capped::MAX_FINDINGS;
 use super::layer::{self, Which};
 use super::{
-    archive as archive_rules, blob, consequence, container, contents, docker_archive, document, graph, image,
-    index, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
+    anomalies, archive as archive_rules, blob, consequence, container, contents, docker_archive, document,
+    graph, image, index, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
 use crate::facts::Facts;
@@ -46,9 +46,10 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     let cut = alone || archive_rules::is_cut(archive);
     let mut walk = Walk::new(archive, facts, scope, cut);
     if alone {
-        archive_rules::alone(archive, &mut walk.out);
+        anomalies::alone(archive, &mut walk.out);
     } else {
-        archive_rules::check(archive, facts, &mut walk.out);
+        anomalies::all(archive, facts, &mut walk.out);
+        archive_rules::check(archive, &mut walk.out);
         meaning::layout(archive, &mut walk.out);
         name::unnamed(archive, &mut walk.out);
         legacy::check(archive, &mut walk.out);

@@ -70,7 +70,6 @@ const FORBIDDEN: &[(&str, &str)] = &[
 const CIRCLES: &[&str] = &[
     "cli: check.rs compare.rs convert.rs inspect.rs mod.rs",
     "convert: names.rs plan.rs",
-    "rules: anomalies.rs archive.rs container.rs",
     "source: mod.rs paths.rs",
 ];
 
