@@ -38,6 +38,9 @@ impl Address {
         };
         if let Some(rest) = text.strip_suffix('/') {
             let (domain, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if rest.ends_with('/') {
+                return Err(bad("a part between two slashes is empty".to_owned()));
+            }
             // Any name shows whether the domain is one.
             let probe = Reference::parse(&format!(
                 "{domain}/{}x",
