@@ -41,6 +41,9 @@ pub enum Error {
         /// The file that changed.
         path: PathBuf,
     },
+    /// Whoever asked for the job told it to stop.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 /// Shorthand used throughout the crate.

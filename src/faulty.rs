@@ -223,7 +223,7 @@ fn a_stream_that_cannot_be_read_is_an_error_however_it_is_compressed() {
     let plain = tar_of(&[("small", noise(100)), ("large", noise(200_000)), ("last", noise(3_000))]);
     let spool = |stream: Box<dyn Read + Send>| {
         let folder = SpoolDir::new(None).expect("a folder");
-        let (tree, facts) = ingest("-", stream, folder, &Limits::default(), &mut |_| {})?;
+        let (tree, facts) = ingest("-", stream, folder, &Limits::default(), &())?;
         let mut digests: Vec<String> = facts.values().map(|facts| facts.sha256.to_string()).collect();
         digests.sort();
         Ok::<_, crate::error::Error>((tree.members.len(), digests, format!("{:?}", tree.anomalies)))

@@ -49,12 +49,14 @@
 //!   [`time`]: the parts that it and the documents need.
 //! - [`schema`] judges shape, [`rules`] meaning; a [`finding`] points at a [`location`]; [`report`] draws findings, and
 //!   [`mod@escape`] keeps archive text from being obeyed by a terminal.
-//! - [`convert`]: what to write ([`convert::plan`]), the writing ([`convert::run()`]) and what became of every digest
+//! - [`mod@read`]: each blob once, for whoever judges or keeps it; [`mod@check`]: the recipe of a check.
+//! - [`convert`]: what to write ([`convert::plan`]), the whole job ([`convert::run()`]) and what became of every digest
 //!   ([`convert::account`]); [`mod@compare`]: whether two places hold the same images.
 //! - [`limits`]: every cap on what a hostile archive may cost.
 //! - [`cli`]: the command `restow`, the only place that reads arguments or prints.
 
 pub mod blob;
+pub mod check;
 pub mod cli;
 pub mod codec;
 pub mod compare;
@@ -77,6 +79,8 @@ pub mod location;
 pub mod media;
 pub mod model;
 pub mod platform;
+pub mod progress;
+pub mod read;
 pub mod reference;
 #[cfg(feature = "registry")]
 pub mod registry;
@@ -94,8 +98,6 @@ use std::path::Path;
 pub use finding::Finding;
 pub use model::Archive;
 
-use convert::run::Context;
-use model::BlobId;
 use source::SpoolDir;
 
 /// Opens a file or folder whose form is found from its content, with the default limits.
@@ -111,25 +113,17 @@ pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
         limits: &limits::Limits::default(),
         spool: &mut || SpoolDir::new(None),
         lone: None,
-        progress: &mut |_| {},
+        progress: &(),
     };
     form::open(form::Input::Path(path.to_owned()), options)
 }
 
-/// Reads every blob once and judges the archive by every rule, rule by rule. Levels are the caller's:
+/// Reads every blob once and judges the archive by every rule, in the order of reports. Levels are the caller's:
 /// [`rules::Policy`] has the usual ones.
 ///
 /// # Errors
 ///
 /// What cannot be read, or changed while it was read.
 pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
-    let limits = limits::Limits::default();
-    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let blobs: Vec<BlobId> =
-        (0..archive.blobs.len() as u32).map(BlobId).filter(|&id| archive.blob(id).is_to_be_read()).collect();
-    let scan = Some(std::sync::Arc::new(layer::Spool::in_directory(None)));
-    let context = Context { limits: &limits, jobs, verify: Default::default(), scan, progress: &|_| {} };
-    let mut facts = convert::run::check(archive, &blobs, &context)?;
-    convert::run::across(archive, &mut facts)?;
-    Ok(rules::run(archive, &facts, rules::Scope::All))
+    check::run(archive, &read::Options::default(), &()).map(|report| report.findings)
 }

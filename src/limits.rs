@@ -3,7 +3,7 @@
 //! formats.md H.13. All can be set with `--limit NAME=VALUE`.
 
 /// The caps in force for one run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Members of the outer archive. 1,000,000: each costs memory before anything is known of it.

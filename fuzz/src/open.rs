@@ -24,7 +24,7 @@ fn view(input: Input, dir: &tempfile::TempDir) -> Option<String> {
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(Some(dir.path())),
         lone: None,
-        progress: &mut |_| {},
+        progress: &(),
     };
     let archive = form::open(input, options).ok()?;
     let view = View::of(&archive, &archive.roots).ok()?;

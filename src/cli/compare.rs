@@ -1,9 +1,11 @@
 //! `restow compare`: do two places hold the same images?
 
+use super::WRONG;
 use super::args::{CompareArgs, Ignore};
+use super::open::open;
+use super::progress::Told;
 use super::remote::{self, Side};
 use super::shell::Shell;
-use super::{WRONG, check};
 use crate::compare::{Aspects, Holding, differences};
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
@@ -30,8 +32,7 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     }
     if found.is_empty() {
         let n = a.images.len();
-        let (verb, images) = if n == 1 { ("holds", "image") } else { ("hold", "images") };
-        let _ = verb;
+        let images = if n == 1 { "image" } else { "images" };
         text = format!("same: {n} {images}\n");
     } else {
         let n = found.len();
@@ -49,8 +50,7 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
 fn holding(place: &Place, side: Side, shell: &Shell) -> Result<Holding> {
     let archive = match place.is_remote() {
         true => remote::open(place, side, true, shell, &shell.limits()?)?,
-        false => check::open(place, shell, None, None)?,
+        false => open(place, shell, None)?,
     };
-    let facts = check::read_all(&archive, None, shell)?;
-    Holding::of(&archive, &facts, place.name.as_deref())
+    Holding::read(&archive, place.name.as_deref(), &shell.options()?, &Told::new(&shell.common))
 }

@@ -1,37 +1,27 @@
 //! `restow convert`: rewrites an archive in another form, verified on the way.
 
-use std::collections::HashMap;
 use std::io::{self, IsTerminal};
-use std::path::Path;
 
+use super::WRONG;
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
-use super::progress::Progress;
-use super::push;
+use super::open::piped;
+use super::progress::Told;
+use super::push::{self, Push};
+use super::remote::{self, Side};
 use super::report::{self, Own, Reports};
 use super::shell::Shell;
-use super::{WRONG, check};
-use crate::codec::Compression;
-use crate::convert::account::{Account, Action, Entry, Kind};
-use crate::convert::plan::{self, Compress, DropSet, ManifestFormat, Plan, Request, Step, Target};
-use crate::convert::run::{self, Context, Verify};
-use crate::digest::Digest;
+use crate::convert::account::{Account, Entry, Kind};
+use crate::convert::{
+    self, Compress, Destination, DropSet, End, Goal, ManifestFormat, Origin, Outcome, Plan, Request, Source,
+    Target, Verify,
+};
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::facts::Facts;
 use crate::finding::{Finding, Level};
-use crate::form::archive::{TarForm, tar_file, tar_stream};
-use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
-use crate::form::oci_layout::layout_dir;
 use crate::form::place::{self, Place, Transport};
-use crate::form::registry_storage::storage;
-use crate::form::sink::Sink;
-use crate::form::skopeo_dir::skopeo_dir;
-use crate::form::write::WriteOptions;
-use crate::media::Codec;
-use crate::model::{Anomaly, Archive, BlobId, Body, NodeId};
+use crate::model::Archive;
 use crate::platform::{Platform, Specifier};
-use crate::rules::{self, Policy, Scope};
-use crate::source::SpoolDir;
+use crate::rules::Policy;
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let source = Place::parse(&args.source)?;
@@ -40,7 +30,15 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     let mut reports = Reports::parse(&args.report, taken, Own::Stderr)?;
     reports.apart(&source)?;
     reports.apart(&destination)?;
-    let result = convert(args, (&source, &destination, transport), policy, shell, &mut reports);
+    let result =
+        converted(args, (&source, &destination, transport), policy, shell).and_then(|(outcome, push)| {
+            let done = matches!(outcome.end, End::Written { .. });
+            let code = told(args, &source, outcome, policy, shell, &mut reports)?;
+            if done {
+                push.tell(shell);
+            }
+            Ok(code)
+        });
     if let Err(error) = &result {
         reports.failed(&source.text, error);
     }
@@ -49,23 +47,17 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     written.map(|()| code)
 }
 
-fn convert(
+fn converted(
     args: &ConvertArgs,
     (source, destination, transport): (&Place, &Place, Transport),
     policy: &Policy,
     shell: &Shell,
-    reports: &mut Reports,
-) -> Result<u8> {
+) -> Result<(Outcome, Push)> {
     shell.sides_are_clear(source, destination)?;
-    let mut request = request(args, source, destination, transport, shell)?;
-    let push = push::Push::prepare(args, source, destination, shell, &mut request)?;
-    if args.check && args.verify == VerifyArg::Digests {
-        return Err(Error::refused("--check verifies all; it cannot be used with --verify digests"));
-    }
+    let mut request = request(args, source, (destination, transport), shell)?;
+    let push = Push::prepare(args, source, destination, shell, &mut request)?;
     if destination.is_standard() {
         standard_output(transport)?;
-    } else if !source.is_standard() && !source.is_remote() && !destination.is_remote() {
-        place::apart(&source.path, &destination.path)?;
     }
     if let Some(file) = &args.account {
         let local: Vec<_> = [source, destination]
@@ -76,112 +68,64 @@ fn convert(
         place::account_apart(file, &local)?;
         report::writable(file)?;
     }
-    let options = WriteOptions {
-        force: args.force,
-        fsync: args.fsync,
-        docker_platform: request.docker_platform.clone(),
-        tmpdir: shell.common.tmpdir.clone(),
-        buffer: args.buffer,
-    };
-    // A stream goes straight to where the destination stages, so the sink comes first; it is dropped unused if the
-    // archive turns out to be broken. The old docker-archive form needs the plan before it can name anything.
-    let mut sink: Option<Box<dyn Sink>> = None;
-    let target = request.target;
-    let mut lend = || {
-        if args.dry_run || !matches!(target, Target::OciDir | Target::Storage) {
-            return Ok(None);
+    piped(source)?;
+    let from = match source.is_remote() {
+        true => {
+            let archive = remote::open(source, Side::First, true, shell, &request.read.limits)?;
+            Source { place: source, origin: Origin::Archive(archive) }
         }
-        let created = create(target, destination, &options, None)?;
-        let spool = created.spool_dir().map(SpoolDir::lent);
-        sink = Some(created);
-        Ok(spool)
+        false => Source::at(source),
     };
-    let archive = check::open(source, shell, Some(&mut lend), None)?;
+    let make = |plan: &Plan| push.sink(plan);
+    let to = match destination.is_remote() {
+        true => Destination { place: destination, goal: Goal::Sink(&make) },
+        false => Destination::at(destination),
+    };
+    let outcome = convert::run(from, to, &request, policy, &Told::new(&shell.common))?;
+    Ok((outcome, push))
+}
 
-    // What is wrong with the archive as a whole comes before any question of which image.
-    let nothing = Default::default();
-    let mut known = Facts::default();
-    run::duplicates(&archive, &mut known)?;
-    let whole = rules::run(&archive, &known, Scope::Nodes(&nothing));
-    if blocked(&whole, policy) {
-        return refuse(source, &archive, Scope::All, policy, shell, reports);
-    }
-    let plan = plan::plan(&archive, &request, &codecs(&archive)?)?;
-    let scope = Scope::Nodes(&plan.scope);
-    let scope = if args.check { Scope::All } else { scope };
-    if args.dry_run {
-        return dry_run(&archive, &plan, shell);
-    }
-    if blocked(&rules::run(&archive, &known, scope), policy) {
-        return refuse(source, &archive, scope, policy, shell, reports);
-    }
-    let sink = match sink {
-        Some(sink) => sink,
-        None if target == Target::DockerLegacy => {
-            let names = legacy_names(&archive, &plan, shell)?;
-            create(target, destination, &options, Some(names))?
+/// Tells what became of it; the exit status.
+fn told(
+    args: &ConvertArgs,
+    source: &Place,
+    Outcome { archive, findings, end }: Outcome,
+    policy: &Policy,
+    shell: &Shell,
+    reports: &mut Reports,
+) -> Result<u8> {
+    let account = match end {
+        End::Planned(plan) => {
+            let lines = plan.lines(&archive);
+            let lines: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
+            return shell.print(&lines).map(|()| 0);
         }
-        None if target == Target::Registry => push.sink(&plan)?,
-        None => create(target, destination, &options, None)?,
-    };
-    let limits = shell.limits()?;
-    let blobs: Vec<BlobId> = plan
-        .steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::Blob { blob, .. } => Some(*blob),
-            Step::Document(_) => None,
-        })
-        .collect();
-    let progress = Progress::new(&shell.common, "converting", check::total(&archive, &blobs));
-    let context = Context {
-        limits: &limits,
-        jobs: shell.jobs(),
-        verify: match args.verify {
-            VerifyArg::All => Verify::All,
-            VerifyArg::Digests => Verify::Digests,
-        },
-        scan: args.check.then(|| shell.layer_spool()),
-        progress: &|bytes| progress.add(bytes),
-    };
-    let outcome = run::run(&archive, &plan, target, &*sink, &context);
-    progress.finish();
-    let mut outcome = outcome?;
-    outcome.facts.add(known);
-    if args.check {
-        let rest: Vec<BlobId> = (0..archive.blobs.len() as u32)
-            .map(BlobId)
-            .filter(|&id| outcome.facts.get(id).is_none())
-            .collect();
-        outcome.facts.add(check::read(&archive, &rest, context.scan.as_ref(), shell)?);
-        run::across(&archive, &mut outcome.facts)?;
-    }
-    let findings = check::sorted(rules::run(&archive, &outcome.facts, scope), &archive);
-    let written = match outcome.written {
-        Some(written) if !blocked(&findings, policy) => written,
-        _ => {
-            drop(sink);
-            report(source, &archive, &findings, policy, shell, reports, true);
+        End::Refused => {
+            let levelled = blocking(&findings, policy);
+            let shown: Vec<_> =
+                levelled.iter().filter(|(_, finding)| policy.blocks(finding.rule)).copied().collect();
+            show(&shown, &archive, shell, reports);
+            reports.add(shell, source, &archive, &levelled, "");
+            shell.say("nothing was written");
             return Ok(WRONG);
         }
+        End::Written { output, account } => {
+            push::digests(args.digestfile.as_deref(), &output)?;
+            account
+        }
     };
-    sink.commit(&written.output)?;
-    push::digests(args.digestfile.as_deref(), &written.output)?;
+    let levelled = policy.levelled(&findings);
     if args.check || reports.human_on_stdout() {
-        report(source, &archive, &findings, policy, shell, reports, false);
+        show(&levelled, &archive, shell, reports);
     } else {
         count_warnings(&archive, &findings, policy, shell);
-        reports.add(shell, source, &archive, &check::levelled(&findings, policy), "");
     }
-    let mut account = written.account;
-    account.entries.extend(left_out(&archive, target));
+    reports.add(shell, source, &archive, &levelled, "");
     if let Some(file) = &args.account {
         report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
     tell(&account, &args.destination, shell);
-    push.tell(shell);
-    let errors =
-        args.check && check::levelled(&findings, policy).iter().any(|(level, _)| *level == Level::Error);
+    let errors = args.check && levelled.iter().any(|(level, _)| *level == Level::Error);
     Ok(if errors { WRONG } else { 0 })
 }
 
@@ -189,8 +133,7 @@ fn convert(
 fn request(
     args: &ConvertArgs,
     source: &Place,
-    destination: &Place,
-    transport: Transport,
+    (destination, transport): (&Place, Transport),
     shell: &Shell,
 ) -> Result<Request> {
     let target = match (transport, args.docker_format) {
@@ -222,7 +165,7 @@ fn request(
         images,
         platforms: args.platform.iter().map(specifier).collect::<Result<_>>()?,
         sparse: args.sparse,
-        compress: compress(&args.compress)?,
+        compress: Compress::parse(&args.compress)?,
         manifest_format: match args.manifest_format {
             ManifestArg::Keep => ManifestFormat::Keep,
             ManifestArg::Oci => ManifestFormat::Oci,
@@ -237,40 +180,20 @@ fn request(
         tags: args.tag.clone(),
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,
         destination_name: destination.name.clone(),
-        keep_tags: shell.common.remote.all_tags || source.path.to_string_lossy().ends_with('/'),
         docker_platform: args.docker_platform.as_ref().map(platform).transpose()?,
         preserve_digests: args.preserve_digests,
+        keep_tags: shell.common.remote.all_tags || source.path.to_string_lossy().ends_with('/'),
+        read: shell.options()?,
+        verify: match args.verify {
+            VerifyArg::All => Verify::All,
+            VerifyArg::Digests => Verify::Digests,
+        },
+        check: args.check,
+        dry_run: args.dry_run,
+        force: args.force,
+        fsync: args.fsync,
+        buffer: args.buffer,
     })
-}
-
-/// `keep`, `none`, `gzip[:N]`, `zstd[:N]`
-fn compress(text: &str) -> Result<Compress> {
-    let (codec, level) = match text.split_once(':') {
-        Some((codec, level)) => (codec, Some(level)),
-        None => (text, None),
-    };
-    let number = |range: std::ops::RangeInclusive<u32>, default: u32| match level {
-        None => Ok(default),
-        Some(text) => text.parse().ok().filter(|n| range.contains(n)).ok_or_else(|| {
-            Error::refused(format!(
-                "--compress {codec} takes a level from {} to {}, not `{text}`",
-                range.start(),
-                range.end()
-            ))
-        }),
-    };
-    let compression = match codec {
-        "keep" if level.is_none() => return Ok(Compress::Keep),
-        "none" if level.is_none() => Compression::None,
-        "gzip" => Compression::Gzip(number(1..=12, Compression::GZIP_DEFAULT)?),
-        "zstd" => Compression::Zstd(number(1..=22, Compression::ZSTD_DEFAULT as u32)? as i32),
-        _ => {
-            return Err(Error::refused(format!(
-                "--compress takes keep, none, gzip[:N] or zstd[:N], not `{text}`"
-            )));
-        }
-    };
-    Ok(Compress::To { compression, level_given: level.is_some() })
 }
 
 fn standard_output(transport: Transport) -> Result<()> {
@@ -302,146 +225,34 @@ fn goes_nowhere() -> bool {
     both && matches!((fstat(&out), stat("/dev/null")), (Ok(out), Ok(null)) if out.st_rdev == null.st_rdev)
 }
 
-fn create(
-    target: Target,
-    destination: &Place,
-    options: &WriteOptions,
-    names: Option<LegacyNames>,
-) -> Result<Box<dyn Sink>> {
-    let path: &Path = &destination.path;
-    let form = if target == Target::DockerArchive { TarForm::Docker } else { TarForm::Oci };
-    match target {
-        Target::OciDir => layout_dir(path, options),
-        Target::SkopeoDir => skopeo_dir(path, options),
-        Target::Storage => storage(path, options),
-        Target::DockerLegacy => {
-            let names = names.ok_or_else(|| Error::refused("the legacy form needs the plan first"))?;
-            if destination.is_standard() {
-                legacy_stream(Box::new(io::stdout()), names, options)
-            } else {
-                legacy_file(path, names, options)
-            }
-        }
-        Target::DockerArchive | Target::OciTar if destination.is_standard() => {
-            tar_stream(Box::new(io::stdout()), form, options)
-        }
-        Target::DockerArchive | Target::OciTar => tar_file(path, form, options),
-        Target::Registry => Err(Error::refused("a registry needs the plan first")),
-    }
+/// Findings with their levels, where those that kept the archive from being written are errors.
+fn blocking<'a>(findings: &'a [Finding], policy: &Policy) -> Vec<(Level, &'a Finding)> {
+    let level = |finding: &'a Finding| {
+        let blocks = policy.blocks(finding.rule);
+        (if blocks { Level::Error } else { policy.level(finding.rule) }, finding)
+    };
+    findings.iter().map(level).filter(|(level, _)| *level != Level::Allow).collect()
 }
 
-/// The compression of every layer, by its first bytes.
-fn codecs(archive: &Archive) -> Result<HashMap<BlobId, Codec>> {
-    let mut found = HashMap::new();
-    for (i, blob) in archive.blobs.iter().enumerate().filter(|(_, blob)| blob.layer) {
-        let Some(member) = blob.member else { continue };
-        let codec = match archive.ingested.get(&member) {
-            Some(facts) => facts.codec,
-            None => Codec::sniff(&archive.tree.head(member, 16)?),
-        };
-        found.insert(BlobId(i as u32), codec);
-    }
-    Ok(found)
-}
-
-/// The names of members in the old docker-archive form follow from configs. Those that are made only from layers (v1,
-/// schema 1) need the layers read first: the one case in which a source is read twice.
-fn legacy_names(archive: &Archive, plan: &Plan, shell: &Shell) -> Result<LegacyNames> {
-    let nodes: Vec<NodeId> = plan
-        .steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::Document(node) => Some(*node),
-            Step::Blob { .. } => None,
-        })
-        .collect();
-    let made =
-        nodes.iter().any(|&node| matches!(archive.node(node).body, Body::V1 { .. } | Body::Schema1 { .. }));
-    let facts = if made { check::read_all(archive, None, shell)? } else { Facts::default() };
-    let mut images: Vec<(Vec<u8>, Vec<Digest>)> = Vec::new();
-    for node in nodes {
-        images.extend(run::config_of(archive, node, &facts)?);
-    }
-    docker_archive::legacy_names(images.iter().map(|(config, diff_ids)| (&config[..], &diff_ids[..])))
-}
-
-fn blocked(findings: &[Finding], policy: &Policy) -> bool {
-    findings.iter().any(|finding| policy.blocks(finding.rule))
-}
-
-/// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.
-fn refuse(
-    source: &Place,
-    archive: &Archive,
-    scope: Scope<'_>,
-    policy: &Policy,
-    shell: &Shell,
-    reports: &mut Reports,
-) -> Result<u8> {
-    let scan = matches!(scope, Scope::All).then(|| shell.layer_spool());
-    let facts = check::read_all(archive, scan.as_ref(), shell)?;
-    let findings = check::sorted(rules::run(archive, &facts, scope), archive);
-    report(source, archive, &findings, policy, shell, reports, true);
-    Ok(WRONG)
-}
-
-/// Shows findings to people, on standard error if they did not ask for standard output, and adds them to reports.
-/// If they kept the archive from being written, people are shown only those that did.
-fn report(
-    source: &Place,
-    archive: &Archive,
-    findings: &[Finding],
-    policy: &Policy,
-    shell: &Shell,
-    reports: &mut Reports,
-    refused: bool,
-) {
-    let levelled: Vec<(Level, &Finding)> = findings
-        .iter()
-        .map(|finding| {
-            let blocks = refused && policy.blocks(finding.rule);
-            (if blocks { Level::Error } else { policy.level(finding.rule) }, finding)
-        })
-        .filter(|(level, _)| *level != Level::Allow)
-        .collect();
-    if reports.human {
-        let shown: Vec<(Level, &Finding)> =
-            levelled.iter().filter(|(_, finding)| !refused || policy.blocks(finding.rule)).copied().collect();
-        if reports.human_on_stdout() {
-            // A report that nobody reads does not change what was done.
-            let _ = shell.print(&shell.render(&shown, archive, shell.human(&io::stdout())));
-        } else {
-            let text = shell.render(&shown, archive, shell.human(&io::stderr()));
-            let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
-        }
-    }
-    reports.add(shell, source, archive, &levelled, "");
-    if refused {
-        shell.say("nothing was written");
+/// Shows findings to people, on standard error if they did not ask for standard output.
+fn show(findings: &[(Level, &Finding)], archive: &Archive, shell: &Shell, reports: &Reports) {
+    if reports.human_on_stdout() {
+        // A report that nobody reads does not change what was done.
+        let _ = shell.print(&shell.render(findings, archive, shell.human(&io::stdout())));
+    } else if reports.human {
+        let text = shell.render(findings, archive, shell.human(&io::stderr()));
+        let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
     }
 }
 
 /// Warnings do not stop a conversion; one line says that there are some.
 fn count_warnings(archive: &Archive, findings: &[Finding], policy: &Policy, shell: &Shell) {
-    let warnings =
-        check::levelled(findings, policy).iter().filter(|(level, _)| *level != Level::Note).count();
+    let warnings = policy.levelled(findings).iter().filter(|(level, _)| *level != Level::Note).count();
     if warnings > 0 {
         let plural = if warnings == 1 { "warning" } else { "warnings" };
         let place = escape_str(&archive.tree.place).into_owned();
         shell.say(&format!("{warnings} {plural}: `restow check {place}` shows them"));
     }
-}
-
-/// Members that no destination takes over.
-fn left_out(archive: &Archive, target: Target) -> Vec<Entry> {
-    let legacy = archive.anomalies.iter().filter_map(|anomaly| match anomaly {
-        Anomaly::LegacyIgnored { members } if target != Target::DockerLegacy => {
-            let what = format!("{members} members of the old docker-archive form");
-            Some(Entry::note(Kind::Other, Action::Dropped, what, "nothing reads them beside manifest.json"))
-        }
-        _ => None,
-    });
-    legacy.collect()
 }
 
 /// The account in short, or in full with --verbose.
@@ -460,45 +271,4 @@ fn tell(account: &Account, destination: &str, shell: &Shell) {
         lines.push(format!("  and {more} more; -v shows all"));
     }
     shell.say(&lines.join("\n"));
-}
-
-/// What would be done.
-fn dry_run(archive: &Archive, plan: &Plan, shell: &Shell) -> Result<u8> {
-    let mut text = String::new();
-    for step in &plan.steps {
-        match step {
-            Step::Blob { blob, treatment } => {
-                let held = archive.blob(*blob);
-                let name = held
-                    .member
-                    .map_or_else(String::new, |member| archive.tree.member(member).name.to_string());
-                let how = match treatment {
-                    plan::Treatment::Keep => "keep".to_owned(),
-                    plan::Treatment::Recompress(compression) => {
-                        format!("compress anew as {}", compression.codec().name())
-                    }
-                };
-                text.push_str(&format!("blob      {how:22} {}\n", escape_str(&name)));
-            }
-            Step::Document(node) => {
-                let what =
-                    archive.node(*node).digest.as_ref().map_or("without digest", |digest| digest.as_str());
-                let how = match plan.make.get(node) {
-                    Some(plan::Make::Keep) | None => "keep",
-                    Some(plan::Make::Rewrite { .. }) => "rewrite",
-                    Some(plan::Make::Reindex { .. }) => "rewrite",
-                    Some(plan::Make::Synthesise { .. }) => "synthesise",
-                    Some(plan::Make::Nothing) => "leave out",
-                };
-                let kind =
-                    if matches!(archive.node(*node).body, Body::Index { .. }) { "index" } else { "manifest" };
-                text.push_str(&format!("{kind:9} {how:22} {what}\n"));
-            }
-        }
-    }
-    for entry in &plan.entries {
-        text.push_str(&format!("{}\n", escape_str(&entry.line())));
-    }
-    shell.print(&text)?;
-    Ok(0)
 }

@@ -6,6 +6,7 @@ mod compare;
 mod convert;
 mod explain;
 mod inspect;
+mod open;
 mod progress;
 mod push;
 mod remote;

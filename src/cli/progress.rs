@@ -1,19 +1,66 @@
 //! Progress on standard error: bars on a terminal, lines with `--progress plain`, else nothing.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Common, ProgressKind};
+use crate::progress::{Phase, Progress};
 
 /// How often a line is printed.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Tells how far the reading of blobs has come.
-pub(super) struct Progress {
+/// Tells people how far a job has come.
+pub(super) struct Told<'a> {
+    common: &'a Common,
+    /// Whether anything is told at all.
+    shown: bool,
+    now: RwLock<Option<Stretch>>,
+}
+
+impl<'a> Told<'a> {
+    pub fn new(common: &'a Common) -> Told<'a> {
+        let shown = match common.progress {
+            ProgressKind::Plain => true,
+            ProgressKind::Auto => !common.quiet && io::stderr().is_terminal(),
+            ProgressKind::None => false,
+        };
+        Told { common, shown, now: RwLock::new(None) }
+    }
+}
+
+impl Progress for Told<'_> {
+    fn begin(&self, phase: Phase, total: u64) {
+        let what = match phase {
+            Phase::Open => "reading",
+            Phase::Check => "checking",
+            Phase::Convert => "converting",
+        };
+        let stretch = self.shown.then(|| Stretch::new(self.common, what, total));
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = stretch;
+    }
+
+    fn read(&self, bytes: u64) {
+        if !self.shown {
+            return;
+        }
+        if let Some(stretch) = &*self.now.read().unwrap_or_else(PoisonError::into_inner) {
+            stretch.add(bytes);
+        }
+    }
+
+    fn end(&self) {
+        if let Some(stretch) = self.now.write().unwrap_or_else(PoisonError::into_inner).take() {
+            stretch.finish();
+        }
+    }
+}
+
+/// One stretch of a job, as it is shown.
+struct Stretch {
     bar: Option<ProgressBar>,
     plain: Option<Mutex<Instant>>,
     what: &'static str,
@@ -21,9 +68,9 @@ pub(super) struct Progress {
     total: u64,
 }
 
-impl Progress {
+impl Stretch {
     /// `total` is 0 where it is not known.
-    pub fn new(common: &Common, what: &'static str, total: u64) -> Progress {
+    fn new(common: &Common, what: &'static str, total: u64) -> Stretch {
         let plain = common.progress == ProgressKind::Plain;
         let auto = common.progress == ProgressKind::Auto && !common.quiet && io::stderr().is_terminal();
         let bar = auto.then(|| {
@@ -43,18 +90,12 @@ impl Progress {
             bar
         });
         let plain = plain.then(|| Mutex::new(Instant::now()));
-        Progress { bar, plain, what, done: AtomicU64::new(0), total }
+        Stretch { bar, plain, what, done: AtomicU64::new(0), total }
     }
 
     /// More bytes were read.
-    pub fn add(&self, bytes: u64) {
+    fn add(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.show(done);
-    }
-
-    /// So many bytes were read in all.
-    pub fn set(&self, done: u64) {
-        self.done.store(done, Ordering::Relaxed);
         self.show(done);
     }
 
@@ -73,7 +114,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -11,7 +11,7 @@ use super::args::ConvertArgs;
 use super::remote::{self, Side};
 use super::report;
 use super::shell::Shell;
-use crate::convert::plan::{Plan, Request, Target};
+use crate::convert::{Plan, Request, Target};
 use crate::error::{Error, Result};
 use crate::form::place::Place;
 #[cfg(feature = "registry")]

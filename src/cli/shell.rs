@@ -1,21 +1,18 @@
 //! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use bstr::{BStr, ByteSlice};
 
 use super::args::{ColorWhen, Common};
 use super::remote_args::SidesArgs;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::finding::{Document, Documents, Finding, Level};
-use crate::layer::Spool;
+use crate::finding::{Finding, Level};
 use crate::limits::{self, Limits};
-use crate::location::MemberId;
 use crate::model::Archive;
+use crate::read::Options;
 use crate::report::human::{self, HumanOptions};
+use crate::rules::ArchiveDocuments;
 use crate::similar;
 
 /// What every command needs of its surroundings.
@@ -133,15 +130,11 @@ impl Shell {
         Ok(limits)
     }
 
-    /// Where the paths of layers are kept.
-    pub fn layer_spool(&self) -> Arc<Spool> {
-        Arc::new(Spool::in_directory(self.common.tmpdir.as_deref()))
-    }
-
-    /// Blobs read at once.
-    pub fn jobs(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.common.jobs.unwrap_or(cores).max(1)
+    /// How archives are read.
+    pub fn options(&self) -> Result<Options> {
+        let usual = Options::default();
+        let jobs = self.common.jobs.unwrap_or(usual.jobs).max(1);
+        Ok(Options { limits: self.limits()?, jobs, tmpdir: self.common.tmpdir.clone() })
     }
 }
 
@@ -150,39 +143,6 @@ fn terminal_width() -> Option<usize> {
     let size =
         rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr()));
     size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
-}
-
-/// Documents of an archive as reports see them.
-pub(super) struct ArchiveDocuments<'a> {
-    archive: &'a Archive,
-    by_member: std::collections::HashMap<MemberId, usize>,
-}
-
-impl<'a> ArchiveDocuments<'a> {
-    pub fn of(archive: &'a Archive) -> Self {
-        let by_member =
-            archive.documents.iter().enumerate().map(|(i, document)| (document.member, i)).collect();
-        ArchiveDocuments { archive, by_member }
-    }
-}
-
-impl Documents for ArchiveDocuments<'_> {
-    fn name(&self, member: MemberId) -> &BStr {
-        self.archive
-            .tree
-            .members
-            .get(member.0 as usize)
-            .map_or(b"?".as_bstr(), |member| member.name.as_bstr())
-    }
-
-    fn text(&self, member: MemberId) -> Option<Document<'_>> {
-        let document = &self.archive.documents[*self.by_member.get(&member)?];
-        Some(Document { text: &document.bytes, json: document.json.as_ref().ok() })
-    }
-
-    fn place(&self) -> &str {
-        &self.archive.tree.place
-    }
 }
 
 /// Set when a signal came.

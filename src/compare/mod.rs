@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::convert::run;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::model::Form;
 use crate::model::{Archive, Body, Name, NodeId, Part, select};
+use crate::progress::Progress;
+use crate::read::{self, Options};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,21 @@ impl fmt::Display for Difference {
 }
 
 impl Holding {
+    /// Reads what an archive holds, each blob once.
+    ///
+    /// # Errors
+    ///
+    /// The archive cannot be read, it changed meanwhile, it holds nothing of that name, or `progress` cancelled the job.
+    pub fn read(
+        archive: &Archive,
+        name: Option<&str>,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Holding> {
+        let facts = read::all(archive, &options.context(false, progress))?;
+        Holding::of(archive, &facts, name)
+    }
+
     /// What an archive holds, or what one name in it points at.
     pub fn of(archive: &Archive, facts: &Facts, name: Option<&str>) -> Result<Holding> {
         let wanted: Vec<String> = name.map(str::to_owned).into_iter().collect();
@@ -123,7 +139,7 @@ impl Holding {
             self.has_manifests = false;
         }
         let own = select::platform_of(archive, node, None).map(|platform| platform.normalised().to_string());
-        let key = match run::config_of(archive, node, facts) {
+        let key = match read::config_of(archive, node, facts) {
             Ok(Some((config, _))) => format!("image {}", Digest::sha256(&config)),
             _ => match (&held.parts().and_then(|parts| parts.config.blob), &digest) {
                 (_, Some(digest)) => format!("artifact {digest}"),

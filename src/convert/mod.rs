@@ -1,17 +1,29 @@
 //! Rewriting an archive into another form: plan, run, account.
 //!
-//! [`plan`] is pure: it decides what becomes of every manifest, blob and name, or refuses. [`run()`] reads each source
-//! blob once, through the pipeline and into the sink. [`rewrite`] makes new manifests by replacing spans of old ones.
-//! [`account`] says what happened to each digest and why.
+//! [`run`] is the whole job. [`planner`] is pure: it decides what becomes of every manifest, blob and name, or refuses;
+//! the decisions are a [`Plan`]. The blobs of a plan are read once and handed to the sink on the way (`write`), and the
+//! manifests and indexes follow (`documents`), made by [`rewrite`] from spans of the old ones. [`account`] says what
+//! happened to each digest and why.
 
 pub mod account;
+mod documents;
+mod indexes;
+mod job;
+mod layers;
+mod losses;
+mod manifests;
 pub mod names;
+mod parts;
 pub mod plan;
+pub mod planner;
+pub mod request;
 pub mod rewrite;
-pub mod run;
+mod run;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use account::{Account, Action, Entry, Kind};
-pub use plan::{Compress, DropSet, ManifestFormat, Plan, Request, Target};
-pub use run::{Outcome, run};
+pub use job::{Destination, End, Goal, Origin, Outcome, Source, run};
+pub use plan::Plan;
+pub use request::{Compress, DropSet, ManifestFormat, Request, Target, Verify};

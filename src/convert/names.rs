@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::convert::account::{Action, Entry, Kind};
-use crate::convert::plan::{PlannedRoot, Request, Target};
+use crate::convert::plan::PlannedRoot;
+use crate::convert::request::{Request, Target};
 use crate::error::{Error, Result};
 use crate::form::sink::OutName;
 use crate::model::{Archive, Body, Name, NodeId, Root, select};
@@ -18,7 +19,7 @@ pub fn assign(
 ) -> Result<(Vec<PlannedRoot>, Vec<Entry>)> {
     let mut entries = Vec::new();
     let renamed = rename(archive, request, roots, &mut entries)?;
-    let named = tagged(archive, request, renamed, &mut entries)?;
+    let named = tagged(request, renamed, &mut entries)?;
     let planned = match request.target {
         Target::SkopeoDir => without_names(named, &mut entries),
         Target::Storage | Target::Registry => storage(archive, request, named)?,
@@ -137,12 +138,7 @@ fn unchanged(root: Root) -> PlannedRoot {
 }
 
 /// `--tag` and `:REF` replace the names of the one image that is left.
-fn tagged(
-    archive: &Archive,
-    request: &Request,
-    roots: Vec<Root>,
-    entries: &mut Vec<Entry>,
-) -> Result<Vec<PlannedRoot>> {
+fn tagged(request: &Request, roots: Vec<Root>, entries: &mut Vec<Entry>) -> Result<Vec<PlannedRoot>> {
     let by_place = request
         .destination_name
         .as_deref()
@@ -189,7 +185,6 @@ fn tagged(
             ));
         }
     }
-    let _ = archive;
     let planned = names.into_iter().map(|name| {
         let shown = match &name {
             OutName::Full(name) => name.familiar(),

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use super::plan::{self, Make};
-use super::{Compress, DropSet, ManifestFormat, Request, Target};
+use super::plan::Make;
+use super::planner;
+use super::{ManifestFormat, Request, Target};
 use crate::digest::Digest;
 use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
@@ -22,7 +23,7 @@ fn open(path: &Path) -> Archive {
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(None),
         lone: None,
-        progress: &mut |_| {},
+        progress: &(),
     };
     form::open(Input::Path(path.to_owned()), options).expect("an archive")
 }
@@ -60,24 +61,10 @@ fn layout(dir: &Path, layer_type: &str) -> Archive {
 }
 
 fn made(archive: &Archive, manifest_format: ManifestFormat) -> Make {
-    let request = Request {
-        target: Target::OciDir,
-        images: Vec::new(),
-        platforms: Vec::new(),
-        sparse: false,
-        compress: Compress::Keep,
-        manifest_format,
-        drop: DropSet::default(),
-        tags: Vec::new(),
-        renames: Vec::new(),
-        destination_name: None,
-        keep_tags: false,
-        docker_platform: None,
-        preserve_digests: false,
-    };
+    let request = Request { manifest_format, ..Request::to(Target::OciDir) };
     let blobs = 0..archive.blobs.len() as u32;
     let codecs: HashMap<BlobId, Codec> = blobs.map(|id| (BlobId(id), Codec::Plain)).collect();
-    let plan = plan::plan(archive, &request, &codecs).expect("a plan");
+    let plan = planner::plan(archive, &request, &codecs).expect("a plan");
     plan.make[&archive.roots[0].node].clone()
 }
 

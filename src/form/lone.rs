@@ -220,7 +220,7 @@ mod tests {
     fn open_as(input: Input, lone: Option<Option<LoneKind>>, form: Option<&'static str>) -> Result<Archive> {
         let limits = &Limits::default();
         let spool = &mut || SpoolDir::new(None);
-        form::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &mut |_| {} })
+        form::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &() })
     }
 
     /// The rules that find something in a file, and in the same bytes from a stream.

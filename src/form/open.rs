@@ -10,6 +10,7 @@ use crate::media::Codec;
 use crate::model::Archive;
 use crate::model::build::Builder;
 use crate::model::{Form, LoneKind};
+use crate::progress::{Phase, Progress};
 use crate::source::{Ingested, SpoolDir, Tree, ingest};
 
 /// How to open an archive.
@@ -25,12 +26,20 @@ pub struct OpenOptions<'a> {
     /// Whether a single document or layer is taken for an archive of its own (`check`), and what it is if the user
     /// said so.
     pub lone: Option<Option<LoneKind>>,
-    /// Told the bytes spooled so far.
-    pub progress: &'a mut (dyn FnMut(u64) + Send),
+    /// Told of the bytes of a stream as they are spooled.
+    pub progress: &'a dyn Progress,
 }
 
 /// Opens an archive of any form.
 pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+    let progress = options.progress;
+    progress.begin(Phase::Open, 0);
+    let archive = open_quietly(input, options);
+    progress.end();
+    archive
+}
+
+fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let mut input = input;
     let mut layer = None;
     if let Some(kind) = options.lone {
@@ -109,7 +118,7 @@ fn tree_of(
     place: &str,
     limits: &Limits,
     spool: &mut dyn FnMut() -> Result<SpoolDir>,
-    progress: &mut (dyn FnMut(u64) + Send),
+    progress: &dyn Progress,
 ) -> Result<(Tree, Ingested)> {
     let path = match input {
         Input::Stream(stream) => return ingest(place, stream, spool()?, limits, progress),
@@ -190,7 +199,7 @@ mod tests {
                 limits: &Limits::default(),
                 spool: &mut || SpoolDir::new(None),
                 lone: None,
-                progress: &mut |_| {},
+                progress: &(),
             };
             let archive = open(Input::Path(path.clone()), options).expect("opens");
             let findings = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Input;
 use crate::error::{Error, Result};
 
 /// A parsed SOURCE or DESTINATION.
@@ -93,6 +94,15 @@ impl Place {
                 format!("the destination `{text}` does not say its form"),
                 "put one of docker-archive:, oci:, oci-archive:, dir: or registry-storage: before the path",
             )),
+        }
+    }
+
+    /// What is read there; `-` is standard input.
+    pub fn input(&self) -> Input {
+        if self.is_standard() {
+            Input::Stream(Box::new(std::io::stdin()))
+        } else {
+            Input::Path(self.path.clone())
         }
     }
 

@@ -1,5 +1,8 @@
 //! What an archive holds, for people ([`tree`]) and as JSON of a documented shape (`docs/inspect.md`).
 
+pub mod images;
+pub mod raw;
+pub mod summary;
 pub mod tree;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

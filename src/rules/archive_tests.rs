@@ -129,7 +129,7 @@ fn an_archive_of_the_form_that_was_asked_for() {
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
             lone: None,
-            progress: &mut |_| {},
+            progress: &(),
         };
         let archive = form::open(Input::Path(file.path().to_owned()), options).expect("opens");
         let mut found = names(&run(&archive, &Facts::default(), Scope::All));

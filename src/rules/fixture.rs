@@ -97,7 +97,7 @@ impl Layout {
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
             lone: None,
-            progress: &mut |_| {},
+            progress: &(),
         };
         form::open(Input::Path(self.dir.path().to_owned()), options).expect("opens")
     }
@@ -198,7 +198,7 @@ pub(crate) fn open_path(path: &Path) -> Archive {
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(None),
         lone: None,
-        progress: &mut |_| {},
+        progress: &(),
     };
     form::open(Input::Path(path.to_owned()), options).expect("opens")
 }
@@ -210,7 +210,7 @@ pub(crate) fn judge(bytes: &[u8]) -> Vec<Finding> {
     std::fs::write(&path, bytes).expect("written");
     let archive = open_path(&path);
     let mut facts = Facts::default();
-    crate::convert::run::duplicates(&archive, &mut facts).expect("reads");
+    crate::read::duplicates(&archive, &mut facts).expect("reads");
     run(&archive, &facts, Scope::All)
 }
 

@@ -365,7 +365,7 @@ mod tests {
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
             lone: None,
-            progress: &mut |_| {},
+            progress: &(),
         };
         let archive = form::open(Input::Path(dir.path().to_owned()), options).expect("opens");
         let found = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);

@@ -23,6 +23,7 @@ pub mod contents;
 pub mod descriptor;
 pub mod docker_archive;
 pub mod document;
+mod documents;
 pub mod entry;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -50,8 +51,9 @@ pub mod storage;
 pub mod stray;
 pub mod whiteout;
 
+pub use documents::ArchiveDocuments;
 pub use policy::Policy;
-pub use run::{Scope, run};
+pub use run::{Scope, judge, run};
 
 use crate::finding::Rule;
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::all;
 use crate::error::{Context, Error, Result};
-use crate::finding::{Integrity, Level, Lines, Position, Rule, Tool};
+use crate::finding::{Finding, Integrity, Level, Lines, Position, Rule, Tool};
 use crate::similar;
 
 /// A named set of levels.
@@ -159,6 +159,15 @@ impl Policy {
             return Level::Allow;
         }
         self.profiles.iter().fold(rule.level, |level, profile| profile.raise(rule, level))
+    }
+
+    /// Findings with the levels in force, without those that are allowed.
+    pub fn levelled<'a>(&self, findings: &'a [Finding]) -> Vec<(Level, &'a Finding)> {
+        findings
+            .iter()
+            .map(|finding| (self.level(finding.rule), finding))
+            .filter(|(level, _)| *level != Level::Allow)
+            .collect()
     }
 
     /// Whether a finding of this rule keeps `convert` from writing. What conversion cannot survive always does.

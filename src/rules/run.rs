@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::capped::MAX_FINDINGS;
+use super::documents::ArchiveDocuments;
 use super::layer::{self, Which};
 use super::{
     anomalies, archive as archive_rules, blob, consequence, container, contents, docker_archive, document,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::blob::BlobFacts;
 use crate::facts::Facts;
-use crate::finding::{Finding, Label, Rule};
+use crate::finding::{self, Finding, Label, Rule};
 use crate::location::{Location, MemberId};
 use crate::model::Form;
 use crate::model::{
@@ -37,6 +38,13 @@ impl Scope<'_> {
             Scope::Nodes(nodes) => nodes.contains(&node),
         }
     }
+}
+
+/// What [`run`] finds, in the order of reports.
+pub fn judge(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+    let mut findings = run(archive, facts, scope);
+    finding::sort(&mut findings, &ArchiveDocuments::of(archive));
+    findings
 }
 
 /// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.

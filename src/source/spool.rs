@@ -15,10 +15,11 @@ use crate::blob::stage::{Keep, Request};
 use crate::blob::{BlobFacts, pipeline};
 use crate::codec::{self, caps};
 use crate::digest::Algorithm;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::media::Codec;
+use crate::progress::Progress;
 use crate::tar;
 
 /// Members up to this size share one file.
@@ -29,13 +30,13 @@ pub type Ingested = HashMap<MemberId, Box<BlobFacts>>;
 
 /// Reads a whole tar stream, decompressing it first if it is compressed.
 ///
-/// `progress` is told the number of bytes spooled so far.
+/// `progress` is told of the bytes as they are spooled, and may stop it.
 pub fn ingest(
     place: &str,
     stream: Box<dyn Read + Send>,
     spool: SpoolDir,
     limits: &Limits,
-    progress: &mut (dyn FnMut(u64) + Send),
+    progress: &dyn Progress,
 ) -> Result<(Tree, Ingested)> {
     let mut first = Vec::with_capacity(tar::BLOCK);
     let mut stream = stream;
@@ -57,10 +58,12 @@ pub fn ingest(
     let pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
     let mut pack = BufWriter::with_capacity(PACKED as usize, pack);
     let mut packed = 0;
-    let mut total = 0;
 
     let mut tar = tar::Stream::new(plain, tar::Limits { extension_bytes: limits.extension_bytes });
     loop {
+        if progress.cancelled() {
+            return Err(Error::Cancelled);
+        }
         let entry = match tar.next_entry() {
             Ok(Some(entry)) => entry,
             Ok(None) => break,
@@ -84,19 +87,21 @@ pub fn ingest(
         if member.size <= PACKED {
             member.pack_at(packed);
             packed += io::copy(&mut data, &mut pack).at("cannot spool", place)?;
+            progress.read(member.size);
         } else {
             let other = other_algorithm(&member.name);
             let request = Request { size: member.size, other, plain: true, caps: caps(limits) };
             let path = spool.path().join(members.len().to_string());
             let file = File::create_new(&path).at("cannot create", &path)?;
-            let mut file = Watched { file, written: total, progress: &mut *progress };
-            let (found, _) =
-                pipeline::run(&mut data, request, Keep::Stored, &mut file, None).at("cannot spool", place)?;
+            let mut file = Watched { file, progress };
+            let run = pipeline::run(&mut data, request, Keep::Stored, &mut file, None);
+            if progress.cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let (found, _) = run.at("cannot spool", place)?;
             member.spool_at(path);
             facts.insert(MemberId(members.len() as u32), Box::new(found));
         }
-        total += member.size;
-        progress(total);
         members.push(member);
     }
     pack.flush().at("cannot spool", place)?;
@@ -162,18 +167,19 @@ fn other_algorithm(name: &[u8]) -> Option<Algorithm> {
     [Algorithm::Sha384, Algorithm::Sha512].into_iter().find(named)
 }
 
-/// Tells the progress of one large member.
+/// Tells the progress of one large member, and stops when it says so.
 struct Watched<'a> {
     file: File,
-    written: u64,
-    progress: &'a mut (dyn FnMut(u64) + Send),
+    progress: &'a dyn Progress,
 }
 
 impl Write for Watched<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.progress.cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
         let n = self.file.write(bytes)?;
-        self.written += n as u64;
-        (self.progress)(self.written);
+        self.progress.read(n as u64);
         Ok(n)
     }
 

@@ -173,7 +173,7 @@ mod tests {
             limits,
             spool: &mut || SpoolDir::new(None),
             lone: None,
-            progress: &mut |_| {},
+            progress: &(),
         };
         let archive = crate::form::open(Input::Path(dir.path().to_owned()), options).expect("opens");
         assert_eq!(archive.documents[0].kind, DocKind::Schema1);

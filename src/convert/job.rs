@@ -1,0 +1,340 @@
+//! The whole of a conversion, from a source and a destination as they were given to what stands at the destination.
+//!
+//! What is promised of destinations (`SECURITY.md`) holds from here on: source and destination are apart, nothing is
+//! visible before all of it is verified, and what the policy blocks is not written.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::convert::account::{Account, Action, Entry, Kind};
+use crate::convert::plan::Plan;
+use crate::convert::planner;
+use crate::convert::request::{Request, Target, Verify};
+use crate::convert::run::{Written, run as carry_out};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::facts::Facts;
+use crate::finding::Finding;
+use crate::form::archive::{TarForm, tar_file, tar_stream};
+use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
+use crate::form::oci_layout::layout_dir;
+use crate::form::place::{self, Place};
+use crate::form::registry_storage::storage;
+use crate::form::sink::{Output, Sink};
+use crate::form::skopeo_dir::skopeo_dir;
+use crate::form::write::WriteOptions;
+use crate::form::{self, Input, OpenOptions};
+use crate::media::Codec;
+use crate::model::{Anomaly, Archive, BlobId, Body, NodeId};
+use crate::progress::Progress;
+use crate::read;
+use crate::rules::{self, Policy, Scope, judge};
+use crate::source::SpoolDir;
+
+/// What is converted.
+pub struct Source<'a> {
+    /// The place as it was given: its form if that was said, and its name in messages.
+    pub place: &'a Place,
+    /// What is read.
+    pub origin: Origin,
+}
+
+/// What is read of a source.
+pub enum Origin {
+    /// The place's file or folder, or a stream.
+    Input(Input),
+    /// An archive that is open: one in a registry.
+    Archive(Archive),
+}
+
+impl<'a> Source<'a> {
+    /// A place as a command line means it: `-` is standard input.
+    pub fn at(place: &'a Place) -> Source<'a> {
+        Source { place, origin: Origin::Input(place.input()) }
+    }
+}
+
+/// Where it is written.
+pub struct Destination<'a> {
+    /// The place as it was given.
+    pub place: &'a Place,
+    /// What takes it.
+    pub goal: Goal<'a>,
+}
+
+/// What takes what is written.
+pub enum Goal<'a> {
+    /// The place's file or folder.
+    Place,
+    /// A stream. Only a tar can go there.
+    Stream(Box<dyn Write + Send>),
+    /// A sink that is made once there is a plan: one of a registry.
+    Sink(&'a dyn Fn(&Plan) -> Result<Box<dyn Sink>>),
+}
+
+impl<'a> Destination<'a> {
+    /// A place as a command line means it: `-` is standard output.
+    pub fn at(place: &'a Place) -> Destination<'a> {
+        let goal = match place.is_standard() {
+            true => Goal::Stream(Box::new(io::stdout())),
+            false => Goal::Place,
+        };
+        Destination { place, goal }
+    }
+}
+
+/// What a conversion came to.
+pub struct Outcome {
+    /// The source as it was read.
+    pub archive: Archive,
+    /// What is wrong with it, as far as the request lets it be looked at, in the order of reports.
+    pub findings: Vec<Finding>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a conversion ended.
+pub enum End {
+    /// It was only planned; nothing was judged.
+    Planned(Plan),
+    /// The policy blocks what was found, or a blob is broken: nothing was written.
+    Refused,
+    /// It stands at the destination.
+    Written {
+        /// The graph that stands there.
+        output: Output,
+        /// What became of everything.
+        account: Account,
+    },
+}
+
+/// Opens the source, plans, judges, reads each blob once, writes it on the way, and commits the whole; or leaves the
+/// destination as it was.
+///
+/// # Errors
+///
+/// The request cannot be carried out as it stands; source or destination cannot be read or written, or are not apart;
+/// the source changed; `progress` cancelled the job. Of all of these nothing is left at the destination, except of what a
+/// stream was given already. What is wrong with the image is no error, but [`End::Refused`].
+pub fn run(
+    source: Source<'_>,
+    destination: Destination<'_>,
+    request: &Request,
+    policy: &Policy,
+    progress: &dyn Progress,
+) -> Result<Outcome> {
+    if request.check && request.verify == Verify::Digests {
+        return Err(Error::refused("--check verifies all; it cannot be used with --verify digests"));
+    }
+    if let (Origin::Input(Input::Path(source)), Goal::Place) = (&source.origin, &destination.goal) {
+        place::apart(source, &destination.place.path)?;
+    }
+    let mut writing = Writing { destination, request, sink: None };
+    let archive = open(source, &mut writing, progress)?;
+    Job { archive: &archive, request, policy, progress }.run(writing).map(|(findings, end)| Outcome {
+        findings,
+        end,
+        archive,
+    })
+}
+
+/// Opens the source. A stream goes straight to where the destination stages, so a sink that can take it comes first; it
+/// is dropped unused if the archive turns out to be broken.
+fn open(source: Source<'_>, writing: &mut Writing<'_>, progress: &dyn Progress) -> Result<Archive> {
+    let input = match source.origin {
+        Origin::Archive(archive) => return Ok(archive),
+        Origin::Input(input) => input,
+    };
+    let request = writing.request;
+    let mut spool = || match writing.lend()? {
+        Some(spool) => Ok(spool),
+        None => SpoolDir::new(request.read.tmpdir.as_deref()),
+    };
+    let options = OpenOptions {
+        place: &source.place.text,
+        form: source.place.transport.map(|transport| transport.id()),
+        limits: &request.read.limits,
+        spool: &mut spool,
+        lone: None,
+        progress,
+    };
+    form::open(input, options)
+}
+
+/// A destination and, as soon as one is needed, its sink.
+struct Writing<'a> {
+    destination: Destination<'a>,
+    request: &'a Request,
+    sink: Option<Box<dyn Sink>>,
+}
+
+impl Writing<'_> {
+    /// A folder at the destination for a stream.
+    fn lend(&mut self) -> Result<Option<SpoolDir>> {
+        if self.request.dry_run || !matches!(self.request.target, Target::OciDir | Target::Storage) {
+            return Ok(None);
+        }
+        let sink = self.create(None, None)?;
+        let spool = sink.spool_dir().map(SpoolDir::lent);
+        self.sink = Some(sink);
+        Ok(spool)
+    }
+
+    /// The sink; `names` are those of an old docker-archive, which needs the plan before it can name anything.
+    fn sink(mut self, plan: &Plan, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
+        match self.sink.take() {
+            Some(sink) => Ok(sink),
+            None => self.create(Some(plan), names),
+        }
+    }
+
+    fn create(&mut self, plan: Option<&Plan>, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
+        let (request, path) = (self.request, &self.destination.place.path);
+        let options = WriteOptions {
+            force: request.force,
+            fsync: request.fsync,
+            docker_platform: request.docker_platform.clone(),
+            tmpdir: request.read.tmpdir.clone(),
+            buffer: request.buffer,
+        };
+        let stream = match std::mem::replace(&mut self.destination.goal, Goal::Place) {
+            Goal::Place => None,
+            Goal::Stream(stream) => Some(stream),
+            Goal::Sink(make) => {
+                let plan = plan.ok_or_else(|| Error::refused("a registry needs the plan first"))?;
+                return make(plan);
+            }
+        };
+        let form = match request.target {
+            Target::OciDir => return layout_dir(path, &options),
+            Target::SkopeoDir => return skopeo_dir(path, &options),
+            Target::Storage => return storage(path, &options),
+            Target::Registry => return Err(Error::refused("nothing is to be pushed")),
+            Target::DockerLegacy => {
+                let names = names.ok_or_else(|| Error::refused("the legacy form needs the plan first"))?;
+                return match stream {
+                    Some(stream) => legacy_stream(stream, names, &options),
+                    None => legacy_file(path, names, &options),
+                };
+            }
+            Target::DockerArchive => TarForm::Docker,
+            Target::OciTar => TarForm::Oci,
+        };
+        match stream {
+            Some(stream) => tar_stream(stream, form, &options),
+            None => tar_file(path, form, &options),
+        }
+    }
+}
+
+/// A conversion of an archive that is open.
+struct Job<'a> {
+    archive: &'a Archive,
+    request: &'a Request,
+    policy: &'a Policy,
+    progress: &'a dyn Progress,
+}
+
+impl Job<'_> {
+    fn run(&self, writing: Writing<'_>) -> Result<(Vec<Finding>, End)> {
+        let archive = self.archive;
+        // What is wrong with the archive as a whole comes before any question of which image.
+        let nothing = Default::default();
+        let mut known = Facts::of(archive.blobs.len());
+        read::duplicates(archive, &mut known)?;
+        if self.blocked(&rules::run(archive, &known, Scope::Nodes(&nothing))) {
+            return self.refuse(known, Scope::All);
+        }
+        let plan = planner::plan(archive, self.request, &codecs(archive)?)?;
+        if self.request.dry_run {
+            return Ok((Vec::new(), End::Planned(plan)));
+        }
+        let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
+        if self.blocked(&rules::run(archive, &known, scope)) {
+            return self.refuse(known, scope);
+        }
+        let legacy = self.request.target == Target::DockerLegacy;
+        let names = legacy.then(|| self.legacy_names(&plan)).transpose()?;
+        let sink = writing.sink(&plan, names)?;
+        let (findings, written) = self.write(&plan, scope, known, &*sink)?;
+        let Some(Written { output, mut account }) = written else { return Ok((findings, End::Refused)) };
+        sink.commit(&output)?;
+        account.entries.extend(left_out(archive, self.request.target));
+        Ok((findings, End::Written { output, account }))
+    }
+
+    /// All but the commit; nothing is to be committed if something is broken or blocked.
+    fn write(
+        &self,
+        plan: &Plan,
+        scope: Scope<'_>,
+        known: Facts,
+        sink: &dyn Sink,
+    ) -> Result<(Vec<Finding>, Option<Written>)> {
+        let context = self.request.read.context(self.request.check, self.progress);
+        let ran = carry_out(self.archive, plan, self.request, sink, &context)?;
+        let mut facts = ran.facts;
+        facts.add(known);
+        if self.request.check {
+            read::rest(self.archive, &mut facts, &context)?;
+        }
+        let findings = judge(self.archive, &facts, scope);
+        let written = ran.written.filter(|_| !self.blocked(&findings));
+        Ok((findings, written))
+    }
+
+    fn blocked(&self, findings: &[Finding]) -> bool {
+        findings.iter().any(|finding| self.policy.blocks(finding.rule))
+    }
+
+    /// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.
+    fn refuse(&self, mut known: Facts, scope: Scope<'_>) -> Result<(Vec<Finding>, End)> {
+        let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
+        read::rest(self.archive, &mut known, &context)?;
+        Ok((judge(self.archive, &known, scope), End::Refused))
+    }
+
+    /// The names of members in the old docker-archive form follow from configs. Those that are made only from layers
+    /// (v1, schema 1) need the layers read first: the one case in which a source is read twice.
+    fn legacy_names(&self, plan: &Plan) -> Result<LegacyNames> {
+        let archive = self.archive;
+        let from_layers =
+            |node: NodeId| matches!(archive.node(node).body, Body::V1 { .. } | Body::Schema1 { .. });
+        let facts = if plan.documents().any(from_layers) {
+            read::all(archive, &self.request.read.context(false, self.progress))?
+        } else {
+            Facts::default()
+        };
+        let mut images: Vec<(Vec<u8>, Vec<Digest>)> = Vec::new();
+        for node in plan.documents() {
+            images.extend(read::config_of(archive, node, &facts)?);
+        }
+        docker_archive::legacy_names(images.iter().map(|(config, diff_ids)| (&config[..], &diff_ids[..])))
+    }
+}
+
+/// The compression of every layer, by its first bytes.
+fn codecs(archive: &Archive) -> Result<HashMap<BlobId, Codec>> {
+    let mut found = HashMap::new();
+    for (i, blob) in archive.blobs.iter().enumerate().filter(|(_, blob)| blob.layer) {
+        let Some(member) = blob.member else { continue };
+        let codec = match archive.ingested.get(&member) {
+            Some(facts) => facts.codec,
+            None => Codec::sniff(&archive.tree.head(member, 16)?),
+        };
+        found.insert(BlobId(i as u32), codec);
+    }
+    Ok(found)
+}
+
+/// Members that no destination takes over.
+fn left_out(archive: &Archive, target: Target) -> Vec<Entry> {
+    let legacy = archive.anomalies.iter().filter_map(|anomaly| match anomaly {
+        Anomaly::LegacyIgnored { members } if target != Target::DockerLegacy => {
+            let what = format!("{members} members of the old docker-archive form");
+            Some(Entry::note(Kind::Other, Action::Dropped, what, "nothing reads them beside manifest.json"))
+        }
+        _ => None,
+    });
+    legacy.collect()
+}

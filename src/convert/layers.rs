@@ -1,0 +1,132 @@
+//! What becomes of layers: kept, or compressed anew (docs/architecture.md#layers).
+
+use crate::codec::Compression;
+use crate::convert::plan::{Step, Treatment};
+use crate::convert::planner::Planner;
+use crate::convert::request::{Compress, ManifestFormat, Target};
+use crate::error::{Error, Result};
+use crate::location::At;
+use crate::media::{Codec, Family, LayerType};
+use crate::model::{ImageParts, NodeId, Part, legacy};
+
+impl Planner<'_> {
+    /// Whether a layer's media type names another compression than its bytes have.
+    pub(super) fn mistyped(&self, layer: &Part) -> bool {
+        let declared = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+        let found = layer.blob.filter(|_| self.archive.holds(layer)).and_then(|blob| self.codecs.get(&blob));
+        matches!((declared, found), (Some(declared), Some(found)) if declared.codec != *found)
+    }
+
+    /// Plans config and layers; whether a layer changes.
+    pub(super) fn image(&mut self, node: NodeId, parts: &ImageParts) -> Result<bool> {
+        self.stage(&parts.config, Treatment::Keep);
+        let synthesised = parts.config.descriptor.is_none();
+        self.layers_of(node, &parts.layers, synthesised)
+    }
+
+    pub(super) fn layers_of(&mut self, node: NodeId, layers: &[Part], synthesised: bool) -> Result<bool> {
+        let mut changed = false;
+        for layer in layers {
+            let treatment = self.treatment(layer, synthesised)?;
+            changed |= treatment != Treatment::Keep;
+            if matches!(self.request.target, Target::DockerArchive | Target::DockerLegacy)
+                && !self.archive.holds(layer)
+            {
+                let foreign = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+                if foreign.is_some_and(|t| t.nondistributable) {
+                    let message = format!(
+                        "layer {} is not in the archive, and docker-archive must hold every layer",
+                        layer.wanted
+                    );
+                    return Err(Error::refused_help(
+                        message,
+                        "write `oci-archive:`, which carries the descriptor alone",
+                    ));
+                }
+            }
+            self.stage_layer(node, layer, treatment);
+        }
+        Ok(changed)
+    }
+
+    /// Empty layers of schema 1 have no place in what it is converted to.
+    pub(super) fn schema1(&mut self, node: NodeId, layers: &[Part]) -> Result<()> {
+        let document = self.archive.node(node).document.map(|id| self.archive.document(id));
+        let Some((document, root)) = document.and_then(|document| Some((document, document.root()?))) else {
+            return Ok(());
+        };
+        let parsed = legacy::Schema1::parse(root, document.depth);
+        for kept in parsed.layers.iter().filter(|layer| !layer.empty) {
+            let at = format!("/fsLayers/{}/blobSum", kept.index);
+            let part = layers.iter().find(|part| part.at.at == At::Pointer(at.clone()));
+            if let Some(part) = part {
+                let treatment = self.treatment(part, true)?;
+                self.stage_layer(node, part, treatment);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is done to a layer of an image (docs/architecture.md#layers).
+    fn treatment(&self, layer: &Part, synthesised: bool) -> Result<Treatment> {
+        let Some(blob) = layer.blob.filter(|_| self.archive.holds(layer)) else { return Ok(Treatment::Keep) };
+        let layer_type = match &layer.descriptor {
+            Some(descriptor) => match LayerType::of(descriptor.type_or_empty()) {
+                Some(t) => Some(t),
+                // Encrypted, or no layer that anybody knows: never touched.
+                None => return Ok(Treatment::Keep),
+            },
+            None => None,
+        };
+        let codec = self.codecs.get(&blob).copied().unwrap_or(Codec::Plain);
+        if self.request.target == Target::DockerLegacy {
+            return Ok(if codec == Codec::Plain {
+                Treatment::Keep
+            } else {
+                Treatment::Recompress(Compression::None)
+            });
+        }
+        if layer_type.is_some_and(|t| t.nondistributable) {
+            return Ok(Treatment::Keep);
+        }
+        if let Compress::To { compression, level_given } = self.request.compress {
+            let docker = match self.request.manifest_format {
+                ManifestFormat::Docker => true,
+                ManifestFormat::Oci => false,
+                ManifestFormat::Keep => layer_type.is_some_and(|t| t.family == Family::Docker),
+            };
+            if docker && compression.codec() == Codec::Zstd {
+                return Err(Error::refused_help(
+                    "Docker's manifests cannot name zstd layers",
+                    "add --manifest-format oci, or use --compress gzip",
+                ));
+            }
+            let again = level_given && compression.codec() != Codec::Plain;
+            let alike = codec == compression.codec() && !again;
+            return Ok(if alike { Treatment::Keep } else { Treatment::Recompress(compression) });
+        }
+        let gzip = Treatment::Recompress(Compression::Gzip(Compression::GZIP_DEFAULT));
+        let foreign_codec = matches!(codec, Codec::Zstd | Codec::Bzip2 | Codec::Xz);
+        if synthesised && foreign_codec {
+            return Ok(gzip);
+        }
+        if self.request.manifest_format == ManifestFormat::Docker && codec == Codec::Zstd {
+            return Ok(gzip);
+        }
+        Ok(Treatment::Keep)
+    }
+
+    fn stage_layer(&mut self, node: NodeId, part: &Part, treatment: Treatment) {
+        if let (Some(blob), Treatment::Recompress(compression)) = (part.blob, treatment) {
+            self.plan.anew.insert((node, blob), compression);
+        }
+        self.stage(part, treatment);
+    }
+
+    pub(super) fn stage(&mut self, part: &Part, treatment: Treatment) {
+        let Some(blob) = part.blob.filter(|_| self.archive.holds(part)) else { return };
+        if self.staged.insert((blob, treatment)) {
+            self.plan.steps.push(Step::Blob { blob, treatment });
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What becomes of every manifest, blob and name: a pure function of the archive and the request
+//! (docs/architecture.md#writing).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::convert::account::{Action, Entry, Kind};
+use crate::convert::names;
+use crate::convert::plan::{Make, Plan, Step, Treatment};
+use crate::convert::request::{ManifestFormat, Request, Target};
+use crate::error::{Error, Result};
+use crate::media::{self, Codec, Family, LayerType};
+use crate::model::select::{self, Chosen, Lost};
+use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, NodeId, Part, Role, Root};
+
+/// Decides everything, or refuses. `codecs` are the compressions of layers by their first bytes.
+pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec>) -> Result<Plan> {
+    let chosen = select::roots(archive, &request.images)?;
+    let (chosen, lost) = select::platforms(archive, chosen, &request.platforms, request.sparse)?;
+    let mut planner = Planner {
+        archive,
+        request,
+        codecs,
+        done: HashSet::new(),
+        plan: Plan {
+            steps: Vec::new(),
+            make: HashMap::new(),
+            anew: HashMap::new(),
+            roots: Vec::new(),
+            scope: HashSet::new(),
+            entries: Vec::new(),
+        },
+        staged: HashSet::new(),
+        changes: Vec::new(),
+    };
+    lost.iter().for_each(|lost| planner.lost(lost));
+    let mut kept = Vec::new();
+    for chosen in chosen {
+        if planner.root(&chosen)? {
+            kept.push(chosen.root);
+        }
+    }
+    if kept.is_empty() {
+        let message = format!("nothing in {} can be written to this form", archive.tree.place);
+        return Err(Error::refused_help(
+            message,
+            "write an OCI layout (`oci:` or `oci-archive:`), which holds anything",
+        ));
+    }
+    if request.target == Target::SkopeoDir {
+        one_image(archive, &kept)?;
+    }
+    if request.preserve_digests && !planner.changes.is_empty() {
+        let message = format!("--preserve-digests: {} would change", select::list(&planner.changes));
+        return Err(Error::refused_help(
+            message,
+            "leave out the option that changes them, or write a form that holds them",
+        ));
+    }
+    let mut plan = planner.plan;
+    let (roots, entries) = names::assign(archive, request, kept)?;
+    plan.roots = roots;
+    plan.entries.extend(entries);
+    Ok(plan)
+}
+
+/// `dir:` holds one image, or one index.
+fn one_image(archive: &Archive, roots: &[Root]) -> Result<()> {
+    let distinct: HashSet<NodeId> = roots.iter().map(|root| root.node).collect();
+    if distinct.len() < 2 {
+        return Ok(());
+    }
+    let names: Vec<String> = roots.iter().map(|root| root.name.shown()).collect();
+    let message = format!("dir: holds one image, {} holds {}", archive.tree.place, distinct.len());
+    Err(Error::refused_help(message, format!("choose one with --image: {}", select::list(&names))))
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) archive: &'a Archive,
+    pub(super) request: &'a Request,
+    pub(super) codecs: &'a HashMap<BlobId, Codec>,
+    pub(super) plan: Plan,
+    done: HashSet<NodeId>,
+    pub(super) staged: HashSet<(BlobId, Treatment)>,
+    /// Manifests whose digest will change, in words.
+    changes: Vec<String>,
+}
+
+impl Planner<'_> {
+    /// Plans a root; `false` if it is left out.
+    fn root(&mut self, chosen: &Chosen) -> Result<bool> {
+        let node = chosen.root.node;
+        let what = self.describe(node, &chosen.root.name.shown());
+        if let Some(reason) = self.unwanted(node, false)? {
+            self.drop(node, what, reason);
+            return Ok(false);
+        }
+        if self.request.target == Target::DockerLegacy {
+            if let Body::Index { .. } = self.archive.node(node).body {
+                return self.legacy_choice(chosen, what);
+            }
+        }
+        self.visit(node, &what, chosen.only.as_ref())?;
+        Ok(true)
+    }
+
+    /// The old docker-archive form has no indexes: one image of each is written, by the rule for `manifest.json`.
+    fn legacy_choice(&mut self, chosen: &Chosen, what: String) -> Result<bool> {
+        let images = select::images_below(self.archive, chosen.root.node, chosen.root.descriptor.as_ref());
+        let held: Vec<_> = images
+            .into_iter()
+            .filter(|(node, _)| chosen.only.as_ref().is_none_or(|only| only.contains(node)))
+            .filter(|(node, _)| {
+                self.archive.node(*node).all_parts().iter().all(|part| self.archive.holds(part))
+            })
+            .collect();
+        let [(_, platform)] = held.as_slice() else {
+            let platforms: Vec<String> = held.iter().map(|(_, p)| p.normalised().to_string()).collect();
+            let message = format!("{what} is an index, which the legacy docker-archive form cannot hold");
+            return Err(Error::refused_help(
+                message,
+                match platforms[..] {
+                    [] => "none of its images is in the archive".to_owned(),
+                    _ => format!("choose one of {} with --platform", select::list(&platforms)),
+                },
+            ));
+        };
+        let message = format!("{what} is an index, which the legacy docker-archive form cannot hold");
+        Err(Error::refused_help(
+            message,
+            format!("write its one image with --platform {}", platform.normalised()),
+        ))
+    }
+
+    pub(super) fn describe(&self, node: NodeId, name: &str) -> String {
+        if name != "<none>" {
+            return name.to_owned();
+        }
+        match &self.archive.node(node).digest {
+            Some(digest) => format!("{}:{}", digest.algorithm_name(), digest.short()),
+            None => select::image_id(self.archive, node).unwrap_or_else(|| "an image without name".into()),
+        }
+    }
+
+    pub(super) fn drop(&mut self, node: NodeId, what: String, reason: &str) {
+        let source = self.archive.node(node);
+        let kind = if matches!(source.body, Body::Index { .. }) { Kind::Index } else { Kind::Manifest };
+        self.plan.entries.push(Entry {
+            kind,
+            action: Action::Dropped,
+            what,
+            before: source.digest.clone(),
+            after: None,
+            why: reason.to_owned(),
+        });
+    }
+
+    /// What `--platform` takes away with a root, or with the index around the one image that is left of it.
+    fn lost(&mut self, lost: &Lost) {
+        let node = lost.root.node;
+        let what = self.describe(node, &lost.root.name.shown());
+        let Some(image) = lost.image else {
+            return self.drop(node, what, "not among the platforms asked for");
+        };
+        self.drop(node, what.clone(), "only one image of it was asked for, which takes its name");
+        let archive = self.archive;
+        let digest = archive.node(image).digest.as_ref().map(ToString::to_string);
+        for parent in archive.below(node) {
+            let Body::Index { children, .. } = &archive.node(parent).body else { continue };
+            for edge in children {
+                let Some(child) = edge.node.filter(|&child| child != image) else { continue };
+                let own = edge.attests.is_some() && edge.attests == digest;
+                let why = if own {
+                    "attests the image from within the index only"
+                } else {
+                    "not among the platforms asked for"
+                };
+                let platform = edge.descriptor.platform.as_ref().filter(|platform| !platform.is_unknown());
+                let name = platform.map_or_else(|| what.clone(), |p| format!("{what} {}", p.normalised()));
+                self.drop(child, name, why);
+            }
+        }
+    }
+
+    /// Plans a node and everything below it; children and blobs before the document.
+    fn visit(&mut self, node: NodeId, what: &str, only: Option<&HashSet<NodeId>>) -> Result<()> {
+        if !self.done.insert(node) {
+            return Ok(());
+        }
+        self.plan.scope.insert(node);
+        let make = match &self.archive.node(node).body {
+            Body::Index { family, children } => self.index(node, *family, children, what, only)?,
+            Body::Manifest { family, parts } => self.manifest(node, *family, parts)?,
+            Body::Item { parts } => {
+                self.image(node, parts)?;
+                Make::Synthesise { family: self.new_family() }
+            }
+            Body::V1 { layers, .. } => {
+                self.layers_of(node, layers, true)?;
+                Make::Synthesise { family: self.new_family() }
+            }
+            Body::Schema1 { layers } if self.request.manifest_format != ManifestFormat::Keep => {
+                self.schema1(node, layers)?;
+                Make::Synthesise { family: self.new_family() }
+            }
+            Body::Schema1 { layers } => {
+                layers.iter().for_each(|layer| self.stage(layer, Treatment::Keep));
+                Make::Keep
+            }
+            Body::ArtifactManifest { blobs } => {
+                blobs.iter().for_each(|blob| self.stage(blob, Treatment::Keep));
+                Make::Keep
+            }
+            Body::Opaque | Body::Layer { .. } => Make::Keep,
+            // Named, but not here: nothing to write.
+            Body::Absent => return Ok(()),
+        };
+        let make = if self.request.target == Target::DockerLegacy { Make::Nothing } else { make };
+        let has_digest = self.archive.node(node).digest.is_some();
+        if make != Make::Keep && has_digest && (make != Make::Nothing || self.request.preserve_digests) {
+            self.changes.push(format!("the manifest digest of {}", self.describe(node, what)));
+        }
+        self.plan.make.insert(node, make);
+        self.plan.steps.push(Step::Document(node));
+        Ok(())
+    }
+
+    fn new_family(&self) -> Family {
+        if self.request.manifest_format == ManifestFormat::Docker { Family::Docker } else { Family::Oci }
+    }
+
+    fn index(
+        &mut self,
+        node: NodeId,
+        family: Family,
+        children: &[crate::model::Edge],
+        what: &str,
+        only: Option<&HashSet<NodeId>>,
+    ) -> Result<Make> {
+        let wanted = |edge: &crate::model::Edge| {
+            only.is_none_or(|only| edge.node.is_some_and(|node| only.contains(&node)))
+        };
+        let mut keep = Vec::new();
+        let mut changed = false;
+        for (i, edge) in children.iter().enumerate() {
+            let platform = edge.descriptor.platform.as_ref().filter(|platform| !platform.is_unknown());
+            let name = platform.map_or_else(|| what.to_owned(), |p| format!("{what} {}", p.normalised()));
+            if !wanted(edge) {
+                if self.request.sparse {
+                    keep.push(i);
+                } else if let Some(child) = edge.node {
+                    self.drop(child, name, "not among the platforms asked for");
+                }
+                continue;
+            }
+            let Some(child) = edge.node else {
+                keep.push(i);
+                continue;
+            };
+            if let Some(reason) = self.unwanted(child, true)? {
+                self.drop(child, name, reason);
+                continue;
+            }
+            keep.push(i);
+            self.visit(child, &name, only)?;
+            changed |= self.plan.make.get(&child).is_some_and(|make| *make != Make::Keep);
+        }
+        let to = match self.request.manifest_format {
+            ManifestFormat::Keep => family,
+            ManifestFormat::Oci => Family::Oci,
+            ManifestFormat::Docker => Family::Docker,
+        };
+        if to == Family::Docker && family == Family::Oci {
+            self.annotations(node)?;
+        }
+        if keep.len() == children.len() && !changed && to == family {
+            return Ok(Make::Keep);
+        }
+        if to != family {
+            let absent = |edge: &&crate::model::Edge| {
+                edge.node.is_some_and(|child| matches!(self.archive.node(child).body, Body::Absent))
+            };
+            if let Some(edge) = keep.iter().filter_map(|&i| children.get(i)).find(absent) {
+                let digest = edge.descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
+                let message =
+                    format!("{what} names {digest}, which is not in the archive and so cannot be converted");
+                return Err(Error::refused_help(message, "choose what is there with --platform"));
+            }
+        }
+        Ok(Make::Reindex { family: to, keep })
+    }
+
+    fn manifest(&mut self, node: NodeId, family: Family, parts: &ImageParts) -> Result<Make> {
+        if parts.role != Role::Image {
+            for part in std::iter::once(&parts.config).chain(&parts.layers) {
+                self.stage(part, Treatment::Keep);
+            }
+            return Ok(Make::Keep);
+        }
+        let to = match self.request.manifest_format {
+            ManifestFormat::Keep => family,
+            ManifestFormat::Oci => Family::Oci,
+            ManifestFormat::Docker => Family::Docker,
+        };
+        let recompressed = self.image(node, parts)?;
+        if to == Family::Docker && family == Family::Oci {
+            self.annotations(node)?;
+        }
+        let other_family = |part: &Part| {
+            let media_type = part.descriptor.as_ref().map_or("", Descriptor::type_or_empty);
+            let config = match media_type {
+                media::OCI_CONFIG => Some(Family::Oci),
+                media::DOCKER_CONFIG => Some(Family::Docker),
+                _ => None,
+            };
+            config.or_else(|| LayerType::of(media_type).map(|t| t.family)).is_some_and(|family| family != to)
+        };
+        let asked = self.request.manifest_format != ManifestFormat::Keep;
+        let mixed = asked && std::iter::once(&parts.config).chain(&parts.layers).any(other_family);
+        // A manifest format that is asked for is written as its specification has it: with the types of the bytes.
+        let mistyped = asked && parts.layers.iter().any(|layer| self.mistyped(layer));
+        if recompressed || to != family || mixed || mistyped {
+            Ok(Make::Rewrite { family: to })
+        } else {
+            Ok(Make::Keep)
+        }
+    }
+}

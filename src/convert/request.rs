@@ -1,0 +1,185 @@
+//! What is asked of a conversion.
+
+use crate::codec::Compression;
+use crate::error::{Error, Result};
+use crate::platform::{Platform, Specifier};
+use crate::read;
+
+/// The form to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// docker-archive, universal: an OCI layout with `manifest.json`.
+    DockerArchive,
+    /// docker-archive as Docker 1.10 to 24 wrote it.
+    DockerLegacy,
+    /// OCI layout, as folder.
+    OciDir,
+    /// OCI layout, as tar.
+    OciTar,
+    /// `dir:`
+    SkopeoDir,
+    /// Docker Distribution's storage.
+    Storage,
+    /// A live registry.
+    Registry,
+}
+
+/// How layers are to be compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compress {
+    /// As they are.
+    #[default]
+    Keep,
+    /// All alike.
+    To {
+        /// How.
+        compression: Compression,
+        /// Whether the user gave a level: then layers that have the codec already are compressed again.
+        level_given: bool,
+    },
+}
+
+impl Compress {
+    /// Reads `keep`, `none`, `gzip[:N]` or `zstd[:N]`.
+    ///
+    /// # Errors
+    ///
+    /// Another text, or a level that the codec does not have.
+    pub fn parse(text: &str) -> Result<Compress> {
+        let (codec, level) = match text.split_once(':') {
+            Some((codec, level)) => (codec, Some(level)),
+            None => (text, None),
+        };
+        let number = |range: std::ops::RangeInclusive<u32>, default: u32| match level {
+            None => Ok(default),
+            Some(text) => text.parse().ok().filter(|n| range.contains(n)).ok_or_else(|| {
+                Error::refused(format!(
+                    "--compress {codec} takes a level from {} to {}, not `{text}`",
+                    range.start(),
+                    range.end()
+                ))
+            }),
+        };
+        let compression = match codec {
+            "keep" if level.is_none() => return Ok(Compress::Keep),
+            "none" if level.is_none() => Compression::None,
+            "gzip" => Compression::Gzip(number(1..=12, Compression::GZIP_DEFAULT)?),
+            "zstd" => Compression::Zstd(number(1..=22, Compression::ZSTD_DEFAULT as u32)? as i32),
+            _ => {
+                return Err(Error::refused(format!(
+                    "--compress takes keep, none, gzip[:N] or zstd[:N], not `{text}`"
+                )));
+            }
+        };
+        Ok(Compress::To { compression, level_given: level.is_some() })
+    }
+}
+
+/// The family of types that manifests are to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ManifestFormat {
+    /// As they are.
+    #[default]
+    Keep,
+    /// OCI.
+    Oci,
+    /// Docker schema 2 and manifest list.
+    Docker,
+}
+
+/// What may be left out where the target cannot hold it: `--drop`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DropSet {
+    /// Manifests that are no images.
+    pub artifacts: bool,
+    /// BuildKit attestations.
+    pub attestations: bool,
+    /// Annotations, and the other members that only OCI has.
+    pub annotations: bool,
+    /// Indexes inside indexes.
+    pub nested: bool,
+}
+
+/// What is verified of layers that are kept as they are. Layers whose diff IDs are needed to write the destination, or
+/// that no digest covers, are always decompressed; so are those that some image has anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// Digests, the compressed stream, and diff IDs.
+    #[default]
+    All,
+    /// Digests and sizes.
+    Digests,
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The form to write.
+    pub target: Target,
+    /// `--image` and `:REF` of the source.
+    pub images: Vec<String>,
+    /// `--platform`
+    pub platforms: Vec<Specifier>,
+    /// `--sparse`
+    pub sparse: bool,
+    /// `--compress`
+    pub compress: Compress,
+    /// `--manifest-format`
+    pub manifest_format: ManifestFormat,
+    /// `--drop`
+    pub drop: DropSet,
+    /// `--tag`
+    pub tags: Vec<String>,
+    /// `--rename OLD=NEW`
+    pub renames: Vec<(String, String)>,
+    /// `:REF` of the destination.
+    pub destination_name: Option<String>,
+    /// `--docker-platform`
+    pub docker_platform: Option<Platform>,
+    /// `--preserve-digests`
+    pub preserve_digests: bool,
+    /// In a registry, images keep their tags where the destination gives none; otherwise a lone one is the latest.
+    pub keep_tags: bool,
+    /// How the source is read.
+    pub read: read::Options,
+    /// What is verified of layers that are kept.
+    pub verify: Verify,
+    /// Everything in the source is judged, not only what is converted. It takes [`Verify::All`].
+    pub check: bool,
+    /// Nothing is written, and no blob is read.
+    pub dry_run: bool,
+    /// Replace an existing file or non-empty `dir:`.
+    pub force: bool,
+    /// Make the result survive power loss, not only the end of the process.
+    pub fsync: bool,
+    /// Hold a stream back until all of it is verified.
+    pub buffer: bool,
+}
+
+impl Request {
+    /// All images as they are, in this form.
+    pub fn to(target: Target) -> Request {
+        Request {
+            target,
+            images: Vec::new(),
+            platforms: Vec::new(),
+            sparse: false,
+            compress: Compress::Keep,
+            manifest_format: ManifestFormat::Keep,
+            drop: DropSet::default(),
+            tags: Vec::new(),
+            renames: Vec::new(),
+            destination_name: None,
+            docker_platform: None,
+            preserve_digests: false,
+            keep_tags: false,
+            read: read::Options::default(),
+            verify: Verify::All,
+            check: false,
+            dry_run: false,
+            force: false,
+            fsync: false,
+            buffer: false,
+        }
+    }
+}

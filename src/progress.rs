@@ -1,0 +1,33 @@
+//! How a job tells how far it is, and is told to stop. No state of the process is part of it.
+
+/// A stretch of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// A source is opened: a stream is spooled. How long it is, nobody knows.
+    Open,
+    /// Blobs are read to be judged.
+    Check,
+    /// Blobs are read and written.
+    Convert,
+}
+
+/// Is told how a job goes on, from any of its threads, and asked whether it shall go on.
+pub trait Progress: Sync {
+    /// A stretch begins, in which so many bytes are to be read; 0 where nobody knows.
+    fn begin(&self, _phase: Phase, _total: u64) {}
+
+    /// So many bytes more were read.
+    fn read(&self, _bytes: u64) {}
+
+    /// The stretch is over, whether it went well or not.
+    fn end(&self) {}
+
+    /// Whether to stop: the job then ends with [`Error::Cancelled`](crate::error::Error::Cancelled) before it reads on,
+    /// and removes what it staged. Asked before every blob and with every read of one.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody listens, and nobody stops it.
+impl Progress for () {}

@@ -1,0 +1,52 @@
+//! What takes more than one blob to know.
+
+use std::collections::HashMap;
+
+use crate::error::{Context as _, Result};
+use crate::facts::Facts;
+use crate::layer::LayerFacts;
+use crate::layer::stack::{self, Judged};
+use crate::model::{Archive, BlobId, Body, NodeId, Role, statement};
+
+/// How often one layer is judged in one image: where it lies upon itself once more, there is nothing new to find.
+const SAME_LAYER: u32 = 4;
+/// Paths that are looked up in lower layers, all images together: half a minute. An image of 125 layers, each with a
+/// thousand directories that lower layers made, takes 16 million.
+const LOOKUPS: u64 = 100_000_000;
+
+/// What takes more than one blob to know: what statements are about, and each layer by those below it, as far as they
+/// were looked into (above one that was not, nothing is known).
+///
+/// # Errors
+///
+/// The archive, or the temporary file with the paths, cannot be read.
+pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
+    facts.subjects = statement::subjects(archive)?;
+    let mut judged = Judged::default();
+    let mut lookups = LOOKUPS;
+    for (i, node) in archive.nodes.iter().enumerate() {
+        let parts = match &node.body {
+            Body::Manifest { parts, .. } | Body::Item { parts } if parts.role == Role::Image => &parts.layers,
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers,
+            _ => continue,
+        };
+        let blobs = parts.iter().map_while(|part| part.blob.filter(|&blob| facts.layer(blob).is_some()));
+        let blobs: Vec<BlobId> = blobs.collect();
+        let layers: Vec<&LayerFacts> = blobs.iter().filter_map(|&blob| facts.layer(blob)).collect();
+        let mut below = Judged::BASE;
+        let mut found = Vec::new();
+        let mut times = HashMap::new();
+        for (top, blob) in blobs.iter().enumerate() {
+            let first;
+            (below, first) = judged.lies_on(below, blob.0);
+            let time = times.entry(blob).and_modify(|n| *n += 1).or_insert(1);
+            if first && *time <= SAME_LAYER {
+                let odd = stack::judge(&layers[..=top], &mut lookups)
+                    .at("cannot read", "the temporary file of paths")?;
+                found.extend((!odd.is_empty()).then_some(((NodeId(i as u32), top), odd)));
+            }
+        }
+        facts.stacks.extend(found);
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Reads each blob of an archive once: facts for whoever judges, bytes for whoever keeps them.
+//!
+//! A [`Job`] names a blob and what is to be kept of it; what is kept goes to a [`Tee`], which is all that is known here
+//! of where it ends. [`one`] reads a single blob, [`Pool`] many at once, and [`all`] is what a whole archive takes:
+//! every blob, members of one name ([`duplicates`]), and what takes more than one blob to know ([`across`]).
+
+mod across;
+mod blob;
+pub mod configs;
+mod duplicates;
+mod pool;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use across::across;
+pub use blob::{Found, Job, Taken, Tee, is_sound, one, stored_limit, stored_size};
+pub use configs::config_of;
+pub use duplicates::duplicates;
+pub use pool::Pool;
+
+use crate::error::Result;
+use crate::facts::Facts;
+use crate::layer::Spool;
+use crate::limits::Limits;
+use crate::model::{Archive, BlobId};
+use crate::progress::{Phase, Progress};
+
+/// How archives are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The caps in force.
+    pub limits: Limits,
+    /// Blobs read at once.
+    pub jobs: usize,
+    /// Where streams and the paths of layers are kept meanwhile; the system's directory if unset.
+    pub tmpdir: Option<PathBuf>,
+}
+
+/// The usual caps, as many blobs at once as there are cores, and the system's directory.
+impl Default for Options {
+    fn default() -> Options {
+        let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Options { limits: Limits::default(), jobs, tmpdir: None }
+    }
+}
+
+impl Options {
+    /// What readers need: `scan` says whether layers are looked into.
+    pub fn context<'a>(&'a self, scan: bool, progress: &'a dyn Progress) -> Context<'a> {
+        let scan = scan.then(|| Arc::new(Spool::in_directory(self.tmpdir.as_deref())));
+        Context { limits: &self.limits, jobs: self.jobs.max(1), scan, progress }
+    }
+}
+
+/// What reading needs besides the archive.
+pub struct Context<'a> {
+    /// The caps in force.
+    pub limits: &'a Limits,
+    /// Blobs read at once, at least 1.
+    pub jobs: usize,
+    /// Where to keep the paths of layers, if layers are to be looked into.
+    pub scan: Option<Arc<Spool>>,
+    /// Told of bytes read.
+    pub progress: &'a dyn Progress,
+}
+
+/// Reads every blob once, and finds out all that judging takes.
+///
+/// # Errors
+///
+/// The archive, or the temporary file of paths, cannot be read; the archive changed; the job was cancelled.
+pub fn all(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
+    let mut facts = Facts::of(archive.blobs.len());
+    rest(archive, &mut facts, context)?;
+    Ok(facts)
+}
+
+/// Finds out what is not known yet.
+///
+/// # Errors
+///
+/// As of [`all`].
+pub fn rest(archive: &Archive, facts: &mut Facts, context: &Context<'_>) -> Result<()> {
+    let unread = |&id: &BlobId| archive.blob(id).is_to_be_read() && facts.get(id).is_none();
+    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(unread).collect();
+    facts.add(judged(archive, &blobs, context)?);
+    duplicates(archive, facts)?;
+    if context.scan.is_some() {
+        across(archive, facts)?;
+    }
+    Ok(())
+}
+
+/// Reads blobs of which nothing is kept.
+fn judged(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Result<Facts> {
+    let jobs: Vec<Job> = blobs.iter().map(|&blob| Job::judge(archive, blob)).collect();
+    let pool = Pool::new(archive, context, &());
+    context.progress.begin(Phase::Check, unread_bytes(archive, blobs));
+    let read = pool.run(&jobs);
+    context.progress.end();
+    // What a change of the source led to is not what is to be told.
+    archive.tree.unchanged()?;
+    read?;
+    Ok(pool.finish())
+}
+
+/// Bytes of these blobs that are still to be read.
+pub fn unread_bytes(archive: &Archive, blobs: &[BlobId]) -> u64 {
+    let size = |&id: &BlobId| {
+        let member = archive.blob(id).member.filter(|member| !archive.ingested.contains_key(member))?;
+        Some(archive.tree.member(member).size)
+    };
+    blobs.iter().filter_map(size).sum()
+}

@@ -1,0 +1,43 @@
+//! The documents of an archive as findings point into them.
+
+use std::collections::HashMap;
+
+use bstr::{BStr, ByteSlice};
+
+use crate::finding::{Document, Documents};
+use crate::location::MemberId;
+use crate::model::Archive;
+
+/// Documents of an archive as reports see them.
+pub struct ArchiveDocuments<'a> {
+    archive: &'a Archive,
+    by_member: HashMap<MemberId, usize>,
+}
+
+impl<'a> ArchiveDocuments<'a> {
+    /// Of this archive.
+    pub fn of(archive: &'a Archive) -> Self {
+        let by_member =
+            archive.documents.iter().enumerate().map(|(i, document)| (document.member, i)).collect();
+        ArchiveDocuments { archive, by_member }
+    }
+}
+
+impl Documents for ArchiveDocuments<'_> {
+    fn name(&self, member: MemberId) -> &BStr {
+        self.archive
+            .tree
+            .members
+            .get(member.0 as usize)
+            .map_or(b"?".as_bstr(), |member| member.name.as_bstr())
+    }
+
+    fn text(&self, member: MemberId) -> Option<Document<'_>> {
+        let document = &self.archive.documents[*self.by_member.get(&member)?];
+        Some(Document { text: &document.bytes, json: document.json.as_ref().ok() })
+    }
+
+    fn place(&self) -> &str {
+        &self.archive.tree.place
+    }
+}
