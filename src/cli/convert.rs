@@ -72,7 +72,7 @@ fn converted(
     let from = match source.is_remote() {
         true => {
             let archive = remote::open(source, Side::First, true, shell, &request.read.limits)?;
-            Source { place: source, origin: Origin::Archive(archive) }
+            Source { place: source, origin: Origin::Archive(Box::new(archive)) }
         }
         false => Source::at(source),
     };

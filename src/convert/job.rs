@@ -44,7 +44,7 @@ pub enum Origin {
     /// The place's file or folder, or a stream.
     Input(Input),
     /// An archive that is open: one in a registry.
-    Archive(Archive),
+    Archive(Box<Archive>),
 }
 
 impl<'a> Source<'a> {
@@ -142,7 +142,7 @@ pub fn run(
 /// is dropped unused if the archive turns out to be broken.
 fn open(source: Source<'_>, writing: &mut Writing<'_>, progress: &dyn Progress) -> Result<Archive> {
     let input = match source.origin {
-        Origin::Archive(archive) => return Ok(archive),
+        Origin::Archive(archive) => return Ok(*archive),
         Origin::Input(input) => input,
     };
     let request = writing.request;

@@ -58,6 +58,7 @@ pub fn ingest(
     let pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
     let mut pack = BufWriter::with_capacity(PACKED as usize, pack);
     let mut packed = 0;
+    let mut total = 0;
 
     let mut tar = tar::Stream::new(plain, tar::Limits { extension_bytes: limits.extension_bytes });
     loop {
@@ -102,6 +103,7 @@ pub fn ingest(
             member.spool_at(path);
             facts.insert(MemberId(members.len() as u32), Box::new(found));
         }
+        total += member.size;
         members.push(member);
     }
     pack.flush().at("cannot spool", place)?;

@@ -66,10 +66,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
 ];
 
 /// Entries of a folder that import each other in a circle. This list may only shrink.
-const CIRCLES: &[&str] = &[
-    "cli: check.rs compare.rs convert.rs inspect.rs mod.rs",
-    "source: mod.rs paths.rs",
-];
+const CIRCLES: &[&str] =
+    &["cli: check.rs compare.rs convert.rs inspect.rs mod.rs", "source: mod.rs paths.rs"];
 
 /// A file of `src/`: its path in it, its module, and its code without comments and tests.
 struct Source {
