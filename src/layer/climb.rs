@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::io;
 
 use bstr::ByteSlice;
 
@@ -146,6 +147,21 @@ impl Climbs {
             }
         }
         false
+    }
+
+    /// Lends, for every link that is kept, its offset and where it leads inside the root.
+    pub(super) fn leads(&self, mut on: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut work = self.caps.work;
+        let mut links: Vec<(&Vec<u8>, &Link)> = self.links.iter().collect();
+        links.sort_unstable_by_key(|(path, link)| (link.offset, *path));
+        for (path, link) in links {
+            let absolute = link.target.starts_with(b"/");
+            let directory = if absolute { &b""[..] } else { directory(path) };
+            if let Way::Stays(place) = follow(&self.links, directory, &link.target, &mut work) {
+                on(link.offset, &place)?;
+            }
+        }
+        Ok(())
     }
 
     /// The links that climb above the root, once all links of the layer are known.

@@ -37,6 +37,8 @@ pub enum Oddity {
     UnknownType,
     /// A sparse file (178).
     Sparse,
+    /// A sparse file in GNU's old form (178).
+    GnuSparse,
     /// A directory, link or device with a size (180).
     SizeOnNonFile,
     /// An owner that no file system can hold (181).
@@ -49,8 +51,12 @@ pub enum Oddity {
     AbsoluteName,
     /// A path that climbs above the root (162).
     EscapingName,
+    /// An entry that is the root by its name and no directory (183).
+    EmptyName,
     /// A hard link whose target climbs above the root (166).
     EscapingHardLink,
+    /// A hard link with an absolute target (166).
+    AbsoluteHardLink,
     /// A symbolic link whose target climbs above the root (167).
     EscapingSymlink,
     /// A symbolic link with an absolute target (167).
@@ -65,6 +71,8 @@ pub enum Oddity {
     SetId,
     /// File capabilities (176).
     Capability,
+    /// File capabilities that no kernel takes (176).
+    BadCapability,
     /// Another extended attribute in `security.` (189).
     SecurityXattr,
     /// A character device 0/0: a whiteout of overlay file systems (175).
@@ -83,14 +91,20 @@ pub enum Oddity {
     DuplicatePath,
     /// An entry below a symbolic link that climbs above the root (163).
     BelowEscapingLink,
-    /// An entry below another symbolic link of the layer (163).
+    /// An entry below another symbolic link of the layer, which leads to no directory of the layer (163).
     BelowLink,
+    /// The same, where the link leads to one (163).
+    BelowResolvedLink,
     /// An entry below a file (164).
     BelowFile,
     /// A directory after what is in it (186).
     ParentAfterChild,
     /// A whiteout of a path that the same layer holds (170).
     WhiteoutOfOwnPath,
+    /// A whiteout below what the same layer whites out (170).
+    WhiteoutBelowWhiteout,
+    /// A whiteout below a file (164).
+    WhiteoutBelowFile,
     /// A whiteout beside an opaque one (173).
     RedundantWhiteout,
     /// Paths that differ in letter case only (184).
@@ -109,6 +123,14 @@ pub enum Oddity {
     UselessWhiteout,
     /// A whiteout in the lowest layer (172).
     WhiteoutInBase,
+    /// A whiteout before a directory of the same path that a lower layer has, too (170).
+    WhiteoutBeforeDirectory,
+    /// A whiteout below a directory that a lower layer took away (171).
+    WhiteoutBelowRemoved,
+    /// A whiteout below a file of a lower layer (164).
+    WhiteoutBelowLowerFile,
+    /// A whiteout below a symbolic link of a lower layer (163).
+    WhiteoutBelowLowerLink,
     /// An entry below a file of a lower layer (164).
     BelowLowerFile,
     /// An entry below a symbolic link of a lower layer (163).

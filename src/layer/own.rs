@@ -32,6 +32,10 @@ pub(super) mod tag {
     pub const ABOVE_TARGET: u64 = 10;
     /// A symbolic link that climbs above the root by way of others; it has a record of its own too.
     pub const CLIMBING: u64 = 11;
+    /// A whiteout lies below it; twice the length of its path above, and one more if it lies in it.
+    pub const ABOVE_WHITEOUT: u64 = 12;
+    /// A symbolic link leads here.
+    pub const LEADS: u64 = 13;
 }
 
 /// What a layer has at a path; bits of [`Record::aux`] in its table.
@@ -71,11 +75,24 @@ pub(super) mod ask {
     pub const THROUGH: u64 = 6;
     /// Is there any layer that this opaque whiteout hides?
     pub const OPAQUE: u64 = 5;
+    /// Was this directory above a whiteout taken away?
+    pub const ABOVE_WHITEOUT: u64 = 7;
+    /// What is this directory above a whiteout, which the layer itself does not have? As for its tag.
+    pub const WHITEOUT_PARENT: u64 = 8;
+    /// Is there a directory that this whiteout would hide, if the same layer did not make it anew?
+    pub const MADE_ANEW: u64 = 9;
+    /// Something worse was told of this whiteout than that it hides nothing.
+    pub const TOLD: u64 = 10;
 }
 
 /// Judges, and gives the table of what the layer has and that of its questions.
 pub(super) fn judge(records: Builder, spool: &Arc<Spool>, odd: &mut Oddities) -> io::Result<(Table, Table)> {
-    let mut out = Out { odd, has: Sorted::new(Arc::clone(spool)), asks: Sorted::new(Arc::clone(spool)) };
+    let mut out = Out {
+        odd,
+        has: Sorted::new(Arc::clone(spool)),
+        asks: Sorted::new(Arc::clone(spool)),
+        links: Builder::new(Arc::clone(spool)),
+    };
     let mut path = Path::default();
     records.merge(|record| {
         if record.hash != path.hash || path.empty() {
@@ -85,24 +102,61 @@ pub(super) fn judge(records: Builder, spool: &Arc<Spool>, odd: &mut Oddities) ->
         path.take(record, &mut out)
     })?;
     path.settle(&mut out)?;
-    Ok((out.has.finish()?, out.asks.finish()?))
+    let Out { odd, has, asks, links } = out;
+    let (has, asks) = (has.finish()?, asks.finish()?);
+    below_links(links, odd)?;
+    Ok((has, asks))
+}
+
+/// A symbolic link leads to a directory of its layer.
+const LEADS: u64 = 0;
+/// Something lies below it, at the offset above.
+const BELOW: u64 = 1;
+/// So much more lies below it.
+const MORE: u64 = 2;
+
+/// What lies below links: harmless where the link leads to a directory of the same layer.
+fn below_links(links: Builder, odd: &mut Oddities) -> io::Result<()> {
+    let (mut link, mut oddity) = (None, Oddity::BelowLink);
+    links.merge(|Record { hash, offset: what, aux }| {
+        let own = hash as u64;
+        if link != Some(own) {
+            (link, oddity) = (Some(own), Oddity::BelowLink);
+        }
+        match what {
+            LEADS => oddity = Oddity::BelowResolvedLink,
+            BELOW => note(odd, oddity, aux, Some(own)),
+            _ => odd.count(oddity, aux),
+        }
+        Ok(())
+    })
+}
+
+/// Paths are filled in later, from the names of the layer.
+fn note(odd: &mut Oddities, oddity: Oddity, offset: u64, other: Option<u64>) {
+    odd.note(oddity, (offset, other.unwrap_or_default()), || Evidence {
+        offset,
+        path: Default::default(),
+        detail: other.map_or(Detail::Nothing, |offset| Detail::Other { offset, path: Default::default() }),
+    });
 }
 
 struct Out<'a> {
     odd: &'a mut Oddities,
     has: Sorted,
     asks: Sorted,
+    /// By the offset of a symbolic link: where it leads, and what lies below it.
+    links: Builder,
 }
 
 impl Out<'_> {
-    /// Paths are filled in later, from the names of the layer.
     fn note(&mut self, oddity: Oddity, offset: u64, other: Option<u64>) {
-        self.odd.note(oddity, (offset, other.unwrap_or_default()), || Evidence {
-            offset,
-            path: Default::default(),
-            detail: other
-                .map_or(Detail::Nothing, |offset| Detail::Other { offset, path: Default::default() }),
-        });
+        note(self.odd, oddity, offset, other);
+    }
+
+    /// Something about a symbolic link, by its offset.
+    fn below_link(&mut self, own: u64, what: u64, aux: u64) -> io::Result<()> {
+        self.links.push(Record { hash: u128::from(own), offset: what, aux })
     }
 }
 
@@ -138,6 +192,10 @@ struct Path {
     above: Places,
     /// Bytes of the path, if something is below it.
     length: u64,
+    /// Whiteouts in it, and further below it.
+    whiteouts_below: [Places; 2],
+    /// Symbolic links that lead here; no more than are followed.
+    leads: Vec<u64>,
     whiteouts: Places,
     opaques: Places,
     has_whiteout: Option<u64>,
@@ -177,6 +235,12 @@ impl Path {
                 self.length = aux >> SHIFT;
                 self.above.push(offset);
             }
+            tag::ABOVE_WHITEOUT => {
+                self.length = aux >> SHIFT >> 1;
+                self.whiteouts_below[usize::from(aux >> SHIFT & 1 == 0)].push(offset);
+                out.asks.push(Record { hash, offset, aux: ask::ABOVE_WHITEOUT })?;
+            }
+            tag::LEADS => self.leads.push(offset),
             tag::WHITEOUT => self.whiteouts.push(offset),
             tag::OPAQUE => self.opaques.push(offset),
             tag::HAS_WHITEOUT => {
@@ -227,8 +291,14 @@ impl Path {
         if let (Some((folded, _)), Some(own), false) = (self.folded, self.entries.lowest(), self.collides) {
             out.note(Oddity::CaseCollision, folded.max(own), Some(folded.min(own)));
         }
+        self.whiteouts_beneath(out)?;
+        if self.directory || self.above.total > 0 {
+            for &link in &self.leads {
+                out.below_link(link, LEADS, 0)?;
+            }
+        }
         if let Some(below) = self.above.lowest() {
-            self.beneath(below, out);
+            self.beneath(below, out)?;
             if self.entries.total == 0 {
                 // What a whiteout of the same layer takes away is made anew.
                 if self.whiteouts.total == 0 {
@@ -238,8 +308,14 @@ impl Path {
             }
         }
         if let Some(whiteout) = self.whiteouts.lowest() {
-            if let Some(own) = self.entries.lowest().or(self.above.lowest()) {
+            let (own, below) = (self.entries.lowest(), self.above.lowest());
+            // First the whiteout, then the path anew, then what is below it: every tool takes that.
+            let anew = own.is_some_and(|own| whiteout < own && below.is_none_or(|below| own < below));
+            if let (Some(own), false) = (own.or(below), anew) {
                 out.note(Oddity::WhiteoutOfOwnPath, whiteout, Some(own));
+            }
+            if anew && self.directory {
+                out.asks.push(Record { hash, offset: whiteout, aux: ask::MADE_ANEW })?;
             }
             out.asks.push(Record { hash, offset: whiteout, aux: ask::WHITEOUT })?;
         }
@@ -262,24 +338,62 @@ impl Path {
         if aux == 0 { Ok(()) } else { out.has.push(Record { hash, offset: 0, aux }) }
     }
 
+    /// This path has whiteouts below it: what is it itself?
+    fn whiteouts_beneath(&self, out: &mut Out<'_>) -> io::Result<()> {
+        let directory = self.entries.lowest().filter(|_| self.directory);
+        for (places, direct) in self.whiteouts_below.iter().zip([1, 0]) {
+            for &offset in &places.first {
+                let told = Record { hash: self.hash, offset, aux: ask::TOLD };
+                match (self.link, self.file, self.whiteouts.lowest(), directory) {
+                    (Some((own, true)), ..) => out.note(Oddity::BelowEscapingLink, offset, Some(own)),
+                    (Some((own, false)), ..) => out.below_link(own, BELOW, offset)?,
+                    (None, Some(own), _, None) => {
+                        out.note(Oddity::WhiteoutBelowFile, offset, Some(own));
+                        out.asks.push(told)?;
+                    }
+                    (_, _, Some(own), Some(anew)) if own < anew && anew < offset => {}
+                    (_, _, Some(own), _) => {
+                        out.note(Oddity::WhiteoutBelowWhiteout, offset, Some(own));
+                        out.asks.push(told)?;
+                    }
+                    (_, _, None, Some(own)) if own < offset => {}
+                    // What an entry before it lies in is there, and that entry is judged.
+                    _ if self.above.lowest().is_some_and(|other| other < offset) => {}
+                    _ => {
+                        let aux = ask::WHITEOUT_PARENT | (self.length << 1 | direct) << SHIFT;
+                        out.asks.push(Record { hash: self.hash, offset, aux })?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// This path has something below it: what is it itself?
-    fn beneath(&self, below: u64, out: &mut Out<'_>) {
+    fn beneath(&self, below: u64, out: &mut Out<'_>) -> io::Result<()> {
         if self.directory {
             // Of a path that stands twice that alone is said.
             if let Some(own) = self.entries.lowest().filter(|own| *own > below && self.entries.total == 1) {
                 out.note(Oddity::ParentAfterChild, own, Some(below));
             }
-            return;
+            return Ok(());
         }
+        let more = self.above.total - self.above.first.len() as u64;
         let (oddity, own) = match (self.link, self.file) {
             (Some((own, true)), _) => (Oddity::BelowEscapingLink, own),
-            (Some((own, false)), _) => (Oddity::BelowLink, own),
+            (Some((own, false)), _) => {
+                for &offset in &self.above.first {
+                    out.below_link(own, BELOW, offset)?;
+                }
+                return if more > 0 { out.below_link(own, MORE, more) } else { Ok(()) };
+            }
             (None, Some(own)) => (Oddity::BelowFile, own),
-            (None, None) => return,
+            (None, None) => return Ok(()),
         };
         for &offset in &self.above.first {
             out.note(oddity, offset, Some(own));
         }
-        out.odd.count(oddity, self.above.total - self.above.first.len() as u64);
+        out.odd.count(oddity, more);
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use super::names::NameLog;
 use super::own::{self, SHIFT, tag};
 use super::table::{Builder, Record, Spool};
 use crate::limits::Limits;
-use crate::tar::{self, Anomaly, Entry, Event, Feed, Kind, clean};
+use crate::tar::{self, Anomaly, Entry, Event, Feed, Kind, Sparse, clean};
 
 /// Directories above one entry that are looked at. Linux takes paths of 4096 bytes, of which a hostile one can make
 /// two thousand directories; none that a tool wrote has more than some dozens.
@@ -156,6 +156,7 @@ impl Entries {
         let (at, path) = (entry.header_offset, entry.path);
         let nothing = || Detail::Nothing;
         match entry.kind {
+            Kind::Sparse(Sparse::OldGnu) => self.note(Oddity::GnuSparse, at, path, nothing),
             Kind::Sparse(_) => self.note(Oddity::Sparse, at, path, nothing),
             Kind::CharDevice if (entry.dev_major, entry.dev_minor) == (Some(0), Some(0)) => {
                 self.note(Oddity::OverlayWhiteout, at, path, nothing);
@@ -181,9 +182,16 @@ impl Entries {
         if entry.pax.is_empty() {
             return;
         }
-        for (key, _) in entry.pax_records().flatten() {
+        for (key, value) in entry.pax_records().flatten() {
             let Some(name) = key.strip_prefix(b"SCHILY.xattr.") else { continue };
             let oddity = match name {
+                // Go takes an attribute without a value for none.
+                b"security.capability" if value.is_empty() => continue,
+                b"security.capability" if !is_capability(value) => {
+                    let size = value.len() as u64;
+                    self.note(Oddity::BadCapability, at, path, || Detail::Size(size));
+                    continue;
+                }
                 b"security.capability" => Oddity::Capability,
                 _ if name.starts_with(b"security.") => Oddity::SecurityXattr,
                 _ if name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.") => {
@@ -220,6 +228,11 @@ impl Entries {
         let hides = base.strip_prefix(b".wh.").filter(|hidden| !is_aufs(hidden));
         if hides.is_none() {
             self.above(directory, at)?;
+        } else {
+            self.above_whiteout(directory, at)?;
+        }
+        if path.is_empty() && entry.kind != Kind::Directory {
+            self.note(Oddity::EmptyName, at, entry.path, || Detail::Nothing);
         }
         match base.strip_prefix(b".wh.") {
             Some(b".wh..opq") => {
@@ -286,6 +299,9 @@ impl Entries {
     fn hard_link(&mut self, entry: &Entry<'_>, target: &tar::Cleaned<'_>, path: &[u8]) -> io::Result<()> {
         let at = entry.header_offset;
         let link = || Detail::Text(cut(entry.link));
+        if target.absolute {
+            self.note(Oddity::AbsoluteHardLink, at, entry.path, link);
+        }
         if target.escapes {
             self.note(Oddity::EscapingHardLink, at, entry.path, link);
             return Ok(());
@@ -328,7 +344,9 @@ impl Entries {
 
     /// Symbolic links that climb above the root by way of other links of the layer.
     fn climb(&mut self) -> io::Result<()> {
-        let found = std::mem::take(&mut self.climbs).finish();
+        let climbs = std::mem::take(&mut self.climbs);
+        climbs.leads(|offset, place| self.record(place, offset, tag::LEADS))?;
+        let found = climbs.finish();
         if let Some((offset, path, why)) = found.undecided {
             self.not_judged(offset, &path, why);
         }
@@ -368,6 +386,21 @@ impl Entries {
         }
         self.directory.clear();
         self.directory.extend_from_slice(&directory[..seen]);
+        Ok(())
+    }
+
+    /// The directories above a whiteout, the root too.
+    fn above_whiteout(&mut self, directory: &[u8], at: u64) -> io::Result<()> {
+        let mut ends = directory.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(slash, _)| slash);
+        let root = (!directory.is_empty()).then_some(0);
+        for end in root.into_iter().chain(ends.by_ref().take(DEPTH)).chain([directory.len()]) {
+            let direct = u64::from(end == directory.len());
+            let aux = tag::ABOVE_WHITEOUT | ((end as u64) << 1 | direct) << SHIFT;
+            self.record(&directory[..end], at, aux)?;
+        }
+        if ends.next().is_some() {
+            self.not_judged(at, directory, "it lies below more directories than are compared");
+        }
         Ok(())
     }
 
@@ -434,6 +467,12 @@ fn of_entry(anomaly: &Anomaly) -> bool {
             | Seen::SparseRecords
             | Seen::UnknownType { .. }
     )
+}
+
+/// Whether the kernel takes this value of `security.capability` (`vfs_cap_data`): its length is that of its revision.
+fn is_capability(value: &[u8]) -> bool {
+    let revision = value.first_chunk().map(|magic| u32::from_le_bytes(*magic) >> 24);
+    matches!((revision, value.len()), (Some(2), 20) | (Some(3), 24))
 }
 
 /// What follows `.wh.` in the names of AUFS's own files.

@@ -24,16 +24,40 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
     }
     let mut below = Below::new(below, lookups);
     let mut links = Builder::new(Arc::clone(&top.spool));
+    let mut whiteouts = Builder::new(Arc::clone(&top.spool));
+    // As for links, of the directories above whiteouts.
+    let mut taken = (None, None);
     // What was found of the directory asked for last: many links have their targets in one.
     let mut above = (None, None, false);
     top.asks.each(|Record { hash, offset, aux }| {
         match aux & 0xff {
             ask::PARENT => below.parent(hash, offset, aux >> SHIFT, &mut odd)?,
             ask::OPAQUE | ask::WHITEOUT if below.is_empty() => note(&mut odd, Oddity::WhiteoutInBase, offset),
-            ask::WHITEOUT => {
+            ask::WHITEOUT => match below.topmost(hash, THERE | has::WHITEOUT)? {
+                Some((layer, bits)) if bits & THERE != 0 => {
+                    whiteouts.push(knows(offset, REACHES, layer))?;
+                }
+                _ => whiteouts.push(knows(offset, MISSES, 0))?,
+            },
+            ask::ABOVE_WHITEOUT if !below.is_empty() => {
+                if taken.0 != Some(hash) {
+                    taken = (Some(hash), below.topmost(hash, TAKES_AWAY)?);
+                }
+                if let Some((layer, _)) = taken.1 {
+                    whiteouts.push(knows(offset, LOSES, layer))?;
+                }
+            }
+            ask::WHITEOUT_PARENT => {
+                let (direct, len) = (aux >> SHIFT & 1 == 1, aux >> SHIFT >> 1);
+                if below.whiteout_parent(hash, (offset, len), direct, &mut odd)? {
+                    whiteouts.push(knows(offset, THROUGH, 0))?;
+                }
+            }
+            ask::TOLD => whiteouts.push(knows(offset, THROUGH, 0))?,
+            ask::MADE_ANEW => {
                 let found = below.topmost(hash, THERE | has::WHITEOUT)?;
-                if found.is_none_or(|(_, bits)| bits & THERE == 0) {
-                    note(&mut odd, Oddity::UselessWhiteout, offset);
+                if found.is_some_and(|(_, bits)| bits & (has::DIRECTORY | has::BELOW) != 0) {
+                    note(&mut odd, Oddity::WhiteoutBeforeDirectory, offset);
                 }
             }
             ask::TARGET => match below.topmost(hash, THERE | has::WHITEOUT)? {
@@ -59,7 +83,16 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
         }
         Ok(())
     })?;
-    settle(links, |oddity, offset| note(&mut odd, oddity, offset))?;
+    settle(links, |link| {
+        if let Some(oddity) = link.of_hard_link() {
+            note(&mut odd, oddity, link.at);
+        }
+    })?;
+    settle(whiteouts, |whiteout| {
+        if whiteout.hides_nothing() {
+            note(&mut odd, Oddity::UselessWhiteout, whiteout.at);
+        }
+    })?;
     if below.exhausted {
         odd = Oddities::default();
         let why = "its layer has more links, whiteouts and directories than are looked up in lower layers";
@@ -68,7 +101,7 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
         return Ok(odd);
     }
     facts::name(&top.names, &mut odd)?;
-    for oddity in [Oddity::BelowLowerFile, Oddity::BelowLowerLink, Oddity::BelowLowerEscapingLink] {
+    for oddity in LOWER {
         let mut failed = None;
         odd.retain(oddity, |evidence| match &evidence.detail {
             Detail::Text(above) => below.stands(top, above).unwrap_or_else(|error| {
@@ -84,6 +117,15 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
     odd.settle();
     Ok(odd)
 }
+
+/// What a lower layer left in the way, told with its path.
+const LOWER: [Oddity; 5] = [
+    Oddity::BelowLowerFile,
+    Oddity::BelowLowerLink,
+    Oddity::BelowLowerEscapingLink,
+    Oddity::WhiteoutBelowLowerFile,
+    Oddity::WhiteoutBelowLowerLink,
+];
 
 /// Something is at a path.
 const THERE: u64 = has::DIRECTORY | has::FILE | has::BELOW;
@@ -143,6 +185,32 @@ impl<'a, 'l> Below<'a, 'l> {
         Ok(())
     }
 
+    /// What is the directory, whose path has this length, that a whiteout at an offset lies in or further below? Whether
+    /// something was told of it.
+    fn whiteout_parent(
+        &mut self,
+        hash: u128,
+        (offset, len): (u64, u64),
+        direct: bool,
+        odd: &mut Oddities,
+    ) -> io::Result<bool> {
+        let oddity = match self.topmost(hash, THERE | has::WHITEOUT)? {
+            None => return Ok(false),
+            Some((_, bits)) if bits & (has::DIRECTORY | has::BELOW) != 0 => return Ok(false),
+            Some((_, bits)) if bits & has::LINK != 0 => Oddity::WhiteoutBelowLowerLink,
+            Some((_, bits)) if bits & has::FILE != 0 => Oddity::WhiteoutBelowLowerFile,
+            // In a directory that is not there it hides nothing, and does no more.
+            Some(_) if direct => return Ok(false),
+            Some(_) => Oddity::WhiteoutBelowRemoved,
+        };
+        odd.note(oddity, (offset, len), || Evidence {
+            offset,
+            path: Default::default(),
+            detail: Detail::Above { len },
+        });
+        Ok(true)
+    }
+
     /// Whether what is at a path in a lower layer is still there: neither a layer between, nor this one, took away the
     /// path or a directory above it.
     fn stands(&mut self, top: &LayerFacts, path: &[u8]) -> io::Result<bool> {
@@ -165,27 +233,27 @@ impl<'a, 'l> Below<'a, 'l> {
     }
 }
 
-/// The target of a hard link is in a layer.
+/// The target of a hard link or whiteout is in a layer.
 const REACHES: u64 = 0;
 /// It is nowhere.
 const MISSES: u64 = 1;
 /// A layer took away a directory above it.
 const LOSES: u64 = 2;
-/// A symbolic link is above it.
+/// A symbolic link is above it; of a whiteout, that something worse was told.
 const THROUGH: u64 = 3;
 
-/// Something about the hard link at an offset.
+/// Something about the hard link or whiteout at an offset.
 fn knows(offset: u64, what: u64, layer: usize) -> Record {
     Record { hash: u128::from(offset), offset: what, aux: layer as u64 }
 }
 
-/// Joins what is known of each hard link.
-fn settle(links: Builder, mut on: impl FnMut(Oddity, u64)) -> io::Result<()> {
+/// Joins what is known of each hard link or whiteout.
+fn settle(links: Builder, mut on: impl FnMut(&Link)) -> io::Result<()> {
     let mut link = Link::default();
     links.merge(|Record { hash, offset: what, aux: layer }| {
         let at = hash as u64;
         if link.at != at {
-            link.judge(&mut on);
+            on(&link);
             link = Link { at, ..Link::default() };
         }
         match what {
@@ -196,11 +264,11 @@ fn settle(links: Builder, mut on: impl FnMut(Oddity, u64)) -> io::Result<()> {
         }
         Ok(())
     })?;
-    link.judge(&mut on);
+    on(&link);
     Ok(())
 }
 
-/// What is known of a hard link whose target its own layer lacks.
+/// What is known of a hard link whose target its own layer lacks, or of a whiteout.
 #[derive(Default)]
 struct Link {
     at: u64,
@@ -211,14 +279,21 @@ struct Link {
 }
 
 impl Link {
-    fn judge(&self, on: &mut impl FnMut(Oddity, u64)) {
-        let lost = self.reaches.is_some_and(|layer| self.loses.is_some_and(|loses| loses > layer));
+    fn is_lost(&self) -> bool {
+        self.reaches.is_some_and(|layer| self.loses.is_some_and(|loses| loses > layer))
+    }
+
+    fn of_hard_link(&self) -> Option<Oddity> {
         match self.reaches {
-            Some(_) if !lost => on(Oddity::HardLinkToLower, self.at),
-            None if !self.misses => {}
-            _ if self.through => on(Oddity::HardLinkThroughLink, self.at),
-            _ => on(Oddity::HardLinkTargetMissing, self.at),
+            Some(_) if !self.is_lost() => Some(Oddity::HardLinkToLower),
+            None if !self.misses => None,
+            _ if self.through => Some(Oddity::HardLinkThroughLink),
+            _ => Some(Oddity::HardLinkTargetMissing),
         }
+    }
+
+    fn hides_nothing(&self) -> bool {
+        (self.misses || self.is_lost()) && !self.through
     }
 }
 

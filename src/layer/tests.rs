@@ -227,6 +227,12 @@ fn whiteouts_are_judged_by_what_is_below_them() {
     assert!(over(Tar::new().file(".wh.d", b"")).is_empty());
     assert_eq!(paths(&over(Tar::new().file("d/.wh.b", b"")), Oddity::UselessWhiteout), ["d/.wh.b"]);
     let twice = stacked(&[base.clone(), Tar::new().file(".wh.e", b""), Tar::new().file(".wh.e", b"")]);
+    for taken in
+        [Tar::new().file(".wh.d", b""), Tar::new().file("d", b""), Tar::new().file("d/.wh..wh..opq", b"")]
+    {
+        let again = stacked(&[base.clone(), taken, Tar::new().dir("d").file("d/.wh.a", b"")]);
+        assert_eq!(paths(&again, Oddity::UselessWhiteout), ["d/.wh.a"], "it went with its directory");
+    }
     assert_eq!(paths(&twice, Oddity::UselessWhiteout), [".wh.e"]);
     let alone = stacked(&[Tar::new().file(".wh.e", b"")]);
     assert_eq!(paths(&alone, Oddity::WhiteoutInBase), [".wh.e"]);
@@ -243,6 +249,16 @@ fn whiteouts_within_their_layer() {
     assert_eq!(paths(&own, Oddity::WhiteoutOfOwnPath), [".wh.x"]);
     let below = odd(Tar::new().file(".wh.d", b"").file("d/a", b""));
     assert_eq!(paths(&below, Oddity::WhiteoutOfOwnPath), [".wh.d"]);
+    // First the whiteout, then the path anew, then what is in it.
+    assert!(odd(Tar::new().file(".wh.d", b"").dir("d").file("d/a", b"")).is_empty());
+    assert!(odd(Tar::new().file(".wh.d", b"").file("d", b"")).is_empty());
+    for order in [["d/", ".wh.d", "d/a"], ["d/", "d/a", ".wh.d"], [".wh.d", "d/a", "d/"]] {
+        let tar = order.iter().fold(Tar::new(), |tar, path| match path.ends_with('/') {
+            true => tar.dir(path),
+            false => tar.file(path, b""),
+        });
+        assert_eq!(paths(&odd(tar), Oddity::WhiteoutOfOwnPath), [".wh.d"], "{order:?}");
+    }
     let beside = odd(Tar::new().file("d/.wh.a", b"").file("d/.wh..wh..opq", b""));
     assert_eq!(paths(&beside, Oddity::RedundantWhiteout), ["d/.wh.a"]);
     // Of lower layers it hides all, of its own nothing.

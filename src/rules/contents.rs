@@ -53,6 +53,7 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
         _ => "has an unknown type flag".into(),
     }),
     (Oddity::Sparse, &layer_tar::SPARSE, |_| "is a sparse file".into()),
+    (Oddity::GnuSparse, &layer_tar::GNU_SPARSE, |_| "is a sparse file in GNU's old form".into()),
     (Oddity::SizeOnNonFile, &layer_tar::SIZE_ON_NON_FILE, |seen| {
         format!("is no file, and has a size of {}", bytes(seen))
     }),
@@ -68,6 +69,13 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     }),
     (Oddity::AbsoluteName, &entry::ABSOLUTE_NAME, |_| "is an absolute path".into()),
     (Oddity::EscapingName, &entry::ESCAPING_NAME, |_| "climbs above the root".into()),
+    (Oddity::EmptyName, &entry::EMPTY_NAME, |seen| match seen.path.is_empty() {
+        true => "has an entry without a name that is no directory".into(),
+        false => "is the root by its name, and no directory".into(),
+    }),
+    (Oddity::AbsoluteHardLink, &entry::ABSOLUTE_HARD_LINK, |seen| {
+        format!("is a hard link to {}, an absolute path", text(seen))
+    }),
     (Oddity::EscapingHardLink, &entry::ESCAPING_HARD_LINK, |seen| {
         format!("is a hard link to {}, above the root", text(seen))
     }),
@@ -87,6 +95,9 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
         _ => "runs as its owner or group".into(),
     }),
     (Oddity::Capability, &entry::CAPABILITY, |_| "has capabilities".into()),
+    (Oddity::BadCapability, &entry::BAD_CAPABILITY, |seen| {
+        format!("has capabilities of {} that are of no revision with that length", bytes(seen))
+    }),
     (Oddity::SecurityXattr, &entry::SECURITY_XATTR, |seen| {
         format!("has the extended attribute {}", text(seen))
     }),
@@ -114,7 +125,12 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     (Oddity::BelowEscapingLink, &entry::BELOW_ESCAPING_LINK, |seen| {
         format!("lies below a symbolic link that climbs above the root{}", other(seen, ":"))
     }),
-    (Oddity::BelowLink, &entry::BELOW_LINK, |seen| format!("lies below a symbolic link{}", other(seen, ":"))),
+    (Oddity::BelowLink, &entry::BELOW_LINK, |seen| {
+        format!("lies below a symbolic link that leads to no directory of its layer{}", other(seen, ":"))
+    }),
+    (Oddity::BelowResolvedLink, &entry::BELOW_RESOLVED_LINK, |seen| {
+        format!("lies below a symbolic link{}", other(seen, ":"))
+    }),
     (Oddity::BelowFile, &entry::BELOW_FILE, |seen| {
         format!("lies below something that is no directory{}", other(seen, ":"))
     }),
@@ -123,6 +139,12 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
     }),
     (Oddity::WhiteoutOfOwnPath, &whiteout::HIDES_OWN_PATH, |seen| {
         format!("hides a path of the same layer{}", other(seen, ":"))
+    }),
+    (Oddity::WhiteoutBelowWhiteout, &whiteout::BELOW_WHITEOUT, |seen| {
+        format!("is a whiteout below what its own layer whites out{}", other(seen, ":"))
+    }),
+    (Oddity::WhiteoutBelowFile, &whiteout::BELOW_FILE, |seen| {
+        format!("is a whiteout below something that is no directory{}", other(seen, ":"))
     }),
     (Oddity::RedundantWhiteout, &whiteout::REDUNDANT, |_| "stands beside an opaque whiteout".into()),
     (Oddity::CaseCollision, &entry::CASE_COLLISION, |seen| {
@@ -158,6 +180,18 @@ const MEANINGS: &[(Oddity, &Rule, Say)] = &[
         _ => "was not judged".into(),
     }),
     (Oddity::UselessWhiteout, &whiteout::HIDES_NOTHING, |_| "hides what no lower layer has".into()),
+    (Oddity::WhiteoutBeforeDirectory, &whiteout::BEFORE_DIRECTORY, |_| {
+        "is a whiteout before a directory of the same path, which a lower layer has, too".into()
+    }),
+    (Oddity::WhiteoutBelowRemoved, &whiteout::BELOW_REMOVED, |seen| {
+        format!("is a whiteout below {}, which a lower layer took away", text(seen))
+    }),
+    (Oddity::WhiteoutBelowLowerFile, &whiteout::BELOW_FILE, |seen| {
+        format!("is a whiteout below {}, which is no directory in a lower layer", text(seen))
+    }),
+    (Oddity::WhiteoutBelowLowerLink, &whiteout::BELOW_LOWER_LINK, |seen| {
+        format!("is a whiteout below {}, a symbolic link of a lower layer", text(seen))
+    }),
     (Oddity::WhiteoutInBase, &whiteout::IN_BASE_LAYER, |_| "is a whiteout in the lowest layer".into()),
 ];
 

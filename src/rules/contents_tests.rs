@@ -42,6 +42,9 @@ fn octal(field: &mut [u8], text: &str) {
     field[..text.len()].copy_from_slice(text.as_bytes());
 }
 
+/// `cap_net_raw`, as the kernel keeps it.
+const CAPABILITY: &str = "\u{1}\0\0\u{2}\0 \0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
 const CASES: &[Case] = &[
     (
         "tar/bad-header",
@@ -100,6 +103,11 @@ const CASES: &[Case] = &[
         || one(Tar::new().entry(b'6', b"a", "", b"", |_| {})),
     ),
     (
+        "tar/gnu-sparse",
+        || one(Tar::new().entry(b'S', b"a", "", b"", |_| {})),
+        || one(Tar::new().entry(b'0', b"a", "", b"", |_| {})),
+    ),
+    (
         "tar/sparse",
         || one(Tar::new().pax(&[("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")]).file("a", b"0\n")),
         || one(Tar::new().pax(&[("GNU.sparse.major", "9"), ("GNU.sparse.minor", "0")]).file("a", b"0\n")),
@@ -121,6 +129,16 @@ const CASES: &[Case] = &[
     ),
     ("entry/absolute-name", || one(Tar::new().file("/a", b"")), || one(Tar::new().file("./a", b""))),
     ("entry/escaping-name", || one(Tar::new().file("../a", b"")), || one(Tar::new().file("b/../a", b""))),
+    (
+        "entry/empty-name",
+        || one(Tar::new().entry(b'0', b"./", "", b"", |_| {})),
+        || one(Tar::new().entry(b'5', b"./", "", b"", |_| {})),
+    ),
+    (
+        "entry/absolute-hard-link",
+        || one(Tar::new().file("a", b"").hard("b", "/a")),
+        || one(Tar::new().file("a", b"").hard("b", "./a")),
+    ),
     (
         "entry/escaping-hard-link",
         || one(Tar::new().file("a", b"").hard("b", "../a")),
@@ -154,8 +172,14 @@ const CASES: &[Case] = &[
     ),
     (
         "entry/capability",
-        || one(Tar::new().pax(&[("SCHILY.xattr.security.capability", "x")]).file("a", b"")),
-        || one(Tar::new().pax(&[("SCHILY.xattr.user.capability", "x")]).file("a", b"")),
+        || one(Tar::new().pax(&[("SCHILY.xattr.security.capability", CAPABILITY)]).file("a", b"")),
+        || one(Tar::new().pax(&[("SCHILY.xattr.user.capability", CAPABILITY)]).file("a", b"")),
+    ),
+    (
+        "entry/bad-capability",
+        || one(Tar::new().pax(&[("SCHILY.xattr.security.capability", &CAPABILITY[1..])]).file("a", b"")),
+        // No value is no attribute.
+        || one(Tar::new().pax(&[("SCHILY.xattr.security.capability", "")]).file("a", b"")),
     ),
     (
         "entry/security-attribute",
@@ -186,6 +210,11 @@ const CASES: &[Case] = &[
         "entry/below-link",
         || one(Tar::new().link("a", "tmp").file("a/b", b"")),
         || one(Tar::new().link("a", "tmp").file("ab", b"")),
+    ),
+    (
+        "entry/below-resolved-link",
+        || one(Tar::new().dir("tmp").link("b", "tmp").link("a", "b").file("a/b", b"")),
+        || one(Tar::new().dir("tmp").link("a", "tmp/b").file("a/b", b"")),
     ),
     (
         "entry/below-file",
@@ -250,7 +279,39 @@ const CASES: &[Case] = &[
     (
         "whiteout/hides-own-path",
         || on(Tar::new().file("a", b""), Tar::new().file("a", b"").file(".wh.a", b"")),
-        || on(Tar::new().file("a", b""), Tar::new().file("b", b"").file(".wh.a", b"")),
+        || on(Tar::new().file("a", b""), Tar::new().file(".wh.a", b"").dir("a").file("a/b", b"")),
+    ),
+    (
+        "whiteout/before-directory",
+        || on(Tar::new().dir("a"), Tar::new().file(".wh.a", b"").dir("a")),
+        || on(Tar::new().file("a", b""), Tar::new().file(".wh.a", b"").dir("a")),
+    ),
+    (
+        "whiteout/below-whiteout",
+        || on(Tar::new().file("a/b", b""), Tar::new().file("a/.wh.b", b"").file(".wh.a", b"")),
+        || on(Tar::new().file("c", b""), Tar::new().file(".wh.c", b"").dir("c").file("c/.wh.b", b"")),
+    ),
+    (
+        "whiteout/below-file",
+        || on(Tar::new().file("a", b""), Tar::new().file("a/.wh.b", b"")),
+        || on(Tar::new().dir("a").file("a/b", b""), Tar::new().file("a/.wh.b", b"")),
+    ),
+    (
+        "whiteout/below-lower-link",
+        || on(Tar::new().link("a", "tmp"), Tar::new().file("a/.wh.b", b"")),
+        || on(Tar::new().link("a", "tmp"), Tar::new().dir("a").file("a/.wh.b", b"")),
+    ),
+    (
+        "whiteout/below-removed",
+        || {
+            let base = Tar::new().file("a/b/c", b"").end();
+            vec![base, Tar::new().file(".wh.a", b"").end(), Tar::new().file("a/b/.wh.c", b"").end()]
+        },
+        // Directly in what is gone it does nothing.
+        || {
+            let base = Tar::new().file("a/b", b"").end();
+            vec![base, Tar::new().file(".wh.a", b"").end(), Tar::new().file("a/.wh.b", b"").end()]
+        },
     ),
     (
         "whiteout/hides-nothing",

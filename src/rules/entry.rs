@@ -6,6 +6,8 @@ use crate::finding::{Rule, rule};
 pub const RULES: &[&Rule] = &[
     &ABSOLUTE_NAME,
     &ESCAPING_NAME,
+    &EMPTY_NAME,
+    &ABSOLUTE_HARD_LINK,
     &ESCAPING_HARD_LINK,
     &ESCAPING_SYMLINK,
     &ABSOLUTE_SYMLINK,
@@ -14,6 +16,7 @@ pub const RULES: &[&Rule] = &[
     &DEVICE,
     &SET_ID,
     &CAPABILITY,
+    &BAD_CAPABILITY,
     &SECURITY_XATTR,
     &OVERLAY_WHITEOUT,
     &OVERLAY_XATTR,
@@ -21,6 +24,7 @@ pub const RULES: &[&Rule] = &[
     &DUPLICATE_PATH,
     &BELOW_ESCAPING_LINK,
     &BELOW_LINK,
+    &BELOW_RESOLVED_LINK,
     &BELOW_FILE,
     &PARENT_AFTER_CHILD,
     &PARENT_MISSING,
@@ -51,6 +55,23 @@ rule! {
     example: "`../etc/passwd`",
     mend: "Do not use the image; nothing but an attack or a broken tool writes such a path.",
     breaks: [Docker],
+}
+rule! {
+    /// An entry without a name.
+    EMPTY_NAME = "entry/empty-name", Warning, No, [183],
+    checks: "No entry of a layer but a directory has an empty name, or is the root by its name.",
+    matters: "Such an entry is the root itself, which can be nothing but a directory. umoci refuses the layer, buildah fails when it commits an image upon it, and Docker, containerd and podman pass over the entry or write it where nobody looks.",
+    example: "A file whose name is the empty text, or `.`.",
+    mend: "Leave the entry out, or give it a name.",
+    breaks: [Umoci],
+}
+rule! {
+    /// A hard link with an absolute target.
+    ABSOLUTE_HARD_LINK = "entry/absolute-hard-link", Warning, No, [166],
+    checks: "Targets of hard links in a layer are relative, as paths are.",
+    matters: "image-spec layer: paths in a layer are relative to its root. The tools that were tried take the `/` away; Docker 29.7 refused such a layer (github.com/moby/go-archive, issue 99).",
+    example: "`usr/bin/perlthanks`, a hard link to `/usr/bin/perlbug`.",
+    mend: "Write the target without the `/`.",
 }
 rule! {
     /// A hard link out of the root.
@@ -119,6 +140,15 @@ rule! {
     mend: "Nothing to mend, if it is meant to be so; else `setcap -r`.",
 }
 rule! {
+    /// Capabilities that no kernel takes.
+    BAD_CAPABILITY = "entry/bad-capability", Error, No, [176],
+    checks: "The value of `security.capability` is of revision 2 and 20 bytes long, or of revision 3 and 24.",
+    matters: "The kernel takes no other (`invalid argument`), so no tool that unpacks with privileges can unpack the layer.",
+    example: "A value in text (`cap_net_raw+ep`) instead of the 20 bytes that it means.",
+    mend: "Make the layer anew from a file that `setcap` was used on.",
+    breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
     /// Extended attributes of security modules.
     SECURITY_XATTR = "entry/security-attribute", Note, No, [189],
     checks: "Whether a layer has extended attributes in `security.` other than capabilities.",
@@ -169,12 +199,21 @@ rule! {
     mend: "Do not use the image; nothing but an attack or a broken tool writes such entries.",
 }
 rule! {
-    /// An entry through a link.
-    BELOW_LINK = "entry/below-link", Warning, No, [163],
-    checks: "No entry of a layer lies below a symbolic link of the same layer.",
-    matters: "Container tools resolve the link inside the root, and Docker 20.10 fails if what it points at does not exist; others replace the link by a directory. So the file lands in different places.",
-    example: "`var/run` is a link to `/run`, and then comes `var/run/app.pid`.",
-    mend: "Write the entry where the link points (`run/app.pid`).",
+    /// An entry through a link out of its layer.
+    BELOW_LINK = "entry/below-link", Error, No, [163],
+    checks: "No entry or whiteout of a layer lies below a symbolic link of the same layer that leads to no directory of that layer.",
+    matters: "Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman), what the link leads to is in another layer or nowhere. Docker, podman and buildah fail (`no such file or directory`); containerd and umoci make the directory that the link leads to.",
+    example: "`run` is a link to `var/run`, which a lower layer has, and then comes `run/app.pid`.",
+    mend: "Write the entry where the link leads (`var/run/app.pid`).",
+    breaks: [Docker, Podman],
+}
+rule! {
+    /// An entry through a link within its layer.
+    BELOW_RESOLVED_LINK = "entry/below-resolved-link", Note, No, [163],
+    checks: "Whether entries or whiteouts of a layer lie below a symbolic link that leads to a directory of the same layer.",
+    matters: "The tools that were tried follow the link, so the file stands where it leads. Programs that only list the layer see it at the path that is written.",
+    example: "`run/` is a directory, `var/run` a link to `/run`, and then comes `var/run/app.pid`.",
+    mend: "Write the entry where the link leads (`run/app.pid`).",
 }
 rule! {
     /// An entry below a file.
@@ -187,11 +226,12 @@ rule! {
 }
 rule! {
     /// An entry through a link of a lower layer.
-    BELOW_LOWER_LINK = "entry/below-lower-link", Note, No, [163],
-    checks: "Whether entries of a layer lie below symbolic links of lower layers.",
-    matters: "Tools that write layers without unpacking those below (ko, jib, bazel) do so. Container tools resolve the link inside the root, so the file lands where the link points.",
+    BELOW_LOWER_LINK = "entry/below-lower-link", Warning, No, [163],
+    checks: "No entry of a layer lies below a symbolic link of a lower layer.",
+    matters: "Tools that write layers without unpacking those below (ko, jib, bazel) do so. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the entry brings a directory that replaces the link: what was found through the link is not found any more. umoci, which unpacks all layers into one directory, follows the link.",
     example: "A lower layer has `var/run` as a link to `/run`, this one has `var/run/app`.",
-    mend: "Nothing to mend, if the place is the one that is meant.",
+    mend: "Write the entry where the link leads (`run/app`).",
+    breaks: [Docker, Containerd, Podman],
 }
 rule! {
     /// What the limits kept from being judged.

@@ -16,6 +16,7 @@ pub const RULES: &[&Rule] = &[
     &GLOBAL_OVERRIDE,
     &BAD_NUMBER,
     &UNKNOWN_TYPE,
+    &GNU_SPARSE,
     &SPARSE,
     &SIZE_ON_NON_FILE,
     &OWNER_OUT_OF_RANGE,
@@ -127,11 +128,20 @@ rule! {
     breaks: [Docker, Containerd, Podman, Umoci],
 }
 rule! {
+    /// A sparse file in GNU's old form.
+    GNU_SPARSE = "tar/gnu-sparse", Error, No, [178],
+    checks: "A layer has no sparse files in GNU's old form (type flag `S`).",
+    matters: "image-spec layer: sparse files SHOULD NOT be used. No loader unpacks a layer with one of this form (`unhandled tar header type 83`), though Go's `archive/tar` reads it.",
+    example: "What `tar --sparse --format=gnu` writes.",
+    mend: "Make the layer without `--sparse`.",
+    breaks: [Docker, Containerd, Podman, Umoci],
+}
+rule! {
     /// A sparse file.
     SPARSE = "tar/sparse", Warning, No, [178],
-    checks: "A layer has no sparse files.",
-    matters: "image-spec layer: they SHOULD NOT be used, since few readers know all four ways of writing them. Go expands them; others take the map for content.",
-    example: "A disk image that `tar --sparse` packed.",
+    checks: "A layer has no sparse files in the forms of PAX.",
+    matters: "image-spec layer: they SHOULD NOT be used, since few readers know all four ways of writing them. What is written in Go expands them; others take the map for content.",
+    example: "A disk image that `tar --sparse --format=pax` packed.",
     mend: "Make the layer without `--sparse`.",
 }
 rule! {

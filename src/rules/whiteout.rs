@@ -3,8 +3,20 @@
 use crate::finding::{Rule, rule};
 
 /// The rules of this file.
-pub const RULES: &[&Rule] =
-    &[&NOT_EMPTY_FILE, &BAD_NAME, &HIDES_OWN_PATH, &HIDES_NOTHING, &IN_BASE_LAYER, &REDUNDANT, &AUFS];
+pub const RULES: &[&Rule] = &[
+    &NOT_EMPTY_FILE,
+    &BAD_NAME,
+    &HIDES_OWN_PATH,
+    &BEFORE_DIRECTORY,
+    &BELOW_WHITEOUT,
+    &BELOW_FILE,
+    &BELOW_LOWER_LINK,
+    &BELOW_REMOVED,
+    &HIDES_NOTHING,
+    &IN_BASE_LAYER,
+    &REDUNDANT,
+    &AUFS,
+];
 
 rule! {
     /// A whiteout that is more than a mark.
@@ -25,18 +37,63 @@ rule! {
 }
 rule! {
     /// A whiteout of what the same layer holds.
-    HIDES_OWN_PATH = "whiteout/hides-own-path", Warning, No, [170],
-    checks: "No whiteout names a path that is in the same layer.",
-    matters: "image-spec layer: whiteouts apply to lower layers only. If the whiteout comes second, Docker deletes the path, umoci keeps it, and containerd's overlay snapshotter fails.",
-    example: "`etc/hosts`, then `etc/.wh.hosts`",
-    mend: "Leave out the one that is not meant.",
-    breaks: [Containerd],
+    HIDES_OWN_PATH = "whiteout/hides-own-path", Error, No, [170],
+    checks: "A whiteout of a path that is in the same layer comes before it, and a directory of that path before what is in it.",
+    matters: "image-spec layer: whiteouts apply to lower layers only. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the whiteout is a device at that path: it cannot be made where something is (`file exists`), and nothing can be made below it (`not a directory`). umoci keeps the path.",
+    example: "`etc/hosts`, then `etc/.wh.hosts`; or `.wh.etc`, then `etc/hosts` without an entry `etc/` between them.",
+    mend: "Leave out the one that is not meant, or put the whiteout first.",
+    breaks: [Docker, Containerd, Podman],
+}
+rule! {
+    /// A directory that is hidden and made anew in one layer.
+    BEFORE_DIRECTORY = "whiteout/before-directory", Note, No, [170],
+    checks: "Whether a layer has a whiteout and behind it a directory of the same path, which a lower layer has, too.",
+    matters: "image-spec layer: what lower layers have in the directory is hidden. On overlay file systems the new directory takes the whiteout's place and is not opaque: Docker, containerd, podman and buildah show what was to be hidden. umoci does not.",
+    example: "`.wh.srv`, then `srv/` and `srv/new`, above a layer that has `srv/old`.",
+    mend: "Write `srv/` and in it `.wh..wh..opq`, in place of `.wh.srv`.",
+    breaks: [Docker, Containerd, Podman],
+}
+rule! {
+    /// A whiteout below a whiteout.
+    BELOW_WHITEOUT = "whiteout/below-whiteout", Error, No, [170],
+    checks: "No whiteout lies below a path that the same layer whites out.",
+    matters: "The upper one hides what the lower one names, which can therefore be left out. Where each layer is unpacked into a directory of its own (overlay) one of the two cannot be made: Docker and containerd fail (`not a directory`, `file exists`) in either order, podman and buildah if the lower one comes first.",
+    example: "`.wh.srv` and `srv/.wh.old`",
+    mend: "Leave out the lower one.",
+    breaks: [Docker, Containerd],
+}
+rule! {
+    /// A whiteout below a file.
+    BELOW_FILE = "whiteout/below-file", Error, No, [164],
+    checks: "What a whiteout lies below is not a file, of the same layer or left by a lower one.",
+    matters: "There is nothing to hide. Docker and containerd fail (`not a directory`) if the file is in the same layer; if it is in a lower one Docker puts an empty directory in its place, and containerd fails if the whiteout lies further below.",
+    example: "`srv` is a file, and then comes `srv/.wh.old`.",
+    mend: "Leave out the whiteout.",
+    breaks: [Docker],
+}
+rule! {
+    /// A whiteout through a link of a lower layer.
+    BELOW_LOWER_LINK = "whiteout/below-lower-link", Warning, No, [163],
+    checks: "No whiteout lies below a symbolic link of a lower layer.",
+    matters: "Docker puts an empty directory in the link's place, umoci removes the file that the link leads to, containerd and podman do nothing. So images differ.",
+    example: "A lower layer has `var/run` as a link to `/run`, this one has `var/run/.wh.app`.",
+    mend: "Write the whiteout where the link leads (`run/.wh.app`).",
+    breaks: [Docker, Umoci],
+}
+rule! {
+    /// A whiteout below what is gone.
+    BELOW_REMOVED = "whiteout/below-removed", Error, No, [171],
+    checks: "No whiteout lies in a directory below one that a lower layer took away, unless its own layer has that anew before it.",
+    matters: "There is nothing to hide. containerd fails (`not a directory`), and Docker makes the directories above the whiteout anew, empty.",
+    example: "Layer 1 has `.wh.srv`, layer 2 `srv/log/.wh.old`.",
+    mend: "Leave out the whiteout, or put the directories above it first.",
+    breaks: [Docker, Containerd],
 }
 rule! {
     /// A whiteout of what is not there.
     HIDES_NOTHING = "whiteout/hides-nothing", Note, No, [171],
-    checks: "Whether whiteouts name paths that a lower layer has.",
-    matters: "All tools pass over one that does not; it tells that a file was meant to be here, or that a lower layer was replaced.",
+    checks: "Whether whiteouts name paths that a lower layer has, and that none between took away.",
+    matters: "It does nothing, but that Docker makes the directory that it lies in, if that is not there. It tells that a file was meant to be here, or that a lower layer was replaced.",
     example: "`tmp/.wh.x` where no lower layer has `tmp/x`",
     mend: "Nothing to mend.",
 }

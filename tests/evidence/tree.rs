@@ -71,9 +71,16 @@ fn follow(tree: &Nodes, path: &[u8]) -> Option<Vec<u8>> {
     Some(here.join(&b'/'))
 }
 
+/// `None` where readers of tars are known to see different files.
 fn apply(tree: &mut Nodes, n: usize, tar: &[u8]) -> Option<()> {
+    if has_two_names(tar) {
+        return None;
+    }
     for entry in tar::Archive::new(tar).entries().ok()? {
         let mut entry = entry.ok()?;
+        if entry.header().entry_type() == tar::EntryType::XGlobalHeader {
+            continue;
+        }
         let path = clean(&entry.path_bytes());
         let at = path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
         let (parent, name) = (path[..at].to_vec(), &path[at..]);
@@ -87,7 +94,8 @@ fn apply(tree: &mut Nodes, n: usize, tar: &[u8]) -> Option<()> {
             tree.retain(|path, (layer, _)| *layer == n || *path != hidden && !below(path, &inside));
             continue;
         }
-        if path.is_empty() {
+        // The latter are metadata of AUFS.
+        if path.is_empty() || path.split(|b| *b == b'/').any(|name| name.starts_with(b".wh..wh.")) {
             continue;
         }
         let kind = kind(&mut entry, tree)?;
@@ -103,12 +111,31 @@ fn apply(tree: &mut Nodes, n: usize, tar: &[u8]) -> Option<()> {
     Some(())
 }
 
+/// Whether an entry has more than one header that may name it before it.
+fn has_two_names(tar: &[u8]) -> bool {
+    let (mut at, mut before) = (0, 0);
+    while let Some(header) = tar.get(at..at + 512) {
+        let size = std::str::from_utf8(&header[124..135]).ok();
+        let size = size.and_then(|size| usize::from_str_radix(size.trim_matches(['\0', ' ']), 8).ok());
+        before = if matches!(header[156], b'x' | b'L') { before + 1 } else { 0 };
+        if before > 1 {
+            return true;
+        }
+        at += 512 + size.unwrap_or_default().next_multiple_of(512);
+    }
+    false
+}
+
 fn kind(entry: &mut tar::Entry<'_, &[u8]>, tree: &Nodes) -> Option<String> {
     let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
     Some(match entry.header().entry_type() {
         tar::EntryType::Directory => "d".into(),
         tar::EntryType::Symlink => format!("l {}", link.escape_ascii()),
-        tar::EntryType::Link => tree.get(&clean(&link)).map_or("f 0".into(), |(_, kind)| kind.clone()),
+        tar::EntryType::Link => {
+            let target = clean(&link);
+            let target = if tree.contains_key(&target) { Some(target) } else { follow(tree, &target) };
+            target.and_then(|target| tree.get(&target)).map_or("f 0".into(), |(_, kind)| kind.clone())
+        }
         tar::EntryType::Char => "c".into(),
         tar::EntryType::Block => "b".into(),
         tar::EntryType::Fifo => "p".into(),
