@@ -102,12 +102,12 @@ rule! {
 }
 rule! {
     /// Something follows the compressed stream.
-    TRAILING_BYTES = "layer/trailing-bytes", Warning, No, [150],
+    TRAILING_BYTES = "layer/trailing-bytes", Error, No, [150],
     checks: "Nothing follows the last gzip member or zstd frame of a layer.",
-    matters: "skopeo and containerd ignore it, umoci refuses the layer. The bytes are part of the digest, but of no file.",
+    matters: "podman, buildah and umoci refuse the layer, zeros too (`gzip: invalid header`, `unexpected EOF`); Docker and containerd took it where they were tried. The bytes are part of the digest, but of no file.",
     example: "A gzip layer padded with zeros to a multiple of 512.",
     mend: "Compress the layer anew with --compress gzip:6.",
-    breaks: [Umoci],
+    breaks: [Podman, Umoci],
 }
 rule! {
     /// Two layers in one blob.
