@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Time against size of every level of gzip and zstd, beside skopeo, pigz, igzip and zstd: docs/compression.md.
+"""Time against size of every level of gzip and zstd, beside skopeo, pigz, igzip and zstd.
 
     benches/frontier.py RESTOW LAYERS SVG [SKOPEO...]
 
