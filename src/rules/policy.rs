@@ -205,7 +205,7 @@ pub fn unknown(selector: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{archive, blob, image};
+    use crate::rules::{archive, blob, config};
 
     #[test]
     fn the_last_flag_wins() {
@@ -245,10 +245,10 @@ mod tests {
         assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Warning);
         let mut policy = Policy::default();
         policy.profile(Profile::Portable);
-        assert_eq!(policy.level(&image::TRAILING_BYTES), Level::Error);
+        assert_eq!(policy.level(&config::DIFF_IDS_MISSING), Level::Error);
         let mut policy = Policy::default();
         policy.profile(Profile::Docker);
-        assert_eq!(policy.level(&image::TRAILING_BYTES), Level::Warning);
+        assert_eq!(policy.level(&config::DIFF_IDS_MISSING), Level::Warning);
     }
 
     #[test]

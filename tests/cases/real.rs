@@ -188,6 +188,24 @@ const FAULTS: &[(&str, &[Fault])] = &[
 /// why.
 const EXCEPTIONS: &[(&str, &[Fault], &[Fault], &str)] = &[
     (
+        "tar-rs/tests/archives/sparse-1.tar",
+        &[("tar/gnu-sparse", "sparse-1.tar a.big")],
+        &[],
+        "a sparse file of GNU's type S: a sound tar, but Docker, podman, buildah, containerd and umoci refuse such layers",
+    ),
+    (
+        "tar-rs/tests/archives/sparse-large.tar",
+        &[("tar/gnu-sparse", "sparse-large.tar huge")],
+        &[],
+        "likewise",
+    ),
+    (
+        "tar-split/archive/tar/testdata/sparse-formats.tar",
+        &[("tar/gnu-sparse", "sparse-formats.tar sparse-gnu")],
+        &[],
+        "likewise",
+    ),
+    (
         "_decoded/libarchive/libarchive/test/test_read_format_tar_empty_with_gnulabel.tar",
         &[("tar/unknown-type", "test_read_format_tar_empty_with_gnulabel.tar label")],
         &[],
