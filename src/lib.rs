@@ -104,7 +104,7 @@ use source::SpoolDir;
 ///
 /// # Errors
 ///
-/// What cannot be read, or is no image archive. A broken archive is no error: see [`check`].
+/// What cannot be read, or is no image archive. A broken archive is no error: see [`check()`].
 pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
     let path = path.as_ref();
     let options = form::OpenOptions {

@@ -161,7 +161,7 @@ fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId,
     out.push(finding.related(Location::member(first), offset(first)));
 }
 
-/// The finding of an anomaly; [`archive`](super::archive) says before which of them are consequences of others.
+/// The finding of an anomaly; [`all`] says before which of them are consequences of others.
 pub fn judge(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
     match anomaly {
         // Judged with the facts of the members, in `tree`.
