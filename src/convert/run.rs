@@ -2,7 +2,7 @@
 
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::documents::Documents;
-use crate::convert::plan::{Plan, Treatment};
+use crate::convert::plan::{Plan, Step, Treatment};
 use crate::convert::request::{Request, Target};
 use crate::convert::write::Writer;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::form::sink::{Output, Sink};
 use crate::media::Codec;
 use crate::model::{Archive, BlobId};
 use crate::progress::Phase;
-use crate::read::{self, Context, Pool};
+use crate::read::{self, Context, Job, Pool};
 
 /// What a run found out and did.
 pub(super) struct Ran {
@@ -43,7 +43,7 @@ pub(super) fn run(
     let mut documents = Documents::new(archive, plan, request.target, (&writer, &pool), context.limits);
     let blobs: Vec<BlobId> = plan.blobs().map(|(blob, _)| blob).collect();
     context.progress.begin(Phase::Convert, read::unread_bytes(archive, &blobs));
-    let written = writer.write(&pool, &mut documents);
+    let written = write(plan, &writer, &pool, &mut documents);
     context.progress.end();
     // What a change of the source led to is not what is to be told.
     archive.tree.unchanged()?;
@@ -56,6 +56,37 @@ pub(super) fn run(
     account.entries.extend(plan.entries.iter().cloned());
     account.entries.extend(remarks(archive, plan, request.target, &writer, &facts));
     Ok(Ran { facts, written: Some(Written { output, account }) })
+}
+
+/// Writes blobs and documents: blobs first where the order does not matter; else in the plan's order, blobs whose
+/// places can be reserved at once.
+fn write(plan: &Plan, writer: &Writer<'_>, pool: &Pool<'_>, documents: &mut Documents<'_>) -> Result<()> {
+    let job = |step: &Step| match *step {
+        Step::Blob { blob, treatment } => Some(writer.job(blob, treatment)),
+        Step::Document(_) => None,
+    };
+    let ordered = writer.sink.ordered();
+    if !ordered {
+        let jobs: Vec<Job> = plan.steps.iter().filter_map(job).collect();
+        pool.run(&jobs)?;
+    }
+    let mut steps = &plan.steps[..];
+    while let Some((step, rest)) = steps.split_first() {
+        steps = match step {
+            Step::Blob { .. } if ordered => {
+                let (at_once, rest) = steps.split_at(writer.reserve(steps)?);
+                let jobs: Vec<Job> = at_once.iter().filter_map(job).collect();
+                pool.run(&jobs)?;
+                rest
+            }
+            Step::Blob { .. } => rest,
+            Step::Document(node) => {
+                documents.make(*node)?;
+                rest
+            }
+        };
+    }
+    Ok(())
 }
 
 /// What is to be known of the whole.

@@ -2,7 +2,7 @@
 //!
 //! A blob that turns out to be broken stops the writing, not the reading: one run lists every fault.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,24 +10,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blob::stage::{self, Keep};
 use crate::codec::Compression;
-use crate::convert::documents::Documents;
 use crate::convert::plan::{Plan, Step, Treatment};
 use crate::convert::request::Verify;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
 use crate::form::sink::{Sink, Staged};
 use crate::model::{Archive, BlobId, Body};
-use crate::read::{self, Context, Job, Pool, Taken, Tee};
+use crate::read::{self, Context, Job, Taken, Tee};
 
 /// What the threads that read blobs share of the writing.
 pub(super) struct Writer<'a> {
     archive: &'a Archive,
-    plan: &'a Plan,
     pub(super) sink: &'a dyn Sink,
     context: &'a Context<'a>,
     kept: Mutex<HashMap<(BlobId, Treatment), (Digest, u64)>>,
     /// Blobs that the destination held under other bytes than their digest's, and that were replaced.
-    replaced: Mutex<Vec<Digest>>,
+    replaced: Mutex<BTreeSet<Digest>>,
     /// Bytes of all blobs that are compressed anew, as they are stored in the source.
     compressed: u64,
     /// Layers that are read for their digests alone.
@@ -48,11 +46,10 @@ impl<'a> Writer<'a> {
         let compressed = plan.blobs().filter(|(_, treatment)| *treatment != Treatment::Keep);
         Writer {
             archive,
-            plan,
             sink,
             context,
             kept: Mutex::new(HashMap::new()),
-            replaced: Mutex::new(Vec::new()),
+            replaced: Mutex::new(BTreeSet::new()),
             compressed: compressed.map(|(blob, _)| read::stored_size(archive, blob)).sum(),
             by_digest: match verify {
                 Verify::All => HashSet::new(),
@@ -62,42 +59,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes blobs and documents: blobs first where the order does not matter; else in the plan's order, blobs whose
-    /// places can be reserved at once.
-    pub(super) fn write(&self, pool: &Pool<'_>, documents: &mut Documents<'_>) -> Result<()> {
-        let ordered = self.sink.ordered();
-        if !ordered {
-            let jobs: Vec<Job> =
-                self.plan.blobs().map(|(blob, treatment)| self.job(blob, treatment)).collect();
-            pool.run(&jobs)?;
-        }
-        let mut steps = &self.plan.steps[..];
-        while let Some((step, rest)) = steps.split_first() {
-            steps = match step {
-                Step::Blob { .. } if ordered => {
-                    let (at_once, rest) = steps.split_at(self.reserve(steps)?);
-                    let jobs: Vec<Job> = at_once.iter().filter_map(|step| self.job_of(step)).collect();
-                    pool.run(&jobs)?;
-                    rest
-                }
-                Step::Blob { .. } => rest,
-                Step::Document(node) => {
-                    documents.make(*node)?;
-                    rest
-                }
-            };
-        }
-        Ok(())
-    }
-
-    fn job_of(&self, step: &Step) -> Option<Job> {
-        match *step {
-            Step::Blob { blob, treatment } => Some(self.job(blob, treatment)),
-            Step::Document(_) => None,
-        }
-    }
-
-    fn job(&self, blob: BlobId, treatment: Treatment) -> Job {
+    /// What is read for a blob of the plan.
+    pub(super) fn job(&self, blob: BlobId, treatment: Treatment) -> Job {
         let keep = match treatment {
             Treatment::Keep => Keep::Stored,
             Treatment::Recompress(compression) => {
@@ -125,7 +88,7 @@ impl<'a> Writer<'a> {
 
     /// Reserves places for the blobs that come next, as far as digests and sizes are known; how many steps can be taken
     /// at once then: at least the first.
-    fn reserve(&self, steps: &[Step]) -> Result<usize> {
+    pub(super) fn reserve(&self, steps: &[Step]) -> Result<usize> {
         if self.context.jobs == 1 || self.stopped() {
             return Ok(1);
         }
@@ -159,7 +122,7 @@ impl<'a> Writer<'a> {
         if sound {
             self.keep(job, digest.clone(), read::stored_size(self.archive, job.blob));
         } else {
-            lock(&self.replaced).push(digest.clone());
+            lock(&self.replaced).insert(digest.clone());
         }
         Ok(sound)
     }
@@ -174,8 +137,9 @@ impl<'a> Writer<'a> {
         self.by_digest.len()
     }
 
-    /// Blobs of the destination that were replaced since they were not what their names said.
-    pub(super) fn replaced(&self) -> Vec<Digest> {
+    /// Blobs of the destination that were replaced since they were not what their names said, each once and in an order
+    /// that no thread decides.
+    pub(super) fn replaced(&self) -> BTreeSet<Digest> {
         lock(&self.replaced).clone()
     }
 
