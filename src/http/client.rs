@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use ureq::unversioned::resolver::DefaultResolver;
+
+use super::connect::connector;
 use super::failure::Failure;
 use super::gate::{Gate, Lane};
 use super::options::Options;
@@ -66,7 +69,7 @@ impl Client {
         let limits = &self.options.limits;
         let most = usize::try_from(limits.connections).unwrap_or(usize::MAX).max(1);
         let patience = Some(self.patience());
-        let mut config = ureq::Agent::config_builder()
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -81,11 +84,8 @@ impl Client {
             .timeout_recv_response(patience)
             .timeout_per_read(patience)
             .timeout_per_write(patience);
-        if origin.tls {
-            let trust = self.trust.get_or_init(|| Trust::load(&self.options));
-            let trust = trust.as_ref().map_err(Clone::clone)?;
-            config = config.tls_config(trust.of(origin, &self.options)?);
-        }
-        Ok(config.build().into())
+        let trust = self.trust.get_or_init(|| Trust::load(&self.options));
+        let tls = trust.as_ref().map_err(Clone::clone)?.of(origin, &self.options)?;
+        Ok(ureq::Agent::with_parts(config.build(), connector(tls), DefaultResolver::default()))
     }
 }

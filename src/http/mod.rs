@@ -10,6 +10,7 @@
 
 pub mod body;
 mod client;
+mod connect;
 mod environment;
 mod failure;
 mod gate;
@@ -22,6 +23,7 @@ mod secret;
 mod send;
 mod tls;
 mod url;
+mod verify;
 
 pub use client::Client;
 pub use environment::Environment;

@@ -370,6 +370,12 @@ fn tls_text(error: &rustls::Error) -> String {
         E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             "its certificate is for another host".into()
         }
+        E::InvalidCertificate(C::BadSignature) => {
+            "its certificate is not signed by the authority that it names".into()
+        }
+        error if super::verify::is_authority(error) => {
+            "its certificate is one of an authority, and not known itself".into()
+        }
         E::InvalidMessage(_) => "what answers is no TLS".into(),
         other => other.to_string(),
     }

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig};
 
 use super::failure::{Cause, Failure};
 use super::options::Options;
 use super::url::Origin;
+use super::verify::{Credulous, Verifier};
 
 /// The most bytes of one file of certificates: a bundle of all authorities has a quarter of a megabyte.
 const MOST: u64 = 8 << 20;
 
 /// Certificates trusted for every host.
 pub(super) struct Trust {
-    roots: Vec<Certificate<'static>>,
+    roots: Vec<CertificateDer<'static>>,
 }
 
 impl Trust {
@@ -24,14 +26,9 @@ impl Trust {
     /// # Errors
     /// A file of `--ca` that cannot be read or holds no certificate.
     pub fn load(options: &Options) -> Result<Trust, Failure> {
-        let system = rustls_native_certs::load_native_certs();
-        let mut roots: Vec<Certificate<'static>> =
-            system.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+        let mut roots = rustls_native_certs::load_native_certs().certs;
         if roots.is_empty() {
-            roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-                .iter()
-                .map(|der| Certificate::from_der(der))
-                .collect();
+            roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.to_vec();
         }
         for file in &options.ca {
             let more = certificates(file).map_err(|why| Failure::new("--ca", Cause::LocalTls(why)))?;
@@ -44,8 +41,9 @@ impl Trust {
     ///
     /// # Errors
     /// A file there that cannot be used.
-    pub fn of(&self, origin: &Origin, options: &Options) -> Result<TlsConfig, Failure> {
+    pub fn of(&self, origin: &Origin, options: &Options) -> Result<Arc<ClientConfig>, Failure> {
         let local = |why| Failure::new(origin.authority(), Cause::LocalTls(why));
+        let unusable = |error: &dyn std::fmt::Display| local(format!("TLS cannot be used: {error}"));
         let mut roots = self.roots.clone();
         let mut shown = None;
         for folder in options.certs_folders.iter().flat_map(|folder| folders(folder, origin)) {
@@ -57,11 +55,24 @@ impl Trust {
                 shown = Some(client(&file, &key).map_err(local)?);
             }
         }
-        let builder = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .disable_verification(options.is_insecure(origin.authority()))
-            .client_cert(shown);
-        Ok(builder.build())
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier: Arc<dyn ServerCertVerifier> = if options.is_insecure(origin.authority()) {
+            Arc::new(Credulous(Arc::clone(&provider)))
+        } else {
+            Arc::new(Verifier::new(roots, Arc::clone(&provider)).map_err(|error| unusable(&error))?)
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let config = match shown {
+            Some((chain, key)) => {
+                builder.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        Ok(Arc::new(config))
     }
 }
 
@@ -99,32 +110,25 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// The certificates in a PEM file; at least one.
-fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let bytes = read(file)?;
-    let items = ureq::tls::parse_pem(&bytes).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    });
-    let found: Vec<Certificate<'static>> = items.collect();
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(&read(file)?).filter_map(Result::ok).collect();
     if found.is_empty() {
         return Err(format!("{} holds no certificate in PEM", file.display()));
     }
     Ok(found)
 }
 
-/// The certificate that we show, with its key; tried before ureq takes them, which has no way to say that they do not fit.
-fn client(file: &Path, key: &Path) -> Result<ClientCert, String> {
+/// The certificate that we show, with its key; tried here, so that it is told which files do not fit.
+fn client(file: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
     let (chain, key_bytes) = (certificates(file)?, read(key)?);
     let unusable = |why: String| format!("{} and {} cannot be used: {why}", file.display(), key.display());
     let der =
         PrivateKeyDer::from_pem_slice(&key_bytes).map_err(|_| unusable("there is no key in PEM".into()))?;
-    let owned: Vec<CertificateDer<'static>> =
-        chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
     let provider = rustls::crypto::ring::default_provider();
-    rustls::sign::CertifiedKey::from_der(owned, der, &provider)
+    rustls::sign::CertifiedKey::from_der(chain.clone(), der.clone_key(), &provider)
         .map_err(|error| unusable(error.to_string()))?;
-    let key = ureq::tls::PrivateKey::from_pem(&key_bytes).map_err(|error| unusable(error.to_string()))?;
-    Ok(ClientCert::new_with_certs(&chain, key))
+    Ok((chain, der))
 }
 
 #[cfg(test)]

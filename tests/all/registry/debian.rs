@@ -126,58 +126,113 @@ fn plain_and_beside_skopeo() {
     assert_eq!(code, Some(0), "{said}");
 }
 
+/// How `openssl` makes the certificate of a registry.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Signed {
+    /// As `openssl req -x509` does by itself: it signs itself, and is an authority.
+    Authority,
+    /// It signs itself, and is none.
+    Server,
+    /// An authority whose time is over.
+    Expired,
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("openssl").current_dir(folder).args(arguments).output().expect("runs");
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+}
+
+/// Makes `key.pem` and `cert.pem`, for `localhost` alone.
+fn certificate(folder: &Path, signed: Signed) {
+    let name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem"];
+    let new = ["req", "-newkey", "rsa:2048", "-nodes"];
+    match signed {
+        Signed::Authority => {
+            openssl(folder, &[&new[..], &["-x509", "-days", "2", "-out", "cert.pem"], &name].concat());
+        }
+        Signed::Server => {
+            let none = ["-addext", "basicConstraints=critical,CA:FALSE"];
+            openssl(folder, &[&new[..], &["-x509", "-days", "2", "-out", "cert.pem"], &name, &none].concat());
+        }
+        Signed::Expired => {
+            openssl(folder, &[&new[..], &["-out", "asked.pem"], &name].concat());
+            let config = "[ca]\ndefault_ca = d\n[d]\ndatabase = index\nnew_certs_dir = .\nserial = serial\n\
+                          default_md = sha256\npolicy = p\ncopy_extensions = copy\nx509_extensions = e\n\
+                          [p]\ncommonName = supplied\n[e]\nbasicConstraints = CA:TRUE\n";
+            for (file, text) in [("ca.conf", config), ("index", ""), ("serial", "01")] {
+                std::fs::write(folder.join(file), text).expect("written");
+            }
+            let dates = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"];
+            let sign = ["ca", "-config", "ca.conf", "-selfsign", "-batch", "-notext", "-keyfile", "key.pem"];
+            openssl(folder, &[&sign[..], &["-in", "asked.pem", "-out", "cert.pem"], &dates].concat());
+        }
+    }
+}
+
+/// A registry with such a certificate, for `user:hunter22`.
+fn guarded(signed: Signed) -> Registry {
+    start(|folder| {
+        certificate(folder, signed);
+        let passwords = Command::new("htpasswd").args(["-Bbn", "user", "hunter22"]).output().expect("runs");
+        std::fs::write(folder.join("htpasswd"), passwords.stdout).expect("written");
+        let folder = folder.display();
+        (
+            format!("  tls: {{certificate: {folder}/cert.pem, key: {folder}/key.pem}}\n"),
+            format!("auth:\n  htpasswd: {{realm: test, path: {folder}/htpasswd}}\n"),
+        )
+    })
+}
+
 #[test]
 fn passwords_and_certificates() {
     if !has("docker-registry") || !has("htpasswd") || !has("openssl") {
         return;
     }
-    let registry = start(|folder| {
-        let (key, certificate) = (folder.join("key.pem"), folder.join("cert.pem"));
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
-            .args([
-                "-addext",
-                "subjectAltName=DNS:localhost",
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-                "-keyout",
-            ])
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .expect("runs");
-        assert!(made.status.success(), "{}", stderr(&made));
-        let passwords = Command::new("htpasswd").args(["-Bbn", "user", "hunter22"]).output().expect("runs");
-        std::fs::write(folder.join("htpasswd"), passwords.stdout).expect("written");
-        let http = format!("  tls: {{certificate: {}, key: {}}}\n", certificate.display(), key.display());
-        let auth =
-            format!("auth:\n  htpasswd: {{realm: test, path: {}}}\n", folder.join("htpasswd").display());
-        (http, auth)
-    });
+    for signed in [Signed::Authority, Signed::Server] {
+        let registry = guarded(signed);
+        let place = format!("docker://{}/team/app:v1", registry.address);
+        let file = registry.folder.path().join("cert.pem").display().to_string();
+        let source = layout("three-layers");
+        let creds = ["--creds", "user:hunter22"];
+        let run = |arguments: &[&str]| run(&registry, arguments);
+        let (code, said) = run(&[&["convert"], &creds[..], &[&source, &place]].concat());
+        assert!(
+            code == Some(2) && said.contains("is not trusted: its certificate is "),
+            "{signed:?}: {said}"
+        );
+        assert!(said.contains("--ca FILE"), "{signed:?}: {said}");
+        let (code, said) = run(&[&["convert", "--ca", &file], &creds[..], &[&source, &place]].concat());
+        assert_eq!(code, Some(0), "{signed:?}: {said}");
+        let (code, said) = run(&[&["check", "--tls-verify=false"], &creds[..], &[&place]].concat());
+        assert_eq!(code, Some(0), "{signed:?}: {said}");
+        // By the folder that docker and podman use.
+        let folder = registry.folder.path().join(".config/containers/certs.d").join(&registry.address);
+        std::fs::create_dir_all(&folder).expect("folder");
+        std::fs::copy(&file, folder.join("ca.crt")).expect("copied");
+        let (code, said) = run(&[&["check"], &creds[..], &[&place]].concat());
+        assert_eq!(code, Some(0), "{signed:?}: {said}");
+        let (code, said) = run(&["check", "--creds", "user:wrong-one", &place]);
+        assert!(
+            code == Some(2) && said.contains("refuses it to user") && !said.contains("wrong-one"),
+            "{said}"
+        );
+        // The certificate is for localhost alone.
+        let other = place.replace("localhost", "127.0.0.1");
+        let (code, said) = run(&["check", "--ca", &file, "--retry-times", "0", &other]);
+        assert!(code == Some(2) && said.contains("for another host"), "{signed:?}: {said}");
+    }
+}
+
+#[test]
+fn a_certificate_whose_time_is_over() {
+    if !has("docker-registry") || !has("htpasswd") || !has("openssl") {
+        return;
+    }
+    let registry = guarded(Signed::Expired);
     let place = format!("docker://{}/team/app:v1", registry.address);
-    let certificate = registry.folder.path().join("cert.pem").display().to_string();
-    let source = layout("three-layers");
-    let creds = ["--creds", "user:hunter22"];
-    let (code, said) = run(&registry, &[&["convert"], &creds[..], &[&source, &place]].concat());
-    assert!(code == Some(2) && said.contains("is not trusted") && said.contains("--ca FILE"), "{said}");
-    let (code, said) =
-        run(&registry, &[&["convert", "--ca", &certificate], &creds[..], &[&source, &place]].concat());
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = run(&registry, &[&["check", "--tls-verify=false"], &creds[..], &[&place]].concat());
-    assert_eq!(code, Some(0), "{said}");
-    // By the folder that docker and podman use.
-    let folder = registry.folder.path().join(".config/containers/certs.d").join(&registry.address);
-    std::fs::create_dir_all(&folder).expect("folder");
-    std::fs::copy(registry.folder.path().join("cert.pem"), folder.join("ca.crt")).expect("copied");
-    let (code, said) = run(&registry, &[&["check"], &creds[..], &[&place]].concat());
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = run(&registry, &["check", "--creds", "user:wrong-one", &place]);
-    assert!(code == Some(2) && said.contains("refuses it to user") && !said.contains("wrong-one"), "{said}");
-    // The certificate is for localhost alone.
-    let other = place.replace("localhost", "127.0.0.1");
-    let (code, said) = run(&registry, &["check", "--ca", &certificate, "--retry-times", "0", &other]);
-    assert!(code == Some(2) && said.contains("for another host"), "{said}");
+    let file = registry.folder.path().join("cert.pem").display().to_string();
+    let (code, said) = run(&registry, &["check", "--ca", &file, "--creds", "user:hunter22", &place]);
+    assert!(code == Some(2) && said.contains("is not trusted: its certificate has expired"), "{said}");
 }
 
 /// Killed at many moments: no tag ever points at a half, and the same command then sends what is missing.
