@@ -3,6 +3,7 @@
 //! Places are symbolic (member and JSON pointer, or offset); spans, lines and columns are worked out
 //! late, by a [`Locator`], which asks the archive through [`Documents`]. What would mend a fault is a [`Fix`].
 
+mod affects;
 mod documents;
 mod fix;
 mod lines;
@@ -11,6 +12,7 @@ mod order;
 mod rule;
 mod words;
 
+pub use affects::Affected;
 pub use documents::{Document, Documents};
 pub use fix::{Change, Edit, Fix, Target, quoted};
 pub use lines::{Lines, Position};
@@ -48,6 +50,8 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// How many more places are at fault alike, which are neither named here nor in findings of their own.
     pub omitted: u64,
+    /// The images and tags that reach what is wrong; `None` if it is about the archive as a whole, or nothing leads there.
+    pub affects: Option<Affected>,
 }
 
 impl Finding {
@@ -62,6 +66,7 @@ impl Finding {
             help: None,
             fix: None,
             omitted: 0,
+            affects: None,
         }
     }
 

@@ -232,6 +232,11 @@ impl<'a> Screen<'a> {
             let plural = if more == 1 { "" } else { "s" };
             self.paragraph((CYAN, "  note: "), &format!("and {more} more place{plural}"), 8, None);
         }
+        // Where all is hit, nobody asks what.
+        if let Some(affects) = finding.affects.as_ref().filter(|affects| !affects.all) {
+            let text = format!("this hits {}", escape_str(&affects.words()));
+            self.paragraph((CYAN, "  note: "), &text, 8, None);
+        }
         self.out.push_str(&help);
         self.line("");
     }

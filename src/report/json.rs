@@ -81,6 +81,22 @@ struct FindingView {
     fix: Option<FixView>,
     #[serde(skip_serializing_if = "is_zero")]
     omitted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    affects: Option<AffectsView>,
+}
+
+/// The images that a fault hits.
+#[derive(Debug, Serialize)]
+pub(super) struct AffectsView {
+    names: Vec<String>,
+    count: usize,
+}
+
+impl AffectsView {
+    pub fn of(finding: &Finding) -> Option<AffectsView> {
+        let affects = finding.affects.as_ref()?;
+        Some(AffectsView { names: affects.names.clone(), count: affects.count })
+    }
 }
 
 /// Within version 1 it is a member that came later: it is there only where it says something.
@@ -232,6 +248,7 @@ fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> Findin
             changes: fix.changes.iter().map(|change| self::change(change, locator)).collect(),
         }),
         omitted: finding.omitted,
+        affects: AffectsView::of(finding),
     }
 }
 

@@ -159,6 +159,14 @@ struct ResultView {
     partial_fingerprints: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fixes: Vec<FixView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<ResultProperties>,
+}
+
+/// The images that a fault hits, in a property bag (section 3.8): SARIF has no form for them.
+#[derive(Debug, Serialize)]
+struct ResultProperties {
+    affects: json::AffectsView,
 }
 
 /// Replacements in documents (section 3.55). What else would mend a fault has no form here.
@@ -260,6 +268,7 @@ impl Renderer for Sarif {
                 partial_fingerprints: [("primaryLocationLineHash", print.clone()), ("restow/v1", print)]
                     .into(),
                 fixes: finding.fix.as_ref().and_then(|fix| places.fix(finding, fix)).into_iter().collect(),
+                properties: json::AffectsView::of(finding).map(|affects| ResultProperties { affects }),
             };
             let start = self.results.push(RESULTS, &view);
             // Only the name of the rule stands before it.

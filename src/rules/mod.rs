@@ -41,6 +41,7 @@ pub mod members;
 pub mod name;
 pub mod platform;
 pub mod policy;
+mod reach;
 pub mod run;
 pub mod run_config;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::documents::ArchiveDocuments;
 use super::layer::{self, Which};
 use super::{
     anomalies, archive as archive_rules, blob, consequence, container, contents, docker_archive, document,
-    graph, image, index, layer_tar, legacy, manifest, meaning, name, platform, shape, storage, stray,
+    graph, image, index, layer_tar, legacy, manifest, meaning, name, platform, reach, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
 use crate::facts::Facts;
@@ -43,6 +43,7 @@ impl Scope<'_> {
 /// What [`run`] finds, in the order of reports.
 pub fn judge(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
     let mut findings = run(archive, facts, scope);
+    reach::tell(archive, &mut findings);
     finding::sort(&mut findings, &ArchiveDocuments::of(archive));
     findings
 }
