@@ -52,6 +52,7 @@
 //! - [`mod@read`]: each blob once, for whoever judges or keeps it; [`mod@check`]: the recipe of a check.
 //! - [`convert`]: what to write ([`convert::plan`]), the whole job ([`convert::run()`]) and what became of every digest
 //!   ([`convert::account`]); [`mod@compare`]: whether two places hold the same images.
+//! - [`messages`]: what other tools print, and what lies behind it.
 //! - [`limits`]: every cap on what a hostile archive may cost.
 //! - [`cli`]: the command `restow`, the only place that reads arguments or prints.
 
@@ -77,6 +78,7 @@ pub mod layer;
 pub mod limits;
 pub mod location;
 pub mod media;
+pub mod messages;
 pub mod model;
 pub mod platform;
 pub mod progress;
@@ -126,4 +128,10 @@ pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
 /// What cannot be read, or changed while it was read.
 pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
     check::run(archive, &read::Options::default(), &()).map(|report| report.findings)
+}
+
+/// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
+/// that the text holds, the most particular first; none where no message is known.
+pub fn explain_error(text: &str) -> Vec<&'static messages::Message> {
+    messages::of(text)
 }

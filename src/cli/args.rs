@@ -343,6 +343,10 @@ pub(super) struct CompareArgs {
 pub(super) struct ExplainArgs {
     /// The rule, such as blob/digest-mismatch, or a family of rules, such as blob
     pub rule: Option<String>,
+    /// What another tool printed (docker, podman, containerd, skopeo, a registry, Kubernetes): what it means, the check
+    /// that proves it, and the command that mends it; `-` reads it from standard input
+    #[arg(long, value_name = "TEXT", conflicts_with = "rule", allow_hyphen_values = true)]
+    pub error: Option<String>,
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,

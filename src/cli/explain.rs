@@ -4,14 +4,15 @@ use std::io::{self, IsTerminal};
 
 use super::args::ExplainArgs;
 use super::shell::Shell;
+use super::wrap::{WIDEST, wrapped};
 use crate::error::Result;
 use crate::finding::{Integrity, Rule};
 use crate::rules;
 
-/// Longer lines are hard to read, however wide the terminal is.
-const WIDEST: usize = 88;
-
 pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
+    if let Some(error) = &args.error {
+        return super::explain_error::run(error, shell);
+    }
     let all = rules::all();
     let color = shell.color_out();
     // A reader of a pipe wants whole lines.
@@ -103,35 +104,9 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
     page
 }
 
-/// Adds a text in indented lines of at most `width` columns; a longer word stands alone.
-fn wrapped(page: &mut String, text: &str, width: usize) {
-    const INDENT: &str = "  ";
-    for paragraph in text.split("\n\n") {
-        let mut columns = 0;
-        for word in paragraph.split_whitespace() {
-            let long = word.chars().count();
-            if columns > 0 && columns + 1 + long > width {
-                page.push('\n');
-                columns = 0;
-            }
-            page.push_str(if columns == 0 { INDENT } else { " " });
-            page.push_str(word);
-            columns += long + if columns == 0 { INDENT.len() } else { 1 };
-        }
-        page.push('\n');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_wrapped_and_indented() {
-        let mut page = String::new();
-        wrapped(&mut page, "one two three\nfour averyverylongword five\n\nsix", 12);
-        assert_eq!(page, "  one two\n  three four\n  averyverylongword\n  five\n  six\n");
-    }
 
     #[test]
     fn names_families_and_problems() {

@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod convert;
 mod explain;
+mod explain_error;
 mod inspect;
 mod open;
 mod progress;
@@ -13,6 +14,7 @@ mod remote;
 mod remote_args;
 mod report;
 mod shell;
+mod wrap;
 
 use std::ffi::OsString;
 use std::path::Path;

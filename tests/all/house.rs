@@ -19,6 +19,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("schema", ""),
     ("staging", ""),
     ("http", ""),
+    ("messages", ""),
     ("store", "http"),
     ("registry", "http"),
     ("finding", "location"),
@@ -42,7 +43,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("page", "report finding inspect compare convert check"),
     (
         "lib",
-        "location tar codec schema staging http store registry finding blob layer source model facts rules form read \
+        "location tar codec schema staging http messages store registry finding blob layer source model facts rules form read \
          report inspect compare check convert repair compose scrub page",
     ),
     ("cli", "lib"),

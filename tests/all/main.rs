@@ -22,6 +22,8 @@ mod house;
 mod layout;
 /// Every limit at its border, and bombs.
 mod limits;
+/// Messages of other tools.
+mod messages;
 /// Hostile names wherever a name can stand.
 mod names;
 /// What holds for every sound archive.

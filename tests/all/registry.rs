@@ -2,5 +2,6 @@
 
 mod client;
 mod debian;
+mod messages;
 mod places;
 mod server;
