@@ -94,7 +94,7 @@ fn told(
     shell: &Shell,
     reports: &mut Reports,
 ) -> Result<u8> {
-    let account = match end {
+    let (account, unseen) = match end {
         End::Planned(plan) => {
             let lines = plan.lines(&archive);
             let lines: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
@@ -102,16 +102,16 @@ fn told(
         }
         End::Refused => {
             let levelled = blocking(&findings, policy);
-            let shown: Vec<_> =
-                levelled.iter().filter(|(_, finding)| policy.blocks(finding.rule)).copied().collect();
+            let asked = |finding: &Finding| args.check || policy.blocks(finding.rule);
+            let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
             show(&shown, &archive, shell, reports);
             reports.add(shell, source, &archive, &levelled, "");
             shell.say("nothing was written");
             return Ok(WRONG);
         }
-        End::Written { output, account } => {
+        End::Written { output, account, unseen } => {
             push::digests(args.digestfile.as_deref(), &output)?;
-            account
+            (account, unseen)
         }
     };
     let levelled = policy.levelled(&findings);
@@ -125,8 +125,10 @@ fn told(
         report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
     tell(&account, &args.destination, shell);
-    let errors = args.check && levelled.iter().any(|(level, _)| *level == Level::Error);
-    Ok(if errors { WRONG } else { 0 })
+    if !unseen.is_empty() {
+        shell.say(&format!("not looked at: {}; --check looks at all", unseen.join(", ")));
+    }
+    Ok(0)
 }
 
 /// Turns what was typed into what is asked for.

@@ -14,6 +14,7 @@ use crate::form::sink::{OutBody, OutDocument, Output};
 use crate::limits::Limits;
 use crate::media::{self, Family};
 use crate::model::select;
+use crate::model::view::artifact_type;
 use crate::model::{Archive, Body, Name, NodeId, Part, legacy};
 use crate::read::{Pool, configs};
 
@@ -108,7 +109,7 @@ impl<'a> Documents<'a> {
         let source = self.archive.node(node);
         let (Some(digest), Some(bytes)) = (source.digest.clone(), self.bytes(node)?) else { return Ok(()) };
         let media_type = source.media_type.clone().unwrap_or_default();
-        let now = Now { digest, size: bytes.len() as u64, media_type, changed: false };
+        let now = Now { digest, size: bytes.len() as u64, media_type, changed: false, artifact_type: None };
         self.document(node, now, bytes, body, Action::Kept, String::new())
     }
 
@@ -130,7 +131,7 @@ impl<'a> Documents<'a> {
         self.account.entries.push(Entry::note(Kind::Other, Action::Dropped, what, why));
         let media_type = media::DOCKER_SCHEMA1.to_owned();
         let digest = Digest::sha256(&payload);
-        let now = Now { digest, size: payload.len() as u64, media_type, changed: false };
+        let now = Now { digest, size: payload.len() as u64, media_type, changed: false, artifact_type: None };
         self.document(node, now, payload.into(), body, Action::Kept, String::new())
     }
 
@@ -149,12 +150,15 @@ impl<'a> Documents<'a> {
     pub(super) fn document(
         &mut self,
         node: NodeId,
-        now: Now,
+        mut now: Now,
         bytes: Arc<[u8]>,
         body: OutBody,
         action: Action,
         why: String,
     ) -> Result<()> {
+        if now.changed {
+            now.artifact_type = artifact_type(&bytes);
+        }
         let source = self.archive.node(node);
         let kind = if matches!(source.body, Body::Index { .. }) { Kind::Index } else { Kind::Manifest };
         let what = self.describe(node);

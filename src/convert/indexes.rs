@@ -72,6 +72,7 @@ impl Documents<'_> {
             size: bytes.len() as u64,
             media_type: media_type.to_owned(),
             changed: true,
+            artifact_type: None,
         };
         self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
     }

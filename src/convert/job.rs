@@ -14,7 +14,7 @@ use crate::convert::run::{Written, run as carry_out};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
-use crate::finding::Finding;
+use crate::finding::{Finding, Level, counted};
 use crate::form::archive::{TarForm, tar_file, tar_stream};
 use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
 use crate::form::oci_layout::layout_dir;
@@ -105,6 +105,8 @@ pub enum End {
         output: Output,
         /// What became of everything.
         account: Account,
+        /// What nobody looked at on the way, in words.
+        unseen: Vec<String>,
     },
 }
 
@@ -188,6 +190,11 @@ impl Writing<'_> {
         }
     }
 
+    /// Whether all that was written is gone without a commit. What a registry was sent stays there, without a name.
+    fn can_take_back(&self) -> bool {
+        !matches!(self.destination.goal, Goal::Sink(_))
+    }
+
     fn create(&mut self, plan: Option<&Plan>, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
         let (request, path) = (self.request, &self.destination.place.path);
         let options = WriteOptions {
@@ -195,7 +202,8 @@ impl Writing<'_> {
             fsync: request.fsync,
             docker_platform: request.docker_platform.clone(),
             tmpdir: request.read.tmpdir.clone(),
-            buffer: request.buffer,
+            // What is checked as a whole is written as a whole, or not at all: to a stream, too.
+            buffer: request.buffer || request.check,
         };
         let stream = match std::mem::replace(&mut self.destination.goal, Goal::Place) {
             Goal::Place => None,
@@ -253,6 +261,14 @@ impl Job<'_> {
         if self.blocked(&rules::run(archive, &known, scope)) {
             return self.refuse(known, scope);
         }
+        if self.request.check && !writing.can_take_back() {
+            let context = self.request.read.context(true, self.progress);
+            read::rest(archive, &mut known, &context)?;
+            let findings = judge(archive, &known, scope);
+            if self.blocked(&findings) {
+                return Ok((findings, End::Refused));
+            }
+        }
         let legacy = self.request.target == Target::DockerLegacy;
         let names = legacy.then(|| self.legacy_names(&plan)).transpose()?;
         let sink = writing.sink(&plan, names)?;
@@ -260,7 +276,8 @@ impl Job<'_> {
         let Some(Written { output, mut account }) = written else { return Ok((findings, End::Refused)) };
         sink.commit(&output)?;
         account.entries.extend(left_out(archive, self.request.target));
-        Ok((findings, End::Written { output, account }))
+        let unseen = self.unseen(&plan);
+        Ok((findings, End::Written { output, account, unseen }))
     }
 
     /// All but the commit; nothing is to be committed if something is broken or blocked.
@@ -283,8 +300,29 @@ impl Job<'_> {
         Ok((findings, written))
     }
 
+    /// Whether nothing may be written: what the policy blocks always, and every error if all is to be checked.
     fn blocked(&self, findings: &[Finding]) -> bool {
-        findings.iter().any(|finding| self.policy.blocks(finding.rule))
+        let error = |rule| self.request.check && self.policy.level(rule) == Level::Error;
+        findings.iter().any(|finding| self.policy.blocks(finding.rule) || error(finding.rule))
+    }
+
+    /// What a conversion does not look at if it is not told to check all.
+    fn unseen(&self, plan: &Plan) -> Vec<String> {
+        let archive = self.archive;
+        if self.request.check {
+            return Vec::new();
+        }
+        let layers = plan.blobs().any(|(blob, _)| archive.blob(blob).layer);
+        let mut unseen: Vec<String> = layers.then(|| "what is in layers".to_owned()).into_iter().collect();
+        let left = (0..archive.nodes.len() as u32)
+            .map(NodeId)
+            .filter(|id| !plan.scope.contains(id) && !matches!(archive.node(*id).body, Body::Absent));
+        let left = left.count() as u64;
+        unseen.extend((left > 0).then(|| format!("{} left out", counted(left, "manifest"))));
+        let stray =
+            archive.blobs.iter().filter(|blob| !blob.referenced && blob.member.is_some()).count() as u64;
+        unseen.extend((stray > 0).then(|| format!("{} that nothing points at", counted(stray, "blob"))));
+        unseen
     }
 
     /// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.

@@ -17,17 +17,23 @@ impl Planner<'_> {
         matches!((declared, found), (Some(declared), Some(found)) if declared.codec != *found)
     }
 
-    /// Plans config and layers; whether a layer changes.
-    pub(super) fn image(&mut self, node: NodeId, parts: &ImageParts) -> Result<bool> {
+    /// Plans config and layers of an image whose manifest is to be of this family; whether a layer changes.
+    pub(super) fn image(&mut self, node: NodeId, parts: &ImageParts, family: Family) -> Result<bool> {
         self.stage(&parts.config, Treatment::Keep);
         let synthesised = parts.config.descriptor.is_none();
-        self.layers_of(node, &parts.layers, synthesised)
+        self.layers_of(node, &parts.layers, synthesised, family)
     }
 
-    pub(super) fn layers_of(&mut self, node: NodeId, layers: &[Part], synthesised: bool) -> Result<bool> {
+    pub(super) fn layers_of(
+        &mut self,
+        node: NodeId,
+        layers: &[Part],
+        synthesised: bool,
+        family: Family,
+    ) -> Result<bool> {
         let mut changed = false;
         for layer in layers {
-            let treatment = self.treatment(layer, synthesised)?;
+            let treatment = self.treatment(layer, synthesised, family)?;
             changed |= treatment != Treatment::Keep;
             if matches!(self.request.target, Target::DockerArchive | Target::DockerLegacy)
                 && !self.archive.holds(layer)
@@ -50,7 +56,7 @@ impl Planner<'_> {
     }
 
     /// Empty layers of schema 1 have no place in what it is converted to.
-    pub(super) fn schema1(&mut self, node: NodeId, layers: &[Part]) -> Result<()> {
+    pub(super) fn schema1(&mut self, node: NodeId, layers: &[Part], family: Family) -> Result<()> {
         let document = self.archive.node(node).document.map(|id| self.archive.document(id));
         let Some((document, root)) = document.and_then(|document| Some((document, document.root()?))) else {
             return Ok(());
@@ -60,15 +66,16 @@ impl Planner<'_> {
             let at = format!("/fsLayers/{}/blobSum", kept.index);
             let part = layers.iter().find(|part| part.at.at == At::Pointer(at.clone()));
             if let Some(part) = part {
-                let treatment = self.treatment(part, true)?;
+                let treatment = self.treatment(part, true, family)?;
                 self.stage_layer(node, part, treatment);
             }
         }
         Ok(())
     }
 
-    /// What is done to a layer of an image (docs/architecture.md#layers).
-    fn treatment(&self, layer: &Part, synthesised: bool) -> Result<Treatment> {
+    /// What is done to a layer of an image (docs/architecture.md#layers). `family` is that of the manifest that will name
+    /// it: the layer's own type may be of the other.
+    fn treatment(&self, layer: &Part, synthesised: bool, family: Family) -> Result<Treatment> {
         let Some(blob) = layer.blob.filter(|_| self.archive.holds(layer)) else { return Ok(Treatment::Keep) };
         let layer_type = match &layer.descriptor {
             Some(descriptor) => match LayerType::of(descriptor.type_or_empty()) {
@@ -90,12 +97,7 @@ impl Planner<'_> {
             return Ok(Treatment::Keep);
         }
         if let Compress::To { compression, level_given } = self.request.compress {
-            let docker = match self.request.manifest_format {
-                ManifestFormat::Docker => true,
-                ManifestFormat::Oci => false,
-                ManifestFormat::Keep => layer_type.is_some_and(|t| t.family == Family::Docker),
-            };
-            if docker && compression.codec() == Codec::Zstd {
+            if family == Family::Docker && compression.codec() == Codec::Zstd {
                 return Err(Error::refused_help(
                     "Docker's manifests cannot name zstd layers",
                     "add --manifest-format oci, or use --compress gzip",

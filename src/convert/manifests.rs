@@ -54,7 +54,8 @@ impl Documents<'_> {
             let source = self.archive.node(node);
             let Some(digest) = source.digest.clone() else { return Ok(()) };
             let media_type = source.media_type.clone().unwrap_or_default();
-            let now = Now { digest, size: bytes.len() as u64, media_type, changed: false };
+            let now =
+                Now { digest, size: bytes.len() as u64, media_type, changed: false, artifact_type: None };
             if legacy {
                 let what = self.describe(node);
                 let before = source.digest.clone();
@@ -76,6 +77,7 @@ impl Documents<'_> {
             size: config.size,
             media_type: config.media_type.clone(),
             changed: false,
+            artifact_type: None,
         };
         let (bytes, gone) = rewrite::manifest(&document.bytes, json, to, from, Some(&config_now), &changes);
         let mut why = Vec::new();
@@ -90,7 +92,13 @@ impl Documents<'_> {
             why.push(format!("without {}", gone.join(", ")));
         }
         let media_type = manifest_type(to).to_owned();
-        let now = Now { digest: Digest::sha256(&bytes), size: bytes.len() as u64, media_type, changed: true };
+        let now = Now {
+            digest: Digest::sha256(&bytes),
+            size: bytes.len() as u64,
+            media_type,
+            changed: true,
+            artifact_type: None,
+        };
         let body = OutBody::Manifest { config, layers, image };
         self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
     }
@@ -174,6 +182,7 @@ impl Documents<'_> {
             size: config.len() as u64,
             media_type: rewrite::config_type(family).to_owned(),
             changed: false,
+            artifact_type: None,
         };
         let bytes = rewrite::synthesise(family, &config_now, &nows);
         let blob = |now: &Now| OutBlob {
@@ -190,7 +199,13 @@ impl Documents<'_> {
             image: Some(image),
         };
         let media_type = manifest_type(family).to_owned();
-        let now = Now { digest: Digest::sha256(&bytes), size: bytes.len() as u64, media_type, changed: true };
+        let now = Now {
+            digest: Digest::sha256(&bytes),
+            size: bytes.len() as u64,
+            media_type,
+            changed: true,
+            artifact_type: None,
+        };
         if self.target == Target::DockerLegacy {
             return self.only_for_the_sink(node, now, bytes.into(), body);
         }

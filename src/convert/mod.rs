@@ -7,6 +7,7 @@
 
 pub mod account;
 mod documents;
+mod families;
 mod indexes;
 mod job;
 mod layers;

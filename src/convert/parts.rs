@@ -32,7 +32,13 @@ impl Documents<'_> {
                 declared.to_owned()
             };
             let size = u64::try_from(descriptor.size?).ok()?;
-            return Some(Now { digest: descriptor.good_digest()?.clone(), size, media_type, changed: false });
+            return Some(Now {
+                digest: descriptor.good_digest()?.clone(),
+                size,
+                media_type,
+                changed: false,
+                artifact_type: None,
+            });
         };
         let blob = part.blob?;
         let treatment = self.treatment(node, blob);
@@ -46,7 +52,7 @@ impl Documents<'_> {
         } else {
             declared.to_owned()
         };
-        Some(Now { digest, size, media_type, changed: treatment != Treatment::Keep })
+        Some(Now { digest, size, media_type, changed: treatment != Treatment::Keep, artifact_type: None })
     }
 
     /// How the plan treats a layer of a manifest.

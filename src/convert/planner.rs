@@ -10,7 +10,7 @@ use crate::convert::request::{ManifestFormat, Request, Target};
 use crate::error::{Error, Result};
 use crate::media::{self, Codec, Family, LayerType};
 use crate::model::select::{self, Chosen, Lost};
-use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, NodeId, Part, Role, Root};
+use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, Name, NodeId, Part, Role, Root};
 
 /// Decides everything, or refuses. `codecs` are the compressions of layers by their first bytes.
 pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec>) -> Result<Plan> {
@@ -135,6 +135,10 @@ impl Planner<'_> {
         if name != "<none>" {
             return name.to_owned();
         }
+        let named = |root: &&Root| root.node == node && root.name != Name::None;
+        if let Some(root) = self.archive.roots.iter().find(named) {
+            return root.name.shown();
+        }
         match &self.archive.node(node).digest {
             Some(digest) => format!("{}:{}", digest.algorithm_name(), digest.short()),
             None => select::image_id(self.archive, node).unwrap_or_else(|| "an image without name".into()),
@@ -191,16 +195,19 @@ impl Planner<'_> {
             Body::Index { family, children } => self.index(node, *family, children, what, only)?,
             Body::Manifest { family, parts } => self.manifest(node, *family, parts)?,
             Body::Item { parts } => {
-                self.image(node, parts)?;
-                Make::Synthesise { family: self.new_family() }
+                let family = self.family_of_item(node, parts)?;
+                self.image(node, parts, family)?;
+                Make::Synthesise { family }
             }
             Body::V1 { layers, .. } => {
-                self.layers_of(node, layers, true)?;
-                Make::Synthesise { family: self.new_family() }
+                let family = self.new_family();
+                self.layers_of(node, layers, true, family)?;
+                Make::Synthesise { family }
             }
             Body::Schema1 { layers } if self.request.manifest_format != ManifestFormat::Keep => {
-                self.schema1(node, layers)?;
-                Make::Synthesise { family: self.new_family() }
+                let family = self.new_family();
+                self.schema1(node, layers, family)?;
+                Make::Synthesise { family }
             }
             Body::Schema1 { layers } => {
                 layers.iter().for_each(|layer| self.stage(layer, Treatment::Keep));
@@ -224,7 +231,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn new_family(&self) -> Family {
+    pub(super) fn new_family(&self) -> Family {
         if self.request.manifest_format == ManifestFormat::Docker { Family::Docker } else { Family::Oci }
     }
 
@@ -301,7 +308,10 @@ impl Planner<'_> {
             ManifestFormat::Oci => Family::Oci,
             ManifestFormat::Docker => Family::Docker,
         };
-        let recompressed = self.image(node, parts)?;
+        if to == Family::Oci && family == Family::Docker {
+            self.platform_for_oci(node, parts)?;
+        }
+        let recompressed = self.image(node, parts, to)?;
         if to == Family::Docker && family == Family::Oci {
             self.annotations(node)?;
         }

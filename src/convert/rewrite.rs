@@ -23,6 +23,8 @@ pub struct Now {
     pub media_type: String,
     /// Whether the bytes are others than before: annotations about their inner layout go.
     pub changed: bool,
+    /// What a manifest that was made anew says that it is; descriptors repeat it.
+    pub artifact_type: Option<String>,
 }
 
 /// Annotations that describe the inner layout of one particular compression (eStargz, zstd:chunked).
@@ -96,6 +98,11 @@ fn descriptor(edits: &mut Edits<'_>, value: &Value, now: &Now, to_docker: bool, 
     }
     if !now.changed {
         return;
+    }
+    if let (Some(held), Some(own)) = (text("artifactType"), &now.artifact_type)
+        && held != own
+    {
+        edits.set_field(value, "artifactType", write::string(own));
     }
     // The inline copy, and what is said of the old bytes' inner layout, would now be wrong.
     edits.remove_field(value, "data");
@@ -199,7 +206,7 @@ mod tests {
 
     fn now(hex: &str, size: u64, media_type: &str) -> Now {
         let digest = Digest::from_sha256_hex(hex).expect("hex");
-        Now { digest, size, media_type: media_type.into(), changed: false }
+        Now { digest, size, media_type: media_type.into(), changed: false, artifact_type: None }
     }
 
     fn j1(family: Family) -> (Now, Now) {

@@ -67,6 +67,18 @@ pub fn annotation<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get("annotations")?.entry(key)?.as_str()
 }
 
+/// What a manifest or index says that it is: its `artifactType`, or else the type of its config.
+pub fn own_artifact_type(root: &Value) -> Option<String> {
+    let own = text(root, "artifactType").filter(|own| !own.is_empty());
+    own.or_else(|| root.get("config").and_then(|config| text(config, "mediaType")))
+}
+
+/// The same of a document's bytes; `None` if they are no JSON.
+pub fn artifact_type(bytes: &[u8]) -> Option<String> {
+    let depth = crate::limits::Limits::default().json_depth as usize;
+    own_artifact_type(&crate::json::parse(bytes, depth).ok()?.root)
+}
+
 /// The platform members of a `platform` object or of a config.
 pub fn platform(value: &Value) -> Option<Platform> {
     value.is_object().then(|| Platform {

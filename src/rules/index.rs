@@ -8,7 +8,7 @@ use crate::location::Location;
 use crate::media::{self, DocumentType, Family, REF_NAME};
 use crate::model::build::ATTESTED;
 use crate::model::statement::Subject;
-use crate::model::view::annotation;
+use crate::model::view::{annotation, own_artifact_type};
 use crate::model::{Archive, Body, Descriptor, DocKind, Document, Node, NodeId, Role};
 use crate::platform::Platform;
 
@@ -327,11 +327,7 @@ fn artifact_type(archive: &Archive, item: &Item<'_>, out: &mut Vec<Finding>) {
     let Some(declared) = item.value.get("artifactType").and_then(Value::as_str) else { return };
     let Some(document) = item.node.and_then(|node| node.document) else { return };
     let Some(target) = archive.document(document).root().filter(|root| root.is_object()) else { return };
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let own = text(target, "artifactType")
-        .filter(|own| !own.is_empty())
-        .or_else(|| target.get("config").and_then(|config| text(config, "mediaType")));
-    let Some(own) = own.filter(|own| own != declared) else { return };
+    let Some(own) = own_artifact_type(target).filter(|own| *own != declared) else { return };
     let message = format!("the descriptor says artifact type `{declared}`, the target says `{own}`");
     let at = item.descriptor.at.child("artifactType");
     out.push(Finding::new(&ARTIFACT_TYPE_MISMATCH, at.clone(), message).set(&at, quoted(own)));

@@ -26,6 +26,8 @@ mod limits;
 mod messages;
 /// Hostile names wherever a name can stand.
 mod names;
+/// What a conversion promises of what it writes.
+mod promises;
 /// What holds for every sound archive.
 mod properties;
 /// Live registries.

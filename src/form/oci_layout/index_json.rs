@@ -15,6 +15,7 @@ use crate::json::write::{Array, Object};
 use crate::json::{self, Json, Value};
 use crate::limits::Limits;
 use crate::media;
+use crate::model::view::artifact_type;
 use crate::reference::Reference;
 
 /// The full name of an image, as containerd and Docker write it.
@@ -40,6 +41,8 @@ struct Entry {
     digest: String,
     /// Media type and size of a root of this conversion; a descriptor of the destination keeps its own.
     target: Option<(String, u64)>,
+    /// What its manifest says that it is, where the descriptor it had repeats it.
+    artifact_type: Option<String>,
     /// The descriptor that is edited, if there was one.
     raw: Option<(Vec<u8>, Value)>,
     names: Names,
@@ -165,9 +168,17 @@ impl Entry {
             }
         };
         let raw = root.descriptor.as_deref().and_then(known_only);
+        let repeats = |(_, held): &(Vec<u8>, Value)| {
+            let other = held.get("digest").and_then(Value::as_str) != Some(root.target.as_str());
+            other && held.get("artifactType").is_some_and(|own| !own.is_null())
+        };
         Ok(Entry {
             digest: root.target.to_string(),
             target: Some((document.media_type.clone(), document.bytes.len() as u64)),
+            artifact_type: raw
+                .as_ref()
+                .filter(|raw| repeats(raw))
+                .and_then(|_| artifact_type(&document.bytes)),
             raw,
             names,
             full,
@@ -189,7 +200,7 @@ impl Entry {
         let full = named.and_then(|name| Reference::parse(name).ok()).map(Reference::with_default_tag);
         let digest = item.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
         let raw = raw.or_else(|| Some((slice.to_vec(), item.clone())));
-        Entry { digest, target: None, raw, names, full, exact: false, lost: false }
+        Entry { digest, target: None, artifact_type: None, raw, names, full, exact: false, lost: false }
     }
 
     /// Whether a descriptor of the destination has the name that `root` is to have.
@@ -238,6 +249,10 @@ impl Entry {
             }
             if root.get("size").and_then(Value::as_u64) != Some(*size) {
                 edits.set_field(root, "size", size.to_string());
+            }
+            if let Some(own) = self.artifact_type.as_ref().filter(|own| text_of("artifactType") != Some(own))
+            {
+                edits.set_field(root, "artifactType", json::write::string(own));
             }
         }
         self.edit_names(&mut edits, root);
