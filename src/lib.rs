@@ -23,16 +23,15 @@
 //! Lists the images of an archive and says what is wrong with it.
 //!
 //! ```
-//! use restow::inspect::View;
-//!
 //! fn report(path: &std::path::Path) -> restow::error::Result<()> {
-//!     let archive = restow::open(path)?;
-//!     for entry in View::of(&archive, &archive.roots)?.images {
+//!     let options = restow::Options::default();
+//!     let archive = restow::open(path, &options)?;
+//!     for entry in restow::inspect(&archive, &[])?.images {
 //!         println!("{} {:?} {:?} {:?}", entry.kind, entry.names, entry.platform, entry.id);
 //!     }
 //!     // Reads every blob once.
-//!     for finding in restow::check(&archive)? {
-//!         println!("{}: {}", finding.rule.name, finding.message);
+//!     for finding in restow::check(&archive, &options)?.findings {
+//!         println!("{}: {}: {}", finding.level.name(), finding.rule.name, finding.message);
 //!     }
 //!     Ok(())
 //! }
@@ -58,6 +57,7 @@
 
 pub mod blob;
 pub mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;
 pub mod compare;
@@ -75,6 +75,7 @@ pub mod http;
 pub mod inspect;
 pub mod json;
 pub mod layer;
+mod library;
 pub mod limits;
 pub mod location;
 pub mod media;
@@ -95,40 +96,21 @@ pub mod staging;
 pub mod tar;
 pub mod time;
 
-use std::path::Path;
-
-pub use finding::Finding;
-pub use model::Archive;
-
-use source::SpoolDir;
-
-/// Opens a file or folder whose form is found from its content, with the default limits.
-///
-/// # Errors
-///
-/// What cannot be read, or is no image archive. A broken archive is no error: see [`check()`].
-pub fn open(path: impl AsRef<Path>) -> error::Result<Archive> {
-    let path = path.as_ref();
-    let options = form::OpenOptions {
-        place: &path.to_string_lossy(),
-        form: None,
-        limits: &limits::Limits::default(),
-        spool: &mut || SpoolDir::new(None),
-        lone: None,
-        progress: &(),
-    };
-    form::open(form::Input::Path(path.to_owned()), options)
-}
-
-/// Reads every blob once and judges the archive by every rule, in the order of reports. Levels are the caller's:
-/// [`rules::Policy`] has the usual ones.
-///
-/// # Errors
-///
-/// What cannot be read, or changed while it was read.
-pub fn check(archive: &Archive) -> error::Result<Vec<Finding>> {
-    check::run(archive, &read::Options::default(), &()).map(|report| report.findings)
-}
+pub use compare::{Aspects, Difference};
+pub use convert::{
+    Account, Action, Compress, DropSet, End, Entry, Kind, ManifestFormat, Outcome, Request, Verify,
+};
+pub use finding::{Finding, Integrity, Level, Rule, Summary};
+pub use form::place::{Place, account_apart, is_part};
+pub use inspect::View;
+pub use library::*;
+pub use model::{Archive, Form, LoneKind};
+#[cfg(feature = "cli")]
+pub use report::human::{self, HumanOptions};
+pub use report::{Container, Image, Renderer, Source as Reported};
+pub use rules::policy::Profile;
+pub use rules::{ArchiveDocuments, Policy};
+pub use staging::remove_all as remove_staged;
 
 /// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
 /// that the text holds, the most particular first; none where no message is known.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::remote_args::{RemoteArgs, SidesArgs};
-use crate::model::LoneKind;
+use crate::LoneKind;
 
 const PLACES: &str = "\
 Places:

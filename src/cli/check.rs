@@ -6,18 +6,13 @@ use std::io;
 use super::args::{CheckArgs, LoneArg};
 use super::open::open;
 use super::progress::Told;
+use super::remote::Side;
 use super::report::{Own, Reports};
 use super::shell::Shell;
-use super::{FAILED, WRONG};
-use crate::check;
+use super::status::{FAILED, WRONG};
 use crate::error::Result;
 use crate::escape::escape_str;
-use crate::finding::Summary;
-use crate::form::place::Place;
-use crate::inspect::summary;
-use crate::model::{Form, select};
-use crate::report::human::{self, HumanOptions};
-use crate::rules::Policy;
+use crate::{Form, HumanOptions, Options, Place, Policy, Summary, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
@@ -79,14 +74,15 @@ fn check_one(
     reports: &mut Reports,
     total: &mut Total,
 ) -> Result<()> {
-    let archive = open(place, shell, Some(kind.map(LoneArg::kind)))?;
+    let archive = open(place, Side::First, shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
     if let Some(name) = &place.name {
         // A name behind the place must exist; everything is judged all the same.
-        select::roots(&archive, std::slice::from_ref(name))?;
+        archive.must_hold(name)?;
     }
-    let report = check::run(&archive, &shell.options()?, &Told::new(&shell.common))?;
+    let told = Told::new(&shell.common);
+    let report = crate::check(&archive, &Options { policy: policy.clone(), ..shell.options(&told)? })?;
     let levelled = policy.levelled(&report.findings);
-    let what = summary::of(&archive);
+    let what = archive.summary();
     let sound = format!("{}: sound, {what}\n", escape_str(&place.text));
     if reports.human {
         shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;

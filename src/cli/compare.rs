@@ -1,15 +1,14 @@
 //! `restow compare`: do two places hold the same images?
 
-use super::WRONG;
 use super::args::{CompareArgs, Ignore};
 use super::open::open;
 use super::progress::Told;
-use super::remote::{self, Side};
+use super::remote::Side;
 use super::shell::Shell;
-use crate::compare::{Aspects, Holding, differences};
+use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::form::place::Place;
+use crate::{Aspects, Place};
 
 pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
@@ -17,21 +16,24 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     }
     let (first, second) = (Place::parse(&args.a)?, Place::parse(&args.b)?);
     shell.sides_are_clear(&first, &second)?;
-    let a = holding(&first, Side::First, shell)?;
-    let b = holding(&second, Side::Second, shell)?;
+    let a = open(&first, Side::First, shell, |source| source)?;
+    let b = open(&second, Side::Second, shell, |source| source)?;
     let aspects = Aspects {
         names: !args.ignore.contains(&Ignore::Names),
         digests: !args.ignore.contains(&Ignore::Digests),
         layers: !args.ignore.contains(&Ignore::Layers),
         platforms: !args.ignore.contains(&Ignore::Platforms),
     };
-    let found = differences(&a, &b, aspects);
+    let told = Told::new(&shell.common);
+    let (a, b) = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
+    let compared = crate::compare(a, b, aspects, &shell.options(&told)?)?;
+    let found = compared.differences;
     let mut text = String::new();
     for difference in &found {
         text.push_str(&format!("{}\n", escape_str(&difference.to_string())));
     }
     if found.is_empty() {
-        let n = a.images.len();
+        let n = compared.images;
         let images = if n == 1 { "image" } else { "images" };
         text = format!("same: {n} {images}\n");
     } else {
@@ -45,12 +47,4 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     }
     shell.print(&text)?;
     Ok(if found.is_empty() { 0 } else { WRONG })
-}
-
-fn holding(place: &Place, side: Side, shell: &Shell) -> Result<Holding> {
-    let archive = match place.is_remote() {
-        true => remote::open(place, side, true, shell, &shell.limits()?)?,
-        false => open(place, shell, None)?,
-    };
-    Holding::read(&archive, place.name.as_deref(), &shell.options()?, &Told::new(&shell.common))
 }

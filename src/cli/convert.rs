@@ -2,43 +2,36 @@
 
 use std::io::{self, IsTerminal};
 
-use super::WRONG;
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
-use super::open::piped;
+use super::open::source;
 use super::progress::Told;
-use super::push::{self, Push};
-use super::remote::{self, Side};
+use super::remote::Side;
 use super::report::{self, Own, Reports};
 use super::shell::Shell;
-use crate::convert::account::{Account, Entry, Kind};
-use crate::convert::{
-    self, Compress, Destination, DropSet, End, Goal, ManifestFormat, Origin, Outcome, Plan, Request, Source,
-    Target, Verify,
-};
+use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::finding::{Finding, Level};
-use crate::form::place::{self, Place, Transport};
-use crate::model::Archive;
 use crate::platform::{Platform, Specifier};
-use crate::rules::Policy;
+use crate::{
+    Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, Finding, Kind, Level,
+    ManifestFormat, Options, Outcome, Place, Policy, Request, Verify,
+};
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let source = Place::parse(&args.source)?;
-    let (destination, transport) = Place::destination(&args.destination)?;
+    let (destination, _) = Place::destination(&args.destination)?;
     let taken = if destination.is_standard() { Some("the archive") } else { None };
     let mut reports = Reports::parse(&args.report, taken, Own::Stderr)?;
     reports.apart(&source)?;
     reports.apart(&destination)?;
-    let result =
-        converted(args, (&source, &destination, transport), policy, shell).and_then(|(outcome, push)| {
-            let done = matches!(outcome.end, End::Written { .. });
-            let code = told(args, &source, outcome, policy, shell, &mut reports)?;
-            if done {
-                push.tell(shell);
-            }
-            Ok(code)
-        });
+    let result = converted(args, &source, &destination, policy, shell).and_then(|outcome| {
+        let pushed = outcome.pushed.clone();
+        let code = told(args, &source, outcome, policy, shell, &mut reports)?;
+        if let Some(line) = pushed {
+            shell.say(&format!("  {line}"));
+        }
+        Ok(code)
+    });
     if let Err(error) = &result {
         reports.failed(&source.text, error);
     }
@@ -49,47 +42,46 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
 
 fn converted(
     args: &ConvertArgs,
-    (source, destination, transport): (&Place, &Place, Transport),
+    from: &Place,
+    to: &Place,
     policy: &Policy,
     shell: &Shell,
-) -> Result<(Outcome, Push)> {
-    shell.sides_are_clear(source, destination)?;
-    let mut request = request(args, source, (destination, transport), shell)?;
-    let push = Push::prepare(args, source, destination, shell, &mut request)?;
-    if destination.is_standard() {
-        standard_output(transport)?;
+) -> Result<Outcome> {
+    shell.sides_are_clear(from, to)?;
+    let request = request(args)?;
+    let docker = match args.docker_format {
+        DockerArg::Universal => DockerFormat::Universal,
+        DockerArg::Legacy => DockerFormat::Legacy,
+    };
+    let destination = Destination::parse(&args.destination, docker)?;
+    let mut registry = shell.registry(to, Side::Second)?;
+    (registry.no_clobber, registry.verify_after) = (args.no_clobber, args.verify_after);
+    if !to.is_remote() {
+        let only = [("no-clobber", args.no_clobber), ("verify-after", args.verify_after)];
+        if let Some((name, _)) = only.iter().find(|(_, given)| *given) {
+            return Err(Error::refused(format!("--{name} goes with a docker:// destination")));
+        }
+    }
+    if to.is_standard() {
+        standard_output()?;
     }
     if let Some(file) = &args.account {
-        let local: Vec<_> = [source, destination]
-            .into_iter()
-            .filter(|place| !place.is_remote())
-            .map(|place| &place.path)
-            .collect();
-        place::account_apart(file, &local)?;
+        let local: Vec<_> =
+            [from, to].into_iter().filter(|place| !place.is_remote()).map(|place| &place.path).collect();
+        crate::account_apart(file, &local)?;
         report::writable(file)?;
     }
-    piped(source)?;
-    let from = match source.is_remote() {
-        true => {
-            let archive = remote::open(source, Side::First, true, shell, &request.read.limits)?;
-            Source { place: source, origin: Origin::Archive(Box::new(archive)) }
-        }
-        false => Source::at(source),
-    };
-    let make = |plan: &Plan| push.sink(plan);
-    let to = match destination.is_remote() {
-        true => Destination { place: destination, goal: Goal::Sink(&make) },
-        false => Destination::at(destination),
-    };
-    let outcome = convert::run(from, to, &request, policy, &Told::new(&shell.common))?;
-    Ok((outcome, push))
+    let told = Told::new(&shell.common);
+    let options = Options { policy: policy.clone(), ..shell.options(&told)? };
+    let source = source(from, Side::First, shell)?;
+    crate::convert(source, destination.registry(registry), request, &options)
 }
 
 /// Tells what became of it; the exit status.
 fn told(
     args: &ConvertArgs,
     source: &Place,
-    Outcome { archive, findings, end }: Outcome,
+    Outcome { archive, findings, end, .. }: Outcome,
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
@@ -110,7 +102,10 @@ fn told(
             return Ok(WRONG);
         }
         End::Written { output, account, unseen } => {
-            push::digests(args.digestfile.as_deref(), &output)?;
+            if let Some(file) = &args.digestfile {
+                let lines: String = output.digests().iter().map(|line| format!("{line}\n")).collect();
+                report::write(file, lines.as_bytes())?;
+            }
             (account, unseen)
         }
     };
@@ -132,26 +127,7 @@ fn told(
 }
 
 /// Turns what was typed into what is asked for.
-fn request(
-    args: &ConvertArgs,
-    source: &Place,
-    (destination, transport): (&Place, Transport),
-    shell: &Shell,
-) -> Result<Request> {
-    let target = match (transport, args.docker_format) {
-        (Transport::DockerArchive, DockerArg::Universal) => Target::DockerArchive,
-        (Transport::DockerArchive, DockerArg::Legacy) => Target::DockerLegacy,
-        (_, DockerArg::Legacy) => {
-            return Err(Error::refused("--docker-format goes with a docker-archive: destination"));
-        }
-        (Transport::Oci, _) => Target::OciDir,
-        (Transport::OciArchive, _) => Target::OciTar,
-        (Transport::Dir, _) => Target::SkopeoDir,
-        (Transport::RegistryStorage, _) => Target::Storage,
-        (Transport::Docker, _) => Target::Registry,
-    };
-    let mut images = args.image.clone();
-    images.extend(source.name.clone());
+fn request(args: &ConvertArgs) -> Result<Request> {
     let specifier = |text: &String| {
         Specifier::parse(text).map_err(|error| Error::refused(format!("--platform {text}: {error}")))
     };
@@ -163,8 +139,7 @@ fn request(
         Platform::parse(text).map_err(|error| Error::refused(format!("--docker-platform {text}: {error}")))
     };
     Ok(Request {
-        target,
-        images,
+        images: args.image.clone(),
         platforms: args.platform.iter().map(specifier).collect::<Result<_>>()?,
         sparse: args.sparse,
         compress: Compress::parse(&args.compress)?,
@@ -181,11 +156,8 @@ fn request(
         },
         tags: args.tag.clone(),
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,
-        destination_name: destination.name.clone(),
         docker_platform: args.docker_platform.as_ref().map(platform).transpose()?,
         preserve_digests: args.preserve_digests,
-        keep_tags: shell.common.remote.all_tags || source.path.to_string_lossy().ends_with('/'),
-        read: shell.options()?,
         verify: match args.verify {
             VerifyArg::All => Verify::All,
             VerifyArg::Digests => Verify::Digests,
@@ -195,14 +167,11 @@ fn request(
         force: args.force,
         fsync: args.fsync,
         buffer: args.buffer,
+        ..Request::default()
     })
 }
 
-fn standard_output(transport: Transport) -> Result<()> {
-    if !matches!(transport, Transport::DockerArchive | Transport::OciArchive) {
-        let message = format!("{}: is a folder and cannot go to standard output", transport.id());
-        return Err(Error::refused_help(message, "use docker-archive:- or oci-archive:-"));
-    }
+fn standard_output() -> Result<()> {
     if io::stdout().is_terminal() {
         return Err(Error::refused_help(
             "standard output is a terminal",

@@ -6,37 +6,25 @@ use super::args::ExplainArgs;
 use super::shell::Shell;
 use super::wrap::{WIDEST, wrapped};
 use crate::error::Result;
-use crate::finding::{Integrity, Rule};
-use crate::rules;
+use crate::{Integrity, Rule};
 
 pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
     if let Some(error) = &args.error {
         return super::explain_error::run(error, shell);
     }
-    let all = rules::all();
     let color = shell.color_out();
     // A reader of a pipe wants whole lines.
     let width = io::stdout().is_terminal().then(|| shell.width());
     let text = match args.rule.as_deref() {
-        None => list(&all, width, color),
-        Some(name) => match named(&all, name).as_slice() {
-            [] => return Err(rules::policy::unknown(name)),
+        None => list(&crate::explain(""), width, color),
+        Some(name) => match crate::explain(name).as_slice() {
+            [] => return Err(crate::unknown_rule(name)),
             [rule] if name != rule.family() => page(rule, shell.width().min(WIDEST), color),
             several => list(several, width, color),
         },
     };
     shell.print(&text)?;
     Ok(0)
-}
-
-/// The rule of a name, the rules of a family, or those whose name ends so.
-fn named(all: &[&'static Rule], name: &str) -> Vec<&'static Rule> {
-    let name = name.trim_end_matches('/');
-    let problem = |rule: &Rule| rule.name.strip_prefix(rule.family()).and_then(|rest| rest.strip_prefix('/'));
-    let tests: [&dyn Fn(&Rule) -> bool; 3] =
-        [&|rule| rule.name == name, &|rule| rule.family() == name, &|rule| problem(rule) == Some(name)];
-    let found = tests.iter().map(|test| all.iter().copied().filter(|rule| test(rule)).collect::<Vec<_>>());
-    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
 }
 
 /// One line for each rule, cut to `width`, in a paragraph for each family.
@@ -58,7 +46,7 @@ fn list(rules: &[&Rule], width: Option<usize>, color: bool) -> String {
             text = text.chars().take(room - 1).collect::<String>() + "…";
         }
         let level = match color {
-            true => format!("\x1b[{}m{level}\x1b[0m", crate::report::human::colour(rule.level)),
+            true => format!("\x1b[{}m{level}\x1b[0m", rule.level.colour()),
             false => level,
         };
         out.push_str(&format!("{head}{level}  {text}\n"));
@@ -95,8 +83,7 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
         page.push_str(&format!("\n{}\n", bold(heading)));
         wrapped(&mut page, text, width);
     }
-    let mut sources = rules::specification::of_rule(rule);
-    sources.retain(|source| !source.starts_with("formats.md"));
+    let sources = rule.sources();
     if !sources.is_empty() {
         page.push_str(&format!("\n{}\n", bold("Where it is written")));
         wrapped(&mut page, &sources.join("; "), width);
@@ -109,19 +96,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_families_and_problems() {
-        let all = rules::all();
-        let count = |name: &str| named(&all, name).len();
-        assert_eq!(count("descriptor/size-mismatch"), 1);
-        assert_eq!(count("size-mismatch"), 1);
-        assert!(count("descriptor") > 5 && count("descriptor") == count("descriptor/"));
-        assert!(count("missing-member") > 1, "one of several families");
-        assert_eq!((count("no/such"), count("")), (0, 0));
-    }
-
-    #[test]
     fn lists_fit_a_terminal() {
-        let all = rules::all();
+        let all = crate::explain("");
         let text = list(&all, Some(80), false);
         assert_eq!(text.lines().filter(|line| !line.is_empty()).count(), all.len());
         assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
@@ -135,7 +111,7 @@ mod tests {
 
     #[test]
     fn no_page_is_wider_than_the_terminal() {
-        for rule in rules::all() {
+        for rule in crate::explain("") {
             let page = page(rule, 80, false);
             let wide = page.lines().find(|line| line.chars().count() > 80 && line.matches(' ').count() > 2);
             assert_eq!(wide, None, "{}", rule.name);

@@ -9,11 +9,11 @@ mod explain_error;
 mod inspect;
 mod open;
 mod progress;
-mod push;
 mod remote;
 mod remote_args;
 mod report;
 mod shell;
+mod status;
 mod wrap;
 
 use std::ffi::OsString;
@@ -24,17 +24,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use args::{Cli, Command, Levels};
 use shell::Shell;
+use status::FAILED;
 
 use crate::error::Error;
-use crate::finding::Level;
-use crate::rules::Policy;
-use crate::rules::policy::Profile;
-use crate::schema::DocumentKind;
-
-/// The image is wrong, or two places differ.
-const WRONG: u8 = 1;
-/// The command could not, or may not, do what was asked.
-const FAILED: u8 = 2;
+use crate::{Level, Policy, Profile};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -117,10 +110,11 @@ fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Pol
 
 /// Prints a bundled schema, or the list of them.
 fn schema(name: Option<&str>, shell: &Shell) -> Result<(), Error> {
-    let names: Vec<&str> = DocumentKind::ALL.iter().map(|kind| kind.name()).collect();
+    let all = crate::schemas();
+    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     let Some(name) = name else { return shell.print(&format!("{}\n", names.join("\n"))) };
-    match DocumentKind::ALL.iter().find(|kind| kind.name() == name) {
-        Some(kind) => shell.print(kind.text()),
+    match all.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => shell.print(text),
         None => {
             let message = format!("there is no schema `{name}`");
             Err(Error::refused_help(message, format!("the schemas are {}", names.join(", "))))

@@ -3,42 +3,27 @@
 use std::io;
 
 use super::progress::Told;
-use super::remote::{self, Side};
+use super::remote::Side;
 use super::shell::Shell;
 use crate::error::{Error, Result};
-use crate::form::place::Place;
-use crate::form::{self, OpenOptions};
-use crate::model::{Archive, LoneKind};
-use crate::source::SpoolDir;
+use crate::{Archive, Place, Source};
 
-/// Opens a place for reading.
-pub(super) fn open(place: &Place, shell: &Shell, lone: Option<Option<LoneKind>>) -> Result<Archive> {
-    if place.is_remote() {
-        if lone.flatten().is_some() {
-            let message = format!("{} is no single document or layer", place.text);
-            return Err(Error::refused_help(message, "leave --as out"));
-        }
-        return remote::open(place, Side::First, true, shell, &shell.limits()?);
-    }
-    let options = shell.options()?;
-    piped(place)?;
-    form::open(
-        place.input(),
-        OpenOptions {
-            place: &place.text,
-            form: place.transport.map(|transport| transport.id()),
-            limits: &options.limits,
-            spool: &mut || SpoolDir::new(options.tmpdir.as_deref()),
-            lone,
-            progress: &Told::new(&shell.common),
-        },
-    )
+/// Opens a place for reading; `change` says how, where it is not the usual way.
+pub(super) fn open(
+    place: &Place,
+    side: Side,
+    shell: &Shell,
+    change: impl FnOnce(Source) -> Source,
+) -> Result<Archive> {
+    let told = Told::new(&shell.common);
+    let options = shell.options(&told)?;
+    crate::open(change(source(place, side, shell)?), &options)
 }
 
-/// Refuses standard input that is a terminal.
-pub(super) fn piped(place: &Place) -> Result<()> {
+/// A place to read, with what was given for its registry.
+pub(super) fn source(place: &Place, side: Side, shell: &Shell) -> Result<Source> {
     if place.is_standard() && io::IsTerminal::is_terminal(&io::stdin()) {
         return Err(Error::refused_help("standard input is a terminal", "pipe an archive into restow"));
     }
-    Ok(())
+    Ok(Source::from(place.clone()).registry(shell.registry(place, side)?))
 }

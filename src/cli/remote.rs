@@ -2,22 +2,10 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
-#[cfg(feature = "registry")]
-use std::sync::Arc;
-#[cfg(feature = "registry")]
-use std::time::Duration;
 
 use super::shell::Shell;
 use crate::error::{Error, Result};
-use crate::form::place::Place;
-#[cfg(feature = "registry")]
-use crate::form::registry::{Address, Wanted};
-#[cfg(feature = "registry")]
-use crate::http::{Client, Environment, Options, Secret};
-use crate::limits::Limits;
-use crate::model::Archive;
-#[cfg(feature = "registry")]
-use crate::registry::{Config, Credential, Credentials, Registries};
+use crate::{Login, Place, RegistryOptions};
 
 /// Which of two places is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +23,31 @@ struct Given {
     ca: Vec<PathBuf>,
     /// How the options begin, for messages.
     prefix: &'static str,
+}
+
+impl Given {
+    fn login(&self) -> Result<Option<Login>> {
+        let Some(creds) = &self.creds else {
+            return match self.password_stdin {
+                true => Err(Error::refused("--password-stdin wants the name with --creds USER")),
+                false => Ok(None),
+            };
+        };
+        let (user, password) = match (creds.split_once(':'), self.password_stdin) {
+            (Some((user, password)), false) => (user.to_owned(), password.to_owned()),
+            (None, true) => (creds.clone(), password()?),
+            (None, false) => {
+                return Err(Error::refused_help(
+                    format!("--{}creds takes USER:PASSWORD", self.prefix),
+                    "give the name alone with --password-stdin, which keeps the password out of sight",
+                ));
+            }
+            (Some(_), true) => {
+                return Err(Error::refused(format!("--{}creds holds a password already", self.prefix)));
+            }
+        };
+        Ok(Some(Login { user, password, from: format!("--{}creds", self.prefix) }))
+    }
 }
 
 impl Shell {
@@ -66,6 +79,33 @@ impl Shell {
             tls_verify: own.tls_verify && plain.tls_verify.unwrap_or(true),
             ca: [own.ca, plain.ca.clone()].concat(),
         }
+    }
+
+    /// How the registry of a place is spoken to.
+    pub fn registry(&self, place: &Place, side: Side) -> Result<RegistryOptions> {
+        // Of a file nobody wants to know, and its archive may be on standard input, where the password is not.
+        if !place.is_remote() {
+            return Ok(RegistryOptions::default());
+        }
+        let given = self.given(side);
+        let common = &self.common.remote;
+        let referrers = match common.referrers.as_str() {
+            "all" => u64::MAX,
+            text => text
+                .parse()
+                .map_err(|_| Error::refused(format!("--referrers takes all or a number, not `{text}`")))?,
+        };
+        Ok(RegistryOptions {
+            login: given.login()?,
+            authfile: given.authfile,
+            tls_verify: given.tls_verify,
+            ca: given.ca,
+            retry_times: common.retry_times,
+            limit_rate: common.limit_rate.as_deref().map(rate).transpose()?,
+            referrers,
+            all_tags: common.all_tags,
+            ..RegistryOptions::default()
+        })
     }
 
     /// With two registries it must be said which of them an option is for.
@@ -111,119 +151,4 @@ fn rate(text: &str) -> Result<u64> {
     bytes.ok_or_else(|| {
         Error::refused(format!("--limit-rate takes bytes a second, such as 500k or 10M, not `{text}`"))
     })
-}
-
-/// The address of a place.
-#[cfg(feature = "registry")]
-pub(super) fn address(place: &Place) -> Result<Address> {
-    Address::parse(&place.path.to_string_lossy())
-}
-
-/// The registries of one side, with what was given for it.
-#[cfg(feature = "registry")]
-pub(super) fn registries(place: &Place, side: Side, shell: &Shell) -> Result<Arc<Registries>> {
-    let address = address(place)?;
-    let given = shell.given(side);
-    let mut limits = shell.limits()?;
-    if let Some(seconds) = shell.common.remote.timeout {
-        limits.wait_seconds = seconds.max(1);
-    }
-    let environment = Environment::of_process();
-    let config = Config::load(&environment)?;
-    let mut options = Options::new(&limits, environment.clone());
-    options.insecure = config.insecure();
-    if !given.tls_verify {
-        options.insecure.insert(crate::registry::host_of(address.domain()).to_ascii_lowercase());
-    }
-    options.ca = given.ca;
-    options.retry_times = shell.common.remote.retry_times;
-    options.limit_rate = shell.common.remote.limit_rate.as_deref().map(rate).transpose()?;
-    let patience = Duration::from_secs(limits.helper_seconds);
-    let mut credentials = Credentials::of(given.authfile, &environment, patience);
-    if let Some(creds) = given.creds {
-        let (user, password) = match (creds.split_once(':'), given.password_stdin) {
-            (Some((user, password)), false) => (user.to_owned(), password.to_owned()),
-            (None, true) => (creds, password()?),
-            (None, false) => {
-                return Err(Error::refused_help(
-                    format!("--{}creds takes USER:PASSWORD", given.prefix),
-                    "give the name alone with --password-stdin, which keeps the password out of sight",
-                ));
-            }
-            (Some(_), true) => {
-                return Err(Error::refused(format!("--{}creds holds a password already", given.prefix)));
-            }
-        };
-        let credential = Credential::Password { user, password: Secret::new(password) };
-        credentials.give(address.domain(), credential, &format!("--{}creds", given.prefix));
-    } else if given.password_stdin {
-        return Err(Error::refused("--password-stdin wants the name with --creds USER"));
-    }
-    Ok(Registries::new(Client::new(options), credentials, config))
-}
-
-/// Opens a place in a registry.
-#[cfg(feature = "registry")]
-fn open_live(place: &Place, side: Side, blobs: bool, shell: &Shell, limits: &Limits) -> Result<Archive> {
-    let referrers = match shell.common.remote.referrers.as_str() {
-        "all" => u64::MAX,
-        text => text
-            .parse()
-            .map_err(|_| Error::refused(format!("--referrers takes all or a number, not `{text}`")))?,
-    };
-    let wanted = Wanted { all_tags: shell.common.remote.all_tags, referrers, blobs };
-    crate::form::registry::open(
-        &place.text,
-        &address(place)?,
-        &registries(place, side, shell)?,
-        wanted,
-        limits,
-    )
-}
-
-/// The tags of a repository, or the repositories of a registry, one a line.
-#[cfg(feature = "registry")]
-pub(super) fn tags(place: &Place, shell: &Shell) -> Result<Vec<String>> {
-    let registries = registries(place, Side::First, shell)?;
-    match address(place)? {
-        Address::Host { domain, prefix } => {
-            let all = registries.catalog(&domain)?;
-            Ok(all.into_iter().filter(|path| path.starts_with(&prefix)).collect())
-        }
-        Address::Repository { name, .. } => {
-            let repository = registries.repository(name.domain(), name.path())?;
-            repository.tags()?.ok_or_else(|| {
-                let message = format!("{}: there is no such repository", repository.shown());
-                Error::refused_help(message, "check the name, and whether it wants a login")
-            })
-        }
-    }
-}
-/// Opens a place in a registry; `blobs` says whether blobs will be read.
-pub(super) fn open(
-    place: &Place,
-    side: Side,
-    blobs: bool,
-    shell: &Shell,
-    limits: &Limits,
-) -> Result<Archive> {
-    #[cfg(feature = "registry")]
-    return open_live(place, side, blobs, shell, limits);
-    #[cfg(not(feature = "registry"))]
-    {
-        let _ = (side, blobs, limits, shell.given(side).prefix, rate, password);
-        Err(without(place))
-    }
-}
-
-/// What is said where registries were left out of the program.
-#[cfg(not(feature = "registry"))]
-pub(super) fn without(place: &Place) -> Error {
-    Error::refused(format!("{}: this restow was built without registries", place.text))
-}
-
-/// As where registries are known, for where they are not.
-#[cfg(not(feature = "registry"))]
-pub(super) fn tags(place: &Place, _: &Shell) -> Result<Vec<String>> {
-    Err(without(place))
 }

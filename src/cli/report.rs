@@ -7,17 +7,10 @@ use std::path::{Path, PathBuf};
 use super::shell::Shell;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::finding::{Finding, Level};
-use crate::form::place::{self, Place};
-use crate::inspect::images;
-use crate::model::{Archive, Form};
-use crate::report::github::Github;
-use crate::report::human::HumanOptions;
-use crate::report::json::Json;
-use crate::report::junit::Junit;
-use crate::report::sarif::Sarif;
-use crate::report::{Container, Image, Renderer, Source};
-use crate::rules::ArchiveDocuments;
+use crate::{
+    Archive, ArchiveDocuments, Container, Finding, Form, HumanOptions, Image, Level, Place, Renderer,
+    ReportFormat, Reported,
+};
 
 const FORMATS: &str = "human, json, sarif, junit or github";
 
@@ -52,11 +45,10 @@ impl Reports {
             };
             let kind = match format {
                 "human" => Kind::Human(String::new()),
-                "json" => Kind::Machine(Box::<Json>::default()),
-                "sarif" => Kind::Machine(Box::<Sarif>::default()),
-                "junit" => Kind::Machine(Box::<Junit>::default()),
-                "github" => Kind::Machine(Box::<Github>::default()),
-                _ => return Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
+                name => match ReportFormat::named(name) {
+                    Some(machine) => Kind::Machine(machine.renderer()),
+                    None => return Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
+                },
             };
             if file == Some("") {
                 return Err(Error::refused(format!("--report {value} names no file")));
@@ -96,7 +88,7 @@ impl Reports {
             return Ok(());
         }
         let mut files = self.wanted.iter().filter_map(|report| report.file.as_deref());
-        match files.find(|file| place::is_part(file, &place.path)) {
+        match files.find(|file| crate::is_part(file, &place.path)) {
             Some(file) => {
                 let message =
                     format!("a report cannot replace {}: `{}` holds it", file.display(), place.text);
@@ -120,8 +112,7 @@ impl Reports {
             return;
         }
         let docs = ArchiveDocuments::of(archive);
-        let image = |found: images::Image| Image { name: found.name, members: found.members };
-        let images: Vec<Image> = images::images(archive).into_iter().map(image).collect();
+        let images: Vec<Image> = crate::images(archive);
         let container = match archive.form {
             Form::Document | Form::Layer => Container::Document,
             _ if archive.tree.is_folder() => Container::Folder,
@@ -129,7 +120,7 @@ impl Reports {
         };
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
         let source =
-            Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings };
+            Reported { docs: &docs, path, container, form: archive.form.id(), images: &images, findings };
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {

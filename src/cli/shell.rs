@@ -7,13 +7,10 @@ use super::args::{ColorWhen, Common};
 use super::remote_args::SidesArgs;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::finding::{Finding, Level};
 use crate::limits::{self, Limits};
-use crate::model::Archive;
-use crate::read::Options;
-use crate::report::human::{self, HumanOptions};
-use crate::rules::ArchiveDocuments;
+use crate::progress::Progress;
 use crate::similar;
+use crate::{Archive, ArchiveDocuments, Finding, HumanOptions, Level, Options, human};
 
 /// What every command needs of its surroundings.
 pub(super) struct Shell {
@@ -127,14 +124,17 @@ impl Shell {
                 });
             }
         }
+        if let Some(seconds) = self.common.remote.timeout {
+            limits.wait_seconds = seconds.max(1);
+        }
         Ok(limits)
     }
 
-    /// How archives are read.
-    pub fn options(&self) -> Result<Options> {
+    /// How jobs are done.
+    pub fn options<'a>(&self, progress: &'a dyn Progress) -> Result<Options<'a>> {
         let usual = Options::default();
-        let jobs = self.common.jobs.unwrap_or(usual.jobs).max(1);
-        Ok(Options { limits: self.limits()?, jobs, tmpdir: self.common.tmpdir.clone() })
+        let jobs = self.common.jobs.unwrap_or(usual.jobs);
+        Ok(Options { limits: self.limits()?, jobs, tmpdir: self.common.tmpdir.clone(), progress, ..usual })
     }
 }
 
@@ -164,7 +164,7 @@ pub(super) fn end_on_signals() {
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
-            crate::staging::remove_all();
+            crate::remove_staged();
             std::process::exit(128 + signal);
         }
     });

@@ -91,6 +91,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// How it ended.
     pub end: End,
+    /// What was sent to a registry, in a line.
+    pub pushed: Option<String>,
 }
 
 /// How a conversion ended.
@@ -137,6 +139,7 @@ pub fn run(
         findings,
         end,
         archive,
+        pushed: None,
     })
 }
 

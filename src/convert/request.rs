@@ -114,8 +114,8 @@ pub enum Verify {
 /// What the user asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The form to write.
-    pub target: Target,
+    /// The form to write; the destination says it.
+    pub(crate) target: Target,
     /// `--image` and `:REF` of the source.
     pub images: Vec<String>,
     /// `--platform`
@@ -132,16 +132,16 @@ pub struct Request {
     pub tags: Vec<String>,
     /// `--rename OLD=NEW`
     pub renames: Vec<(String, String)>,
-    /// `:REF` of the destination.
-    pub destination_name: Option<String>,
+    /// `:REF` of the destination, which says it.
+    pub(crate) destination_name: Option<String>,
     /// `--docker-platform`
     pub docker_platform: Option<Platform>,
     /// `--preserve-digests`
     pub preserve_digests: bool,
     /// In a registry, images keep their tags where the destination gives none; otherwise a lone one is the latest.
-    pub keep_tags: bool,
+    pub(crate) keep_tags: bool,
     /// How the source is read.
-    pub read: read::Options,
+    pub(crate) read: read::Options,
     /// What is verified of layers that are kept.
     pub verify: Verify,
     /// Everything in the source is judged, not only what is converted. It takes [`Verify::All`].
@@ -181,5 +181,12 @@ impl Request {
             fsync: false,
             buffer: false,
         }
+    }
+}
+
+/// All images as they are.
+impl Default for Request {
+    fn default() -> Request {
+        Request::to(Target::OciDir)
     }
 }

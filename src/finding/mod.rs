@@ -38,6 +38,8 @@ pub struct Label {
 pub struct Finding {
     /// The rule that reports it.
     pub rule: &'static Rule,
+    /// How bad it is under the policy in force; as the rule says before one was asked.
+    pub level: Level,
     /// One fact, lower case, names first, expected and found. Archive text in it is not yet escaped.
     pub message: String,
     /// Where it is wrong.
@@ -60,6 +62,7 @@ impl Finding {
         let primary = Label { location, text: String::new() };
         Finding {
             rule,
+            level: rule.level,
             message: message.into(),
             primary,
             related: Vec::new(),

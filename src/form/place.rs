@@ -85,6 +85,11 @@ impl Place {
         Ok(Place { text: text.to_owned(), transport: Some(transport), path: path.into(), name })
     }
 
+    /// A file or folder whose form is found from its content, whatever its path looks like.
+    pub fn of_path(path: &Path) -> Place {
+        Place { text: path.display().to_string(), transport: None, path: path.to_owned(), name: None }
+    }
+
     /// A place to write to: the form must be said.
     pub fn destination(text: &str) -> Result<(Place, Transport)> {
         let place = Place::parse(text)?;

@@ -20,6 +20,28 @@ pub struct Output {
     pub index_json: Option<Arc<[u8]>>,
 }
 
+impl Output {
+    /// The digest of every root, with its name behind it; of a single one the digest alone.
+    pub fn digests(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for root in &self.roots {
+            let name = match (&root.repository, &root.name) {
+                (Some((path, Some(tag))), _) => format!(" {path}:{tag}"),
+                (_, OutName::Full(name)) => format!(" {}", name.familiar()),
+                (_, OutName::BareTag(tag)) => format!(" :{tag}"),
+                (_, OutName::Exact { ref_name, .. }) => format!(" {ref_name}"),
+                (Some(_), OutName::None) if self.roots.len() > 1 => continue,
+                (_, OutName::None) => String::new(),
+            };
+            lines.push(format!("{}{name}", root.target));
+        }
+        if let [only] = lines.as_mut_slice() {
+            only.truncate(only.find(' ').unwrap_or(only.len()));
+        }
+        lines
+    }
+}
+
 /// One manifest or index.
 #[derive(Debug, Clone)]
 pub struct OutDocument {

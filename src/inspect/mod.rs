@@ -3,6 +3,7 @@
 pub mod images;
 pub mod raw;
 pub mod summary;
+#[cfg(feature = "cli")]
 pub mod tree;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

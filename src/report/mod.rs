@@ -14,8 +14,10 @@ pub mod excerpt;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod github;
+#[cfg(feature = "cli")]
 pub mod human;
 pub mod json;
+#[cfg(feature = "junit")]
 pub mod junit;
 pub mod sarif;
 

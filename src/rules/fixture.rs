@@ -109,7 +109,7 @@ impl Layout {
 
     /// The names of the rules that find something once every blob was read; those that begin with one of `families`.
     pub(crate) fn checked(&self, families: &[&str]) -> Vec<&'static str> {
-        let found = crate::check(&self.open()).expect("reads");
+        let found = all_found(&self.open());
         names(&found)
             .into_iter()
             .filter(|name| families.iter().any(|family| name.starts_with(family)))
@@ -219,4 +219,9 @@ pub(crate) fn judge(bytes: &[u8]) -> Vec<Finding> {
 pub(crate) fn judged(bytes: &[u8], prefixes: &[&str]) -> Vec<&'static str> {
     let found = names(&judge(bytes)).into_iter().filter(|name| *name != "archive/unknown-member");
     found.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect()
+}
+
+/// What every rule finds in an archive, those among them that are off by default.
+pub(crate) fn all_found(archive: &Archive) -> Vec<Finding> {
+    crate::check::run(archive, &Default::default(), &()).expect("reads").findings
 }

@@ -2,14 +2,21 @@
 //! then the flags in order. The last one wins.
 
 use std::collections::HashMap;
+#[cfg(feature = "cli")]
 use std::path::Path;
 
+#[cfg(feature = "cli")]
 use serde::Deserialize;
+#[cfg(feature = "cli")]
 use toml::Spanned;
 
 use super::all;
-use crate::error::{Context, Error, Result};
-use crate::finding::{Finding, Integrity, Level, Lines, Position, Rule, Tool};
+#[cfg(feature = "cli")]
+use crate::error::Context;
+use crate::error::{Error, Result};
+use crate::finding::{Finding, Integrity, Level, Rule, Tool};
+#[cfg(feature = "cli")]
+use crate::finding::{Lines, Position};
 use crate::similar;
 
 /// A named set of levels.
@@ -70,6 +77,7 @@ pub struct Policy {
 }
 
 /// `restow.toml`
+#[cfg(feature = "cli")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -81,6 +89,7 @@ struct File {
     levels: std::collections::BTreeMap<Spanned<String>, Word>,
 }
 
+#[cfg(feature = "cli")]
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Word {
@@ -99,6 +108,7 @@ impl Policy {
     }
 
     /// Reads `restow.toml`. Its families come before its single rules, whatever their order in the file.
+    #[cfg(feature = "cli")]
     pub fn read(&mut self, path: &Path) -> Result<()> {
         let text = std::fs::read_to_string(path).at("cannot read", path)?;
         let at = |offset: usize| {
@@ -168,6 +178,22 @@ impl Policy {
             .map(|finding| (self.level(finding.rule), finding))
             .filter(|(level, _)| *level != Level::Allow)
             .collect()
+    }
+
+    /// Gives findings the levels in force, and leaves out those that are allowed.
+    pub fn judged(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        self.with(findings, |rule| self.level(rule))
+    }
+
+    /// The same, but what keeps `convert` from writing is an error, whatever level it has.
+    pub fn blocking(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        self.with(findings, |rule| if self.blocks(rule) { Level::Error } else { self.level(rule) })
+    }
+
+    fn with(&self, mut findings: Vec<Finding>, level: impl Fn(&Rule) -> Level) -> Vec<Finding> {
+        findings.iter_mut().for_each(|finding| finding.level = level(finding.rule));
+        findings.retain(|finding| finding.level != Level::Allow);
+        findings
     }
 
     /// Whether a finding of this rule keeps `convert` from writing. What conversion cannot survive always does.
@@ -251,6 +277,7 @@ mod tests {
         assert_eq!(policy.level(&config::DIFF_IDS_MISSING), Level::Warning);
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn a_file_sets_profiles_and_levels() {
         let dir = tempfile::tempdir().expect("temporary directory");

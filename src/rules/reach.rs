@@ -261,9 +261,8 @@ mod tests {
         let config = fixture::config(&[]).replace("amd64", name);
         let config = layout.descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes());
         let layer = format!(r#"{{"mediaType":"{LAYER}","digest":"{}","size":9}}"#, Digest::sha256(b"gone"));
-        let text = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{layer}]}}"#
-        );
+        let text =
+            format!(r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{layer}]}}"#);
         layout.open_descriptor(MANIFEST, text.as_bytes())
     }
 
@@ -281,7 +280,8 @@ mod tests {
     /// What the finding of a rule hits, of which there is one for each manifest.
     fn hit(layout: &Layout, rule: &str) -> Vec<Option<Affected>> {
         let archive = layout.open();
-        let findings = crate::rules::judge(&archive, &crate::facts::Facts::default(), crate::rules::Scope::All);
+        let findings =
+            crate::rules::judge(&archive, &crate::facts::Facts::default(), crate::rules::Scope::All);
         findings.into_iter().filter(|f| f.rule.name == rule).map(|f| f.affects).collect()
     }
 

@@ -6,6 +6,7 @@
 mod bytes;
 mod folder;
 mod members;
+mod names;
 mod paths;
 mod remote;
 mod spool;
@@ -24,6 +25,7 @@ use bytes::{Backing, Range, Stamp};
 use folder::{Guarded, follow};
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
 use members::{Place, member_of};
+use names::Names;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
 
@@ -45,9 +47,6 @@ pub struct Tree {
     by_name: Vec<u32>,
     backing: Backing,
 }
-
-/// Symlinks and hard links are followed this many steps (formats.md H, 11).
-const MAX_HOPS: usize = 16;
 
 impl Tree {
     /// Indexes a plain tar by its headers.
@@ -152,11 +151,15 @@ impl Tree {
         let mut tree = Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, backing };
         // In a folder every file is where it is.
         if !tree.is_folder() {
-            let found = paths::ambiguous(&tree, &tree.by_name);
+            let found = paths::ambiguous(tree.names());
             let found = found.into_iter().map(|(member, fault)| TreeAnomaly::Ambiguous { member, fault });
             tree.anomalies.extend(found);
         }
         tree
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names { members: &self.members, by_name: &self.by_name }
     }
 
     /// The member itself.
@@ -166,9 +169,7 @@ impl Tree {
 
     /// The member of this exact cleaned name, links not followed; the first of several.
     pub fn get(&self, name: &[u8]) -> Option<MemberId> {
-        let at = self.by_name.partition_point(|&i| self.members[i as usize].name.as_slice() < name);
-        let id = *self.by_name.get(at)?;
-        (self.members[id as usize].name == name).then_some(MemberId(id))
+        self.names().get(name)
     }
 
     /// The regular file of this name, links followed inside the archive.
@@ -183,56 +184,22 @@ impl Tree {
 
     /// The regular file that a member is or leads to.
     pub fn follow(&self, id: MemberId) -> Option<MemberId> {
-        self.walk(id).ok().flatten()
+        self.names().walk(id).ok().flatten()
     }
 
     /// Why a link leads to nothing, if it does; one that leads to a directory is sound.
     pub fn link_fault(&self, id: MemberId) -> Option<LinkFault> {
-        self.walk(id).err()
-    }
-
-    /// The regular file that a member leads to, if it does not lead to something else.
-    fn walk(&self, id: MemberId) -> std::result::Result<Option<MemberId>, LinkFault> {
-        let mut id = id;
-        for _ in 0..=MAX_HOPS {
-            let member = self.member(id);
-            let target = match &member.kind {
-                MemberKind::File => return Ok(Some(id)),
-                MemberKind::Symlink(target) if target.starts_with(b"/") => return Err(LinkFault::Absolute),
-                MemberKind::Symlink(target) => {
-                    let parent = member.name.rfind_byte(b'/').map_or(&b""[..], |at| &member.name[..at]);
-                    [parent, b"/", target].concat()
-                }
-                MemberKind::Hardlink(target) => target.to_vec(),
-                MemberKind::Directory | MemberKind::Other(_) => return Ok(None),
-            };
-            let cleaned = tar::clean(target.strip_prefix(b"/").unwrap_or(&target));
-            if cleaned.escapes {
-                return Err(LinkFault::Outside);
-            }
-            id = match self.get(&cleaned.path) {
-                Some(id) => id,
-                // The root, or a directory that only its members name.
-                None if cleaned.path.is_empty() => return Ok(None),
-                None if self.has_below(&format!("{}/", cleaned.path)) => return Ok(None),
-                None => return Err(LinkFault::Nowhere),
-            };
-        }
-        Err(LinkFault::TooManyHops)
+        self.names().walk(id).err()
     }
 
     /// The members whose names begin with `prefix`, in name order.
     pub fn below<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = (MemberId, &'a Member)> + 'a {
-        let from = self.by_name.partition_point(|&i| self.members[i as usize].name.as_slice() < prefix);
-        self.by_name[from..]
-            .iter()
-            .map(|&i| (MemberId(i), &self.members[i as usize]))
-            .take_while(move |(_, member)| member.name.starts_with(prefix))
+        self.names().below(prefix)
     }
 
     /// Whether anything stands below a directory.
     pub fn has_below(&self, prefix: &str) -> bool {
-        self.below(prefix.as_bytes()).next().is_some()
+        self.names().has_below(prefix.as_bytes())
     }
 
     /// The bytes of a regular file.

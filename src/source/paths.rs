@@ -11,12 +11,12 @@ use std::collections::HashSet;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::members::{LinkFault, MemberKind, PathFault};
-use super::{MAX_HOPS, Tree};
+use super::names::{MAX_HOPS, Names};
 use crate::location::MemberId;
 
 /// The members of a tar that readers find at different places, in archive order, each once.
-pub(super) fn ambiguous(tree: &Tree, by_name: &[u32]) -> Vec<(MemberId, PathFault)> {
-    let mut found = below_others(tree, by_name);
+pub(super) fn ambiguous(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
+    let mut found = below_others(tree);
     let mut known: HashSet<MemberId> = found.iter().map(|(id, _)| *id).collect();
     for (i, member) in tree.members.iter().enumerate() {
         let id = MemberId(i as u32);
@@ -50,11 +50,11 @@ fn goes_up_inside(raw: &[u8]) -> bool {
 
 /// Members below others that are no directories. Names are looked at in their order, in which all that begin with one
 /// stand together.
-fn below_others(tree: &Tree, by_name: &[u32]) -> Vec<(MemberId, PathFault)> {
+fn below_others(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
     let mut found = Vec::new();
     // Members that are no directories, each of whose names begins the next one's.
     let mut open: Vec<(&BStr, MemberId)> = Vec::new();
-    for &i in by_name {
+    for &i in tree.by_name {
         let (id, member) = (MemberId(i), tree.member(MemberId(i)));
         let name = member.name.as_bstr();
         while open.last().is_some_and(|(begin, _)| !name.starts_with(begin)) {
@@ -73,7 +73,7 @@ fn below_others(tree: &Tree, by_name: &[u32]) -> Vec<(MemberId, PathFault)> {
 
 /// The regular file that a member leads to where paths are resolved in the extracted archive: component by component, `..`
 /// from where a link led to, and a hard link is what its target is, at its own place.
-fn stepwise(tree: &Tree, id: MemberId) -> Result<Option<MemberId>, LinkFault> {
+fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault> {
     let member = tree.member(id);
     let mut here = parent(&member.name).to_owned();
     let mut hops = 0;
@@ -101,7 +101,7 @@ fn stepwise(tree: &Tree, id: MemberId) -> Result<Option<MemberId>, LinkFault> {
         let Some(id) = tree.get(&name) else {
             // A directory that only its members name.
             name.push(b'/');
-            if tree.below(&name).next().is_none() {
+            if !tree.has_below(&name) {
                 return Err(LinkFault::Nowhere);
             }
             name.pop();
@@ -135,7 +135,7 @@ enum Inode<'t> {
 }
 
 /// What a member is, which for a hard link is what its target is: a member before it, at the very place.
-fn inode<'t>(tree: &'t Tree, id: MemberId, hops: &mut usize) -> Result<Inode<'t>, LinkFault> {
+fn inode<'t>(tree: Names<'t>, id: MemberId, hops: &mut usize) -> Result<Inode<'t>, LinkFault> {
     let mut id = id;
     loop {
         *hops += 1;

@@ -13,8 +13,6 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use restow::finding::Level;
-use restow::rules::Policy;
 use serde_json::Value;
 
 use crate::common::tree_digest;
@@ -135,11 +133,14 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// What `restow check` finds; an archive that it cannot open is reported too.
 fn findings(archive: &Path) -> Result<BTreeSet<String>, Failed> {
-    let opened = restow::open(archive).map_err(|error| error.to_string())?;
-    let found = restow::check(&opened).map_err(|error| error.to_string())?;
-    let policy = Policy::default();
-    let told = found.iter().filter(|finding| policy.level(finding.rule) != Level::Allow);
-    Ok(told.map(|f| format!("{} {} {:?}", f.rule.name, f.message, f.primary.location)).collect())
+    let options = restow::Options::default();
+    let opened = restow::open(archive, &options).map_err(|error| error.to_string())?;
+    let found = restow::check(&opened, &options).map_err(|error| error.to_string())?;
+    Ok(found
+        .findings
+        .iter()
+        .map(|f| format!("{} {} {:?}", f.rule.name, f.message, f.primary.location))
+        .collect())
 }
 
 /// The members of an archive before it was changed.

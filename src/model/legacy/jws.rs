@@ -5,11 +5,9 @@
 //! signed, not who signed them.
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
-use p256::ecdsa::signature::Verifier;
-use p256::ecdsa::{Signature as EcdsaSignature, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
-use super::kind_name;
+use super::{es256, kind_name};
 use crate::digest::Digest;
 use crate::json::{self, SyntaxError, Value};
 
@@ -316,15 +314,18 @@ fn signature(index: usize, block: &Value, payload: Option<&[u8]>, problems: &mut
         let derived = key_id(&x, &y);
         result.key_id = Some(if kid == derived { KeyId::Matches } else { KeyId::Differs { derived } });
     }
-    let Ok(key) = VerifyingKey::from_sec1_bytes(&[&[4], &x[..], &y[..]].concat()) else {
+    if !es256::KNOWN {
+        result.verdict = Some(Verdict::Unsupported { what: algorithm.to_owned() });
+        return result;
+    }
+    let Some(key) = es256::Key::of(&x, &y) else {
         problems.push(jwk_pointer, ProblemKind::Key);
         return result;
     };
     let protected = block.get("protected").and_then(Value::as_str);
     if let (Some(signature), Some(payload), Some(protected)) = (signature, payload, protected) {
         let input = format!("{protected}.{}", BASE64URL_NOPAD.encode(payload));
-        let holds = EcdsaSignature::from_slice(&signature)
-            .is_ok_and(|signature| key.verify(input.as_bytes(), &signature).is_ok());
+        let holds = key.holds(input.as_bytes(), &signature);
         result.verdict = Some(if holds { Verdict::Verified } else { Verdict::DoesNotVerify });
     }
     result

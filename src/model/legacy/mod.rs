@@ -7,6 +7,7 @@
 
 mod chain_id;
 mod docker_v1;
+mod es256;
 mod go_json;
 pub mod jws;
 pub mod schema1;

@@ -1,0 +1,130 @@
+//! Converting.
+
+use std::io::Write;
+
+use super::registry::Push;
+use super::{Options, RegistryOptions, Source, registry};
+use crate::convert::{
+    Destination as To, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
+};
+use crate::error::{Error, Result};
+use crate::form::place::{Place, Transport};
+
+/// Which docker-archive is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DockerFormat {
+    /// One that every tool reads: an OCI layout with `manifest.json`.
+    #[default]
+    Universal,
+    /// As Docker 1.10 to 24 wrote it.
+    Legacy,
+}
+
+/// Where a conversion writes.
+pub struct Destination {
+    place: Place,
+    target: Target,
+    stream: Option<Box<dyn Write + Send>>,
+    registry: RegistryOptions,
+}
+
+impl Destination {
+    /// A place as it is typed, which says its form: `oci:PATH`, `docker://HOST/NAME:TAG`.
+    ///
+    /// # Errors
+    ///
+    /// It does not say its form; that form cannot be written as asked, or not to standard output.
+    pub fn parse(text: &str, docker: DockerFormat) -> Result<Destination> {
+        let (place, transport) = Place::destination(text)?;
+        let target = match (transport, docker) {
+            (Transport::DockerArchive, DockerFormat::Universal) => Target::DockerArchive,
+            (Transport::DockerArchive, DockerFormat::Legacy) => Target::DockerLegacy,
+            (_, DockerFormat::Legacy) => {
+                return Err(Error::refused("--docker-format goes with a docker-archive: destination"));
+            }
+            (Transport::Oci, _) => Target::OciDir,
+            (Transport::OciArchive, _) => Target::OciTar,
+            (Transport::Dir, _) => Target::SkopeoDir,
+            (Transport::RegistryStorage, _) => Target::Storage,
+            (Transport::Docker, _) => Target::Registry,
+        };
+        let tar = matches!(transport, Transport::DockerArchive | Transport::OciArchive);
+        if place.is_standard() && !tar {
+            let message = format!("{}: is a folder and cannot go to standard output", transport.id());
+            return Err(Error::refused_help(message, "use docker-archive:- or oci-archive:-"));
+        }
+        Ok(Destination { place, target, stream: None, registry: RegistryOptions::default() })
+    }
+
+    /// The place.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Writes a tar to this stream, in place of standard output: the place is `docker-archive:-` or `oci-archive:-`.
+    pub fn writing(mut self, stream: impl Write + Send + 'static) -> Destination {
+        self.stream = Some(Box::new(stream));
+        self
+    }
+
+    /// How a registry is spoken to.
+    pub fn registry(mut self, options: RegistryOptions) -> Destination {
+        self.registry = options;
+        self
+    }
+}
+
+/// Rewrites the images of a source in another form, each byte verified on the way. Nothing is visible at the destination
+/// before all of it is there and sound; if the policy blocks what was found, nothing is written.
+///
+/// # Errors
+///
+/// The request cannot be carried out as it stands; source or destination cannot be read or written, or are not apart; the
+/// source changed meanwhile; the job was cancelled. Nothing is left at the destination then, but of what a stream was given
+/// already. What is wrong with the image is no error, but [`End::Refused`].
+pub fn convert(
+    source: impl Into<Source>,
+    destination: Destination,
+    request: Request,
+    options: &Options<'_>,
+) -> Result<Outcome> {
+    let source = source.into();
+    let mut request = request;
+    request.target = destination.target;
+    request.read = options.reading();
+    request.images.extend(source.place.name.clone());
+    request.destination_name.clone_from(&destination.place.name);
+    request.keep_tags =
+        source.registry.all_tags || source.place.path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let place = &destination.place;
+    let push = match destination.target {
+        Target::Registry => Some(Push::prepare(&source.place, place, &destination.registry, &mut request)?),
+        _ => None,
+    };
+    let origin = match source.place.is_remote() {
+        true => {
+            let archive = registry::open(&source.place, true, &source.registry, &request.read.limits)?;
+            Origin::Archive(Box::new(archive))
+        }
+        false => Origin::Input(source.input),
+    };
+    let make = |plan: &Plan| match &push {
+        Some(push) => push.sink(plan),
+        None => Err(Error::refused("nothing is to be pushed")),
+    };
+    let to = match (push.is_some(), destination.stream) {
+        (true, _) => To { place, goal: Goal::Sink(&make) },
+        (false, Some(stream)) => To { place, goal: Goal::Stream(stream) },
+        (false, None) => To::at(place),
+    };
+    let from = From { place: &source.place, origin };
+    let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
+    let (written, refused) =
+        (matches!(outcome.end, End::Written { .. }), matches!(outcome.end, End::Refused));
+    outcome.pushed = push.filter(|_| written).and_then(|push| push.line());
+    outcome.findings = match refused {
+        true => options.policy.blocking(outcome.findings),
+        false => options.policy.judged(outcome.findings),
+    };
+    Ok(outcome)
+}

@@ -1,0 +1,55 @@
+//! What rules mean, and the shapes that documents must have.
+
+use crate::error::Error;
+use crate::finding::Rule;
+use crate::rules::{self, policy, specification};
+use crate::schema::DocumentKind;
+
+/// The rule of a name, the rules of a family, or those whose name ends so; all of them for an empty name, in the order of
+/// their families. Nothing if there is none.
+pub fn explain(name: &str) -> Vec<&'static Rule> {
+    let all = rules::all();
+    if name.is_empty() {
+        return all;
+    }
+    let name = name.trim_end_matches('/');
+    let problem = |rule: &Rule| rule.name.strip_prefix(rule.family()).and_then(|rest| rest.strip_prefix('/'));
+    let tests: [&dyn Fn(&Rule) -> bool; 3] =
+        [&|rule| rule.name == name, &|rule| rule.family() == name, &|rule| problem(rule) == Some(name)];
+    let found = tests.iter().map(|test| all.iter().copied().filter(|rule| test(rule)).collect::<Vec<_>>());
+    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
+}
+
+/// Says that there is no rule of this name, and which one may be meant.
+pub fn unknown_rule(name: &str) -> Error {
+    policy::unknown(name)
+}
+
+impl Rule {
+    /// Where it is written what the rule holds archives to: sections of specifications, and sources of tools.
+    pub fn sources(&self) -> Vec<&'static str> {
+        let mut sources = specification::of_rule(self);
+        sources.retain(|source| !source.starts_with("formats.md"));
+        sources
+    }
+}
+
+/// The JSON schemas of documents, by the names of their kinds.
+pub fn schemas() -> Vec<(&'static str, &'static str)> {
+    DocumentKind::ALL.iter().map(|kind| (kind.name(), kind.text())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_families_and_problems() {
+        let count = |name: &str| explain(name).len();
+        assert_eq!(count("descriptor/size-mismatch"), 1);
+        assert_eq!(count("size-mismatch"), 1);
+        assert!(count("descriptor") > 5 && count("descriptor") == count("descriptor/"));
+        assert!(count("missing-member") > 1, "one of several families");
+        assert_eq!((count("no/such"), count("")), (0, rules::all().len()));
+    }
+}

@@ -1,0 +1,40 @@
+//! Looking at an archive without reading its layers.
+
+use crate::error::Result;
+#[cfg(feature = "cli")]
+use crate::inspect::tree;
+use crate::inspect::{View, raw as bytes};
+use crate::model::{Archive, Root, select};
+
+/// What an archive holds, or what these names of images in it stand for.
+///
+/// # Errors
+///
+/// It holds nothing of such a name; there is more than anybody could read; the file changed meanwhile.
+pub fn inspect(archive: &Archive, images: &[String]) -> Result<View> {
+    let view = View::of(archive, &roots(archive, images)?)?;
+    archive.tree.unchanged()?;
+    Ok(view)
+}
+
+/// The exact bytes of `index`, `manifest` or `config` of these images, or of the document of a digest, of which the first 12
+/// characters are enough.
+///
+/// # Errors
+///
+/// No document fits, or several do.
+pub fn raw(archive: &Archive, images: &[String], which: &str) -> Result<Vec<u8>> {
+    bytes::document(archive, &roots(archive, images)?, which)
+}
+
+fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Root>> {
+    Ok(select::roots(archive, images)?.into_iter().map(|chosen| chosen.root).collect())
+}
+
+#[cfg(feature = "cli")]
+impl View {
+    /// As a tree for people, with colours if so wanted.
+    pub fn to_text(&self, color: bool) -> String {
+        tree::render(self, color)
+    }
+}

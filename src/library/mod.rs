@@ -1,0 +1,23 @@
+//! What other programs see of restow, and the command too: one function for each job, with options that have defaults.
+//!
+//! Everything here is short: it puts the rooms below together in the usual way, and hides how they are made.
+
+mod check;
+mod compare;
+mod convert;
+mod explain;
+mod inspect;
+mod open;
+mod options;
+mod registry;
+mod report;
+
+pub use check::check;
+pub use compare::{Comparison, compare};
+pub use convert::{Destination, DockerFormat, convert};
+pub use explain::{explain, schemas, unknown_rule};
+pub use inspect::{inspect, raw};
+pub use open::{Source, open};
+pub use options::Options;
+pub use registry::{Login, RegistryOptions, tags};
+pub use report::{Report, ReportFormat, images};

@@ -1,0 +1,110 @@
+//! Opening a place.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::{Options, RegistryOptions, registry};
+use crate::error::{Error, Result};
+use crate::form::place::Place;
+use crate::form::{self, Input, OpenOptions};
+use crate::model::{Archive, LoneKind, select};
+use crate::source::SpoolDir;
+
+/// What is opened: a place, or a stream in its stead.
+pub struct Source {
+    pub(super) place: Place,
+    pub(super) input: Input,
+    pub(super) registry: RegistryOptions,
+    /// Whether a single document or layer will do, and which it is if that was said.
+    lone: Option<Option<LoneKind>>,
+    /// Whether blobs are going to be read: what a registry lacks of them is not asked for otherwise.
+    blobs: bool,
+}
+
+impl From<Place> for Source {
+    /// The place that a command line means: `-` is standard input.
+    fn from(place: Place) -> Source {
+        let registry = RegistryOptions::default();
+        Source { input: place.input(), place, registry, lone: None, blobs: true }
+    }
+}
+
+impl From<&Path> for Source {
+    /// A file or folder whose form is found from its content.
+    fn from(path: &Path) -> Source {
+        Source::from(Place::of_path(path))
+    }
+}
+
+impl Source {
+    /// A place as it is typed: a path, `-`, or `FORM:PATH[:NAME]`.
+    ///
+    /// # Errors
+    ///
+    /// A form without a path behind it.
+    pub fn parse(text: &str) -> Result<Source> {
+        Place::parse(text).map(Source::from)
+    }
+
+    /// Reads a tar, which may be compressed, from this stream instead. The place is its name in messages.
+    pub fn reading(mut self, stream: impl Read + Send + 'static) -> Source {
+        self.input = Input::Stream(Box::new(stream));
+        self
+    }
+
+    /// A single document or layer is an archive of its own; `kind` says what it is, `None` that its content shall.
+    pub fn or_alone(mut self, kind: Option<LoneKind>) -> Source {
+        self.lone = Some(kind);
+        self
+    }
+
+    /// Nobody is going to read blobs, so a registry is not asked which of them it has.
+    pub fn without_blobs(mut self) -> Source {
+        self.blobs = false;
+        self
+    }
+
+    /// How a registry is spoken to.
+    pub fn registry(mut self, options: RegistryOptions) -> Source {
+        self.registry = options;
+        self
+    }
+}
+
+/// Opens an archive: lists its members and reads its documents, but no layer.
+///
+/// # Errors
+///
+/// What cannot be read, or holds no image. A broken archive is no error: see [`check()`](super::check()).
+pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive> {
+    let source = source.into();
+    if source.place.is_remote() {
+        if source.lone.flatten().is_some() {
+            let message = format!("{} is no single document or layer", source.place.text);
+            return Err(Error::refused_help(message, "leave --as out"));
+        }
+        return registry::open(&source.place, source.blobs, &source.registry, &options.limits);
+    }
+    form::open(
+        source.input,
+        OpenOptions {
+            place: &source.place.text,
+            form: source.place.transport.map(|transport| transport.id()),
+            limits: &options.limits,
+            spool: &mut || SpoolDir::new(options.tmpdir.as_deref()),
+            lone: source.lone,
+            progress: options.progress,
+        },
+    )
+}
+
+impl Archive {
+    /// Sees that something in the archive has this name.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has, or several things have.
+    pub fn must_hold(&self, name: &str) -> Result<()> {
+        select::roots(self, &[name.to_owned()]).map(|_| ())
+    }
+}

@@ -1,0 +1,249 @@
+//! Registries: how they are spoken to, and what is read and written there.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::convert::{Plan, Request};
+use crate::error::{Error, Result};
+use crate::form::place::Place;
+#[cfg(feature = "registry")]
+use crate::form::registry::{Address, PushOptions, Pushed, Wanted};
+use crate::form::sink::Sink;
+#[cfg(feature = "registry")]
+use crate::http::{Client, Environment, Options, Secret};
+use crate::limits::Limits;
+use crate::model::Archive;
+#[cfg(feature = "registry")]
+use crate::registry::{Config, Credential, Credentials, Registries};
+
+/// How the registry of a place is spoken to. The default finds credentials where Docker and podman keep them, takes no
+/// certificate that the system does not trust, and follows all that refers to an image.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// Who asks; if unset, what the credential files and helpers say of the host.
+    pub login: Option<Login>,
+    /// The only file to look for credentials in, as podman, skopeo or docker write it.
+    pub authfile: Option<PathBuf>,
+    /// Whether certificates must be good; without, plain HTTP is taken too.
+    pub tls_verify: bool,
+    /// Files of certificates to trust beside the system's.
+    pub ca: Vec<PathBuf>,
+    /// How often what failed is tried again.
+    pub retry_times: u32,
+    /// Bytes a second for all transfers together.
+    pub limit_rate: Option<u64>,
+    /// What refers to an image goes along so many edges far.
+    pub referrers: u64,
+    /// Every tag of the repository.
+    pub all_tags: bool,
+    /// Written to: a tag that is another image stays.
+    pub no_clobber: bool,
+    /// Written to: what was sent is read again.
+    pub verify_after: bool,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        RegistryOptions {
+            login: None,
+            authfile: None,
+            tls_verify: true,
+            ca: Vec::new(),
+            retry_times: 3,
+            limit_rate: None,
+            referrers: u64::MAX,
+            all_tags: false,
+            no_clobber: false,
+            verify_after: false,
+        }
+    }
+}
+
+/// A name and a password. The password is not shown.
+#[derive(Clone)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// Where they come from, for messages: an option, or a file.
+    pub from: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// The address of a place.
+#[cfg(feature = "registry")]
+fn address(place: &Place) -> Result<Address> {
+    Address::parse(&place.path.to_string_lossy())
+}
+
+/// The registries that a place leads to.
+#[cfg(feature = "registry")]
+fn registries(
+    address: &Address,
+    options: &RegistryOptions,
+    limits: &Limits,
+) -> Result<std::sync::Arc<Registries>> {
+    let environment = Environment::of_process();
+    let config = Config::load(&environment)?;
+    let mut http = Options::new(limits, environment.clone());
+    http.insecure = config.insecure();
+    if !options.tls_verify {
+        http.insecure.insert(crate::registry::host_of(address.domain()).to_ascii_lowercase());
+    }
+    http.ca.clone_from(&options.ca);
+    http.retry_times = options.retry_times;
+    http.limit_rate = options.limit_rate;
+    let patience = std::time::Duration::from_secs(limits.helper_seconds);
+    let mut credentials = Credentials::of(options.authfile.clone(), &environment, patience);
+    if let Some(Login { user, password, from }) = &options.login {
+        let password = Secret::new(password.clone());
+        let credential = Credential::Password { user: user.clone(), password };
+        credentials.give(address.domain(), credential, from);
+    }
+    Ok(Registries::new(Client::new(http), credentials, config))
+}
+
+/// Opens a place in a registry; `blobs` says whether blobs will be read.
+#[cfg(feature = "registry")]
+pub(super) fn open(
+    place: &Place,
+    blobs: bool,
+    options: &RegistryOptions,
+    limits: &Limits,
+) -> Result<Archive> {
+    let wanted = Wanted { all_tags: options.all_tags, referrers: options.referrers, blobs };
+    let address = address(place)?;
+    crate::form::registry::open(
+        &place.text,
+        &address,
+        &registries(&address, options, limits)?,
+        wanted,
+        limits,
+    )
+}
+
+/// The tags of a repository, or the repositories of a registry, without reading any image. `place` is `docker://…`.
+///
+/// # Errors
+///
+/// There is no such repository; the registry cannot be asked, or refuses.
+#[cfg(feature = "registry")]
+pub fn tags(place: &Place, options: &RegistryOptions, limits: &Limits) -> Result<Vec<String>> {
+    let address = address(place)?;
+    let registries = registries(&address, options, limits)?;
+    match address {
+        Address::Host { domain, prefix } => {
+            let all = registries.catalog(&domain)?;
+            Ok(all.into_iter().filter(|path| path.starts_with(&prefix)).collect())
+        }
+        Address::Repository { name, .. } => {
+            let repository = registries.repository(name.domain(), name.path())?;
+            repository.tags()?.ok_or_else(|| {
+                let message = format!("{}: there is no such repository", repository.shown());
+                Error::refused_help(message, "check the name, and whether it wants a login")
+            })
+        }
+    }
+}
+
+/// A registry as a destination: what is known of it before there is a plan.
+#[cfg(feature = "registry")]
+pub(super) struct Push {
+    registries: std::sync::Arc<Registries>,
+    domain: String,
+    options: PushOptions,
+    pushed: std::cell::RefCell<Option<std::sync::Arc<Pushed>>>,
+}
+
+#[cfg(feature = "registry")]
+impl Push {
+    /// Finds the registry, and says in the request which repository is meant.
+    pub fn prepare(
+        source: &Place,
+        destination: &Place,
+        options: &RegistryOptions,
+        request: &mut Request,
+    ) -> Result<Push> {
+        let address = address(destination)?;
+        let registries = registries(&address, options, &request.read.limits)?;
+        let mut push = PushOptions {
+            no_clobber: options.no_clobber,
+            verify_after: options.verify_after,
+            ..PushOptions::default()
+        };
+        match &address {
+            Address::Repository { name, tag, digest } => {
+                let tag = tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+                request.destination_name = Some(format!("{}{tag}", name.path()));
+                push.digest.clone_from(digest);
+            }
+            Address::Host { prefix, .. } => push.prefix.clone_from(prefix),
+        }
+        if source.is_remote() {
+            if let Address::Repository { name, .. } = self::address(source)? {
+                push.mount_from = (name.domain() == address.domain()).then(|| name.path().to_owned());
+            }
+        }
+        let domain = address.domain().to_owned();
+        Ok(Push { registries, domain, options: push, pushed: Default::default() })
+    }
+
+    /// Where to write what was planned.
+    pub fn sink(&self, plan: &Plan) -> Result<Box<dyn Sink>> {
+        let first = plan.roots.iter().find_map(|root| root.repository.as_ref());
+        let Some((path, _)) = first else { return Err(Error::refused("nothing is to be pushed")) };
+        let path = format!("{}{path}", self.options.prefix);
+        let (sink, pushed) =
+            crate::form::registry::registry(&self.registries, &self.domain, &path, self.options.clone())?;
+        *self.pushed.borrow_mut() = Some(pushed);
+        Ok(sink)
+    }
+
+    /// What it came to, in a line.
+    pub fn line(&self) -> Option<String> {
+        self.pushed.borrow().as_ref().map(|pushed| pushed.line())
+    }
+}
+
+/// What is said where registries were left out of the program.
+#[cfg(not(feature = "registry"))]
+fn without(place: &Place) -> Error {
+    Error::refused(format!("{}: this restow was built without registries", place.text))
+}
+
+/// Refuses: this restow was built without registries.
+#[cfg(not(feature = "registry"))]
+pub(super) fn open(place: &Place, _: bool, _: &RegistryOptions, _: &Limits) -> Result<Archive> {
+    Err(without(place))
+}
+
+/// As where registries are known, for where they are not: an error.
+#[cfg(not(feature = "registry"))]
+pub fn tags(place: &Place, _: &RegistryOptions, _: &Limits) -> Result<Vec<String>> {
+    Err(without(place))
+}
+
+/// A registry that this program knows nothing of.
+#[cfg(not(feature = "registry"))]
+pub(super) enum Push {}
+
+#[cfg(not(feature = "registry"))]
+impl Push {
+    pub fn prepare(_: &Place, destination: &Place, _: &RegistryOptions, _: &mut Request) -> Result<Push> {
+        Err(without(destination))
+    }
+
+    pub fn sink(&self, _: &Plan) -> Result<Box<dyn Sink>> {
+        match *self {}
+    }
+
+    pub fn line(&self) -> Option<String> {
+        match *self {}
+    }
+}

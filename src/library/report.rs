@@ -1,0 +1,111 @@
+//! What was found in an archive.
+
+#[cfg(feature = "cli")]
+use crate::finding::Level;
+use crate::finding::{Finding, Summary};
+use crate::inspect::{images as named, summary};
+use crate::model::Archive;
+#[cfg(feature = "cli")]
+use crate::report::human;
+#[cfg(feature = "junit")]
+use crate::report::junit::Junit;
+use crate::report::{Image, Renderer, github::Github, json::Json, sarif::Sarif};
+#[cfg(feature = "junit")]
+use crate::rules;
+
+/// What was found in an archive: findings with the levels in force, in the order of reports.
+#[derive(Clone)]
+pub struct Report<'a> {
+    /// The archive.
+    pub archive: &'a Archive,
+    /// What is wrong with it, or worth telling; nothing that the policy allows.
+    pub findings: Vec<Finding>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(archive: &'a Archive, findings: Vec<Finding>) -> Report<'a> {
+        Report { archive, findings }
+    }
+
+    /// How many findings there are of each level.
+    pub fn summary(&self) -> Summary {
+        let levelled: Vec<_> = self.findings.iter().map(|finding| (finding.level, finding)).collect();
+        Summary::of(&levelled)
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Level {
+    /// The parameters of the terminal's escape sequence for its colour.
+    pub fn colour(self) -> &'static str {
+        human::colour(self)
+    }
+}
+
+impl Archive {
+    /// What it is and how many images it holds, in a few words.
+    pub fn summary(&self) -> String {
+        summary::of(self)
+    }
+}
+
+/// The images of an archive, as reports take them.
+pub fn images(archive: &Archive) -> Vec<Image> {
+    let image = |found: named::Image| Image { name: found.name, members: found.members };
+    named::images(archive).into_iter().map(image).collect()
+}
+
+/// A format of reports for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReportFormat {
+    /// JSON of a documented shape.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// JUnit XML.
+    #[cfg(feature = "junit")]
+    Junit,
+    /// Commands of GitHub's workflows.
+    Github,
+}
+
+impl ReportFormat {
+    /// All of them.
+    pub const ALL: &[ReportFormat] = &[
+        ReportFormat::Json,
+        ReportFormat::Sarif,
+        #[cfg(feature = "junit")]
+        ReportFormat::Junit,
+        ReportFormat::Github,
+    ];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReportFormat::Json => "json",
+            ReportFormat::Sarif => "sarif",
+            #[cfg(feature = "junit")]
+            ReportFormat::Junit => "junit",
+            ReportFormat::Github => "github",
+        }
+    }
+
+    /// The format of a name.
+    pub fn named(name: &str) -> Option<ReportFormat> {
+        ReportFormat::ALL.iter().copied().find(|format| format.name() == name)
+    }
+
+    /// An empty report.
+    pub fn renderer(self) -> Box<dyn Renderer> {
+        match self {
+            ReportFormat::Json => Box::<Json>::default(),
+            ReportFormat::Sarif => Box::<Sarif>::default(),
+            #[cfg(feature = "junit")]
+            ReportFormat::Junit => {
+                Box::new(Junit::new(rules::all().iter().map(|rule| rule.family()).collect()))
+            }
+            ReportFormat::Github => Box::<Github>::default(),
+        }
+    }
+}
