@@ -106,7 +106,7 @@ pub use inspect::View;
 pub use library::*;
 pub use model::{Archive, Form, LoneKind};
 #[cfg(feature = "cli")]
-pub use report::human::{self, HumanOptions};
+pub use report::human::{self, HumanOptions, Verdict};
 pub use report::{Container, Image, Renderer, Source as Reported};
 pub use rules::policy::Profile;
 pub use rules::{ArchiveDocuments, Policy};

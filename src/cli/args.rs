@@ -119,11 +119,11 @@ pub(super) struct Common {
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Common options")]
     pub color: ColorWhen,
-    /// Print only the result, findings and errors
-    #[arg(short, long, help_heading = "Common options")]
+    /// Print nothing where all is well: only errors, and what was asked for
+    #[arg(short, long, help_heading = "Common options", overrides_with_all = ["quiet", "verbose"])]
     pub quiet: bool,
-    /// Say more: the whole account of a conversion
-    #[arg(short, long, help_heading = "Common options")]
+    /// Say all of it: notes, whole digests, the whole account
+    #[arg(short, long, help_heading = "Common options", overrides_with_all = ["quiet", "verbose"])]
     pub verbose: bool,
     #[command(flatten)]
     pub remote: RemoteArgs,

@@ -11,8 +11,7 @@ use super::report::{Own, Reports};
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
-use crate::escape::escape_str;
-use crate::{Form, HumanOptions, Options, Place, Policy, Summary, human};
+use crate::{Form, HumanOptions, Options, Place, Policy, Verdict, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
@@ -22,7 +21,7 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
         reports.apart(&place)?;
         places.push(place);
     }
-    let mut total = Total::default();
+    let mut total = Total { alone: places.len() == 1, ..Total::default() };
     for place in &places {
         if let Err(error) = check_one(place, args.as_, policy, shell, &mut reports, &mut total) {
             shell.error(&error);
@@ -30,13 +29,13 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
             total.failed += 1;
         }
     }
-    if reports.human {
-        shell.print(&total.told(places.len(), shell.human(&io::stdout())))?;
+    if reports.human && !total.alone {
+        shell.print(&total.told(shell, shell.human(&io::stdout())))?;
     }
     reports.finish(shell)?;
     Ok(match total {
         Total { failed: 1.., .. } => FAILED,
-        Total { summary: Summary { errors: 1.., .. }, .. } => WRONG,
+        Total { unsound: 1.., .. } => WRONG,
         _ => 0,
     })
 }
@@ -44,25 +43,26 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
 /// What all sources came to.
 #[derive(Default)]
 struct Total {
-    summary: Summary,
+    /// Whether there is one source, which needs no total.
+    alone: bool,
+    /// Sources in which nothing is an error.
+    sound: usize,
+    /// Sources in which something is.
+    unsound: usize,
     /// Sources that could not be judged.
     failed: usize,
-    /// Rules that found something.
+    /// Rules that found something which was drawn.
     rules: BTreeSet<&'static str>,
 }
 
 impl Total {
-    /// The last lines for people: the sum over several sources, and where the rules are explained.
-    fn told(&self, sources: usize, options: HumanOptions) -> String {
-        let mut out = String::new();
-        if sources > 1 && (!self.rules.is_empty() || self.failed > 0) {
-            let failed = match self.failed {
-                0 => String::new(),
-                failed => format!(", {failed} of which could not be judged"),
-            };
-            out = format!("{} in {sources} sources{failed}\n", self.summary);
+    /// The last lines of several sources for people: where the rules are explained, and what they all came to.
+    fn told(&self, shell: &Shell, options: HumanOptions) -> String {
+        if shell.common.quiet && self.unsound + self.failed == 0 {
+            return String::new();
         }
-        out + &human::pages(&self.rules, options)
+        let pages = human::pages(&self.rules).map(|text| human::hint(&text, options)).unwrap_or_default();
+        pages + &human::verdict::total(self.sound, self.unsound, self.failed, options)
     }
 }
 
@@ -81,20 +81,30 @@ fn check_one(
     }
     let told = Told::new(&shell.common);
     let report = crate::check(&archive, &Options { policy: policy.clone(), ..shell.options(&told)? })?;
-    let levelled = policy.levelled(&report.findings);
+    let findings = policy.levelled(&report.findings);
     let what = archive.summary();
-    let sound = format!("{}: sound, {what}\n", escape_str(&place.text));
-    if reports.human {
-        shell.print(&shell.render(&levelled, &archive, shell.human(&io::stdout())))?;
-        if levelled.is_empty() {
-            shell.print(&sound)?;
-        } else if kind.is_none() && archive.form == Form::Document {
-            // A wrong guess explains every finding.
-            shell.print(&format!("taken for {what}; --as judges it as something else\n"))?;
-        }
+    let least = shell.least();
+    let drawn = findings.iter().filter(|(level, _)| *level >= least);
+    let drawn: BTreeSet<&'static str> = drawn.map(|(_, finding)| finding.rule.name).collect();
+    let mut hints = Vec::new();
+    if kind.is_none() && archive.form == Form::Document && !drawn.is_empty() {
+        // A wrong guess explains every finding.
+        hints.push(format!("taken for {what}; --as judges it as something else"));
     }
-    reports.add(shell, place, &archive, &levelled, &sound);
-    total.summary += Summary::of(&levelled);
-    total.rules.extend(levelled.iter().map(|(_, finding)| finding.rule.name));
+    // Of several sources, the total says it.
+    hints.extend(human::pages(&drawn).filter(|_| total.alone));
+    let images = if drawn.is_empty() { Vec::new() } else { crate::images(&archive) };
+    let verdict =
+        Verdict { place: &place.text, what: &what, findings: &findings, images: &images, hints: &hints };
+    if reports.human {
+        shell.print(&shell.report(&verdict, &archive, shell.human(&io::stdout())))?;
+    }
+    reports.add(shell, place, &archive, &verdict);
+    if verdict.is_sound() {
+        total.sound += 1
+    } else {
+        total.unsound += 1
+    }
+    total.rules.extend(drawn);
     Ok(())
 }

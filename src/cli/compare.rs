@@ -45,6 +45,8 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
             escape_str(&args.b)
         ));
     }
-    shell.print(&text)?;
+    if !(found.is_empty() && shell.common.quiet) {
+        shell.print(&text)?;
+    }
     Ok(if found.is_empty() { 0 } else { WRONG })
 }

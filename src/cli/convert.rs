@@ -14,7 +14,7 @@ use crate::escape::escape_str;
 use crate::platform::{Platform, Specifier};
 use crate::{
     Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, Finding, Kind, Level,
-    ManifestFormat, Options, Outcome, Place, Policy, Request, Verify,
+    ManifestFormat, Options, Outcome, Place, Policy, Request, Verdict, Verify,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -96,8 +96,7 @@ fn told(
             let levelled = blocking(&findings, policy);
             let asked = |finding: &Finding| args.check || policy.blocks(finding.rule);
             let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
-            show(&shown, &archive, shell, reports);
-            reports.add(shell, source, &archive, &levelled, "");
+            judged(source, &archive, Some(&shown), &levelled, shell, reports);
             shell.say("nothing was written");
             return Ok(WRONG);
         }
@@ -110,12 +109,12 @@ fn told(
         }
     };
     let levelled = policy.levelled(&findings);
-    if args.check || reports.human_on_stdout() {
-        show(&levelled, &archive, shell, reports);
-    } else {
-        count_warnings(&archive, &findings, policy, shell);
+    let asked = args.check || reports.human_on_stdout() || shell.common.verbose;
+    let shown = asked.then_some(&levelled[..]);
+    if !asked {
+        count_warnings(&levelled, shell);
     }
-    reports.add(shell, source, &archive, &levelled, "");
+    judged(source, &archive, shown, &levelled, shell, reports);
     if let Some(file) = &args.account {
         report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
@@ -205,24 +204,39 @@ fn blocking<'a>(findings: &'a [Finding], policy: &Policy) -> Vec<(Level, &'a Fin
     findings.iter().map(level).filter(|(level, _)| *level != Level::Allow).collect()
 }
 
-/// Shows findings to people, on standard error if they did not ask for standard output.
-fn show(findings: &[(Level, &Finding)], archive: &Archive, shell: &Shell, reports: &Reports) {
-    if reports.human_on_stdout() {
-        // A report that nobody reads does not change what was done.
-        let _ = shell.print(&shell.render(findings, archive, shell.human(&io::stdout())));
-    } else if reports.human {
-        let text = shell.render(findings, archive, shell.human(&io::stderr()));
-        let _ = io::Write::write_all(&mut io::stderr().lock(), text.as_bytes());
+/// Tells people the findings `shown` and the verdict, on standard error if they did not ask for standard output, and
+/// reports all findings.
+fn judged(
+    source: &Place,
+    archive: &Archive,
+    shown: Option<&[(Level, &Finding)]>,
+    all: &[(Level, &Finding)],
+    shell: &Shell,
+    reports: &mut Reports,
+) {
+    let what = archive.summary();
+    let images = if all.is_empty() { Vec::new() } else { crate::images(archive) };
+    let verdict =
+        |findings| Verdict { place: &source.text, what: &what, findings, images: &images, hints: &[] };
+    if let Some(shown) = shown {
+        let text = |options| shell.report(&verdict(shown), archive, options);
+        if reports.human_on_stdout() {
+            // A report that nobody reads does not change what was done.
+            let _ = shell.print(&text(shell.human(&io::stdout())));
+        } else if reports.human {
+            let _ =
+                io::Write::write_all(&mut io::stderr().lock(), text(shell.human(&io::stderr())).as_bytes());
+        }
     }
+    reports.add(shell, source, archive, &verdict(all));
 }
 
 /// Warnings do not stop a conversion; one line says that there are some.
-fn count_warnings(archive: &Archive, findings: &[Finding], policy: &Policy, shell: &Shell) {
-    let warnings = policy.levelled(findings).iter().filter(|(level, _)| *level != Level::Note).count();
+fn count_warnings(findings: &[(Level, &Finding)], shell: &Shell) {
+    let warnings = findings.iter().filter(|(level, _)| *level > Level::Note).count();
     if warnings > 0 {
-        let plural = if warnings == 1 { "warning" } else { "warnings" };
-        let place = escape_str(&archive.tree.place).into_owned();
-        shell.say(&format!("{warnings} {plural}: `restow check {place}` shows them"));
+        let (plural, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
+        shell.say(&format!("{warnings} warning{plural} (-v shows {them})"));
     }
 }
 

@@ -8,8 +8,8 @@ use super::shell::Shell;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::{
-    Archive, ArchiveDocuments, Container, Finding, Form, HumanOptions, Image, Level, Place, Renderer,
-    ReportFormat, Reported,
+    Archive, ArchiveDocuments, Container, Form, HumanOptions, Image, Place, Renderer, ReportFormat, Reported,
+    Verdict,
 };
 
 const FORMATS: &str = "human, json, sarif, junit or github";
@@ -98,20 +98,13 @@ impl Reports {
         }
     }
 
-    /// Adds what was found in a source to every report that is written at the end. `sound` is what is told to people
-    /// where there is nothing to draw.
-    pub fn add(
-        &mut self,
-        shell: &Shell,
-        place: &Place,
-        archive: &Archive,
-        findings: &[(Level, &Finding)],
-        sound: &str,
-    ) {
+    /// Adds what was found in a source to every report that is written at the end; `verdict` is for people.
+    pub fn add(&mut self, shell: &Shell, place: &Place, archive: &Archive, verdict: &Verdict<'_>) {
         if self.wanted.is_empty() {
             return;
         }
         let docs = ArchiveDocuments::of(archive);
+        let findings = verdict.findings;
         let images: Vec<Image> = crate::images(archive);
         let container = match archive.form {
             Form::Document | Form::Layer => Container::Document,
@@ -126,11 +119,8 @@ impl Reports {
                 Kind::Human(text) if report.file.is_some() => {
                     // A file is as wide as its readers' screens, which are not this one.
                     let color = shell.common.color == super::args::ColorWhen::Always;
-                    let options = HumanOptions { color, unicode: true, width: 100 };
-                    text.push_str(&shell.render(findings, archive, options));
-                    if findings.is_empty() {
-                        text.push_str(sound);
-                    }
+                    let options = HumanOptions { color, unicode: true, width: 100, least: shell.least() };
+                    text.push_str(&shell.report(verdict, archive, options));
                 }
                 Kind::Human(_) => {}
                 Kind::Machine(renderer) => renderer.add(&source),

@@ -10,7 +10,7 @@ use crate::escape::escape_str;
 use crate::limits::{self, Limits};
 use crate::progress::Progress;
 use crate::similar;
-use crate::{Archive, ArchiveDocuments, Finding, HumanOptions, Level, Options, human};
+use crate::{Archive, ArchiveDocuments, HumanOptions, Level, Options, Verdict, human};
 
 /// What every command needs of its surroundings.
 pub(super) struct Shell {
@@ -84,7 +84,16 @@ impl Shell {
 
     /// How findings are drawn on a stream.
     pub fn human(&self, stream: &impl IsTerminal) -> HumanOptions {
-        HumanOptions { color: self.color(stream), unicode: true, width: self.width() }
+        HumanOptions { color: self.color(stream), unicode: true, width: self.width(), least: self.least() }
+    }
+
+    /// The lowest level of findings that people are shown; formats for machines have all.
+    pub fn least(&self) -> Level {
+        match (self.common.quiet, self.common.verbose) {
+            (true, _) => Level::Error,
+            (false, true) => Level::Note,
+            (false, false) => Level::Warning,
+        }
     }
 
     /// Columns to write for.
@@ -93,9 +102,12 @@ impl Shell {
         width.or_else(terminal_width).unwrap_or(100)
     }
 
-    /// Renders findings for people.
-    pub fn render(&self, findings: &[(Level, &Finding)], archive: &Archive, options: HumanOptions) -> String {
-        human::render(findings, &ArchiveDocuments::of(archive), options)
+    /// The report on an archive for people; empty if they want to hear of errors alone and there are none.
+    pub fn report(&self, verdict: &Verdict<'_>, archive: &Archive, options: HumanOptions) -> String {
+        if self.common.quiet && verdict.is_sound() {
+            return String::new();
+        }
+        human::report(verdict, &ArchiveDocuments::of(archive), options)
     }
 
     /// The caps in force.

@@ -12,9 +12,13 @@ use miette::{
     SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
+pub mod verdict;
+
+pub use verdict::Verdict;
+
 use super::excerpt::{Bounds, Excerpt};
 use crate::escape::escape_str;
-use crate::finding::{Documents, Finding, Label, Level, Locator, Summary, advice};
+use crate::finding::{Documents, Finding, Label, Level, Locator, advice};
 use crate::location::{At, MemberId};
 
 /// Faults of one kind that are shown in full; of more only the places are told.
@@ -44,14 +48,28 @@ pub struct HumanOptions {
     pub unicode: bool,
     /// Columns of the terminal.
     pub width: usize,
+    /// The lowest level that is drawn: what is below is only counted. Nothing of level `Allow` ever is.
+    pub least: Level,
 }
 
-/// Renders findings, in the order given, and a line that counts them. Ends with a line feed; empty if
-/// there are none. Findings of level `Allow` are left out.
+/// The report on a source: what was found, as far as it is drawn, then the verdict; the verdict goes before it, too, if
+/// it fills more than a screen.
+pub fn report(verdict: &Verdict<'_>, docs: &dyn Documents, opts: HumanOptions) -> String {
+    let opts = HumanOptions { width: opts.width.clamp(40, 500), ..opts };
+    let findings = render(verdict.findings, docs, opts);
+    let first = match findings.lines().count() > SCREEN {
+        true => verdict.line(opts) + "\n",
+        false => String::new(),
+    };
+    first + &findings + &verdict.draw(opts)
+}
+
+/// Renders findings, in the order given, each with an empty line behind it; empty if there are none to draw.
 pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanOptions) -> String {
     let opts = HumanOptions { width: opts.width.clamp(40, 500), ..opts };
     let mut screen = Screen { docs, locator: Locator::new(docs), opts, out: String::new() };
-    let findings: Vec<_> = findings.iter().filter(|(level, _)| *level != Level::Allow).copied().collect();
+    let findings: Vec<_> =
+        findings.iter().filter(|(level, _)| *level >= opts.least.max(Level::Note)).copied().collect();
     if findings.is_empty() {
         return String::new();
     }
@@ -75,23 +93,30 @@ pub fn render(findings: &[(Level, &Finding)], docs: &dyn Documents, opts: HumanO
             screen.rest(*level, finding, &all[shown..]);
         }
     }
-    let summary = Summary::of(&findings);
-    let place = fit(&escape_str(docs.place()), screen.opts.width, screen.ellipsis());
-    let line = screen.paint(BOLD, &format!("{summary} in {place}"));
-    screen.line(&line);
     screen.out
 }
 
-/// The last line of a report: where the pages of these rules are; empty if there are none.
-pub fn pages(rules: &BTreeSet<&str>, opts: HumanOptions) -> String {
+/// Where the pages of these rules are; `None` if there are none.
+pub fn pages(rules: &BTreeSet<&str>) -> Option<String> {
     let mut rules = rules.iter();
-    let text = match (rules.next(), rules.next()) {
-        (None, _) => return String::new(),
+    Some(match (rules.next(), rules.next()) {
+        (None, _) => return None,
         (Some(rule), None) => format!("`restow explain {rule}` tells more"),
         (Some(_), Some(_)) => "`restow explain RULE` tells more of each rule".to_owned(),
-    };
-    let head = if opts.color { format!("\x1b[{CYAN}mhelp: \x1b[0m") } else { "help: ".to_owned() };
-    format!("{head}{text}\n")
+    })
+}
+
+/// A line of advice.
+pub fn hint(text: &str, opts: HumanOptions) -> String {
+    format!("{} {text}\n", paint(CYAN, "help:", opts))
+}
+
+fn ellipsis(opts: HumanOptions) -> &'static str {
+    if opts.unicode { "…" } else { "..." }
+}
+
+fn paint(code: &str, text: &str, opts: HumanOptions) -> String {
+    if opts.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Select Graphic Rendition codes.
@@ -140,7 +165,7 @@ impl<'a> Screen<'a> {
     }
 
     fn ellipsis(&self) -> &'static str {
-        if self.opts.unicode { "…" } else { "..." }
+        ellipsis(self.opts)
     }
 
     /// Adds a line, without the spaces at its end.
@@ -150,7 +175,7 @@ impl<'a> Screen<'a> {
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.opts.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        paint(code, text, self.opts)
     }
 
     /// Adds `head` and text behind it, wrapped; only the first line is painted.

@@ -537,11 +537,15 @@ fn an_archive_of_the_first_era_becomes_any_other() {
     v1_archive(&source);
     let source = source.display().to_string();
     // Nothing but what every archive of the first era has.
-    test.says(0, &["check", &source], &["v1/no-manifest", "v1/unprotected", "1 warning, 1 note in"]);
+    test.says(
+        0,
+        &["check", "-v", &source],
+        &["v1/no-manifest", "v1/unprotected", ": sound, 1 image, 1 warning, 1 note\n"],
+    );
     for form in ["oci", "oci-archive", "docker-archive", "dir", "registry-storage"] {
         let out = test.place(form, form);
         test.run(0, &["convert", &source, &out]);
-        test.run(0, &["check", &out]);
+        test.run(0, &["check", "-v", &out]);
         test.run(0, &["compare", &source, &out]);
     }
     let legacy = test.place("docker-archive", "legacy.tar");
@@ -591,4 +595,68 @@ fn a_reader_that_goes_away_changes_neither_code_nor_words() {
         assert_eq!(output.status.code(), Some(1), "{report}");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{report}");
     }
+}
+
+#[test]
+fn quiet_is_silent_where_all_is_well_and_verbose_tells_notes_in_every_command() {
+    let test = Test::new();
+    // A warning and three notes.
+    let noted = case("docker-archive/docker-1.9");
+    let broken = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus/bad/many/ten-faults/archive.tar")
+        .display()
+        .to_string();
+    let out = test.place("oci", "out");
+    let said = |code: i32, arguments: &[&str]| {
+        let output = test.run(code, arguments);
+        String::from_utf8_lossy(&output.stdout).into_owned() + &output.stderr
+    };
+    for arguments in [
+        &["check", "-q", &noted][..],
+        &["check", "-v", "-q", &noted, &case(DUAL)],
+        &["convert", "-q", &noted, &out],
+        &["convert", "-q", "--check", "--force", &noted, &test.place("docker-archive", "again")],
+        &["compare", "-q", &noted, &out],
+    ] {
+        assert_eq!(said(0, arguments), "", "{arguments:?}");
+    }
+    let quiet = said(1, &["check", "-q", &broken]);
+    assert!(quiet.contains("error[") && !quiet.contains("warning["), "{quiet}");
+    assert!(quiet.contains(": not sound, "), "{quiet}");
+
+    let usual = said(0, &["check", &noted]);
+    assert!(usual.contains("warning[") && !usual.contains("note["), "{usual}");
+    assert!(usual.ends_with(": sound, 1 image, 1 warning, 3 notes (-v shows them)\n"), "{usual}");
+    let verbose = said(0, &["check", "-q", "-v", "-v", &noted]);
+    assert_eq!(verbose.matches("\nnote[").count(), 3, "{verbose}");
+    assert!(verbose.ends_with(": sound, 1 image, 1 warning, 3 notes\n"), "{verbose}");
+    let converted = said(0, &["convert", &noted, &test.place("oci", "usual")]);
+    assert!(converted.starts_with("1 warning (-v shows it)\nwrote "), "{converted}");
+    let converted = said(0, &["convert", "-v", &noted, &test.place("oci", "verbose")]);
+    assert!(converted.contains("note[") && converted.contains(": sound, 1 image, 1 warning"), "{converted}");
+
+    // Formats for machines have all of it whatever people are told.
+    for quiet in ["-q", "-v"] {
+        let output = test.run(0, &["check", quiet, "--report", "json", &noted]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(report["sources"][0]["findings"].as_array().map(Vec::len), Some(4));
+    }
+}
+
+#[test]
+fn the_verdict_is_the_last_line_of_every_source_and_all_are_summed_up() {
+    let test = Test::new();
+    let broken = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/bad/many/ten-faults/archive.tar");
+    let broken = broken.display().to_string();
+    let none = test.path("none").display().to_string();
+    let output = test.run(2, &["check", &case(DUAL), &broken, &none]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    // It fills more than a screen, so the verdict goes before it, too.
+    let of_broken: Vec<usize> =
+        (0..lines.len()).filter(|at| lines[*at].starts_with(&format!("{broken}: not sound, "))).collect();
+    assert!(lines[0].starts_with(&format!("{}: sound, 1 image", case(DUAL))), "{said}");
+    assert_eq!(of_broken, [1, lines.len() - 3], "{said}");
+    assert_eq!(lines[lines.len() - 2], "help: `restow explain RULE` tells more of each rule");
+    assert_eq!(lines[lines.len() - 1], "3 sources: 1 sound, 1 not sound, 1 could not be judged");
 }

@@ -223,7 +223,16 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
     run.to(&out)?.expect(0)?;
     run.again(dir.path(), &out)?;
     let written = format!("{form}:{}", out.display());
-    restow.run(&["check".into(), written.clone()])?.expect(0)?;
+    let said = |place: &str| -> Result<String, Failed> {
+        let output = restow.run(&["check".into(), place.to_owned()])?.expect(0)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (before_it, verdict) = (said(&source.display().to_string())?, said(&written)?);
+    // What restow wrote has no fault that is not its source's.
+    let plain = verdict.starts_with(&format!("{written}: sound, ")) && verdict.lines().count() == 1;
+    if before_it.lines().count() == 1 && !plain {
+        return Err(format!("more than the verdict is said of what was written:\n{verdict}").into());
+    }
 
     // The same by our own eyes,
     let after = Held::read(&out)?;

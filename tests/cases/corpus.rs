@@ -77,7 +77,7 @@ fn check(case: &Bad) -> Result<(i32, String, Vec<String>), Failed> {
     };
     let json = dir.path().join("report.json");
     let mut command = Restow::new(dir.path()).command();
-    command.current_dir(&case.folder).arg("check").args(&case.spec.args);
+    command.current_dir(&case.folder).args(["check", "-v"]).args(&case.spec.args);
     command.args(["--report", "human", "--report", &format!("json={}", json.display()), &place]);
     let output = command.output()?;
     let code = output.status.code().unwrap_or(-1);

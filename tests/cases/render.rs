@@ -58,7 +58,7 @@ fn check(case: &Bad, columns: usize, environment: &[(&str, &str)]) -> String {
     let mut command = Restow::new(dir.path()).command();
     command.current_dir(&case.folder).env("COLUMNS", columns.to_string()).envs(environment.iter().copied());
     let Output { status, stdout, stderr } =
-        command.arg("check").args(&case.spec.args).arg(&place).output().expect("restow runs");
+        command.args(["check", "-v"]).args(&case.spec.args).arg(&place).output().expect("restow runs");
     assert!(status.code().is_some_and(|code| code < 2), "{}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("UTF-8")
 }

@@ -9,13 +9,15 @@ use crate::report::fixture;
 
 fn draw(color: bool, unicode: bool, width: usize) -> String {
     let (docs, findings) = fixture::everything();
-    drawn(&docs, findings, HumanOptions { color, unicode, width })
+    drawn(&docs, findings, HumanOptions { color, unicode, width, least: Level::Note })
 }
 
 fn drawn(docs: &fixture::Archive, mut findings: Vec<Finding>, opts: HumanOptions) -> String {
     sort(&mut findings, docs);
     let findings: Vec<_> = findings.iter().map(|f| (f.rule.level, f)).collect();
-    let out = render(&findings, docs, opts);
+    let verdict =
+        Verdict { place: docs.place(), what: "1 image", findings: &findings, images: &[], hints: &[] };
+    let out = report(&verdict, docs, opts);
     assert!(out.ends_with('\n') && !out.ends_with("\n\n"));
     assert!(out.lines().all(|line| !line.ends_with(' ')), "a space at the end of a line");
     out
@@ -26,6 +28,8 @@ fn narrow() {
     assert_data_eq!(
         draw(false, true, 80),
         str![[r#"
+app.tar: not sound, 1 image, 6 errors, 5 warnings, 2 notes
+
 note[tar/padding]: 3 blocks of padding follow the end of the archive
   --> app.tar
 
@@ -159,7 +163,7 @@ error[json/duplicate-key]: `os` stands twice in one object
    ╰────
   help: remove one of the two
 
-6 errors, 5 warnings, 2 notes in app.tar
+app.tar: not sound, 1 image, 6 errors, 5 warnings, 2 notes
 
 "#]]
         .raw()
@@ -169,6 +173,8 @@ error[json/duplicate-key]: `os` stands twice in one object
 #[test]
 fn wide() {
     assert_data_eq!(draw(false, true, 200), str![[r#"
+app.tar: not sound, 1 image, 6 errors, 5 warnings, 2 notes
+
 note[tar/padding]: 3 blocks of padding follow the end of the archive
   --> app.tar
 
@@ -298,7 +304,7 @@ error[json/duplicate-key]: `os` stands twice in one object
    ╰────
   help: remove one of the two
 
-6 errors, 5 warnings, 2 notes in app.tar
+app.tar: not sound, 1 image, 6 errors, 5 warnings, 2 notes
 
 "#]].raw());
 }
@@ -310,6 +316,8 @@ fn ascii() {
     assert_data_eq!(
         out,
         str![[r#"
+app.tar: not sound, 1 image, 6 errors, 5 warnings, 2 notes
+
 note[tar/padding]: 3 blocks of padding follow the end of the archive
   --> app.tar
 
@@ -443,7 +451,7 @@ error[json/duplicate-key]: `os` stands twice in one object
    `----
   help: remove one of the two
 
-6 errors, 5 warnings, 2 notes in app.tar
+app.tar: not sound, 1 image, 6 errors, 5 warnings, 2 notes
 
 "#]]
         .raw()
@@ -456,6 +464,8 @@ fn color() {
     assert_data_eq!(
         draw(true, true, 80).replace('\x1b', "␛"),
         str![[r#"
+␛[1mapp.tar␛[0m: ␛[1;31mnot sound␛[0m, 1 image, ␛[1;31m6 errors␛[0m, ␛[1;33m5 warnings␛[0m, 2 notes
+
 ␛[1;32mnote[tar/padding]␛[0m␛[1m: 3 blocks of padding follow the end of the archive␛[0m
 ␛[36m  --> ␛[0mapp.tar
 
@@ -589,7 +599,7 @@ fn color() {
    ╰────
 ␛[36m  help: ␛[0mremove one of the two
 
-␛[1m6 errors, 5 warnings, 2 notes in app.tar␛[0m
+␛[1mapp.tar␛[0m: ␛[1;31mnot sound␛[0m, 1 image, ␛[1;31m6 errors␛[0m, ␛[1;33m5 warnings␛[0m, 2 notes
 
 "#]]
         .raw()
@@ -609,7 +619,8 @@ fn color_wide() {
 #[test]
 fn faults_alike_are_counted() {
     let (docs, findings) = fixture::many();
-    let out = drawn(&docs, findings, HumanOptions { color: false, unicode: true, width: 80 });
+    let out =
+        drawn(&docs, findings, HumanOptions { color: false, unicode: true, width: 80, least: Level::Note });
     assert_eq!(out.matches("error[").count(), ALIKE);
     assert_eq!(out.matches("help:").count(), 1, "advice is given once");
     let end: Vec<_> = out.lines().rev().take(5).collect();
@@ -620,7 +631,7 @@ fn faults_alike_are_counted() {
     /layers/7/size, /layers/8/size, /layers/9/size, …; --report json lists all
     200
 
-200 errors, 1 note in app.tar
+app.tar: not sound, 1 image, 200 errors, 1 note
 "#]]
         .raw()
     );
@@ -629,7 +640,7 @@ fn faults_alike_are_counted() {
 #[test]
 fn nothing_is_drawn_for_nothing() {
     let (docs, findings) = fixture::everything();
-    let opts = HumanOptions { color: false, unicode: true, width: 80 };
+    let opts = HumanOptions { color: false, unicode: true, width: 80, least: Level::Note };
     assert_eq!(render(&[], &docs, opts), "");
     assert_eq!(render(&[(Level::Allow, &findings[0])], &docs, opts), "");
 }
@@ -647,7 +658,11 @@ fn hostile_text_is_bounded_and_escaped() {
         finding = finding.related(Location::member(member), nasty.clone());
     }
     for width in [0, 1, 80, usize::MAX] {
-        let out = drawn(&docs, vec![finding.clone()], HumanOptions { color: false, unicode: true, width });
+        let out = drawn(
+            &docs,
+            vec![finding.clone()],
+            HumanOptions { color: false, unicode: true, width, least: Level::Note },
+        );
         assert!(out.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'));
         let lines = out.lines().count();
         // A screen, and the summary.
@@ -665,7 +680,11 @@ fn any_offset_can_be_drawn() {
             let at = |offset| Location { member: Some(member), at: At::Offset(offset) };
             let finding =
                 Finding::new(&fixture::SYNTAX, at(offset), "here").related(at(offset / 2), "and there");
-            let out = drawn(&docs, vec![finding], HumanOptions { color: false, unicode: true, width: 60 });
+            let out = drawn(
+                &docs,
+                vec![finding],
+                HumanOptions { color: false, unicode: true, width: 60, least: Level::Note },
+            );
             assert!(out.contains('╭'), "{out}");
         }
     }
