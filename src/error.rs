@@ -22,6 +22,8 @@ pub enum Error {
     /// The request cannot be carried out as it stands.
     #[error("{message}")]
     Refused {
+        /// What kind of obstacle it is.
+        kind: ErrorKind,
         /// What is refused and why, lower case, one fact.
         message: String,
         /// What to do instead.
@@ -46,6 +48,32 @@ pub enum Error {
     Cancelled,
 }
 
+/// What kind of obstacle an [`Error`] is, for who wants to go on otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Reading or writing failed.
+    Io,
+    /// What was asked for makes no sense, or contradicts itself.
+    Request,
+    /// There is no image, tag or repository of that name, or more than one.
+    NotFound,
+    /// Something stands at the destination that nobody allowed to be replaced.
+    Exists,
+    /// The form, or this restow, cannot hold or do it.
+    Unsupported,
+    /// A limit is too low: [`Limits`](crate::limits::Limits) has them.
+    Limit,
+    /// A registry, or what lies between it and here, refuses or fails.
+    Registry,
+    /// The place holds no image archive.
+    NotAnArchive,
+    /// The source was changed while it was read.
+    Changed,
+    /// [`Progress::cancelled`](crate::progress::Progress::cancelled) stopped the job.
+    Cancelled,
+}
+
 /// Shorthand used throughout the crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -62,12 +90,31 @@ impl Error {
 
     /// A refusal without advice.
     pub fn refused(message: impl Into<String>) -> Self {
-        Error::Refused { message: message.into(), help: None }
+        Error::Refused { kind: ErrorKind::Request, message: message.into(), help: None }
     }
 
     /// A refusal with advice.
     pub fn refused_help(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Error::Refused { message: message.into(), help: Some(help.into()) }
+        Error::Refused { kind: ErrorKind::Request, message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The same refusal of another kind; what is no refusal stays as it is.
+    pub fn of(mut self, other: ErrorKind) -> Self {
+        if let Error::Refused { kind, .. } = &mut self {
+            *kind = other;
+        }
+        self
+    }
+
+    /// What kind of obstacle it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Io { .. } => ErrorKind::Io,
+            Error::Refused { kind, .. } => *kind,
+            Error::NotAnArchive { .. } => ErrorKind::NotAnArchive,
+            Error::SourceChanged { .. } => ErrorKind::Changed,
+            Error::Cancelled => ErrorKind::Cancelled,
+        }
     }
 
     /// What the user can do about it, where that is known.

@@ -15,15 +15,15 @@
 //!                       Plan + account ──▶ convert::run ──▶ form::sink::Sink ──▶ committed whole, or nothing
 //! ```
 //!
-//! A broken archive opens as far as it can: what was odd is a fact in the [`Archive`], and only [`rules`] call it wrong.
-//! An [`error::Error`] says that the job could not be done; a [`Finding`] says that the image is wrong.
+//! A broken archive opens as far as it can: what was odd is a fact in the [`Archive`], and only the rules call it wrong.
+//! An [`Error`] says that the job could not be done; a [`Finding`] says that the image is wrong.
 //!
 //! # Example
 //!
 //! Lists the images of an archive and says what is wrong with it.
 //!
 //! ```
-//! fn report(path: &std::path::Path) -> restow::error::Result<()> {
+//! fn report(path: &std::path::Path) -> restow::Result<()> {
 //!     let options = restow::Options::default();
 //!     let archive = restow::open(path, &options)?;
 //!     for entry in restow::inspect(&archive, &[])?.images {
@@ -38,79 +38,142 @@
 //! # report("corpus/good/docker-archive/docker-20.10/archive.tar".as_ref()).unwrap();
 //! ```
 //!
-//! # Where things are
+//! # The jobs
 //!
-//! - [`mod@form`]: one folder per archive form, with its reading and its writing; [`form::open`] with all its options.
-//! - [`source`]: the members of an archive and their bytes, whatever holds them; [`staging`]: what is written before a
-//!   commit.
-//! - [`model`]: the graph that every form is read into; [`facts`]: what is learnt of it by reading blobs; [`inspect`]: its view for people and as JSON.
-//! - [`codec`]: the compressors; [`blob`]: the one pass over a blob; [`mod@layer`]: what is in a layer, and how layers lie on each other; [`tar`], [`json`], [`digest`], [`media`], [`mod@reference`], [`platform`],
-//!   [`time`]: the parts that it and the documents need.
-//! - [`schema`] judges shape, [`rules`] meaning; a [`finding`] points at a [`location`]; [`report`] draws findings, and
-//!   [`mod@escape`] keeps archive text from being obeyed by a terminal.
-//! - [`mod@read`]: each blob once, for whoever judges or keeps it; [`mod@check`]: the recipe of a check.
-//! - [`convert`]: what to write ([`convert::plan`]), the whole job ([`convert::run()`]) and what became of every digest
-//!   ([`convert::account`]); [`mod@compare`]: whether two places hold the same images.
-//! - [`messages`]: what other tools print, and what lies behind it.
-//! - [`limits`]: every cap on what a hostile archive may cost.
-//! - [`cli`]: the command `restow`, the only place that reads arguments or prints.
+//! | To | call | which gives |
+//! |---|---|---|
+//! | open a place | [`open()`] | an [`Archive`] |
+//! | look at it | [`inspect()`], [`raw()`] | a [`View`] of images, indexes and layers; the bytes of a document |
+//! | judge it | [`check()`] | a [`Report`] of [`Finding`]s, each with a [`Level`] and a [`Rule`] |
+//! | rewrite it | [`convert()`] | an [`Outcome`]: an [`Account`] of what became of every digest, or why nothing was written |
+//! | compare two | [`compare()`] | a [`Comparison`] |
+//! | understand it | [`explain()`], [`explain_error()`] | [`Rule`]s and messages of other tools |
+//!
+//! [`Options`] say how: limits, threads, levels, and a [`Progress`] that is told how far a job is and may stop it. Its default is
+//! what the command does. Nothing is global: jobs with options of their own run beside each other. The one exception are files
+//! that are staged for a commit, which [`remove_staged`] removes for a program that is about to be ended by a signal.
+//!
+//! A `Source` or `Destination` is a place as people type it (`app.tar`, `oci:DIR`, `docker://HOST/NAME:TAG`), or a stream.
+//! An [`Error`] has an [`ErrorKind`] to be matched, a message of one line, and often a help.
+//!
+//! `examples/` has five short programs: a list, a gate, a conversion, a comparison, and a report of one's own.
+//!
+//! # Features
+//!
+//! All are on by default. `registry`: live registries. `cli`: the command, `restow.toml`, and findings drawn for people. `junit`:
+//! reports for JUnit. `schema1`: signatures in manifests of schema 1 are verified; they are kept all the same without it.
+//! What only opens, checks and converts takes `default-features = false`.
+//!
+//! # Versions
+//!
+//! What is promised are the names on this page; a change of them is a change of the version. Where things are inside is
+//! told in `docs/architecture.md`.
 
+// Parts are `pub` for the tests, benches and fuzz targets of this repository, which try them by themselves. They are no part of
+// what is promised: only the names that are given below are.
+#[doc(hidden)]
 pub mod blob;
+#[doc(hidden)]
 pub mod check;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod codec;
+#[doc(hidden)]
 pub mod compare;
+#[doc(hidden)]
 pub mod convert;
+#[doc(hidden)]
 pub mod digest;
+#[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
 pub mod escape;
+#[doc(hidden)]
 pub mod facts;
 #[cfg(test)]
 mod faulty;
+#[doc(hidden)]
 pub mod finding;
+#[doc(hidden)]
 pub mod form;
 #[cfg(feature = "registry")]
+#[doc(hidden)]
 pub mod http;
+#[doc(hidden)]
 pub mod inspect;
+#[doc(hidden)]
 pub mod json;
+#[doc(hidden)]
 pub mod layer;
 mod library;
+#[doc(hidden)]
 pub mod limits;
+#[doc(hidden)]
 pub mod location;
+#[doc(hidden)]
 pub mod media;
+#[doc(hidden)]
 pub mod messages;
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod platform;
+#[doc(hidden)]
 pub mod progress;
+#[doc(hidden)]
 pub mod read;
+#[doc(hidden)]
 pub mod reference;
 #[cfg(feature = "registry")]
+#[doc(hidden)]
 pub mod registry;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod rules;
+#[doc(hidden)]
 pub mod schema;
 mod similar;
+#[doc(hidden)]
 pub mod source;
+#[doc(hidden)]
 pub mod staging;
+#[doc(hidden)]
 pub mod tar;
+#[doc(hidden)]
 pub mod time;
 
 pub use compare::{Aspects, Difference};
 pub use convert::{
-    Account, Action, Compress, DropSet, End, Entry, Kind, ManifestFormat, Outcome, Request, Verify,
+    Account, Action, Compress, DropSet, End, Entry, Kind as EntryKind, ManifestFormat, Outcome, Request,
+    Verify,
 };
-pub use finding::{Finding, Integrity, Level, Rule, Summary};
-pub use form::place::{Place, account_apart, is_part};
+pub use error::{Error, ErrorKind, Result};
+pub use finding::{Finding, Fix, Integrity, Label, Level, Rule, Summary};
+pub use form::place::Place;
 pub use inspect::View;
 pub use library::*;
+pub use limits::Limits;
 pub use model::{Archive, Form, LoneKind};
-#[cfg(feature = "cli")]
-pub use report::human::{self, HumanOptions, Verdict};
-pub use report::{Container, Image, Renderer, Source as Reported};
+pub use platform::{Platform, Specifier};
+pub use progress::{Phase, Progress};
+pub use report::Renderer;
+pub use rules::Policy;
 pub use rules::policy::Profile;
-pub use rules::{ArchiveDocuments, Policy};
 pub use staging::remove_all as remove_staged;
+
+// What the command alone takes: it draws reports for people itself.
+#[doc(hidden)]
+pub use form::place::{account_apart, is_part};
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use report::human::{self, HumanOptions, Verdict};
+#[doc(hidden)]
+pub use report::{Container, Image, Source as Reported};
+#[doc(hidden)]
+pub use rules::ArchiveDocuments;
 
 /// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
 /// that the text holds, the most particular first; none where no message is known.

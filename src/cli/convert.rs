@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::{Platform, Specifier};
 use crate::{
-    Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, Finding, Kind, Level,
+    Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, EntryKind, Finding, Level,
     ManifestFormat, Options, Outcome, Place, Policy, Request, Verdict, Verify,
 };
 
@@ -247,7 +247,8 @@ fn tell(account: &Account, destination: &str, shell: &Shell) {
     let shown: Vec<&Entry> =
         if shell.common.verbose { account.entries.iter().collect() } else { account.changes().collect() };
     // In short, layers and configs are counted; what happened to manifests and names is said.
-    let told = |entry: &&&Entry| shell.common.verbose || !matches!(entry.kind, Kind::Layer | Kind::Config);
+    let told =
+        |entry: &&&Entry| shell.common.verbose || !matches!(entry.kind, EntryKind::Layer | EntryKind::Config);
     for entry in shown.iter().filter(told).take(if shell.common.verbose { usize::MAX } else { 20 }) {
         lines.push(format!("  {}", escape_str(&entry.line())));
     }

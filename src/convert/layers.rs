@@ -4,7 +4,7 @@ use crate::codec::Compression;
 use crate::convert::plan::{Step, Treatment};
 use crate::convert::planner::Planner;
 use crate::convert::request::{Compress, ManifestFormat, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::location::At;
 use crate::media::{Codec, Family, LayerType};
 use crate::model::{ImageParts, NodeId, Part, legacy};
@@ -101,7 +101,8 @@ impl Planner<'_> {
                 return Err(Error::refused_help(
                     "Docker's manifests cannot name zstd layers",
                     "add --manifest-format oci, or use --compress gzip",
-                ));
+                )
+                .of(ErrorKind::Unsupported));
             }
             let again = level_given && compression.codec() != Codec::Plain;
             let alike = codec == compression.codec() && !again;

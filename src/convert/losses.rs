@@ -3,7 +3,7 @@
 use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::planner::Planner;
 use crate::convert::request::{ManifestFormat, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::json::Value;
 use crate::media::Family;
 use crate::model::select;
@@ -46,7 +46,8 @@ impl Planner<'_> {
                     "{} is a schema 1 manifest, which this form cannot hold",
                     self.describe(node, "<none>")
                 );
-                return Err(Error::refused_help(message, "convert it with --manifest-format oci"));
+                return Err(Error::refused_help(message, "convert it with --manifest-format oci")
+                    .of(ErrorKind::Unsupported));
             }
             _ => return Ok(None),
         };
@@ -57,7 +58,8 @@ impl Planner<'_> {
         Err(Error::refused_help(
             message,
             format!("leave it out with --drop {option}, or write `oci:` without --manifest-format docker"),
-        ))
+        )
+        .of(ErrorKind::Unsupported))
     }
 
     /// Refuses members that Docker's types do not have, unless they may be dropped.
@@ -71,7 +73,8 @@ impl Planner<'_> {
         let what = self.describe(node, "<none>");
         if !self.request.drop.annotations {
             let message = format!("{what} has {}, which Docker's types do not have", select::list(&found));
-            return Err(Error::refused_help(message, "leave them out with --drop annotations"));
+            return Err(Error::refused_help(message, "leave them out with --drop annotations")
+                .of(ErrorKind::Unsupported));
         }
         let why = format!("Docker's types have no {}", select::list(&found));
         self.plan.entries.push(Entry::note(

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::detect::{Input, ROOTFS, describe, first_bytes, first_of, is_of_an_archive, is_tar, reason};
 use super::{FORMATS, Format, by_id, docker_archive, lone, oci_layout};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::Archive;
@@ -96,7 +96,7 @@ fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
                 tree.place
             );
             let help = "raise the limit with --limit members=VALUE; if it is a layer, say so with --as layer";
-            return Err(Error::refused_help(message, help));
+            return Err(Error::refused_help(message, help).of(ErrorKind::Limit));
         }
         // A tar that is no image archive. If it is compressed it is read twice: only its end shows that it is none.
         return match layer {

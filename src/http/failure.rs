@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// What went wrong between here and a host. An answer with an unwelcome status is none: that is an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl std::error::Error for Failure {}
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
-        Error::refused_help(failure.to_string(), failure.help())
+        Error::refused_help(failure.to_string(), failure.help()).of(ErrorKind::Registry)
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::json::Value;
 use crate::location::At;
 use crate::model::view::{annotation, text};
@@ -146,7 +146,9 @@ fn bounded(archive: &Archive, roots: impl Iterator<Item = NodeId>) -> Result<()>
     let total = roots.fold(0u64, |total, root| total.saturating_add(lines(archive, root, &mut known)));
     if total > MOST {
         let message = format!("{} unfolds to more than {MOST} images and layers", archive.tree.place);
-        return Err(Error::refused_help(message, "choose one with --image, or use --raw"));
+        return Err(
+            Error::refused_help(message, "choose one with --image, or use --raw").of(ErrorKind::Limit)
+        );
     }
     Ok(())
 }

@@ -15,9 +15,13 @@ mod report;
 pub use check::check;
 pub use compare::{Comparison, compare};
 pub use convert::{Destination, DockerFormat, convert};
-pub use explain::{explain, schemas, unknown_rule};
+#[doc(hidden)]
+pub use explain::unknown_rule;
+pub use explain::{explain, schemas};
 pub use inspect::{inspect, raw};
 pub use open::{Source, open};
 pub use options::Options;
 pub use registry::{Login, RegistryOptions, tags};
-pub use report::{Report, ReportFormat, images};
+#[doc(hidden)]
+pub use report::images;
+pub use report::{Report, ReportFormat};

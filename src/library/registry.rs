@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::convert::{Plan, Request};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::form::place::Place;
 #[cfg(feature = "registry")]
 use crate::form::registry::{Address, PushOptions, Pushed, Wanted};
@@ -147,6 +147,7 @@ pub fn tags(place: &Place, options: &RegistryOptions, limits: &Limits) -> Result
             repository.tags()?.ok_or_else(|| {
                 let message = format!("{}: there is no such repository", repository.shown());
                 Error::refused_help(message, "check the name, and whether it wants a login")
+                    .of(ErrorKind::NotFound)
             })
         }
     }
@@ -215,6 +216,7 @@ impl Push {
 #[cfg(not(feature = "registry"))]
 fn without(place: &Place) -> Error {
     Error::refused(format!("{}: this restow was built without registries", place.text))
+        .of(ErrorKind::Unsupported)
 }
 
 /// Refuses: this restow was built without registries.

@@ -1,17 +1,20 @@
 //! What was found in an archive.
 
+use std::path::Path;
+
 #[cfg(feature = "cli")]
 use crate::finding::Level;
-use crate::finding::{Finding, Summary};
+use crate::finding::{Finding, Locator, Summary};
 use crate::inspect::{images as named, summary};
-use crate::model::Archive;
+use crate::model::{Archive, Form};
 #[cfg(feature = "cli")]
 use crate::report::human;
 #[cfg(feature = "junit")]
 use crate::report::junit::Junit;
-use crate::report::{Image, Renderer, github::Github, json::Json, sarif::Sarif};
+use crate::report::{Container, Image, Renderer, Source, github::Github, json::Json, sarif::Sarif};
 #[cfg(feature = "junit")]
 use crate::rules;
+use crate::rules::ArchiveDocuments;
 
 /// What was found in an archive: findings with the levels in force, in the order of reports.
 #[derive(Clone)]
@@ -25,6 +28,27 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     pub(super) fn new(archive: &'a Archive, findings: Vec<Finding>) -> Report<'a> {
         Report { archive, findings }
+    }
+
+    /// Where each finding points, as people read it and safe for a terminal: `index.json:1:87 /manifests/0/size`.
+    pub fn places(&self) -> Vec<String> {
+        let docs = ArchiveDocuments::of(self.archive);
+        let locator = Locator::new(&docs);
+        self.findings.iter().map(|finding| locator.place(&finding.primary.location).to_string()).collect()
+    }
+
+    /// Adds it to a report for machines. `path` is the file or folder that holds the archive, to which some formats lead.
+    pub fn add_to(&self, report: &mut dyn Renderer, path: Option<&Path>) {
+        let docs = ArchiveDocuments::of(self.archive);
+        let images = images(self.archive);
+        let container = match self.archive.form {
+            Form::Document | Form::Layer => Container::Document,
+            _ if self.archive.tree.is_folder() => Container::Folder,
+            _ => Container::Tar,
+        };
+        let findings: Vec<_> = self.findings.iter().map(|finding| (finding.level, finding)).collect();
+        let (form, images, findings) = (self.archive.form.id(), &images[..], &findings[..]);
+        report.add(&Source { docs: &docs, path, container, form, images, findings });
     }
 
     /// How many findings there are of each level.

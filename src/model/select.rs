@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Archive, Body, Name, NodeId, Root};
 use crate::platform::{Platform, Specifier};
 use crate::reference::Reference;
@@ -148,6 +148,7 @@ fn no_such_image(archive: &Archive, wanted: &str) -> Error {
         format!("no image `{wanted}` in {}", archive.tree.place),
         format!("it holds {have}{near}"),
     )
+    .of(ErrorKind::NotFound)
 }
 
 /// Names joined for a message, at most twenty of them.

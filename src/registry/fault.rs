@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::http::Failure;
 
 /// What stands between a request and its result. None of these says anything of an image.
@@ -184,7 +184,7 @@ impl std::error::Error for Fault {}
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
-        Error::Refused { message: fault.to_string(), help: fault.help() }
+        Error::Refused { kind: ErrorKind::Registry, message: fault.to_string(), help: fault.help() }
     }
 }
 

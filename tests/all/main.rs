@@ -20,6 +20,8 @@ mod hostile;
 mod house;
 /// OCI layouts made in place, and a folder with the binary to try them on.
 mod layout;
+/// What other programs call.
+mod library;
 /// Every limit at its border, and bombs.
 mod limits;
 /// Messages of other tools.
@@ -36,3 +38,5 @@ mod registry;
 mod security;
 /// README.md and `tests/cli/*.trycmd`, run as a person would.
 mod sessions;
+/// The public names, and what they take and give.
+mod surface;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{OCI_LAYOUT, blob_path, blob_place, index_json};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::form::sink::{OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
@@ -41,7 +41,8 @@ pub fn layout_dir(destination: &Path, options: &WriteOptions) -> Result<Box<dyn 
         return Err(Error::refused_help(
             format!("{} is not empty and is no OCI layout", destination.display()),
             "choose another directory",
-        ));
+        )
+        .of(ErrorKind::Exists));
     }
     let index = existing.read(Path::new(INDEX), Limits::default().document_bytes)?;
     if index.is_none() && existing.has(INDEX) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, Value};
 use crate::limits::Limits;
 use crate::media::DocumentType;
@@ -108,7 +108,8 @@ impl<'a> Crawl<'a> {
                 self.repositories[repository].shown(),
                 self.limits.documents_bytes
             );
-            return Err(Error::refused_help(message, "raise it with --limit documents-bytes=VALUE"));
+            return Err(Error::refused_help(message, "raise it with --limit documents-bytes=VALUE")
+                .of(ErrorKind::Limit));
         }
         let media_type = manifest.media_type.filter(|kind| DocumentType::of(kind).is_some());
         self.documents.push(Found { repository, digest, media_type, bytes: manifest.bytes });

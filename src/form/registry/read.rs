@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::address::Address;
 use super::crawl::{Crawl, at_once};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;
@@ -52,7 +52,8 @@ pub fn open(
             let shown = repository.shown();
             if !all_tags(&mut crawl, repository)? {
                 let message = format!("{shown}: there is no such repository");
-                return Err(Error::refused_help(message, "check the name, and whether it wants a login"));
+                return Err(Error::refused_help(message, "check the name, and whether it wants a login")
+                    .of(ErrorKind::NotFound));
             }
         }
         Address::Repository { name, tag, digest } => {

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::form::sink::{OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
@@ -51,7 +51,8 @@ pub fn storage(destination: &Path, options: &WriteOptions) -> Result<Box<dyn Sin
         return Err(Error::refused_help(
             format!("{} is not empty and is no registry storage", destination.display()),
             "name the registry's rootdirectory, which holds docker/registry/v2",
-        ));
+        )
+        .of(ErrorKind::Exists));
     };
     let tree = Tree::inside(destination, options.fsync)?;
     Ok(Box::new(Storage { tree, path, existing: Some(existing), prefix }))
@@ -64,7 +65,8 @@ fn hex(digest: &Digest) -> Result<&str> {
         _ => Err(Error::refused_help(
             format!("registry storage cannot hold {digest}: it stores everything under SHA-256"),
             "use oci:",
-        )),
+        )
+        .of(ErrorKind::Unsupported)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::form::sink::{OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
@@ -51,7 +51,7 @@ pub fn skopeo_dir(destination: &Path, options: &WriteOptions) -> Result<Box<dyn 
         }
         Some(_) if !options.force => {
             let message = format!("{} is not empty", destination.display());
-            return Err(Error::refused_help(message, "replace it with --force"));
+            return Err(Error::refused_help(message, "replace it with --force").of(ErrorKind::Exists));
         }
         Some(existing) => (Tree::beside(destination, options.fsync)?, Destination::Replaced(existing)),
     };
@@ -65,7 +65,8 @@ fn hex(digest: &Digest) -> Result<&str> {
         _ => Err(Error::refused_help(
             format!("`dir:` cannot hold {digest}: it drops the algorithm, and readers take SHA-256"),
             "use oci:",
-        )),
+        )
+        .of(ErrorKind::Unsupported)),
     }
 }
 

@@ -10,7 +10,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::staging::{PREFIX, parent_of, sweep};
 
 /// An existing destination directory under an exclusive `flock` that lasts as long as this value.
@@ -30,7 +30,8 @@ impl Existing {
             other => other.at("cannot read", path)?,
         };
         if !meta.is_dir() {
-            return Err(Error::refused(format!("{} exists and is not a directory", path.display())));
+            return Err(Error::refused(format!("{} exists and is not a directory", path.display()))
+                .of(ErrorKind::Exists));
         }
         // What was staged beside it before it came to be.
         sweep(parent_of(path));

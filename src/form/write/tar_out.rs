@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::WriteOptions;
 use super::tree::check_size;
 use crate::digest::Digest;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::form::sink::Staged;
 use crate::staging::{Owned, parent_of, sweep, sync_directory};
 use crate::tar::write::{END, WriteKind, header, padding};
@@ -90,7 +90,7 @@ impl TarOut {
             }
             Ok(_) if !options.force => {
                 let message = format!("{} exists", destination.display());
-                return Err(Error::refused_help(message, "replace it with --force"));
+                return Err(Error::refused_help(message, "replace it with --force").of(ErrorKind::Exists));
             }
             Ok(_) => {}
         }
