@@ -170,10 +170,6 @@ pub use form::place::{account_apart, is_part};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::human::{self, HumanOptions, Verdict};
-#[doc(hidden)]
-pub use report::{Container, Image, Source as Reported};
-#[doc(hidden)]
-pub use rules::ArchiveDocuments;
 
 /// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
 /// that the text holds, the most particular first; none where no message is known.

@@ -81,7 +81,7 @@ fn check_one(
     }
     let told = Told::new(&shell.common);
     let report = crate::check(&archive, &Options { policy: policy.clone(), ..shell.options(&told)? })?;
-    let findings = policy.levelled(&report.findings);
+    let findings = report.levelled();
     let what = archive.summary();
     let least = shell.least();
     let drawn = findings.iter().filter(|(level, _)| *level >= least);

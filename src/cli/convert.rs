@@ -1,9 +1,9 @@
 //! `restow convert`: rewrites an archive in another form, verified on the way.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
-use super::open::source;
+use super::open::{source, standard_output};
 use super::progress::Told;
 use super::remote::Side;
 use super::report::{self, Own, Reports};
@@ -86,6 +86,7 @@ fn told(
     shell: &Shell,
     reports: &mut Reports,
 ) -> Result<u8> {
+    let levelled: Vec<_> = findings.iter().map(|finding| (finding.level, finding)).collect();
     let (account, unseen) = match end {
         End::Planned(plan) => {
             let lines = plan.lines(&archive);
@@ -93,7 +94,6 @@ fn told(
             return shell.print(&lines).map(|()| 0);
         }
         End::Refused => {
-            let levelled = blocking(&findings, policy);
             let asked = |finding: &Finding| args.check || policy.blocks(finding.rule);
             let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
             judged(source, &archive, Some(&shown), &levelled, shell, reports);
@@ -108,7 +108,6 @@ fn told(
             (account, unseen)
         }
     };
-    let levelled = policy.levelled(&findings);
     let asked = args.check || reports.human_on_stdout() || shell.common.verbose;
     let shown = asked.then_some(&levelled[..]);
     if !asked {
@@ -168,40 +167,6 @@ fn request(args: &ConvertArgs) -> Result<Request> {
         buffer: args.buffer,
         ..Request::default()
     })
-}
-
-fn standard_output() -> Result<()> {
-    if io::stdout().is_terminal() {
-        return Err(Error::refused_help(
-            "standard output is a terminal",
-            "send the archive to a file or a pipe",
-        ));
-    }
-    if goes_nowhere() {
-        return Err(Error::refused_help(
-            "standard output is closed, and would lose the archive",
-            "send the archive to a file or a pipe",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether standard output was closed when the process started. Rust then opens `/dev/null` in its place, for reading
-/// and writing, so that writing seems to succeed; a shell opens it for writing only.
-fn goes_nowhere() -> bool {
-    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
-    let out = io::stdout();
-    let both = fcntl_getfl(&out).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::RDWR);
-    both && matches!((fstat(&out), stat("/dev/null")), (Ok(out), Ok(null)) if out.st_rdev == null.st_rdev)
-}
-
-/// Findings with their levels, where those that kept the archive from being written are errors.
-fn blocking<'a>(findings: &'a [Finding], policy: &Policy) -> Vec<(Level, &'a Finding)> {
-    let level = |finding: &'a Finding| {
-        let blocks = policy.blocks(finding.rule);
-        (if blocks { Level::Error } else { policy.level(finding.rule) }, finding)
-    };
-    findings.iter().map(level).filter(|(level, _)| *level != Level::Allow).collect()
 }
 
 /// Tells people the findings `shown` and the verdict, on standard error if they did not ask for standard output, and

@@ -1,6 +1,6 @@
 //! Opens what a command was given.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use super::progress::Told;
 use super::remote::Side;
@@ -22,8 +22,34 @@ pub(super) fn open(
 
 /// A place to read, with what was given for its registry.
 pub(super) fn source(place: &Place, side: Side, shell: &Shell) -> Result<Source> {
-    if place.is_standard() && io::IsTerminal::is_terminal(&io::stdin()) {
+    if place.is_standard() && io::stdin().is_terminal() {
         return Err(Error::refused_help("standard input is a terminal", "pipe an archive into restow"));
     }
     Ok(Source::from(place.clone()).registry(shell.registry(place, side)?))
+}
+
+/// Refuses standard output where an archive would be lost on it.
+pub(super) fn standard_output() -> Result<()> {
+    if io::stdout().is_terminal() {
+        return Err(Error::refused_help(
+            "standard output is a terminal",
+            "send the archive to a file or a pipe",
+        ));
+    }
+    if goes_nowhere() {
+        return Err(Error::refused_help(
+            "standard output is closed, and would lose the archive",
+            "send the archive to a file or a pipe",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether standard output was closed when the process started. Rust then opens `/dev/null` in its place, for reading
+/// and writing, so that writing seems to succeed; a shell opens it for writing only.
+fn goes_nowhere() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let out = io::stdout();
+    let both = fcntl_getfl(&out).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::RDWR);
+    both && matches!((fstat(&out), stat("/dev/null")), (Ok(out), Ok(null)) if out.st_rdev == null.st_rdev)
 }

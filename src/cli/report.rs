@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use super::shell::Shell;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::{
-    Archive, ArchiveDocuments, Container, Form, HumanOptions, Image, Place, Renderer, ReportFormat, Reported,
-    Verdict,
-};
+use crate::{Archive, HumanOptions, Place, Renderer, ReportFormat, Verdict};
 
 const FORMATS: &str = "human, json, sarif, junit or github";
 
@@ -100,20 +97,7 @@ impl Reports {
 
     /// Adds what was found in a source to every report that is written at the end; `verdict` is for people.
     pub fn add(&mut self, shell: &Shell, place: &Place, archive: &Archive, verdict: &Verdict<'_>) {
-        if self.wanted.is_empty() {
-            return;
-        }
-        let docs = ArchiveDocuments::of(archive);
-        let findings = verdict.findings;
-        let images: Vec<Image> = crate::images(archive);
-        let container = match archive.form {
-            Form::Document | Form::Layer => Container::Document,
-            _ if archive.tree.is_folder() => Container::Folder,
-            _ => Container::Tar,
-        };
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
-        let source =
-            Reported { docs: &docs, path, container, form: archive.form.id(), images: &images, findings };
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {
@@ -123,7 +107,7 @@ impl Reports {
                     text.push_str(&shell.report(verdict, archive, options));
                 }
                 Kind::Human(_) => {}
-                Kind::Machine(renderer) => renderer.add(&source),
+                Kind::Machine(renderer) => crate::render(&mut **renderer, archive, verdict.findings, path),
             }
         }
     }

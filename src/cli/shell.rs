@@ -10,7 +10,7 @@ use crate::escape::escape_str;
 use crate::limits::{self, Limits};
 use crate::progress::Progress;
 use crate::similar;
-use crate::{Archive, ArchiveDocuments, HumanOptions, Level, Options, Verdict, human};
+use crate::{Archive, HumanOptions, Level, Options, Verdict};
 
 /// What every command needs of its surroundings.
 pub(super) struct Shell {
@@ -107,7 +107,7 @@ impl Shell {
         if self.common.quiet && verdict.is_sound() {
             return String::new();
         }
-        human::report(verdict, &ArchiveDocuments::of(archive), options)
+        crate::draw(verdict, archive, options)
     }
 
     /// The caps in force.

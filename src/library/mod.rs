@@ -22,6 +22,9 @@ pub use inspect::{inspect, raw};
 pub use open::{Source, open};
 pub use options::Options;
 pub use registry::{Login, RegistryOptions, tags};
+#[cfg(feature = "cli")]
 #[doc(hidden)]
-pub use report::images;
+pub use report::draw;
 pub use report::{Report, ReportFormat};
+#[doc(hidden)]
+pub use report::{images, render};

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-#[cfg(feature = "cli")]
-use crate::finding::Level;
-use crate::finding::{Finding, Locator, Summary};
+use crate::finding::{Finding, Level, Locator, Summary};
 use crate::inspect::{images as named, summary};
 use crate::model::{Archive, Form};
 #[cfg(feature = "cli")]
-use crate::report::human;
+use crate::report::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
 use crate::report::junit::Junit;
 use crate::report::{Container, Image, Renderer, Source, github::Github, json::Json, sarif::Sarif};
@@ -39,22 +37,17 @@ impl<'a> Report<'a> {
 
     /// Adds it to a report for machines. `path` is the file or folder that holds the archive, to which some formats lead.
     pub fn add_to(&self, report: &mut dyn Renderer, path: Option<&Path>) {
-        let docs = ArchiveDocuments::of(self.archive);
-        let images = images(self.archive);
-        let container = match self.archive.form {
-            Form::Document | Form::Layer => Container::Document,
-            _ if self.archive.tree.is_folder() => Container::Folder,
-            _ => Container::Tar,
-        };
-        let findings: Vec<_> = self.findings.iter().map(|finding| (finding.level, finding)).collect();
-        let (form, images, findings) = (self.archive.form.id(), &images[..], &findings[..]);
-        report.add(&Source { docs: &docs, path, container, form, images, findings });
+        render(report, self.archive, &self.levelled(), path);
+    }
+
+    /// Findings with their levels, as reports take them.
+    pub(crate) fn levelled(&self) -> Vec<(Level, &Finding)> {
+        self.findings.iter().map(|finding| (finding.level, finding)).collect()
     }
 
     /// How many findings there are of each level.
     pub fn summary(&self) -> Summary {
-        let levelled: Vec<_> = self.findings.iter().map(|finding| (finding.level, finding)).collect();
-        Summary::of(&levelled)
+        Summary::of(&self.levelled())
     }
 }
 
@@ -132,4 +125,27 @@ impl ReportFormat {
             ReportFormat::Github => Box::<Github>::default(),
         }
     }
+}
+
+/// Adds what was found in an archive to a report for machines.
+pub fn render(
+    report: &mut dyn Renderer,
+    archive: &Archive,
+    findings: &[(Level, &Finding)],
+    path: Option<&Path>,
+) {
+    let docs = ArchiveDocuments::of(archive);
+    let images = images(archive);
+    let container = match archive.form {
+        Form::Document | Form::Layer => Container::Document,
+        _ if archive.tree.is_folder() => Container::Folder,
+        _ => Container::Tar,
+    };
+    report.add(&Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings });
+}
+
+/// Draws a verdict, with the findings that it rests on, for people.
+#[cfg(feature = "cli")]
+pub fn draw(verdict: &Verdict<'_>, archive: &Archive, options: HumanOptions) -> String {
+    human::report(verdict, &ArchiveDocuments::of(archive), options)
 }

@@ -171,15 +171,6 @@ impl Policy {
         self.profiles.iter().fold(rule.level, |level, profile| profile.raise(rule, level))
     }
 
-    /// Findings with the levels in force, without those that are allowed.
-    pub fn levelled<'a>(&self, findings: &'a [Finding]) -> Vec<(Level, &'a Finding)> {
-        findings
-            .iter()
-            .map(|finding| (self.level(finding.rule), finding))
-            .filter(|(level, _)| *level != Level::Allow)
-            .collect()
-    }
-
     /// Gives findings the levels in force, and leaves out those that are allowed.
     pub fn judged(&self, findings: Vec<Finding>) -> Vec<Finding> {
         self.with(findings, |rule| self.level(rule))

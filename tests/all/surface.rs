@@ -45,7 +45,9 @@ fn sources() -> BTreeMap<Vec<String>, syn::File> {
         .iter()
         .flat_map(|(module, file)| {
             let tests = file.items.iter().filter_map(|item| match item {
-                Item::Mod(item) if is_test(&item.attrs) => Some([&module[..], &[item.ident.to_string()]].concat()),
+                Item::Mod(item) if is_test(&item.attrs) => {
+                    Some([&module[..], &[item.ident.to_string()]].concat())
+                }
                 _ => None,
             });
             tests.collect::<Vec<_>>()
