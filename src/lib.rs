@@ -119,6 +119,9 @@ pub mod messages;
 #[doc(hidden)]
 pub mod model;
 #[doc(hidden)]
+#[cfg(feature = "page")]
+pub mod page;
+#[doc(hidden)]
 pub mod platform;
 #[doc(hidden)]
 pub mod progress;
@@ -167,6 +170,9 @@ pub use staging::remove_all as remove_staged;
 // What the command alone takes: it draws reports for people itself.
 #[doc(hidden)]
 pub use form::place::{account_apart, is_part};
+#[cfg(feature = "page")]
+#[doc(hidden)]
+pub use page::{Page, Style as PageStyle, write as write_page};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::human::{self, HumanOptions, Verdict};

@@ -161,7 +161,7 @@ pub(super) struct CheckArgs {
     /// Judge a single document or layer as this; found from its content if not given
     #[arg(long = "as", value_enum, value_name = "KIND")]
     pub as_: Option<LoneArg>,
-    /// Write findings as human, json, sarif, junit or github, to FILE or standard output; may be repeated
+    /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]")]
     pub report: Vec<String>,
     #[command(flatten)]
@@ -221,7 +221,7 @@ pub(super) struct ConvertArgs {
     /// Write what became of every digest, as JSON
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
-    /// Write findings as human, json, sarif, junit or github, to FILE or standard output; may be repeated
+    /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", conflicts_with = "dry_run")]
     pub report: Vec<String>,
     /// Judge by every rule, as `restow check` does, not only by those that a conversion needs

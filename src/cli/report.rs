@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::shell::Shell;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::{Archive, HumanOptions, Place, Renderer, ReportFormat, Verdict};
+use crate::{Archive, HumanOptions, Page, PageStyle, Place, Renderer, ReportFormat, Verdict};
 
-const FORMATS: &str = "human, json, sarif, junit or github";
+const FORMATS: &str = "human, json, sarif, junit, github, html or markdown";
 
 /// The reports of one run.
 pub(super) struct Reports {
@@ -28,6 +28,7 @@ enum Kind {
     /// For people; what has been drawn so far, if it goes to a file.
     Human(String),
     Machine(Box<dyn Renderer>),
+    Page(PageStyle, Page),
 }
 
 impl Reports {
@@ -42,6 +43,8 @@ impl Reports {
             };
             let kind = match format {
                 "human" => Kind::Human(String::new()),
+                "html" => Kind::Page(PageStyle::Html, Page::new(command())),
+                "markdown" => Kind::Page(PageStyle::Markdown, Page::new(command())),
                 name => match ReportFormat::named(name) {
                     Some(machine) => Kind::Machine(machine.renderer()),
                     None => return Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
@@ -108,6 +111,7 @@ impl Reports {
                 }
                 Kind::Human(_) => {}
                 Kind::Machine(renderer) => crate::render(&mut **renderer, archive, verdict.findings, path),
+                Kind::Page(_, page) => crate::picture(page, archive, verdict.findings, path),
             }
         }
     }
@@ -122,6 +126,7 @@ impl Reports {
                 }
                 Kind::Human(_) => {}
                 Kind::Machine(renderer) => renderer.failed(place, &why),
+                Kind::Page(_, page) => page.failed(place, &why),
             }
         }
     }
@@ -132,6 +137,7 @@ impl Reports {
             let to = move |out: &mut dyn Write| match report.kind {
                 Kind::Human(text) => out.write_all(text.as_bytes()),
                 Kind::Machine(renderer) => renderer.finish(out),
+                Kind::Page(style, page) => crate::write_page(&page, style, out),
             };
             match report.file {
                 Some(file) => write_with(&file, to)?,
@@ -154,6 +160,24 @@ impl Report {
     fn is_drawn_at_once(&self) -> bool {
         matches!(self.kind, Kind::Human(_)) && self.file.is_none()
     }
+}
+
+/// What was typed after the program's name, without what may be a password.
+fn command() -> String {
+    let mut words = Vec::new();
+    let mut secret = false;
+    for word in std::env::args_os().skip(1) {
+        let word = word.to_string_lossy().into_owned();
+        let (name, given) = word.split_once('=').map_or((word.as_str(), false), |(name, _)| (name, true));
+        let named = name.starts_with("--") && name.ends_with("creds");
+        words.push(match (std::mem::take(&mut secret), named && given) {
+            (true, _) => "…".to_owned(),
+            (false, true) => format!("{name}=…"),
+            (false, false) => word.clone(),
+        });
+        secret = named && !given;
+    }
+    words.join(" ")
 }
 
 fn only_one(format: &str) -> Error {

@@ -25,6 +25,9 @@ pub use registry::{Login, RegistryOptions, tags};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::draw;
+#[cfg(feature = "page")]
+#[doc(hidden)]
+pub use report::picture;
 pub use report::{Report, ReportFormat};
 #[doc(hidden)]
 pub use report::{images, render};

@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use crate::finding::{Finding, Level, Locator, Summary};
+#[cfg(feature = "page")]
+use crate::inspect::View;
 use crate::inspect::{images as named, summary};
 use crate::model::{Archive, Form};
+#[cfg(feature = "page")]
+use crate::page::Page;
 #[cfg(feature = "cli")]
 use crate::report::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
@@ -134,6 +138,22 @@ pub fn render(
     findings: &[(Level, &Finding)],
     path: Option<&Path>,
 ) {
+    with_source(archive, findings, path, |source| report.add(source));
+}
+
+/// Adds an archive to a page, with what was found in it. What is too large to be drawn has no picture.
+#[cfg(feature = "page")]
+#[doc(hidden)]
+pub fn picture(page: &mut Page, archive: &Archive, findings: &[(Level, &Finding)], path: Option<&Path>) {
+    with_source(archive, findings, path, |source| page.add(source, View::of(archive, &archive.roots).ok()));
+}
+
+fn with_source(
+    archive: &Archive,
+    findings: &[(Level, &Finding)],
+    path: Option<&Path>,
+    then: impl FnOnce(&Source<'_>),
+) {
     let docs = ArchiveDocuments::of(archive);
     let images = images(archive);
     let container = match archive.form {
@@ -141,7 +161,7 @@ pub fn render(
         _ if archive.tree.is_folder() => Container::Folder,
         _ => Container::Tar,
     };
-    report.add(&Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings });
+    then(&Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings });
 }
 
 /// Draws a verdict, with the findings that it rests on, for people.

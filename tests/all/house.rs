@@ -40,7 +40,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("repair", "check convert form store registry source"),
     ("compose", "convert model source"),
     ("scrub", "check read form store"),
-    ("page", "report finding inspect compare convert check"),
+    ("page", "report finding inspect compare convert check location"),
     (
         "library",
         "location tar codec schema staging http messages store registry finding blob layer source model facts rules form read \

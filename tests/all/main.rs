@@ -28,6 +28,8 @@ mod limits;
 mod messages;
 /// Hostile names wherever a name can stand.
 mod names;
+/// Pages to look at.
+mod pages;
 /// What a conversion promises of what it writes.
 mod promises;
 /// What holds for every sound archive.

@@ -1,0 +1,63 @@
+use super::document::pieces;
+use super::section::FINDINGS;
+use super::*;
+use crate::report::{Container, Source, fixture};
+
+fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::Finding>)) -> String {
+    let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
+    let source = Source {
+        docs: &docs,
+        path: None,
+        container: Container::Tar,
+        form: "oci",
+        images: &[],
+        findings: &levelled,
+    };
+    let mut page = Page::new("check <script>alert(1)</script>");
+    page.add(&source, None);
+    page.failed("<img src=x onerror=alert(1)>", "no such file");
+    let mut out = Vec::new();
+    write(&page, style, &mut out).expect("memory");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn everything_is_shown_and_nothing_runs() {
+    let html = page(Style::Html, fixture::everything());
+    let (_, findings) = fixture::everything();
+    for finding in &findings {
+        assert!(html.contains(&format!("restow explain {}", finding.rule.name)), "{}", finding.rule.name);
+    }
+    assert!(!html.contains("<script>alert") && !html.contains("<img"), "hostile text is obeyed");
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(html.contains("default-src 'none'") && !html.contains("unsafe-inline"));
+    assert_eq!(html, page(Style::Html, fixture::everything()), "the same input, the same bytes");
+}
+
+#[test]
+fn three_hundred_findings_fit_a_megabyte() {
+    let html = page(Style::Html, fixture::of_one_kind(300));
+    assert!(html.len() < 1 << 20, "{} bytes", html.len());
+    let many = fixture::of_one_kind(3_000);
+    let left = many.1.len() - FINDINGS;
+    let long = page(Style::Html, many);
+    assert!(long.contains(&format!("and {left} more")), "what is left out is counted");
+}
+
+#[test]
+fn markdown_is_text_and_has_an_end() {
+    let short = page(Style::Markdown, fixture::everything());
+    assert!(short.starts_with("### ❌") && short.contains("| Level | Rule |"), "{short}");
+    assert!(!short.contains("<img"), "{short}");
+    let long = page(Style::Markdown, fixture::of_one_kind(4_000));
+    assert!(long.len() <= 1 << 20 && long.contains("more, which a report"), "{} bytes", long.len());
+}
+
+#[test]
+fn digests_are_found_in_text() {
+    let hex = "a".repeat(64);
+    let text = format!("\"sha256:{hex}\", sha256:abc, sha256:{hex}");
+    let found = pieces(&text);
+    assert_eq!(found.iter().filter(|(_, hex)| hex.is_some()).count(), 2);
+    assert_eq!(found.iter().map(|(piece, _)| *piece).collect::<String>(), text);
+}
