@@ -11,7 +11,7 @@ use crate::model::Archive;
 use crate::model::build::Builder;
 use crate::model::{Form, LoneKind};
 use crate::progress::{Phase, Progress};
-use crate::source::{Ingested, SpoolDir, Tree, ingest};
+use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, ingest};
 
 /// How to open an archive.
 pub struct OpenOptions<'a> {
@@ -84,7 +84,9 @@ fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
         let named =
             tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name));
         let archive = layer.is_none() || named;
-        if tree.is_cut() && archive && (!tree.members.is_empty() || tree.outer.is_some()) {
+        let cut = tree.is_cut() && archive && (!tree.members.is_empty() || tree.outer.is_some());
+        // Or who extracts it finds a document where there is none by the names.
+        if cut || named && hides_a_document(&tree) {
             return Ok(
                 Builder::new(Form::Unknown, tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
             );
@@ -161,6 +163,36 @@ fn accepts_damaged(id: &str, tree: &Tree) -> bool {
 /// left of a save that broke off. That is a fault of the image, not a question of the form.
 fn cut_short(tree: &Tree) -> Option<&'static Format> {
     tree.has_below("blobs/sha256/").then(|| by_id("oci")).flatten()
+}
+
+/// Whether other readers may find a document in what has none by the names of its members: one that is elsewhere for who
+/// extracts the archive, or is called otherwise, or hidden in data, for who reads a header in another way.
+fn hides_a_document(tree: &Tree) -> bool {
+    use crate::tar::AnomalyKind as Kind;
+    let documents: [&[u8]; 4] = [b"manifest.json", b"index.json", b"oci-layout", b"repositories"];
+    tree.anomalies.iter().any(|anomaly| match anomaly {
+        TreeAnomaly::Ambiguous { member, .. } => {
+            let last = tree.member(*member).name.rsplit(|byte| *byte == b'/').next();
+            last.is_some_and(|last| documents.contains(&last))
+        }
+        TreeAnomaly::Polyglot { .. } => true,
+        TreeAnomaly::Tar(anomaly) => matches!(
+            anomaly.kind,
+            Kind::EntriesAfterEnd { .. }
+                | Kind::RepeatedExtension { .. }
+                | Kind::MalformedPax { .. }
+                | Kind::PaxSizeOverride { .. }
+                | Kind::GlobalPax { overrides: true }
+                | Kind::ConflictingNames
+                | Kind::SizeBehindNul { .. }
+                | Kind::SizeOnNonFile { .. }
+                | Kind::SparseRecords
+                | Kind::FileNamedAsDirectory
+                | Kind::ForeignPrefix
+                | Kind::NulInPath
+        ),
+        _ => false,
+    })
 }
 
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {

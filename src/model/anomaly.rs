@@ -152,12 +152,14 @@ pub enum Disagreement {
     Tag(String),
     /// The OCI half lacks a tag of an image that it has.
     TagMissing(String),
-    /// The OCI half lacks an image.
-    ImageMissing,
+    /// The OCI half lacks an image, which the docker half may give a tag.
+    ImageMissing(Option<String>),
     /// The docker half lacks a tag of an image that it has.
     RepoTagMissing(String),
-    /// The docker half lacks an image.
-    ItemMissing,
+    /// The docker half lacks an image, which the OCI half may give a name.
+    ItemMissing(Option<String>),
+    /// Each half has images, and none is in both.
+    Disjoint,
 }
 
 /// What a link of registry storage is for.

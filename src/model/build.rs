@@ -392,6 +392,11 @@ impl<'a> Builder<'a> {
 
     /// What a blob that is declared as something else plainly is, if it is a manifest or index.
     fn peek(&self, member: MemberId) -> Result<Option<DocumentType>> {
+        Ok(self.look(member)?.and_then(|json| plainly(&json.root)))
+    }
+
+    /// A blob as JSON, if it begins like an object and is of a size to be a document; it is not taken into the archive.
+    pub(super) fn look(&self, member: MemberId) -> Result<Option<json::Json>> {
         let Some(bytes) = self.archive.tree.read(member, self.limits.document_bytes)? else {
             return Ok(None);
         };
@@ -400,7 +405,7 @@ impl<'a> Builder<'a> {
         if open != Some(&b'{') || values >= self.limits.json_values {
             return Ok(None);
         }
-        Ok(json::parse(&bytes, self.limits.json_depth as usize).ok().and_then(|json| plainly(&json.root)))
+        Ok(json::parse(&bytes, self.limits.json_depth as usize).ok())
     }
 
     fn body(

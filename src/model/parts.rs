@@ -43,20 +43,41 @@ impl Builder<'_> {
             Role::Artifact
         };
         let config = self.part(config);
-        if media::is_image_config(&config_type) || (role == Role::Image && image_config) {
+        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect();
+        // Docker's plugins have a config of that shape, and no tool loads one as an image.
+        let plugin = config_type == media::DOCKER_PLUGIN_CONFIG;
+        let unpacked = role != Role::Image && !plugin && self.unpacks(&config, &layers)?;
+        let role = if unpacked { Role::Image } else { role };
+        if media::is_image_config(&config_type) || (role == Role::Image && (image_config || unpacked)) {
             let family = if config_type == media::OCI_CONFIG { Family::Oci } else { Family::Docker };
             if let Some(member) = config.blob.and_then(|blob| self.archive.blob(blob).member) {
                 self.document(member, DocKind::Config(family))?;
             }
         }
-        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect();
         for layer in &layers {
             let plain = layer.descriptor.as_ref().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some());
-            if let (Some(blob), true) = (layer.blob, plain) {
+            if let (Some(blob), true) = (layer.blob, plain || unpacked) {
                 self.is_layer(blob);
             }
         }
         Ok(ImageParts { config, layers, role })
+    }
+
+    /// Whether who asks no media type unpacks an image from this: the config has diff IDs, and a layer is a tar.
+    fn unpacks(&self, config: &Part, layers: &[Part]) -> Result<bool> {
+        let member = |part: &Part| part.blob.and_then(|blob| self.archive.blob(blob).member);
+        let Some(config) = member(config) else { return Ok(false) };
+        let Some(json) = self.look(config)? else { return Ok(false) };
+        let diff_ids = json.root.field("rootfs").and_then(|rootfs| rootfs.value.field("diff_ids"));
+        if diff_ids.is_none_or(|ids| ids.value.items().is_empty()) {
+            return Ok(false);
+        }
+        for layer in layers.iter().filter_map(member) {
+            if self.archive.tree.is_tar(layer, self.limits)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The layers of a schema 1 manifest, base first; the same blob may occur often (empty layers).

@@ -157,7 +157,7 @@ rule! {
 rule! {
     /// The halves of a Docker 25+ archive describe different images.
     HALVES_DISAGREE = "archive/halves-disagree", Error, Soft, [15],
-    checks: "`manifest.json` and `index.json` of one archive give each image the same layers and each tag the same image.",
+    checks: "`manifest.json` and `index.json` of one archive give each image the same layers and each tag the same image, and have each image that has a tag.",
     matters: "Docker's classic store reads the one, containerd the other: they would load different images. No other tool compares them.",
     example: "Docker 25.0.0 wrote the layers of a manifest in random order; `manifest.json` has them right.",
     mend: "Save the image again. With -W archive/halves-disagree restow takes the half whose layers fit `diff_ids`.",
@@ -165,7 +165,7 @@ rule! {
 rule! {
     /// One half lacks something that the other has.
     HALF_INCOMPLETE = "archive/half-incomplete", Warning, No, [15],
-    checks: "Every image and tag of `manifest.json` is in `index.json` too, and the other way round; of an index, `manifest.json` has one image.",
+    checks: "Every image without a tag, and every tag, of `manifest.json` is in `index.json` too, and the other way round; of an index, `manifest.json` has one image.",
     matters: "Docker since 25.0.3 loses untagged images from `index.json` when tagged ones are saved with them; containerd does not see them. What `manifest.json` lacks Docker's classic store does not see. restow reads the union.",
     example: "`docker save app:1 0fef9c035493`: the second image is in `manifest.json` only.",
     mend: "Convert the archive: restow writes both halves complete.",
@@ -365,11 +365,24 @@ pub fn halves_disagree(at: &Location, other: Option<&Location>, what: &Disagreem
         Disagreement::RepoTagMissing(tag) => {
             (&HALF_INCOMPLETE, format!("`{tag}` is in `index.json`, but not in `manifest.json`"), "")
         }
-        Disagreement::ItemMissing => {
+        Disagreement::ItemMissing(Some(tag)) => (
+            &HALVES_DISAGREE,
+            format!("the image `{tag}` is in `index.json`, but not in `manifest.json`"),
+            "",
+        ),
+        Disagreement::ImageMissing(Some(tag)) => (
+            &HALVES_DISAGREE,
+            format!("the image `{tag}` is in `manifest.json`, but not in `index.json`"),
+            "",
+        ),
+        Disagreement::ItemMissing(None) => {
             (&HALF_INCOMPLETE, "the image is in `index.json`, but not in `manifest.json`".to_owned(), "")
         }
-        Disagreement::ImageMissing => {
+        Disagreement::ImageMissing(None) => {
             (&HALF_INCOMPLETE, "the image is in `manifest.json`, but not in `index.json`".to_owned(), "")
+        }
+        Disagreement::Disjoint => {
+            (&HALVES_DISAGREE, "`manifest.json` and `index.json` have no image in common".to_owned(), "")
         }
     };
     let finding = Finding::new(rule, at.clone(), message);

@@ -306,12 +306,19 @@ fn config(document: &Document, family: Family, parts: &ImageParts, out: &mut Vec
             let own = if family == Family::Oci { media::OCI_CONFIG } else { media::DOCKER_CONFIG };
             mixed(family, "manifest", at, Some(own), out);
         }
-    } else if media::is_well_formed(media_type) && typed.is_none_or(Value::is_null) {
+    } else if media::is_well_formed(media_type)
+        && (parts.role == Role::Image || typed.is_none_or(Value::is_null))
+    {
         let layer = |part: &crate::model::Part| {
             part.descriptor.as_ref().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some())
         };
-        if parts.layers.iter().any(layer) {
-            let message = format!("`{media_type}` is no image config, so this is an artifact, not an image");
+        if parts.role == Role::Image || parts.layers.iter().any(layer) {
+            let message = match parts.role {
+                Role::Image => format!(
+                    "`{media_type}` is no image config, yet what it holds is one and is judged as one"
+                ),
+                _ => format!("`{media_type}` is no image config, so this is an artifact, not an image"),
+            };
             out.push(Finding::new(&UNKNOWN_CONFIG_TYPE, at, message));
         }
     }

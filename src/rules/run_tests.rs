@@ -24,19 +24,23 @@ fn of(layout: &Layout, manifests: &[&str], families: &[&str]) -> Vec<&'static st
 
 #[test]
 fn an_image_that_calls_itself_an_attestation() {
-    let of = |diff_id: &str, layer_type: &str, more: &str| {
+    let of_bytes = |diff_id: &str, layer_type: &str, bytes: &[u8], more: &str| {
         let layout = Layout::new();
         let config = layout.descriptor(media::OCI_CONFIG, config(&[diff_id]).as_bytes());
-        let layer = layout.descriptor(layer_type, &LAYER);
+        let layer = layout.descriptor(layer_type, bytes);
         of(&layout, &[&manifest(&config, &layer, more)], &["config/diff-id", "config/layer-count"])
     };
+    let of = |diff_id: &str, layer_type: &str, more: &str| of_bytes(diff_id, layer_type, &LAYER, more);
     let (right, wrong) = (Digest::sha256(&LAYER).to_string(), Digest::sha256(b"").to_string());
     let attestation = r#""artifactType":"application/vnd.docker.attestation.manifest.v1+json","#;
     assert_eq!(of(&right, media::OCI_LAYER, attestation), [""; 0]);
     assert_eq!(of(&wrong, media::OCI_LAYER, ""), ["config/diff-id-mismatch"]);
     assert_eq!(of(&wrong, media::OCI_LAYER, attestation), ["config/diff-id-mismatch"]);
     // Without a layer of a file system there is nothing to run.
-    assert_eq!(of(&wrong, "application/vnd.in-toto+json", attestation), [""; 0]);
+    let statement = "application/vnd.in-toto+json";
+    assert_eq!(of_bytes(&wrong, statement, b"{}", attestation), [""; 0]);
+    // A layer is one by its bytes, whatever its type.
+    assert_eq!(of(&wrong, statement, attestation), ["config/diff-id-mismatch"]);
 
     let layout = Layout::new();
     let config = layout.descriptor(media::OCI_CONFIG, config(&[&right, &wrong]).as_bytes());

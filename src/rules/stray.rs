@@ -64,6 +64,10 @@ const SHOWN: usize = 16;
 
 /// Files that neither the graph nor the form of the archive knows, told once.
 fn unknown(archive: &Archive, out: &mut Vec<Finding>) {
+    // Of no form nothing has a place.
+    if archive.form == Form::Unknown {
+        return;
+    }
     let blobs = archive.blobs.iter().filter_map(|blob| blob.member);
     let documents = archive.documents.iter().map(|document| document.member);
     let signatures = archive.nodes.iter().flat_map(|node| node.signatures.iter().copied());

@@ -32,7 +32,8 @@ pub use spool_dir::SpoolDir;
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
-use crate::tar;
+use crate::media::Codec;
+use crate::{codec, tar};
 
 /// The members of an archive.
 pub struct Tree {
@@ -43,10 +44,14 @@ pub struct Tree {
     /// What was odd.
     pub anomalies: Vec<TreeAnomaly>,
     /// The compression around the whole archive, if any.
-    pub outer: Option<crate::media::Codec>,
+    pub outer: Option<Codec>,
     by_name: Vec<u32>,
     backing: Backing,
 }
+
+/// Bytes that are looked at to tell a compressed tar: the largest block of zstd, which its decoder wants whole before it
+/// gives anything, and as much again for what stands before it.
+const HEAD: usize = 256 << 10;
 
 impl Tree {
     /// Indexes a plain tar by its headers.
@@ -232,6 +237,26 @@ impl Tree {
         let mut reader = self.reader(id)?.take(n as u64);
         reader.read_to_end(&mut bytes).at("cannot read", &self.place)?;
         Ok(bytes)
+    }
+
+    /// Whether a regular file is a tar by its first block, once decompressed. What cannot be decompressed is none.
+    pub fn is_tar(&self, id: MemberId, limits: &Limits) -> Result<bool> {
+        // Two blocks of zeros are a tar without entries, and the layer of many an image.
+        let begins = |bytes: &[u8]| {
+            let empty = bytes.first_chunk::<{ tar::BLOCK }>().is_some_and(|block| *block == [0; tar::BLOCK]);
+            empty || tar::begins_with_header(bytes)
+        };
+        let head = self.head(id, HEAD)?;
+        if begins(&head) {
+            return Ok(true);
+        }
+        let mut first = Vec::with_capacity(tar::BLOCK);
+        let window = codec::caps(limits).window_log;
+        // That the head breaks off is no fault of the file, and what came until then counts.
+        if let Ok((plain, _)) = codec::reader(Codec::sniff(&head), io::Cursor::new(head), window) {
+            let _ = plain.take(tar::BLOCK as u64).read_to_end(&mut first);
+        }
+        Ok(begins(&first))
     }
 
     /// The whole of a small file; `None` if it is larger than `limit`.

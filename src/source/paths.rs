@@ -80,7 +80,7 @@ fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault
     // What is still to be walked, innermost link last, each from its end.
     let mut ahead: Vec<&[u8]> = match inode(tree, id, &mut hops)? {
         Inode::File(id) => return Ok(Some(id)),
-        Inode::Link(target) => steps(target)?,
+        Inode::Link(target) => steps(target, &mut here),
         Inode::Other => return Ok(None),
     };
     while let Some(step) = ahead.pop() {
@@ -113,7 +113,7 @@ fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault
             continue;
         }
         match inode(tree, id, &mut hops)? {
-            Inode::Link(target) => ahead.extend(steps(target)?),
+            Inode::Link(target) => ahead.extend(steps(target, &mut here)),
             _ if !ahead.is_empty() => return Err(LinkFault::Nowhere),
             Inode::File(id) => return Ok(Some(id)),
             Inode::Other => return Ok(None),
@@ -122,9 +122,13 @@ fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault
     Ok(None)
 }
 
-/// The parts of a link's target, the first one last.
-fn steps(target: &BString) -> Result<Vec<&[u8]>, LinkFault> {
-    if target.starts_with(b"/") { Err(LinkFault::Absolute) } else { Ok(target.rsplit_str("/").collect()) }
+/// The parts of a link's target, the first one last. An absolute one begins at the root of the archive, where Docker keeps
+/// all links; who looks names up follows none such.
+fn steps<'t>(target: &'t BString, here: &mut BString) -> Vec<&'t [u8]> {
+    if target.starts_with(b"/") {
+        here.clear();
+    }
+    target.rsplit_str("/").collect()
 }
 
 /// What a member is once it is extracted.

@@ -34,6 +34,8 @@ mod pages;
 mod promises;
 /// What holds for every sound archive.
 mod properties;
+/// Archives in which readers see different images.
+mod readers;
 /// Live registries.
 mod registry;
 /// What SECURITY.md promises.

@@ -163,7 +163,11 @@ fn missing_items(
     for root in &archive.roots[..oci_roots] {
         let has_item = images.contains(&root.node).then(|| items.contains(&root.node));
         let what = match (has_item, &root.name) {
-            (Some(false), _) => Disagreement::ItemMissing,
+            // Which is told where the tag stands.
+            (Some(false), Name::Full(name)) if tagged.contains_key(&name.canonical()) => continue,
+            (Some(false), _) if joined.is_empty() => Disagreement::Disjoint,
+            (Some(false), Name::Full(name)) => Disagreement::ItemMissing(Some(name.familiar())),
+            (Some(false), _) => Disagreement::ItemMissing(None),
             (Some(true), Name::Full(name))
                 if name.digest().is_none() && !tagged.contains_key(&name.canonical()) =>
             {
@@ -266,7 +270,10 @@ fn node_of(
         return node;
     }
     if !known.by_config.is_empty() {
-        let what = Disagreement::ImageMissing;
+        // Of a tag that is another image there, that is what is told.
+        let mut tags = item.tags.iter().filter_map(|(text, _)| Reference::parse(text).ok());
+        let tag = tags.find(|tag| !known.names.contains_key(&tag.canonical()));
+        let what = Disagreement::ImageMissing(tag.map(|tag| tag.familiar()));
         builder.odd(Anomaly::HalvesDisagree { at: item.at.clone(), other: None, what });
     }
     // `crane pull` writes one item for each name of an image (formats.md A.4).
