@@ -154,7 +154,7 @@ pub use convert::{
     Verify,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use finding::{Finding, Fix, Integrity, Label, Level, Rule, Summary};
+pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
 pub use form::place::Place;
 pub use inspect::View;
 pub use library::*;

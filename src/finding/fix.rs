@@ -1,12 +1,13 @@
 //! What would mend a fault, where the right value can be computed.
 //!
-//! Rules say it by pointer and value; here it becomes bytes of the document, so that all else in it stays as it is.
+//! Rules say it by pointer and value; here it becomes bytes of the document, so that all else in it stays as it is: the
+//! bytes that [`edit`](crate::json::edit) writes, as it does for a conversion.
 
 use bstr::BString;
 
 use super::Document;
 use crate::json::pointer::Index;
-use crate::json::{Kind, Member, Span, Value, write};
+use crate::json::{Kind, Span, Value, edit, write};
 use crate::location::{Location, MemberId};
 
 /// What would mend a fault: changes that belong together.
@@ -17,6 +18,39 @@ pub struct Fix {
     /// What must be true for it to be right, such as `the layer is the one that was meant`; `None` if it follows from
     /// the archive itself.
     pub assuming: Option<&'static str>,
+}
+
+/// Who may make a fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Applicability {
+    /// Anybody: it follows from the archive itself.
+    Safe,
+    /// Whoever knows that what it assumes holds.
+    Maybe,
+    /// Nobody but people: it says what to do, and has no bytes for it.
+    DisplayOnly,
+}
+
+impl Applicability {
+    /// The word for it in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Applicability::Safe => "safe",
+            Applicability::Maybe => "maybe",
+            Applicability::DisplayOnly => "display only",
+        }
+    }
+}
+
+impl Fix {
+    /// Who may make it.
+    pub fn applicability(&self) -> Applicability {
+        match (self.changes.is_empty(), self.assuming) {
+            (true, _) => Applicability::DisplayOnly,
+            (false, Some(_)) => Applicability::Maybe,
+            (false, None) => Applicability::Safe,
+        }
+    }
 }
 
 /// One change to an archive.
@@ -103,7 +137,7 @@ impl Edit {
     pub fn replacement<'a>(&self, document: Document<'a>, index: &Index<'a>) -> Option<(Span, String)> {
         let root = || document.json.map(|json| &json.root);
         match self {
-            Edit::Set { pointer, value } => set(document.text, index, root()?, pointer, value),
+            Edit::Set { pointer, value } => set(index, root()?, pointer, value),
             Edit::Remove { pointer } => Some((removed(index, root()?, pointer)?, String::new())),
             Edit::Rename { pointer, name } => {
                 let (key, _) = index.locate(root()?, pointer)?;
@@ -123,60 +157,28 @@ pub fn quoted(text: impl std::fmt::Display) -> String {
     write::string(&text.to_string())
 }
 
-fn set<'a>(
-    text: &[u8],
-    index: &Index<'a>,
-    root: &'a Value,
-    pointer: &str,
-    value: &str,
-) -> Option<(Span, String)> {
+fn set<'a>(index: &Index<'a>, root: &'a Value, pointer: &str, value: &str) -> Option<(Span, String)> {
     if let Some((_, old)) = index.locate(root, pointer) {
         return Some((old.span, value.to_owned()));
     }
     let (parent, key) = pointer.rsplit_once('/')?;
     let (_, object) = index.locate(root, parent).filter(|(_, parent)| parent.is_object())?;
-    let key = write::string(&key.replace("~1", "/").replace("~0", "~"));
-    let Some(last) = object.members().last() else {
-        return Some((
-            Span { start: object.span.start + 1, end: object.span.end - 1 },
-            format!("{key}:{value}"),
-        ));
-    };
-    // Written as the last member is: the same white space around comma and colon.
-    let between =
-        |from: usize, to: usize| text.get(from..to).map(String::from_utf8_lossy).unwrap_or_default();
-    let comma = match object.members() {
-        [.., previous, last] => between(previous.value.span.end, last.key_span.start).into_owned(),
-        _ => format!(",{}", between(object.span.start + 1, last.key_span.start)),
-    };
-    let colon = between(last.key_span.end, last.value.span.start);
-    let at = last.value.span.end;
-    Some((Span { start: at, end: at }, format!("{comma}{key}{colon}{value}")))
+    Some(edit::addition(object, &key.replace("~1", "/").replace("~0", "~"), value))
 }
 
-/// A member or item with the comma before it, or else the one behind it.
+/// A member or item, with a comma beside it.
 fn removed<'a>(index: &Index<'a>, root: &'a Value, pointer: &str) -> Option<Span> {
     let (parent, _) = pointer.rsplit_once('/')?;
     let (key, value) = index.locate(root, pointer)?;
-    let part = Span { start: key.map_or(value.span.start, |key| key.start), end: value.span.end };
-    let member = |m: &Member| Span { start: m.key_span.start, end: m.value.span.end };
+    let start = key.map_or(value.span.start, |key| key.start);
+    let container = index.locate(root, parent)?.1;
     // Found, not collected: a list may have a fault in each of its items.
-    let (before, after) = match &index.locate(root, parent)?.1.kind {
-        Kind::Object(members) => {
-            let nth = members.binary_search_by_key(&part.start, |m| m.key_span.start).ok()?;
-            (nth.checked_sub(1).map(|nth| member(&members[nth])), members.get(nth + 1).map(member))
-        }
-        Kind::Array(items) => {
-            let nth = items.binary_search_by_key(&part.start, |item| item.span.start).ok()?;
-            (nth.checked_sub(1).map(|nth| items[nth].span), items.get(nth + 1).map(|item| item.span))
-        }
+    let nth = match &container.kind {
+        Kind::Object(members) => members.binary_search_by_key(&start, |m| m.key_span.start).ok()?,
+        Kind::Array(items) => items.binary_search_by_key(&start, |item| item.span.start).ok()?,
         _ => return None,
     };
-    Some(match (before, after) {
-        (Some(before), _) => Span { start: before.end, end: part.end },
-        (None, Some(after)) => Span { start: part.start, end: after.start },
-        (None, None) => part,
-    })
+    edit::removal(container, nth)
 }
 
 impl super::Finding {
@@ -250,13 +252,13 @@ mod tests {
         assert_eq!(applied(text, &set("/b~1c", "3")).as_deref(), Some("{\"a\": [1, {}],\n  \"b/c\": 3}"));
         assert_eq!(
             applied(text, &set("/d", "\"x\"")).as_deref(),
-            Some("{\"a\": [1, {}],\n  \"b/c\": 2,\n  \"d\": \"x\"}")
+            Some("{\"a\": [1, {}],\n  \"b/c\": 2,\"d\":\"x\"}")
         );
         assert_eq!(
             applied(text, &set("/a/1/e~0", "4")).as_deref(),
             Some("{\"a\": [1, {\"e~\":4}],\n  \"b/c\": 2}")
         );
-        assert_eq!(applied("{ \"a\" : 1 }", &set("/b", "2")).as_deref(), Some("{ \"a\" : 1, \"b\" : 2 }"));
+        assert_eq!(applied("{ \"a\" : 1 }", &set("/b", "2")).as_deref(), Some("{ \"a\" : 1,\"b\":2 }"));
         for nowhere in ["/a/0/x", "/a/7", "/x/y", "x"] {
             assert_eq!(applied(text, &set(nowhere, "0")), None, "{nowhere}");
         }
@@ -267,7 +269,7 @@ mod tests {
         let remove = |text: &str, pointer: &str| applied(text, &Edit::Remove { pointer: pointer.into() });
         assert_eq!(remove("[1, 2, 3]", "/0").as_deref(), Some("[2, 3]"));
         assert_eq!(remove("[1, 2, 3]", "/2").as_deref(), Some("[1, 2]"));
-        assert_eq!(remove("[ 1 ]", "/0").as_deref(), Some("[  ]"));
+        assert_eq!(remove("[ 1 ]", "/0").as_deref(), Some("[]"));
         assert_eq!(remove("{\"a\":1,\"b\":2}", "/b").as_deref(), Some("{\"a\":1}"));
         assert_eq!(remove("{\"a\":1}", "/b"), None);
         assert_eq!(remove("{\"a\":1}", ""), None);

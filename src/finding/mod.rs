@@ -14,7 +14,7 @@ mod words;
 
 pub use affects::Affected;
 pub use documents::{Document, Documents};
-pub use fix::{Change, Edit, Fix, Target, quoted};
+pub use fix::{Applicability, Change, Edit, Fix, Target, quoted};
 pub use lines::{Lines, Position};
 pub use locate::{Locator, Place};
 pub use order::{Summary, advice, sort};

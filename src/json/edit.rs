@@ -8,6 +8,39 @@ use std::collections::BTreeMap;
 
 use super::{Kind, Span, Value, fold, write};
 
+/// Where a new member of an object goes, and the text that is put there: what [`Edits::set`] alone does, at a cost that
+/// does not grow with the object.
+pub fn addition(object: &Value, key: &str, raw_json: &str) -> (Span, String) {
+    let member = format!("{}:{raw_json}", write::string(key));
+    match object.members().last().map(|last| last.value.span.end) {
+        Some(end) => (Span { start: end, end }, format!(",{member}")),
+        None => (inside(object), member),
+    }
+}
+
+/// What goes with the member or item at `nth`, commas among it: what removing it alone does. `None` if there is none.
+pub fn removal(container: &Value, nth: usize) -> Option<Span> {
+    let part = |nth: usize| match &container.kind {
+        Kind::Object(members) => {
+            members.get(nth).map(|m| Span { start: m.key_span.start, end: m.value.span.end })
+        }
+        Kind::Array(items) => items.get(nth).map(|item| item.span),
+        _ => None,
+    };
+    let own = part(nth)?;
+    let before = nth.checked_sub(1).and_then(part);
+    Some(match (before, part(nth + 1)) {
+        (Some(before), _) => Span { start: before.end, end: own.end },
+        (None, Some(after)) => Span { start: own.start, end: after.start },
+        (None, None) => inside(container),
+    })
+}
+
+/// All between the brackets.
+fn inside(container: &Value) -> Span {
+    Span { start: container.span.start + 1, end: container.span.end - 1 }
+}
+
 /// Changes to one document, applied together.
 ///
 /// All spans and values must come from parsing the same `text`; positions always mean that text, so
@@ -242,6 +275,41 @@ mod tests {
         let out = edits.apply();
         parse(&out, 64).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&out)));
         String::from_utf8(out).expect("UTF-8")
+    }
+
+    /// What a report proposes for one place is what is written where that place alone is changed.
+    #[test]
+    fn one_change_alone_is_the_same_bytes() {
+        for text in [
+            "{}",
+            "{ }",
+            "[]",
+            "[ 1 ]",
+            "[1,2,3]",
+            "[ 1 , 2 ,\n3 ]",
+            "{\"a\":1}",
+            "{ \"a\" : 1 }",
+            "{\n  \"a\": [1, {}],\n  \"b\": 2\n}",
+            "{\"a\":1 , \"b\" :\t2,\"c\":[ ]}",
+        ] {
+            let json = parse(text.as_bytes(), 64).expect("valid JSON");
+            let spliced =
+                |span: Span, new: &str| format!("{}{new}{}", &text[..span.start], &text[span.end..]);
+            if json.root.is_object() {
+                let (span, new) = addition(&json.root, "new", "[0]");
+                assert_eq!(spliced(span, &new), edited(text, |e, o| e.set(o, "new", "[0]")), "{text}");
+            }
+            let parts = json.root.members().len() + json.root.items().len();
+            for nth in 0..parts {
+                let together = edited(text, |e, root| match root.members().get(nth) {
+                    Some(member) => e.remove_member(root, &member.key),
+                    None => e.remove_item(root, nth),
+                });
+                let span = removal(&json.root, nth).expect("there");
+                assert_eq!(spliced(span, ""), together, "{nth} of {text}");
+            }
+            assert_eq!(removal(&json.root, parts), None);
+        }
     }
 
     #[test]

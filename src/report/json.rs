@@ -106,6 +106,7 @@ fn is_zero(count: &u64) -> bool {
 
 #[derive(Debug, Serialize)]
 struct FixView {
+    applicability: &'static str,
     assuming: Option<&'static str>,
     changes: Vec<ChangeView>,
 }
@@ -244,6 +245,7 @@ fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> Findin
         primary: place(&finding.primary, locator),
         related: finding.related.iter().map(|label| place(label, locator)).collect(),
         fix: finding.fix.as_ref().map(|fix| FixView {
+            applicability: fix.applicability().name(),
             assuming: fix.assuming,
             changes: fix.changes.iter().map(|change| self::change(change, locator)).collect(),
         }),
@@ -407,14 +409,15 @@ mod tests {
         assert_eq!((&size["primary"]["line"], &size["primary"]["column"]), (&1.into(), &15491.into()));
         assert_eq!(
             size["fix"],
-            serde_json::json!({"assuming": null, "changes": [{
+            serde_json::json!({"applicability": "safe", "assuming": null, "changes": [{
                 "member": fixture::blob_name('6'), "action": "set", "pointer": "/layers/99/size", "value": 33,
                 "span": {"start": 15490, "end": 15493}, "text": "33",
             }]})
         );
         let missing = &app["findings"][2]["fix"];
         assert_eq!(missing["assuming"], "the manifest is the one that was meant");
-        assert_eq!(missing["changes"][0]["text"], ",\n      \"size\": 424");
+        assert_eq!(missing["applicability"], "maybe");
+        assert_eq!(missing["changes"][0]["text"], ",\"size\":424");
         let write = &app["findings"][0]["fix"]["changes"][0];
         assert_eq!(
             (&write["member"], &write["action"], &write["text"]),

@@ -580,7 +580,7 @@ mod tests {
                     "replacements": [{
                         "deletedRegion": {"startLine": 20, "startColumn": 8, "endLine": 20, "endColumn": 8,
                             "byteOffset": 626, "byteLength": 0},
-                        "insertedContent": {"text": ",\n      \"size\": 424"},
+                        "insertedContent": {"text": ",\"size\":424"},
                     }],
                 }],
             }])
