@@ -82,7 +82,8 @@ fn compress(bencher: Bencher, compression: Compression) {
 #[divan::bench]
 fn pass(bencher: Bencher) {
     bencher.counter(layer_bytes()).bench(|| {
-        let request = Request { size: GZIP.len() as u64, other: None, plain: true, caps: CAPS };
+        let request =
+            Request { size: GZIP.len() as u64, other: None, plain: true, plain_other: None, caps: CAPS };
         pipeline::run(&mut GZIP.as_slice(), request, Keep::Nothing, &mut io::sink(), None).expect("memory")
     });
 }

@@ -10,12 +10,15 @@ pub fn compare(a: &str, b: &str, out: &mut dyn Write) -> Result<bool, Box<dyn st
     let options = Options::default();
     let (a, b) = (restow::open(Source::parse(a)?, &options)?, restow::open(Source::parse(b)?, &options)?);
     // A conversion may compress layers anew, which changes what names them but not what is in them.
-    let aspects = Aspects { names: true, digests: false, layers: false, platforms: true };
+    let aspects = Aspects { digests: false, layers: false, ..Aspects::ALL };
     let compared = restow::compare((&a, None), (&b, None), aspects, &options)?;
-    for difference in &compared.differences {
-        writeln!(out, "{difference}")?;
+    for fault in compared.a.faults.iter().chain(&compared.b.faults) {
+        writeln!(out, "not sound: {}", fault.message)?;
     }
-    Ok(compared.differences.is_empty())
+    for line in compared.lines(true) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(compared.is_same())
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {

@@ -47,7 +47,6 @@ pub fn convert(
                 writeln!(out, "{}: {}", finding.rule.name, finding.message)?;
             }
         }
-        End::Planned(_) => {}
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ fn blobs() -> Vec<Vec<u8>> {
 const KEEPS: [Keep; 3] = [Keep::Nothing, Keep::Stored, Keep::Recompressed(Compression::Gzip(1), 2)];
 
 fn request(bytes: &[u8]) -> Request {
-    Request { size: bytes.len() as u64, other: None, plain: true, caps: CAPS }
+    Request { size: bytes.len() as u64, other: None, plain: true, plain_other: None, caps: CAPS }
 }
 
 #[test]

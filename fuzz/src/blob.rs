@@ -12,7 +12,7 @@ const CAPS: Caps = Caps { bytes: 8 << 20, window_log: 23 };
 /// The first byte says how they arrive and what is kept.
 pub fn run(data: &[u8]) {
     let Some((&how, bytes)) = data.split_first() else { return };
-    let request = Request { size: bytes.len() as u64, other: None, plain: true, caps: CAPS };
+    let request = Request { size: bytes.len() as u64, other: None, plain: true, plain_other: None, caps: CAPS };
     let mut kept = Vec::new();
     let (whole, _) = pipeline::run(&mut &bytes[..], request, Keep::Stored, &mut kept, None).expect("memory");
     assert_eq!(kept, bytes);

@@ -146,12 +146,13 @@ def compare(
     a: AnyPlace,
     b: AnyPlace,
     *,
-    ignore: Sequence[Literal["names", "digests", "layers", "platforms"]] = (),
+    ignore: Sequence[Literal["names", "digests", "layers", "platforms", "annotations"]] = (),
     cancel: Cancel | None = None,
     timeout: float | None = None,
 ) -> Comparison:
     """Whether two places hold the same images."""
-    arguments = ["compare", "--progress", "none", *(f"--ignore={what}" for what in ignore)]
+    # Quiet: what is the same on both sides is left out.
+    arguments = ["compare", "-q", "--progress", "none", *(f"--ignore={what}" for what in ignore)]
     output = _done([*arguments, "--", _place(a), _place(b)], cancel, timeout, (0, 1))
     lines = output.stdout.decode(errors="replace").splitlines()
     # The last line is the verdict.

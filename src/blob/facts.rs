@@ -53,6 +53,8 @@ impl GzipHeader {
 pub struct Plain {
     /// SHA-256 of the decompressed bytes: the diff ID.
     pub diff_id: Digest,
+    /// Their digest under the other algorithm that a config names them by, if any.
+    pub other: Option<Digest>,
     /// Decompressed bytes.
     pub size: u64,
     /// gzip members, or zstd frames that hold data.
@@ -64,12 +66,24 @@ pub struct Plain {
     pub trailing: Option<Trailing>,
 }
 
+impl Plain {
+    /// The diff ID to compare with `claimed`, as of [`BlobFacts::digest_like`].
+    pub fn diff_id_like(&self, claimed: &Digest) -> Option<&Digest> {
+        like(&self.diff_id, self.other.as_ref(), claimed)
+    }
+}
+
+/// Of two digests of the same bytes the one to compare with `claimed`.
+fn like<'d>(sha256: &'d Digest, other: Option<&'d Digest>, claimed: &Digest) -> Option<&'d Digest> {
+    if claimed.algorithm_name() == "sha256" {
+        return Some(sha256);
+    }
+    other.filter(|other| other.algorithm_name() == claimed.algorithm_name())
+}
+
 impl BlobFacts {
     /// The digest to compare with `claimed`: computed under the same algorithm, if that was possible.
     pub fn digest_like(&self, claimed: &Digest) -> Option<&Digest> {
-        if claimed.algorithm_name() == "sha256" {
-            return Some(&self.sha256);
-        }
-        self.other.as_ref().filter(|other| other.algorithm_name() == claimed.algorithm_name())
+        like(&self.sha256, self.other.as_ref(), claimed)
     }
 }

@@ -6,10 +6,9 @@
 use std::io::{self, BufRead, Read, Write};
 
 use super::facts::BlobFacts;
-use super::stage::{First, Keep, Kept, Made, Request, Tap, Watch, cores, kept_of, settle};
+use super::stage::{First, Keep, Kept, Made, PlainHash, Request, Tap, Watch, cores, kept_of, settle};
 use super::threads::threaded;
 use crate::codec::{self, Caps, Lookahead};
-use crate::digest::{Algorithm, Hasher};
 use crate::media::Codec;
 
 /// Blobs up to this size are not worth a thread.
@@ -51,7 +50,7 @@ fn inline(
     let tapped = Tapped { source, tap: Tap::new(request), stored };
     let mut source = Lookahead::for_size(tapped, request.size);
     let first = First::of(source.fill_buf()?);
-    let mut plain = Hasher::new(Algorithm::Sha256);
+    let mut plain = PlainHash::new(request);
     let decodes = first.decodes(request, keep);
     // Without a codec this copies, and what is stored is hashed already.
     let codec = if decodes { first.codec } else { Codec::Plain };
@@ -67,10 +66,10 @@ fn inline(
     })?;
     // A decoder that stopped at a fault leaves bytes that count.
     io::copy(&mut source, &mut io::sink())?;
-    let mut facts = source.into_inner().tap.finish(request, first);
+    let (mut facts, stored) = source.into_inner().tap.finish(request, first);
     let decoded = decodes.then_some(decoded);
-    let plain_kept = decoded.as_ref().map(|decoded| (plain.clone().finish(), decoded.size));
-    settle(&mut facts, request, decoded, || plain.finish());
+    let plain_kept = decoded.as_ref().map(|decoded| (plain.clone().finish().0, decoded.size));
+    settle(&mut facts, request, decoded, stored, || plain.finish());
     let kept = match keep {
         Keep::Nothing => None,
         Keep::Stored => Some((facts.sha256.clone(), facts.size)),
@@ -101,7 +100,7 @@ impl Read for Tapped<'_, '_> {
 mod tests {
     use super::*;
     use crate::codec::{Compression, Encoder, Fault};
-    use crate::digest::Digest;
+    use crate::digest::{Algorithm, Digest};
 
     const CAPS: Caps = Caps { bytes: 64 << 20, window_log: 27 };
 
@@ -127,7 +126,7 @@ mod tests {
     }
 
     fn request(bytes: &[u8]) -> Request {
-        Request { size: bytes.len() as u64, other: None, plain: true, caps: CAPS }
+        Request { size: bytes.len() as u64, other: None, plain: true, plain_other: None, caps: CAPS }
     }
 
     fn sample(len: usize) -> Vec<u8> {
@@ -218,6 +217,25 @@ mod tests {
         assert_eq!(facts.missing, 20);
         assert_eq!(facts.plain, None);
         assert!(facts.other.expect("asked for").as_str().starts_with("sha512:"));
+    }
+
+    #[test]
+    fn diff_ids_of_other_algorithms_are_computed() {
+        let plain = sample(300_000);
+        let wide = Digest::parse(&format!("sha512:{}", "0".repeat(128))).expect("a digest");
+        let expected = wide.of_same_kind(&plain);
+        for stored in [gzip(&plain), plain.clone()] {
+            let request = Request { plain_other: Some(Algorithm::Sha512), ..request(&stored) };
+            for keep in [Keep::Nothing, Keep::Stored, Keep::Recompressed(Compression::Gzip(1), 2)] {
+                let (facts, ..) = both(&stored, request, keep);
+                let plain = facts.plain.expect("a layer");
+                assert_eq!(plain.other, expected);
+                assert_eq!(plain.diff_id_like(&wide), expected.as_ref());
+                assert_eq!(plain.diff_id_like(&facts.sha256), Some(&plain.diff_id));
+            }
+            let (facts, ..) = both(&stored, Request { plain: false, ..request }, Keep::Nothing);
+            assert_eq!(facts.plain, None);
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Request {
     pub other: Option<Algorithm>,
     /// Whether it is a layer: decompress it and compute the diff ID.
     pub plain: bool,
+    /// A second algorithm that a config names the decompressed bytes by.
+    pub plain_other: Option<Algorithm>,
     /// Caps on the decompressed stream.
     pub caps: Caps,
 }
@@ -51,12 +53,20 @@ pub(super) struct Tap {
     head: Vec<u8>,
     hasher: Hasher,
     other: Option<Hasher>,
+    /// For a layer that turns out to be stored plain.
+    plain: Option<Hasher>,
 }
 
 impl Tap {
     pub(super) fn new(request: Request) -> Tap {
-        let other = request.other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new);
-        Tap { size: 0, head: Vec::new(), hasher: Hasher::new(Algorithm::Sha256), other }
+        let hasher = |other: Option<Algorithm>| other.filter(|a| *a != Algorithm::Sha256).map(Hasher::new);
+        Tap {
+            size: 0,
+            head: Vec::new(),
+            hasher: Hasher::new(Algorithm::Sha256),
+            other: hasher(request.other),
+            plain: hasher(request.plain_other.filter(|_| request.plain)),
+        }
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
@@ -64,14 +74,16 @@ impl Tap {
         let missing = tar::BLOCK.saturating_sub(self.head.len());
         self.head.extend_from_slice(&chunk[..missing.min(chunk.len())]);
         self.hasher.update(chunk);
-        if let Some(other) = &mut self.other {
+        for other in self.other.iter_mut().chain(&mut self.plain) {
             other.update(chunk);
         }
     }
 
-    /// What was found out, apart from the plain stream.
-    pub(super) fn finish(self, request: Request, first: First) -> BlobFacts {
-        BlobFacts {
+    /// What was found out, apart from the plain stream; and the digest of that under the other algorithm of configs, if
+    /// it is what is stored.
+    pub(super) fn finish(self, request: Request, first: First) -> (BlobFacts, Option<Digest>) {
+        let plain = self.plain.map(Hasher::finish);
+        let facts = BlobFacts {
             size: self.size,
             sha256: self.hasher.finish(),
             other: self.other.map(Hasher::finish),
@@ -81,7 +93,34 @@ impl Tap {
             plain: None,
             fault: None,
             missing: request.size.saturating_sub(self.size),
+        };
+        (facts, plain)
+    }
+}
+
+/// Hashes the decompressed stream.
+#[derive(Clone)]
+pub(super) struct PlainHash {
+    sha256: Hasher,
+    other: Option<Hasher>,
+}
+
+impl PlainHash {
+    pub(super) fn new(request: Request) -> PlainHash {
+        let other = request.plain_other.filter(|a| *a != Algorithm::Sha256);
+        PlainHash { sha256: Hasher::new(Algorithm::Sha256), other: other.map(Hasher::new) }
+    }
+
+    pub(super) fn update(&mut self, chunk: &[u8]) {
+        self.sha256.update(chunk);
+        if let Some(other) = &mut self.other {
+            other.update(chunk);
         }
+    }
+
+    /// The diff ID, and that under the other algorithm.
+    pub(super) fn finish(self) -> (Digest, Option<Digest>) {
+        (self.sha256.finish(), self.other.map(Hasher::finish))
     }
 }
 
@@ -108,17 +147,21 @@ pub(super) fn kept_of(made: Kept, plain: Kept, facts: &BlobFacts) -> Kept {
     made.or(plain).or_else(|| Some((facts.sha256.clone(), facts.size)))
 }
 
-/// Puts what the decoder found into the facts. A plain blob is its own decompressed stream.
+/// Puts what the decoder found into the facts, with the digests of what it gave. A plain blob is its own decompressed
+/// stream, `stored` its digest under the other algorithm of configs.
 pub(super) fn settle(
     facts: &mut BlobFacts,
     request: Request,
     decoded: Option<codec::Decoded>,
-    diff_id: impl FnOnce() -> Digest,
+    stored: Option<Digest>,
+    hashed: impl FnOnce() -> (Digest, Option<Digest>),
 ) {
     match decoded {
         Some(decoded) if decoded.fault.is_none() => {
+            let (diff_id, other) = hashed();
             facts.plain = Some(Plain {
-                diff_id: diff_id(),
+                diff_id,
+                other,
                 size: decoded.size,
                 parts: decoded.parts,
                 skipped: decoded.skipped,
@@ -132,6 +175,7 @@ pub(super) fn settle(
         None if request.plain => {
             facts.plain = Some(Plain {
                 diff_id: facts.sha256.clone(),
+                other: stored,
                 size: facts.size,
                 parts: 1,
                 skipped: 0,

@@ -10,9 +10,8 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::facts::BlobFacts;
-use super::stage::{First, Keep, Kept, Made, Request, Tap, Watch, kept_of, settle};
+use super::stage::{First, Keep, Kept, Made, PlainHash, Request, Tap, Watch, kept_of, settle};
 use crate::codec::{self, CHUNK, Room};
-use crate::digest::{Algorithm, Digest, Hasher};
 
 /// Chunks in flight between two stages.
 const DEPTH: usize = 8;
@@ -111,7 +110,7 @@ pub(super) fn threaded(
             let (sender, input) = bounded::<Chunk>(DEPTH);
             plain_outputs.push(sender);
             scope.spawn(move || {
-                let mut hasher = Hasher::new(Algorithm::Sha256);
+                let mut hasher = PlainHash::new(request);
                 for chunk in input {
                     hasher.update(chunk.used());
                     if let Some(watch) = &mut plain_watch {
@@ -152,13 +151,16 @@ pub(super) fn threaded(
 
         let tap = join(tap)?;
         let decoded = decoder.map(join).transpose()?;
-        let diff_id = plain_hash.map(join).transpose()?;
+        let hashed = plain_hash.map(join).transpose()?;
         let made = made.map(join).transpose()?.transpose()?;
         read?;
         let decoded = decoded.transpose()?;
-        let mut facts = tap.finish(request, first);
-        let plain_kept = diff_id.clone().zip(decoded.as_ref().map(|decoded| decoded.size));
-        settle(&mut facts, request, decoded, || diff_id.unwrap_or_else(|| Digest::sha256(&[])));
+        let (mut facts, stored) = tap.finish(request, first);
+        let diff_id = hashed.as_ref().map(|(diff_id, _)| diff_id.clone());
+        let plain_kept = diff_id.zip(decoded.as_ref().map(|decoded| decoded.size));
+        settle(&mut facts, request, decoded, stored, || {
+            hashed.unwrap_or_else(|| PlainHash::new(request).finish())
+        });
         let kept = match keep {
             Keep::Nothing => None,
             Keep::Stored => Some((facts.sha256.clone(), facts.size)),

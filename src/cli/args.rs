@@ -215,14 +215,14 @@ pub(super) struct ConvertArgs {
     /// Allow what the destination cannot hold to be left out
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub drop: Vec<DropArg>,
-    /// Print what would be done, and do nothing
+    /// Do everything but write: read, verify, ask the destination, and print what would stand there
     #[arg(long)]
     pub dry_run: bool,
     /// Write what became of every digest, as JSON
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FORMAT[=FILE]")]
     pub report: Vec<String>,
     /// Judge by every rule, as `restow check` does, not only by those that a conversion needs
     #[arg(long)]
@@ -317,12 +317,14 @@ pub(super) enum Ignore {
     Digests,
     Layers,
     Platforms,
+    /// Of descriptors in index.json
+    Annotations,
 }
 
 /// Say whether two places hold the same images.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Compares image IDs, diff IDs (of the layers as they are, not as configs claim),\nlayer bytes, names, platforms and manifest digests, as far as both forms hold\nthem.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n\nExit status: 0 the same, 1 they differ, 2 one of them could not be read."
+    after_help = "Both places are read and judged first, as by `restow check`: what is compared are\nimage IDs, diff IDs, layer bytes, names, platforms and manifest digests that were\ncomputed from the bytes, as far as both forms hold them.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n\nExit status: 0 the same, 1 they differ or one is not sound, 2 one of them could\nnot be read."
 )]
 pub(super) struct CompareArgs {
     /// One place
@@ -332,6 +334,11 @@ pub(super) struct CompareArgs {
     /// Leave these out of the comparison
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub ignore: Vec<Ignore>,
+    /// Print the comparison as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub levels: Levels,
     #[command(flatten)]
     pub sides: SidesArgs,
     #[command(flatten)]

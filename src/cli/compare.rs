@@ -8,9 +8,9 @@ use super::shell::Shell;
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Aspects, Place};
+use crate::{Aspects, Options, Place, Policy, Verdict};
 
-pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
+pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
         return Err(Error::refused("only one of the places can be standard input"));
     }
@@ -18,35 +18,39 @@ pub(super) fn run(args: &CompareArgs, shell: &Shell) -> Result<u8> {
     shell.sides_are_clear(&first, &second)?;
     let a = open(&first, Side::First, shell, |source| source)?;
     let b = open(&second, Side::Second, shell, |source| source)?;
-    let aspects = Aspects {
-        names: !args.ignore.contains(&Ignore::Names),
-        digests: !args.ignore.contains(&Ignore::Digests),
-        layers: !args.ignore.contains(&Ignore::Layers),
-        platforms: !args.ignore.contains(&Ignore::Platforms),
-    };
     let told = Told::new(&shell.common);
-    let (a, b) = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
-    let compared = crate::compare(a, b, aspects, &shell.options(&told)?)?;
-    let found = compared.differences;
-    let mut text = String::new();
-    for difference in &found {
-        text.push_str(&format!("{}\n", escape_str(&difference.to_string())));
-    }
-    if found.is_empty() {
-        let n = compared.images;
-        let images = if n == 1 { "image" } else { "images" };
-        text = format!("same: {n} {images}\n");
-    } else {
-        let n = found.len();
-        let plural = if n == 1 { "difference" } else { "differences" };
-        text.push_str(&format!(
-            "{n} {plural} between A = {} and B = {}\n",
-            escape_str(&args.a),
-            escape_str(&args.b)
-        ));
-    }
-    if !(found.is_empty() && shell.common.quiet) {
+    let options = Options { policy: policy.clone(), ..shell.options(&told)? };
+    let sides = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
+    let comparison = crate::compare(sides.0, sides.1, aspects(&args.ignore), &options)?;
+    if args.json {
+        shell.print(&comparison.to_json([(&args.a, &a), (&args.b, &b)]))?;
+    } else if !(comparison.is_same() && shell.common.quiet) {
+        for (letter, place, archive, judged) in
+            [("A", &args.a, &a, &comparison.a), ("B", &args.b, &b, &comparison.b)]
+        {
+            let faults: Vec<_> = judged.faults.iter().map(|fault| (fault.level, fault)).collect();
+            if !faults.is_empty() {
+                let (place, what) = (format!("{letter} = {place}"), archive.summary());
+                let verdict =
+                    Verdict { place: &place, what: &what, findings: &faults, images: &[], hints: &[] };
+                shell.print(&shell.report(&verdict, archive, shell.human(&std::io::stdout())))?;
+            }
+        }
+        let mut lines = comparison.lines(shell.common.quiet);
+        lines.push(comparison.verdict(&args.a, &args.b));
+        let text: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
         shell.print(&text)?;
     }
-    Ok(if found.is_empty() { 0 } else { WRONG })
+    Ok(if comparison.is_same() { 0 } else { WRONG })
+}
+
+fn aspects(ignored: &[Ignore]) -> Aspects {
+    let compared = |aspect| !ignored.contains(&aspect);
+    Aspects {
+        names: compared(Ignore::Names),
+        digests: compared(Ignore::Digests),
+        layers: compared(Ignore::Layers),
+        platforms: compared(Ignore::Platforms),
+        annotations: compared(Ignore::Annotations),
+    }
 }

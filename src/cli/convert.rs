@@ -88,11 +88,6 @@ fn told(
 ) -> Result<u8> {
     let levelled: Vec<_> = findings.iter().map(|finding| (finding.level, finding)).collect();
     let (account, unseen) = match end {
-        End::Planned(plan) => {
-            let lines = plan.lines(&archive);
-            let lines: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
-            return shell.print(&lines).map(|()| 0);
-        }
         End::Refused => {
             let asked = |finding: &Finding| args.check || policy.blocks(finding.rule);
             let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
@@ -117,7 +112,11 @@ fn told(
     if let Some(file) = &args.account {
         report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
-    tell(&account, &args.destination, shell);
+    if args.dry_run {
+        rehearsed(&account, &args.destination, shell, reports)?;
+    } else {
+        tell(&account, &args.destination, shell);
+    }
     if !unseen.is_empty() {
         shell.say(&format!("not looked at: {}; --check looks at all", unseen.join(", ")));
     }
@@ -203,6 +202,19 @@ fn count_warnings(findings: &[(Level, &Finding)], shell: &Shell) {
         let (plural, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
         shell.say(&format!("{warnings} warning{plural} (-v shows {them})"));
     }
+}
+
+/// The whole account of what was not done, on standard output unless a report has it.
+fn rehearsed(account: &Account, destination: &str, shell: &Shell, reports: &Reports) -> Result<()> {
+    let lines: Vec<String> =
+        account.entries.iter().map(|entry| escape_str(&entry.line()).into_owned()).collect();
+    if reports.takes_stdout() {
+        shell.say(&lines.join("\n"));
+    } else {
+        shell.print(&format!("{}\n", lines.join("\n")))?;
+    }
+    shell.say(&format!("a dry run: nothing was written to {}", escape_str(destination)));
+    Ok(())
 }
 
 /// The account in short, or in full with --verbose.

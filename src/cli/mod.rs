@@ -63,7 +63,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             policy(&args.levels, args.check, &matches).and_then(|policy| convert::run(args, &policy, &shell))
         }
         Command::Inspect(args) => inspect::run(args, &shell),
-        Command::Compare(args) => compare::run(args, &shell),
+        // A comparison is the same wherever it is run.
+        Command::Compare(args) => {
+            policy(&args.levels, false, &matches).and_then(|policy| compare::run(args, &policy, &shell))
+        }
         Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
         Command::Completions { shell: name } => {

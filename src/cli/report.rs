@@ -82,6 +82,11 @@ impl Reports {
         self.wanted.iter().any(Report::is_drawn_at_once)
     }
 
+    /// Whether a report goes to standard output.
+    pub fn takes_stdout(&self) -> bool {
+        self.wanted.iter().any(|report| report.file.is_none())
+    }
+
     /// Refuses a report that would replace a file which the command reads or writes.
     pub fn apart(&self, place: &Place) -> Result<()> {
         if place.is_remote() {

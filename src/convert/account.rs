@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::digest::Digest;
+use crate::form::sink::{Displaced, Fate};
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -96,6 +97,20 @@ impl Entry {
     /// An entry about something without digests.
     pub fn note(kind: Kind, action: Action, what: impl Into<String>, why: impl Into<String>) -> Entry {
         Entry { kind, action, what: what.into(), before: None, after: None, why: why.into() }
+    }
+}
+
+impl From<Displaced> for Entry {
+    fn from(Displaced { name, before, fate }: Displaced) -> Entry {
+        let (after, why) = match fate {
+            Fate::Moves(now) => {
+                (Some(now), "what it named in the destination stays there without it".to_owned())
+            }
+            Fate::IsWritten(text) => {
+                (before.clone(), format!("as `{text}` in the layout, since two images there have its tag"))
+            }
+        };
+        Entry { kind: Kind::Name, action: Action::Moved, what: name, before, after, why }
     }
 }
 

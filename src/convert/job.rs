@@ -20,12 +20,13 @@ use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream}
 use crate::form::oci_layout::layout_dir;
 use crate::form::place::{self, Place};
 use crate::form::registry_storage::storage;
+use crate::form::rehearsal::Rehearsal;
 use crate::form::sink::{Output, Sink};
 use crate::form::skopeo_dir::skopeo_dir;
 use crate::form::write::WriteOptions;
 use crate::form::{self, Input, OpenOptions};
 use crate::media::Codec;
-use crate::model::{Anomaly, Archive, BlobId, Body, NodeId};
+use crate::model::{Anomaly, Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
 use crate::read;
 use crate::rules::{self, Policy, Scope, judge};
@@ -97,11 +98,9 @@ pub struct Outcome {
 
 /// How a conversion ended.
 pub enum End {
-    /// It was only planned; nothing was judged.
-    Planned(Plan),
     /// The policy blocks what was found, or a blob is broken: nothing was written.
     Refused,
-    /// It stands at the destination.
+    /// It stands at the destination; of a dry run, it would.
     Written {
         /// The graph that stands there.
         output: Output,
@@ -176,21 +175,22 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// A folder at the destination for a stream.
     fn lend(&mut self) -> Result<Option<SpoolDir>> {
-        if self.request.dry_run || !matches!(self.request.target, Target::OciDir | Target::Storage) {
+        if !matches!(self.request.target, Target::OciDir | Target::Storage) {
             return Ok(None);
         }
         let sink = self.create(None, None)?;
-        let spool = sink.spool_dir().map(SpoolDir::lent);
+        let spool = sink.spool_dir().filter(|_| !self.request.dry_run).map(SpoolDir::lent);
         self.sink = Some(sink);
         Ok(spool)
     }
 
     /// The sink; `names` are those of an old docker-archive, which needs the plan before it can name anything.
     fn sink(mut self, plan: &Plan, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
-        match self.sink.take() {
-            Some(sink) => Ok(sink),
-            None => self.create(Some(plan), names),
-        }
+        let sink = match self.sink.take() {
+            Some(sink) => sink,
+            None => self.create(Some(plan), names)?,
+        };
+        Ok(if self.request.dry_run { Box::new(Rehearsal::of(sink)) } else { sink })
     }
 
     /// Whether all that was written is gone without a commit. What a registry was sent stays there, without a name.
@@ -257,9 +257,6 @@ impl Job<'_> {
             return self.refuse(known, Scope::All);
         }
         let plan = planner::plan(archive, self.request, &codecs(archive)?)?;
-        if self.request.dry_run {
-            return Ok((Vec::new(), End::Planned(plan)));
-        }
         let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
         if self.blocked(&rules::run(archive, &known, scope)) {
             return self.refuse(known, scope);
@@ -277,6 +274,7 @@ impl Job<'_> {
         let sink = writing.sink(&plan, names)?;
         let (findings, written) = self.write(&plan, scope, known, &*sink)?;
         let Some(Written { output, mut account }) = written else { return Ok((findings, End::Refused)) };
+        account.entries.extend(sink.prepare(&output)?.into_iter().map(Entry::from));
         sink.commit(&output)?;
         account.entries.extend(left_out(archive, self.request.target));
         let unseen = self.unseen(&plan);
@@ -299,8 +297,11 @@ impl Job<'_> {
             read::rest(self.archive, &mut facts, &context)?;
         }
         let findings = judge(self.archive, &facts, scope);
-        let written = ran.written.filter(|_| !self.blocked(&findings));
-        Ok((findings, written))
+        let blocked = self.blocked(&findings);
+        if let (Some(error), false) = (ran.unplaced, blocked) {
+            return Err(error);
+        }
+        Ok((findings, ran.written.filter(|_| !blocked)))
     }
 
     /// Whether nothing may be written: what the policy blocks always, and every error if all is to be checked.
@@ -335,20 +336,36 @@ impl Job<'_> {
         Ok((judge(self.archive, &known, scope), End::Refused))
     }
 
-    /// The names of members in the old docker-archive form follow from configs. Those that are made only from layers
-    /// (v1, schema 1) need the layers read first: the one case in which a source is read twice.
+    /// The names of members in the old docker-archive form follow from configs and diff IDs. Where configs are made only
+    /// from layers (v1, schema 1), or may say of them what is not so, the layers are read first: the one case in which a
+    /// source is read twice.
     fn legacy_names(&self, plan: &Plan) -> Result<LegacyNames> {
         let archive = self.archive;
-        let from_layers =
-            |node: NodeId| matches!(archive.node(node).body, Body::V1 { .. } | Body::Schema1 { .. });
-        let facts = if plan.documents().any(from_layers) {
-            read::all(archive, &self.request.read.context(false, self.progress))?
-        } else {
-            Facts::default()
+        let others = archive.diff_algorithms();
+        let believed = self.policy.blocks(&rules::image::DIFF_ID_MISMATCH);
+        let from_layers = |node: NodeId| match &archive.node(node).body {
+            Body::V1 { .. } | Body::Schema1 { .. } => true,
+            Body::Manifest { parts, .. } | Body::Item { parts } => {
+                let other = |layer: &Part| layer.blob.is_some_and(|blob| others.contains_key(&blob));
+                !believed || parts.layers.iter().any(other)
+            }
+            Body::Index { .. } | Body::ArtifactManifest { .. } | Body::Layer { .. } => false,
+            Body::Absent | Body::Opaque => false,
+        };
+        let read = plan.documents().any(from_layers);
+        let facts = match read {
+            true => read::all(archive, &self.request.read.context(false, self.progress))?,
+            false => Facts::default(),
         };
         let mut images: Vec<(Vec<u8>, Vec<Digest>)> = Vec::new();
         for node in plan.documents() {
-            images.extend(read::config_of(archive, node, &facts)?);
+            let Some((config, claimed)) = read::config_of(archive, node, &facts)? else { continue };
+            let layers = archive.node(node).parts().map(|parts| &parts.layers).filter(|_| read);
+            let found = layers.and_then(|layers| {
+                let diff_id = |layer: &Part| Some(facts.get(layer.blob?)?.plain.as_ref()?.diff_id.clone());
+                layers.iter().map(diff_id).collect::<Option<Vec<_>>>()
+            });
+            images.push((config, found.unwrap_or(claimed)));
         }
         docker_archive::legacy_names(images.iter().map(|(config, diff_ids)| (&config[..], &diff_ids[..])))
     }

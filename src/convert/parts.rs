@@ -95,7 +95,12 @@ impl Documents<'_> {
             return None;
         }
         let config = self.archive.config(parts)?;
-        let diff_ids = config.diff_ids().unwrap_or_default().into_iter().flatten().collect();
+        // What the layers are; what the config says only of those that were not decompressed.
+        let claimed = config.diff_ids().unwrap_or_default();
+        let claims = claimed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let diff_ids = parts.layers.iter().zip(claims);
+        let diff_ids =
+            diff_ids.filter_map(|(part, claim)| self.diff_id(part).or_else(|| claim.cloned())).collect();
         Some(OutImage { config: Arc::clone(&config.document.bytes), diff_ids, platform: config.platform() })
     }
 

@@ -6,7 +6,7 @@ use crate::codec::Compression;
 use crate::convert::account::Entry;
 use crate::form::sink::OutName;
 use crate::media::Family;
-use crate::model::{Archive, BlobId, Body, NodeId, Root};
+use crate::model::{BlobId, NodeId, Root};
 
 /// What a conversion will do.
 #[derive(Debug)]
@@ -100,39 +100,5 @@ impl Plan {
             Step::Document(node) => Some(node),
             Step::Blob { .. } => None,
         })
-    }
-
-    /// A line a step, and a line for everything that is left out or renamed. Names of members and images are as the
-    /// archive has them: a terminal must not be shown them as they are.
-    pub fn lines(&self, archive: &Archive) -> Vec<String> {
-        let blob = |blob: BlobId, treatment| {
-            let held = archive.blob(blob);
-            let name =
-                held.member.map_or_else(String::new, |member| archive.tree.member(member).name.to_string());
-            let how = match treatment {
-                Treatment::Keep => "keep".to_owned(),
-                Treatment::Recompress(compression) => {
-                    format!("compress anew as {}", compression.codec().name())
-                }
-            };
-            format!("blob      {how:22} {name}")
-        };
-        let document = |node: NodeId| {
-            let held = archive.node(node);
-            let what = held.digest.as_ref().map_or("without digest", |digest| digest.as_str());
-            let how = match self.make.get(&node) {
-                Some(Make::Keep) | None => "keep",
-                Some(Make::Rewrite { .. } | Make::Reindex { .. }) => "rewrite",
-                Some(Make::Synthesise { .. }) => "synthesise",
-                Some(Make::Nothing) => "leave out",
-            };
-            let kind = if matches!(held.body, Body::Index { .. }) { "index" } else { "manifest" };
-            format!("{kind:9} {how:22} {what}")
-        };
-        let steps = self.steps.iter().map(|step| match *step {
-            Step::Blob { blob: id, treatment } => blob(id, treatment),
-            Step::Document(node) => document(node),
-        });
-        steps.chain(self.entries.iter().map(Entry::line)).collect()
     }
 }

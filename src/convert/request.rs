@@ -146,7 +146,7 @@ pub struct Request {
     pub verify: Verify,
     /// Everything in the source is judged, not only what is converted. It takes [`Verify::All`].
     pub check: bool,
-    /// Nothing is written, and no blob is read.
+    /// Everything is done but the writing.
     pub dry_run: bool,
     /// Replace an existing file or non-empty `dir:`.
     pub force: bool,

@@ -1,14 +1,16 @@
 //! Carries out a plan: every blob once from the source into the sink, then the documents; all but the commit.
 
+use std::collections::BTreeSet;
+
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::documents::Documents;
 use crate::convert::plan::{Plan, Step, Treatment};
 use crate::convert::request::{Request, Target};
 use crate::convert::write::Writer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::finding::counted;
-use crate::form::sink::{Output, Sink};
+use crate::form::sink::{OutBlob, OutBody, Output, Sink};
 use crate::media::Codec;
 use crate::model::{Archive, BlobId};
 use crate::progress::Phase;
@@ -20,6 +22,8 @@ pub(super) struct Ran {
     pub facts: Facts,
     /// What was made for the destination; `None` if writing stopped because of a broken blob.
     pub written: Option<Written>,
+    /// Why a layer has no place in the destination. If no finding tells what is wrong with it, this is what is.
+    pub unplaced: Option<Error>,
 }
 
 /// A conversion that is ready to be committed.
@@ -51,11 +55,12 @@ pub(super) fn run(
     let (output, mut account) = documents.finish();
     let facts = pool.finish();
     if writer.stopped() {
-        return Ok(Ran { facts, written: None });
+        return Ok(Ran { facts, written: None, unplaced: writer.unplaced() });
     }
     account.entries.extend(plan.entries.iter().cloned());
     account.entries.extend(remarks(archive, plan, request.target, &writer, &facts));
-    Ok(Ran { facts, written: Some(Written { output, account }) })
+    account.entries.extend(algorithms(archive, plan, &output));
+    Ok(Ran { facts, written: Some(Written { output, account }), unplaced: None })
 }
 
 /// Writes blobs and documents: blobs first where the order does not matter; else in the plan's order, blobs whose
@@ -87,6 +92,29 @@ fn write(plan: &Plan, writer: &Writer<'_>, pool: &Pool<'_>, documents: &mut Docu
         };
     }
     Ok(())
+}
+
+/// That no tool loads what is named by another algorithm than SHA-256.
+fn algorithms(archive: &Archive, plan: &Plan, output: &Output) -> Option<Entry> {
+    let diff_ids = archive.diff_algorithms();
+    let mut named: BTreeSet<&str> =
+        plan.blobs().filter_map(|(blob, _)| Some(diff_ids.get(&blob)?.name())).collect();
+    for document in &output.documents {
+        named.insert(document.digest.algorithm_name());
+        let blobs: Vec<&OutBlob> = match &document.body {
+            OutBody::Index { .. } => Vec::new(),
+            OutBody::Manifest { config, layers, .. } => std::iter::once(config).chain(layers).collect(),
+            OutBody::Opaque { blobs } => blobs.iter().collect(),
+        };
+        named.extend(blobs.into_iter().map(|blob| blob.digest.algorithm_name()));
+    }
+    named.remove("sha256");
+    let named: Vec<&str> = named.into_iter().collect();
+    let why = "Docker and containerd compute sha256 alone, and cannot load the image";
+    (!named.is_empty()).then(|| {
+        let what = format!("digests by {}", named.join(" and "));
+        Entry::note(Kind::Other, Action::Kept, what, why)
+    })
 }
 
 /// What is to be known of the whole.

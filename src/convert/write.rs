@@ -30,6 +30,8 @@ pub(super) struct Writer<'a> {
     compressed: u64,
     /// Layers that are read for their digests alone.
     by_digest: HashSet<BlobId>,
+    /// Why a layer has no place in the destination.
+    unplaced: Mutex<Option<Error>>,
     /// Set once something is broken: from then on blobs are read, but nothing is written.
     stopped: AtomicBool,
 }
@@ -55,6 +57,7 @@ impl<'a> Writer<'a> {
                 Verify::All => HashSet::new(),
                 Verify::Digests => by_digest(archive, plan),
             },
+            unplaced: Mutex::new(None),
             stopped: AtomicBool::new(false),
         }
     }
@@ -68,7 +71,12 @@ impl<'a> Writer<'a> {
                 Keep::Recompressed(compression, self.threads(compression, size))
             }
         };
-        Job { blob, keep, plain: self.archive.blob(blob).layer && !self.by_digest.contains(&blob) }
+        Job {
+            blob,
+            keep,
+            plain: self.archive.blob(blob).layer && !self.by_digest.contains(&blob),
+            plain_other: None,
+        }
     }
 
     /// Threads that may compress a blob of this size.
@@ -132,6 +140,11 @@ impl<'a> Writer<'a> {
         self.stopped.load(Ordering::Relaxed)
     }
 
+    /// Why a layer has no place in the destination, if one has none.
+    pub(super) fn unplaced(&self) -> Option<Error> {
+        lock(&self.unplaced).take()
+    }
+
     /// Layers that were read for their digests alone.
     pub(super) fn by_digest(&self) -> usize {
         self.by_digest.len()
@@ -192,6 +205,15 @@ impl Taken for OnItsWay<'_> {
         // included: the manifest names it so.
         let own = self.writer.archive.blob(self.job.blob).digest.as_ref();
         let digest = own.filter(|_| self.job.keep == Keep::Stored).unwrap_or(sha256);
+        // A layer that is not the one that its config means has no place in a form that names layers by what they are.
+        // That is a fault of the image, which is told once all of it is read.
+        if self.job.keep != Keep::Stored {
+            if let Err(error) = self.writer.sink.accepts(digest) {
+                lock(&self.writer.unplaced).get_or_insert(error);
+                self.writer.broken();
+                return Ok(());
+            }
+        }
         self.staged.keep(digest, size)?;
         self.writer.keep(&self.job, digest.clone(), size);
         Ok(())

@@ -11,7 +11,7 @@ use super::write::WriteOptions;
 use super::write::tar_out::{Naming, TarOut};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 use crate::platform::Platform;
 
 /// Which documents the tar has.
@@ -64,6 +64,17 @@ impl Naming for Blobs {
     }
 }
 
+impl TarSink {
+    /// `index.json`, and `manifest.json` where the form has one.
+    fn documents(&self, output: &Output) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+        let manifest = match self.form {
+            TarForm::Oci => None,
+            TarForm::Docker => Some(manifest_json(output, self.platform.as_ref())?),
+        };
+        Ok((index_json(output, None)?, manifest))
+    }
+}
+
 impl Sink for TarSink {
     fn ordered(&self) -> bool {
         true
@@ -89,13 +100,15 @@ impl Sink for TarSink {
         self.out.put(&blob_path(&document.digest), &document.bytes)
     }
 
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
+        self.documents(output)?;
+        // What a file of that name held goes with it, as was asked for.
+        Ok(Vec::new())
+    }
+
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
         // All are made before the first is written: a refusal must not leave a tar with half its documents.
-        let index = index_json(output, None)?;
-        let manifest = match self.form {
-            TarForm::Oci => None,
-            TarForm::Docker => Some(manifest_json(output, self.platform.as_ref())?),
-        };
+        let (index, manifest) = self.documents(output)?;
         self.out.put("index.json", &index)?;
         if let Some(manifest) = manifest {
             self.out.put("manifest.json", &manifest)?;

@@ -17,6 +17,7 @@ pub mod place;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod registry_storage;
+pub mod rehearsal;
 pub mod sink;
 pub mod skopeo_dir;
 pub mod write;

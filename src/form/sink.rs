@@ -139,18 +139,43 @@ pub enum OutName {
     },
 }
 
+/// A name that stands at the destination, and what becomes of it when an output is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Displaced {
+    /// As people read it.
+    pub name: String,
+    /// What it names there.
+    pub before: Option<Digest>,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of a name that stands at the destination, or that is to stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It names this from now on; what it named stays.
+    Moves(Digest),
+    /// It names the same, and is written as this text from now on, since two images would have the shorter one.
+    IsWritten(String),
+}
+
 /// Receives blobs and documents, then commits all of it or nothing.
 ///
 /// Dropping a sink without commit removes everything that it staged. A stream cannot be taken back: there the
 /// documents that make the rest visible are written by `commit` only ([`write`](super::write)).
 ///
 /// What the form cannot hold is an [`Error::Refused`](crate::error::Error::Refused) as soon as it is known: from the
-/// constructor, `holds`, `stage` or `keep` for a digest, and from `commit`, before anything is visible, for the graph
-/// as a whole.
+/// constructor; from `accepts`, and so from `holds`, `stage`, `keep` and `document`, for a digest; and from `prepare`, and
+/// so from `commit`, before anything is visible, for the graph as a whole.
 pub trait Sink: Sync {
     /// Whether blobs and documents must come one at a time, in the plan's order (tars), but for [`Sink::reserve`].
     /// Otherwise any number of threads may stage blobs at once, and documents come after all blobs.
     fn ordered(&self) -> bool;
+
+    /// Refuses a digest that the form cannot hold.
+    fn accepts(&self, _digest: &Digest) -> Result<()> {
+        Ok(())
+    }
 
     /// Gives places, in this order, to the first of these blobs, whose digests and sizes are known; to how many. Then any
     /// number of threads may stage these at once, and nothing else until all of them are kept.
@@ -183,6 +208,10 @@ pub trait Sink: Sync {
     /// Writes a manifest or index, after everything that it points at. A second one of one digest is discarded. Forms
     /// without manifests (the legacy docker-archive) take it and leave it out.
     fn document(&self, document: &OutDocument) -> Result<()>;
+
+    /// Refuses a graph that `commit` would refuse, and says which names of the destination it would displace. Changes
+    /// nothing.
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>>;
 
     /// Makes all of it visible.
     fn commit(self: Box<Self>, output: &Output) -> Result<()>;

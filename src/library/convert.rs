@@ -121,7 +121,7 @@ pub fn convert(
     let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
     let (written, refused) =
         (matches!(outcome.end, End::Written { .. }), matches!(outcome.end, End::Refused));
-    outcome.pushed = push.filter(|_| written).and_then(|push| push.line());
+    outcome.pushed = push.filter(|_| written && !request.dry_run).and_then(|push| push.line());
     outcome.findings = match refused {
         true => options.policy.blocking(outcome.findings),
         false => options.policy.judged(outcome.findings),

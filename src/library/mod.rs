@@ -13,7 +13,7 @@ mod registry;
 mod report;
 
 pub use check::check;
-pub use compare::{Comparison, compare};
+pub use compare::compare;
 pub use convert::{Destination, DockerFormat, convert};
 #[doc(hidden)]
 pub use explain::unknown_rule;

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
+use crate::json::Value;
 use crate::location::{Location, MemberId};
 use crate::media::Family;
 use crate::model::anomaly::Anomaly;
@@ -301,6 +302,22 @@ impl Archive {
         while let Some(node) = pending.pop() {
             if found.insert(node) {
                 pending.extend(parents.get(&node).into_iter().flatten());
+            }
+        }
+        found
+    }
+
+    /// The layers that configs name by another algorithm than SHA-256, and by which one.
+    pub fn diff_algorithms(&self) -> HashMap<BlobId, Algorithm> {
+        let mut found = HashMap::new();
+        for parts in self.nodes.iter().filter_map(Node::parts).filter(|parts| parts.role == Role::Image) {
+            let list = self.config(parts).and_then(|config| config.value.at("/rootfs/diff_ids"));
+            for (item, layer) in list.map(Value::items).unwrap_or_default().iter().zip(&parts.layers) {
+                let other = item.as_str().filter(|text| !text.starts_with("sha256:"));
+                let other = other.and_then(|text| Digest::parse(text).ok()?.algorithm());
+                if let (Some(other), Some(blob)) = (other, layer.blob) {
+                    found.entry(blob).or_insert(other);
+                }
             }
         }
         found

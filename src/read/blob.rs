@@ -25,12 +25,14 @@ pub struct Job {
     pub keep: Keep,
     /// Whether it is read as a layer: decompressed, for its diff ID.
     pub plain: bool,
+    /// A second algorithm for that ID, beside SHA-256; a [`Pool`](super::Pool) knows which one configs ask for.
+    pub plain_other: Option<Algorithm>,
 }
 
 impl Job {
     /// Everything is found out, nothing kept.
     pub fn judge(archive: &Archive, blob: BlobId) -> Job {
-        Job { blob, keep: Keep::Nothing, plain: archive.blob(blob).layer }
+        Job { blob, keep: Keep::Nothing, plain: archive.blob(blob).layer, plain_other: None }
     }
 }
 
@@ -107,7 +109,8 @@ pub fn one(archive: &Archive, job: &Job, context: &Context<'_>, tee: &dyn Tee) -
     let Some(member) = blob.member else { return Ok(Found::default()) };
     let size = archive.tree.member(member).size;
     let other = blob.digest.as_ref().and_then(Digest::algorithm).filter(|a| *a != Algorithm::Sha256);
-    let request = Request { size, other, plain: job.plain, caps: caps(context.limits) };
+    let Job { plain, plain_other, .. } = *job;
+    let request = Request { size, other, plain, plain_other, caps: caps(context.limits) };
     Reading { archive, context, blob, member, request }.run(job, tee)
 }
 
@@ -128,7 +131,13 @@ pub fn stored_size(archive: &Archive, blob: BlobId) -> u64 {
 ///
 /// They cannot be read.
 pub fn is_sound(bytes: &mut (dyn Read + Send), digest: &Digest, limits: &Limits) -> io::Result<bool> {
-    let request = Request { size: u64::MAX, other: digest.algorithm(), plain: false, caps: caps(limits) };
+    let request = Request {
+        size: u64::MAX,
+        other: digest.algorithm(),
+        plain: false,
+        plain_other: None,
+        caps: caps(limits),
+    };
     let (facts, _) = pipeline::run(bytes, request, Keep::Nothing, &mut io::sink(), None)?;
     Ok(facts.digest_like(digest) == Some(digest))
 }
@@ -216,11 +225,16 @@ impl Reading<'_> {
         Ok(facts)
     }
 
-    /// What was learnt when the archive was opened, if it can be compared with the blob's own digest.
+    /// What was learnt when the archive was opened, if it can be compared with the digests that name the blob.
     fn known(&self) -> Option<BlobFacts> {
-        let other = self.request.other;
-        let comparable =
-            |facts: &&BlobFacts| other.is_none() || facts.other.as_ref().and_then(Digest::algorithm) == other;
+        let of = |digest: Option<&Digest>, asked: Option<Algorithm>| {
+            asked.is_none() || digest.and_then(Digest::algorithm) == asked
+        };
+        let comparable = |facts: &&BlobFacts| {
+            let plain = facts.plain.as_ref().filter(|_| self.request.plain);
+            of(facts.other.as_ref(), self.request.other)
+                && plain.is_none_or(|plain| of(plain.other.as_ref(), self.request.plain_other))
+        };
         let mut known =
             self.archive.ingested.get(&self.member).map(|facts| &**facts).filter(comparable).cloned();
         // Spooling takes every member for a layer; what a stream is like is asked of those that are read as one.

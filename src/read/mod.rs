@@ -10,6 +10,7 @@ pub mod configs;
 mod duplicates;
 mod pool;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::error::Result;
 use crate::facts::Facts;
 use crate::layer::Spool;
 use crate::limits::Limits;
-use crate::model::{Archive, BlobId};
+use crate::model::{Archive, BlobId, NodeId};
 use crate::progress::{Phase, Progress};
 
 /// How archives are read.
@@ -82,7 +83,30 @@ pub fn all(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
 ///
 /// As of [`all`].
 pub fn rest(archive: &Archive, facts: &mut Facts, context: &Context<'_>) -> Result<()> {
-    let unread = |&id: &BlobId| archive.blob(id).is_to_be_read() && facts.get(id).is_none();
+    some(archive, facts, &|_| true, context)
+}
+
+/// Finds out what judging these manifests and indexes takes: what they point at is read, and nothing else.
+///
+/// # Errors
+///
+/// As of [`all`].
+pub fn of(archive: &Archive, nodes: &HashSet<NodeId>, context: &Context<'_>) -> Result<Facts> {
+    let held = nodes.iter().map(|&node| archive.node(node));
+    let parts = held.clone().flat_map(|node| node.all_parts()).filter_map(|part| part.blob);
+    let wanted: HashSet<BlobId> = parts.chain(held.filter_map(|node| node.blob)).collect();
+    let mut facts = Facts::of(archive.blobs.len());
+    some(archive, &mut facts, &|blob| wanted.contains(&blob), context)?;
+    Ok(facts)
+}
+
+fn some(
+    archive: &Archive,
+    facts: &mut Facts,
+    wanted: &dyn Fn(BlobId) -> bool,
+    context: &Context<'_>,
+) -> Result<()> {
+    let unread = |&id: &BlobId| wanted(id) && archive.blob(id).is_to_be_read() && facts.get(id).is_none();
     let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(unread).collect();
     facts.add(judged(archive, &blobs, context)?);
     duplicates(archive, facts)?;

@@ -1,10 +1,12 @@
 //! Many blobs at once.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Context, Job, Tee, one, stored_size};
 use crate::blob::BlobFacts;
+use crate::digest::Algorithm;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::model::{Archive, BlobId};
@@ -15,12 +17,15 @@ pub struct Pool<'a> {
     context: &'a Context<'a>,
     tee: &'a dyn Tee,
     facts: Mutex<Facts>,
+    /// Layers that configs name by another algorithm than SHA-256.
+    named: HashMap<BlobId, Algorithm>,
 }
 
 impl<'a> Pool<'a> {
     /// Nothing is read yet.
     pub fn new(archive: &'a Archive, context: &'a Context<'a>, tee: &'a dyn Tee) -> Pool<'a> {
-        Pool { archive, context, tee, facts: Mutex::new(Facts::of(archive.blobs.len())) }
+        let facts = Mutex::new(Facts::of(archive.blobs.len()));
+        Pool { archive, context, tee, facts, named: archive.diff_algorithms() }
     }
 
     /// Reads blobs on as many threads as allowed; the largest first, so that none is left alone at the end.
@@ -53,7 +58,8 @@ impl<'a> Pool<'a> {
     }
 
     fn one(&self, job: &Job) -> Result<()> {
-        let found = one(self.archive, job, self.context, self.tee)?;
+        let job = Job { plain_other: self.named.get(&job.blob).copied(), ..*job };
+        let found = one(self.archive, &job, self.context, self.tee)?;
         let mut facts = lock(&self.facts);
         if found.oversized {
             facts.oversized.insert(job.blob);

@@ -356,8 +356,13 @@ mod tests {
         let archive = layout.open();
         let layer = Digest::sha256(&[0; 1024]);
         let held = archive.blobs.iter().find(|blob| blob.digest.as_ref() == Some(&layer)).expect("the layer");
-        let request =
-            Request { size: 1024, other: None, plain: false, caps: Caps { bytes: 1 << 20, window_log: 27 } };
+        let request = Request {
+            size: 1024,
+            other: None,
+            plain: false,
+            plain_other: None,
+            caps: Caps { bytes: 1 << 20, window_log: 27 },
+        };
         let short = |bytes: &[u8]| {
             let (facts, _) =
                 pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)

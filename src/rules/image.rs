@@ -15,6 +15,7 @@ pub const RULES: &[&Rule] = &[
     &DIFF_ID_MISMATCH,
     &BAD_DIFF_ID,
     &UNVERIFIED_DIFF_ID,
+    &OTHER_ALGORITHM,
     &CODEC_MISMATCH,
     &DOCKER_CODEC_MISMATCH,
     &CORRUPT,
@@ -54,9 +55,17 @@ rule! {
 rule! {
     /// A diff ID that restow did not compute.
     UNVERIFIED_DIFF_ID = "config/unverified-diff-id", Warning, No, [80, 113],
-    checks: "Whether restow computes the algorithm of a diff ID: sha256, and for plain layers that of their digest.",
-    matters: "image-spec allows others; whether the layer is the one that the config means is then not known. Docker, containerd and umoci compute sha256 alone, and fail when they compare.",
-    example: "`sha512:` and 128 hex digits in `diff_ids`, over a gzip layer.",
+    checks: "Whether restow computes the algorithm of a diff ID: sha256, sha384 or sha512.",
+    matters: "image-spec allows others; whether the layer is the one that the config means is then not known.",
+    example: "`blake3:` and 64 hex digits in `diff_ids`.",
+    mend: "Rebuild the image with sha256 diff IDs.",
+}
+rule! {
+    /// A diff ID of another algorithm than sha256.
+    OTHER_ALGORITHM = "config/other-algorithm", Warning, No, [81, 113],
+    checks: "Whether diff IDs are of another algorithm than sha256.",
+    matters: "image-spec descriptor allows others, and restow verifies sha384 and sha512. Docker, containerd and umoci compute sha256 alone, and fail when they compare: the image loads nowhere.",
+    example: "`sha512:` and 128 hex digits in `diff_ids`.",
     mend: "Rebuild the image with sha256 diff IDs.",
     breaks: [Docker, Containerd, Umoci],
 }
@@ -216,17 +225,16 @@ pub fn diff_ids(
     for (i, ((wanted, layer), facts)) in good.iter().zip(&parts.layers).zip(facts).enumerate() {
         let plain = facts.and_then(|facts| facts.plain.as_ref());
         let (Some(wanted), Some(plain)) = (wanted, plain) else { continue };
-        // A layer that is stored plain may be named by the same algorithm.
-        let stored = facts.filter(|facts| facts.codec == Codec::Plain);
-        let found = match wanted.algorithm_name() {
-            "sha256" => Some(&plain.diff_id),
-            _ => stored.and_then(|facts| facts.digest_like(wanted)),
-        };
-        let Some(found) = found else {
-            let message = format!(
-                "layer {i} is not verified: restow computes sha256 diff IDs, found a {}",
-                wanted.algorithm_name()
+        let algorithm = wanted.algorithm_name();
+        if algorithm != "sha256" {
+            let message = format!("the diff ID of layer {i} is a {algorithm}, and tools compute sha256");
+            out.push(
+                Finding::new(&OTHER_ALGORITHM, base.child(i), message)
+                    .related(layer.at.clone(), format!("layer {i}")),
             );
+        }
+        let Some(found) = plain.diff_id_like(wanted) else {
+            let message = format!("layer {i} is not verified: restow cannot compute {algorithm}");
             out.push(
                 Finding::new(&UNVERIFIED_DIFF_ID, base.child(i), message)
                     .related(layer.at.clone(), format!("layer {i}")),
@@ -405,7 +413,8 @@ mod tests {
     use crate::media;
     use crate::rules::fixture::{Layout, Tar, config, names};
 
-    const HERE: [&str; 5] = ["layer/", "config/diff", "config/layer", "config/bad", "config/unverified"];
+    const HERE: [&str; 6] =
+        ["layer/", "config/diff", "config/layer", "config/bad", "config/unverified", "config/other"];
     const EMPTY: [u8; 1024] = [0; 1024];
 
     /// What is found of an image with one layer under this type, and these diff IDs.
@@ -441,8 +450,12 @@ mod tests {
         assert_eq!(of(&[&id, &other]), ["config/layer-count"]);
         assert_eq!(of(&[]), ["config/layer-count"]);
         assert_eq!(of(&["sha256:AB"]), ["config/bad-diff-id"]);
-        let sha512 = format!("sha512:{}", "0".repeat(128));
-        assert_eq!(of(&[&sha512]), ["config/unverified-diff-id"]);
+        let sha512 = Digest::parse(&format!("sha512:{}", "0".repeat(128))).expect("a digest");
+        assert_eq!(of(&[sha512.as_str()]), ["config/diff-id-mismatch", "config/other-algorithm"]);
+        let right = sha512.of_same_kind(&EMPTY).expect("known");
+        assert_eq!(of(&[right.as_str()]), ["config/other-algorithm"]);
+        let blake3 = format!("blake3:{}", "0".repeat(64));
+        assert_eq!(of(&[&blake3]), ["config/other-algorithm", "config/unverified-diff-id"]);
     }
 
     #[test]

@@ -264,6 +264,7 @@ mod tests {
             size: bytes.len() as u64,
             other: None,
             plain: true,
+            plain_other: None,
             caps: Caps { bytes: 1 << 20, window_log: 27 },
         };
         let (facts, _) = pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)
@@ -294,6 +295,7 @@ mod tests {
                 size: bytes.len() as u64,
                 other: None,
                 plain: true,
+                plain_other: None,
                 caps: Caps { bytes: 1 << 20, window_log: 27 },
             };
             let (mut facts, _) =

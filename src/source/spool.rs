@@ -91,7 +91,8 @@ pub fn ingest(
             progress.read(member.size);
         } else {
             let other = other_algorithm(&member.name);
-            let request = Request { size: member.size, other, plain: true, caps: caps(limits) };
+            let request =
+                Request { size: member.size, other, plain: true, plain_other: None, caps: caps(limits) };
             let path = spool.path().join(members.len().to_string());
             let file = File::create_new(&path).at("cannot create", &path)?;
             let mut file = Watched { file, progress };

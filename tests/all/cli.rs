@@ -432,14 +432,73 @@ fn diff_ids_are_taken_on_trust_if_only_digests_are_to_be_verified() {
 }
 
 #[test]
-fn a_dry_run_prints_the_plan_and_writes_nothing() {
+fn a_dry_run_tells_the_truth_and_writes_nothing() {
     let test = Test::new();
     test.says(
         0,
         &["convert", "--dry-run", &case(MULTI), &test.place("oci", "out")],
-        &["manifest", "index", "keep"],
+        &["manifest", "index", "kept"],
     );
     assert!(!test.path("out").exists());
+    // What stands at a destination is asked, and stays as it is.
+    let (layout, again) = (test.place("oci", "layout"), test.place("oci", "layout:app:1"));
+    test.run(0, &["convert", &case(MULTI), &layout]);
+    let taken = test.place("docker-archive", "taken.tar");
+    test.run(0, &["convert", &case(DUAL), &taken]);
+    let dual = case(DUAL);
+    let runs: [(i32, &[&str]); 4] = [
+        (2, &[&dual, &taken]),
+        (0, &["--force", &dual, &taken]),
+        (0, &[&dual, &again]),
+        (2, &["--preserve-digests", "--compress", "zstd", &dual, &again]),
+    ];
+    for (code, arguments) in runs {
+        let accounts = ["foreseen", "came"].map(|name| test.path(name).display().to_string());
+        let [foreseen, came] = &accounts;
+        let standing = || std::fs::read(test.path("layout/index.json")).expect("there");
+        let before = standing();
+        let dry = test.run(code, &[&["convert", "--dry-run", "--account", foreseen], arguments].concat());
+        assert!(standing() == before, "{arguments:?}: a dry run wrote");
+        let run = test.run(code, &[&["convert", "--account", came], arguments].concat());
+        if code == 2 {
+            assert_eq!(dry.stderr, run.stderr);
+        }
+        let told = accounts.map(|file| std::fs::read_to_string(file).ok());
+        assert!(told[0] == told[1] && told[0].is_some() == (code == 0), "{arguments:?}: {told:?}");
+        let _ = std::fs::remove_file(test.path("foreseen"));
+        let _ = std::fs::remove_file(test.path("came"));
+    }
+}
+
+#[test]
+fn a_name_that_a_merge_takes_has_a_line() {
+    let test = Test::new();
+    let multi = case(MULTI);
+    for to in [test.place("oci", "layout:app:1"), test.place("registry-storage", "storage:lab/app:1")] {
+        test.run(0, &["convert", &case(DUAL), &to]);
+        let says = ["moved sha256:", "what it named in the destination stays there without it"];
+        test.says(0, &["convert", "--platform", "linux/amd64", "--dry-run", &multi, &to], &says);
+        test.says(0, &["convert", "--platform", "linux/amd64", &multi, &to], &says);
+    }
+}
+
+#[test]
+fn an_empty_layout_is_merged_into() {
+    let test = Test::new();
+    let null = r#"{"schemaVersion":2,"manifests":null}"#;
+    let empty = r#"{"schemaVersion":2,"manifests":[]}"#;
+    for (name, index) in [("umoci", Some(null)), ("deleted", Some(empty)), ("died", None)] {
+        std::fs::create_dir_all(test.path(name).join("blobs/sha256")).expect("made");
+        if let Some(index) = index {
+            std::fs::write(test.path(name).join("index.json"), index).expect("written");
+            let marker = r#"{"imageLayoutVersion":"1.0.0"}"#;
+            std::fs::write(test.path(name).join("oci-layout"), marker).expect("written");
+        }
+        let place = test.place("oci", name);
+        test.run(0, &["convert", &case(DUAL), &place]);
+        test.run(0, &["check", &place]);
+        test.run(0, &["compare", &case(DUAL), &place]);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::common::layer_of;
 use crate::layout::{Bench, LAYER, platform, sha256, tar, with};
 use restow::digest::Digest;
 
@@ -92,7 +93,7 @@ fn images_change_names_but_never_share_one() {
     let bench = Bench::new();
     let mut layout = bench.layout();
     for name in ["a", "b"] {
-        let image = layout.image("amd64", sha256(), name.as_bytes());
+        let image = layout.image("amd64", sha256(), &layer_of(name, b"x"));
         layout.root(&image, &format!("docker.io/library/{name}:1"));
     }
     let source = layout.finish();

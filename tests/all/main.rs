@@ -8,6 +8,8 @@ mod cli;
 /// What tests of several binaries share.
 #[path = "../common/mod.rs"]
 mod common;
+/// What a comparison believes and tells.
+mod compared;
 /// What `docs/` promises.
 mod docs;
 /// Faults of the machine and of whoever sits at it.

@@ -157,6 +157,32 @@ impl Conversion<'_> {
         self.restow.run(&self.arguments(&source, &destination.display().to_string()))
     }
 
+    /// The same after a dry run, which must come to the same: exit status, words of a refusal, and account.
+    fn rehearsed(&self, destination: &Path, account: &Path) -> Result<Output, Failed> {
+        let mut arguments =
+            self.arguments(&self.source.display().to_string(), &destination.display().to_string());
+        arguments.insert(1, "--dry-run".into());
+        let dry = self.restow.run(&arguments)?;
+        let told = std::fs::read_to_string(account).ok();
+        if told.is_some() {
+            std::fs::remove_file(account)?;
+        }
+        if destination.exists() {
+            return Err("a dry run wrote something".into());
+        }
+        let run = self.to(destination)?;
+        let failed = run.code != 0;
+        let (foreseen, came) = (dry.code, run.code);
+        if foreseen != came || failed && dry.stderr != run.stderr {
+            return Err(format!("foreseen: {foreseen}\n{}came: {came}\n{}", dry.stderr, run.stderr).into());
+        }
+        let written = std::fs::read_to_string(account).ok();
+        if told != written {
+            return Err(format!("foreseen:\n{told:?}\ncame:\n{written:?}").into());
+        }
+        Ok(run)
+    }
+
     /// Again, from the same file, from a stream, and into a stream: always the same bytes.
     fn again(&self, dir: &Path, first: &Path) -> Result<(), Failed> {
         let second = dir.join("second");
@@ -197,7 +223,7 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
     let mut left = obstacles(&before, target)?;
     let mut chosen = false;
     while !left.is_empty() {
-        let refused = run.to(&out)?.expect(2)?;
+        let refused = run.rehearsed(&out, &account)?.expect(2)?;
         if out.exists() || account.exists() {
             return Err("a refusal wrote something".into());
         }
@@ -220,7 +246,7 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
             None => return Err(format!("refused for another reason:\n{}", refused.stderr).into()),
         }
     }
-    run.to(&out)?.expect(0)?;
+    run.rehearsed(&out, &account)?.expect(0)?;
     run.again(dir.path(), &out)?;
     let written = format!("{form}:{}", out.display());
     let said = |place: &str| -> Result<String, Failed> {

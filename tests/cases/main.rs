@@ -20,6 +20,8 @@ mod mutations;
 mod oracle;
 /// Archives that other projects test with.
 mod real;
+/// Dry runs refuse what runs refuse.
+mod rehearsal;
 /// The report for people, of each family of rules.
 mod render;
 /// What every rule of the registry must have.
@@ -42,6 +44,7 @@ const FAMILIES: &[Family] = &[
     ("render", render::tests),
     ("broken", broken::tests),
     ("convert", convert::tests),
+    ("rehearsal", rehearsal::tests),
     ("mutations", mutations::tests),
     ("kills", kills::tests),
     ("real", real::tests),

@@ -3,7 +3,8 @@
 //!
 //! Each change is *reported* (the findings differ), *neutral* (an independent reader sees the same members and the same
 //! values), or *uncovered* (it is where no digest looks, which [`uncovered`] proves from the members). Anything else
-//! fails the test. `RESTOW_MUTATIONS=N` makes N changes to each archive instead of 300; places depend on N alone.
+//! fails the test. So it is with a comparison of the changed archive with the sound one, which reports by being anything
+//! but the same, or by a finding that is no error where the images are still the same. `RESTOW_MUTATIONS=N` makes N changes to each archive instead of 300; places depend on N alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,6 +14,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
+use restow::compare::{self, Aspects, Judged, Place};
+use restow::read::Options;
+use restow::rules::Policy;
 use serde_json::Value;
 
 use crate::common::tree_digest;
@@ -22,13 +26,16 @@ use crate::{Test, oracle};
 /// One change may take this long, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-static TOTAL: Mutex<Counts> = Mutex::new(Counts { reported: 0, neutral: 0, uncovered: 0 });
+static TOTAL: Mutex<[Counts; 2]> = Mutex::new([Counts { reported: 0, neutral: 0, uncovered: 0, told: 0 }; 2]);
 
-#[derive(Clone, Copy)]
+/// What became of changes: in a check, and in a comparison.
+#[derive(Clone, Copy, Default)]
 struct Counts {
     reported: usize,
     neutral: usize,
     uncovered: usize,
+    /// Only told, by a warning or note: the images are the same.
+    told: usize,
 }
 
 pub fn tests() -> Vec<Test> {
@@ -45,9 +52,14 @@ pub fn tests() -> Vec<Test> {
 /// Of the changes that were made, if any were.
 #[expect(clippy::print_stdout, reason = "the sums are what a reader wants to know")]
 pub fn print_sums() {
-    let Counts { reported, neutral, uncovered } = *TOTAL.lock().expect("no test panicked while counting");
-    if reported + neutral + uncovered > 0 {
-        println!("{reported} changes reported, {neutral} neutral, {uncovered} uncovered");
+    let total = *TOTAL.lock().expect("no test panicked while counting");
+    for (what, counts) in ["check", "compare"].into_iter().zip(total) {
+        let Counts { reported, neutral, uncovered, told } = counts;
+        if reported + neutral + uncovered + told > 0 {
+            println!(
+                "{what}: {reported} changes reported, {neutral} neutral, {uncovered} uncovered, {told} only told"
+            );
+        }
     }
 }
 
@@ -74,10 +86,10 @@ fn mutate(archive: &Path, dir: &Path, changes: usize) -> Result<(), Failed> {
     };
     let sizes: Vec<usize> =
         files.iter().map(|file| fs::metadata(file).map_or(0, |m| m.len() as usize)).collect();
-    let before = findings(&here)?;
+    let before = judged(&here)?;
     let sound = Sound::read(&here)?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut counts = Counts { reported: 0, neutral: 0, uncovered: 0 };
+    let mut counts = [Counts::default(); 2];
     for change in 0..changes {
         let mut place = random.below(sizes.iter().sum());
         let chosen = sizes.iter().position(|size| {
@@ -97,25 +109,37 @@ fn mutate(archive: &Path, dir: &Path, changes: usize) -> Result<(), Failed> {
         let what =
             format!("byte {place} of {} changed from {} to {}", file.display(), whole[place], bytes[place]);
         let began = Instant::now();
-        let after = catch_unwind(AssertUnwindSafe(|| findings(&here)));
+        let after = catch_unwind(AssertUnwindSafe(|| judged(&here)));
         if began.elapsed() > PATIENCE {
             return Err(format!("{what}: took {:?}", began.elapsed()).into());
         }
-        match after {
-            Err(_) => return Err(format!("{what}: panicked").into()),
-            Ok(Ok(after)) if after == before => match sound.unseen(&here) {
-                Ok(true) => counts.neutral += 1,
-                Ok(false) => counts.uncovered += 1,
-                Err(why) => return Err(format!("{what}: unseen: {why}").into()),
-            },
-            Ok(_) => counts.reported += 1,
+        let after = after.map_err(|_| format!("{what}: panicked"))?.ok();
+        let found = after.as_ref().map(|after| after.told());
+        let checked = found.as_ref() != Some(&before.told());
+        let compared = after.as_ref().is_none_or(|after| after.differs_from(&before));
+        let unseen = match checked && compared {
+            true => None,
+            false => Some(sound.unseen(&here)),
+        };
+        for (seen, counts) in [checked, compared].into_iter().zip(&mut counts) {
+            match &unseen {
+                _ if seen => counts.reported += 1,
+                None | Some(Ok(true)) => counts.neutral += 1,
+                Some(Ok(false)) => counts.uncovered += 1,
+                // A change that a check reports, of something that no image is made of.
+                Some(Err(_)) if checked => counts.told += 1,
+                Some(Err(why)) => return Err(format!("{what}: unseen: {why}").into()),
+            }
         }
         fs::write(file, &whole)?;
     }
     let mut total = TOTAL.lock().map_err(|_| "a test panicked while counting")?;
-    total.reported += counts.reported;
-    total.neutral += counts.neutral;
-    total.uncovered += counts.uncovered;
+    for (total, counts) in total.iter_mut().zip(counts) {
+        total.reported += counts.reported;
+        total.neutral += counts.neutral;
+        total.uncovered += counts.uncovered;
+        total.told += counts.told;
+    }
     Ok(())
 }
 
@@ -131,16 +155,29 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What `restow check` finds; an archive that it cannot open is reported too.
-fn findings(archive: &Path) -> Result<BTreeSet<String>, Failed> {
-    let options = restow::Options::default();
-    let opened = restow::open(archive, &options).map_err(|error| error.to_string())?;
-    let found = restow::check(&opened, &options).map_err(|error| error.to_string())?;
-    Ok(found
-        .findings
-        .iter()
-        .map(|f| format!("{} {} {:?}", f.rule.name, f.message, f.primary.location))
-        .collect())
+/// What `restow check` and `restow compare` see of an archive; one that they cannot open is reported too.
+struct Seen(Judged);
+
+fn judged(archive: &Path) -> Result<Seen, Failed> {
+    let opened = restow::open(archive, &restow::Options::default()).map_err(|error| error.to_string())?;
+    let place = Place { archive: &opened, name: None };
+    let judged = Judged::read(place, &Policy::default(), &Options::default(), &());
+    Ok(Seen(judged.map_err(|error| error.to_string())?))
+}
+
+impl Seen {
+    /// What a check finds.
+    fn told(&self) -> BTreeSet<String> {
+        let told = self.0.findings.iter();
+        told.map(|f| format!("{} {} {:?}", f.rule.name, f.message, f.primary.location)).collect()
+    }
+
+    /// Whether a comparison with another archive says anything but that they are the same, and sound as that one is.
+    fn differs_from(&self, other: &Seen) -> bool {
+        let compared = compare::compare(&other.0.holding, &self.0.holding, Aspects::ALL);
+        let differ = compared.iter().any(|compared| !compared.differences.is_empty());
+        differ || self.0.faults.len() > other.0.faults.len()
+    }
 }
 
 /// The members of an archive before it was changed.

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::manifest_json::{Item, Paths, items, render};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::tar_out::{Naming, TarOut};
 use crate::json;
@@ -92,9 +92,10 @@ impl Naming for LegacyNames {
         }
         match self.holders.get(digest) {
             Some(id) => Ok(layer_path(id)),
-            None => {
-                Err(Error::refused(format!("{digest} is neither image ID nor diff ID of a planned image")))
-            }
+            None => Err(Error::refused_help(
+                format!("no config names a layer that decompresses to {digest}"),
+                "use --docker-format universal",
+            )),
         }
     }
 
@@ -155,6 +156,17 @@ impl LegacySink {
         Ok(())
     }
 
+    /// The images of `manifest.json`, each with its paths.
+    fn placed<'o>(&self, output: &'o Output) -> Result<(Vec<Item<'o>>, Vec<Paths>)> {
+        let items = items(output, self.platform.as_ref())?;
+        let path = |item: &Item<'_>| {
+            let unplanned = || Error::refused(format!("image {} was not planned", item.config.digest));
+            self.names.paths(item).ok_or_else(unplanned)
+        };
+        let paths = items.iter().map(path).collect::<Result<Vec<_>>>()?;
+        Ok((items, paths))
+    }
+
     /// Whether config and layers of an image have arrived, a layer perhaps in another directory.
     fn check_written(&self, item: &Item<'_>) -> Result<()> {
         let image_id = Digest::sha256(&item.image.config);
@@ -193,14 +205,18 @@ impl Sink for LegacySink {
         Ok(())
     }
 
+    fn accepts(&self, digest: &Digest) -> Result<()> {
+        self.names.member(digest).map(drop)
+    }
+
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
+        self.placed(output)?;
+        Ok(Vec::new())
+    }
+
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
-        let items = items(output, self.platform.as_ref())?;
-        let mut paths = Vec::with_capacity(items.len());
-        for item in &items {
-            let unplanned = || Error::refused(format!("image {} was not planned", item.config.digest));
-            paths.push(self.names.paths(item).ok_or_else(unplanned)?);
-            self.check_written(item)?;
-        }
+        let (items, paths) = self.placed(output)?;
+        items.iter().try_for_each(|item| self.check_written(item))?;
         self.write_directories()?;
         let mut manifest = render(&items, &paths);
         manifest.push(b'\n');

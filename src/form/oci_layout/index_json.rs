@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::sink::{OutDocument, OutName, OutRoot, Output};
+use crate::form::sink::{Displaced, Fate, OutDocument, OutName, OutRoot, Output};
 use crate::json::edit::Edits;
 use crate::json::fold::is_field;
 use crate::json::write::{Array, Object};
@@ -54,7 +54,15 @@ struct Entry {
     lost: bool,
 }
 
-/// The bytes of `index.json`.
+/// The bytes of `index.json`; what they are is told at [`merged`].
+///
+/// # Errors
+/// As [`merged`].
+pub fn index_json(output: &Output, existing: Option<&[u8]>) -> Result<Vec<u8>> {
+    merged(output, existing).map(|(bytes, _)| bytes)
+}
+
+/// The bytes of `index.json`, and the names of the destination that change by it.
 ///
 /// Without `existing`: the roots in order, with the other members of [`Output::index_json`] carried along. With it:
 /// that index with the roots added. A name already there moves; the descriptor that loses its last name stays
@@ -62,16 +70,17 @@ struct Entry {
 /// bytes, and so does an index in which nothing changes.
 ///
 /// # Errors
-/// [`Error::Refused`] if `existing` is not JSON without anomalies or has no array `manifests`, or if a root points at
-/// no document.
-pub fn index_json(output: &Output, existing: Option<&[u8]>) -> Result<Vec<u8>> {
+/// [`Error::Refused`] if `existing` is not JSON without anomalies or its `manifests` are something else than an array,
+/// or if a root points at no document. `null` is an array of none, which is how Go writes it (`umoci init`).
+pub fn merged(output: &Output, existing: Option<&[u8]>) -> Result<(Vec<u8>, Vec<Displaced>)> {
     let documents = output.documents.iter().map(|document| (&document.digest, document)).collect();
     let roots =
         output.roots.iter().map(|root| Entry::of_root(&documents, root)).collect::<Result<Vec<_>>>()?;
-    match existing {
+    let mut displaced = Vec::new();
+    let bytes = match existing {
         None => {
             let base = output.index_json.as_deref().and_then(|text| Some((text, sound_object(text)?)));
-            Ok(assemble(base, roots))
+            assemble(base, roots, &mut displaced)
         }
         Some(text) => {
             let refuse = || {
@@ -81,11 +90,14 @@ pub fn index_json(output: &Output, existing: Option<&[u8]>) -> Result<Vec<u8>> {
                 )
             };
             let json = sound_object(text).ok_or_else(refuse)?;
-            let manifests = json.root.get("manifests").filter(|m| m.is_array()).ok_or_else(refuse)?;
-            let held = manifests.items().iter().map(|item| Entry::of_existing(text, item)).collect();
-            Ok(assemble(Some((text, json)), merge(held, roots)))
+            let manifests = json.root.get("manifests").filter(|m| m.is_array() || m.is_null());
+            let held = manifests.ok_or_else(refuse)?.items().iter();
+            let held = held.map(|item| Entry::of_existing(text, item)).collect();
+            let entries = merge(held, roots, &mut displaced);
+            assemble(Some((text, json)), entries, &mut displaced)
         }
-    }
+    };
+    Ok((bytes, displaced))
 }
 
 /// Parses an object that two readers cannot see differently.
@@ -215,6 +227,14 @@ impl Entry {
         }
     }
 
+    /// What is to be told where its name goes to another image.
+    fn displaced_by(&self, digest: &str) -> Option<Displaced> {
+        let full = self.full.as_ref().map(Reference::familiar);
+        let name = full.or_else(|| Some(format!(":{}", self.names.ref_name.as_ref()?)))?;
+        let fate = Fate::Moves(Digest::parse(digest).ok()?);
+        Some(Displaced { name, before: Digest::parse(&self.digest).ok(), fate })
+    }
+
     /// Takes over the names of `root`, which points at the same document.
     fn take_names(&mut self, root: Entry) {
         (self.names, self.full, self.exact, self.lost) = (root.names, root.full, root.exact, false);
@@ -295,7 +315,7 @@ fn names_of(descriptor: &Value) -> Names {
 }
 
 /// What the destination holds, with the roots added.
-fn merge(mut held: Vec<Entry>, roots: Vec<Entry>) -> Vec<Entry> {
+fn merge(mut held: Vec<Entry>, roots: Vec<Entry>, displaced: &mut Vec<Displaced>) -> Vec<Entry> {
     // Layouts of many images are merged into layouts of many: only entries that may match are compared.
     let mut by_full: HashMap<String, Vec<&Entry>> = HashMap::new();
     let mut by_text: HashMap<Option<&str>, Vec<&Entry>> = HashMap::new();
@@ -313,7 +333,9 @@ fn merge(mut held: Vec<Entry>, roots: Vec<Entry>) -> Vec<Entry> {
             Some(full) => by_full.get(&full.canonical()),
             None => by_text.get(&entry.names.ref_name.as_deref()),
         };
-        if alike.into_iter().flatten().any(|root| entry.digest != root.digest && entry.has_name_of(root)) {
+        let takes = |root: &&&Entry| entry.digest != root.digest && entry.has_name_of(root);
+        if let Some(root) = alike.into_iter().flatten().find(takes) {
+            displaced.extend(entry.displaced_by(&root.digest));
             (entry.names, entry.full, entry.lost) = (Names::default(), None, true);
         }
         by_digest.entry(entry.digest.clone()).or_default().push(i);
@@ -347,7 +369,7 @@ fn merge(mut held: Vec<Entry>, roots: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// Gives full names to images that would share a `ref.name`.
-fn separate(entries: &mut [Entry]) {
+fn separate(entries: &mut [Entry], displaced: &mut Vec<Displaced>) {
     let mut holders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in entries.iter() {
         if let Some(name) = &entry.names.ref_name {
@@ -358,14 +380,18 @@ fn separate(entries: &mut [Entry]) {
         let shared =
             entry.names.ref_name.as_ref().and_then(|name| holders.get(name)).is_some_and(|h| h.len() > 1);
         if let (true, Some(full)) = (shared, &entry.full) {
-            entry.names.ref_name = Some(full.familiar());
+            let (name, before) = (full.familiar(), Digest::parse(&entry.digest).ok());
+            if entry.names.ref_name.as_ref() != Some(&name) {
+                displaced.push(Displaced { name: name.clone(), before, fate: Fate::IsWritten(name.clone()) });
+            }
+            entry.names.ref_name = Some(name);
         }
     }
 }
 
 /// Puts the descriptors into `base`, or into a new index.
-fn assemble(base: Option<(&[u8], Json)>, mut entries: Vec<Entry>) -> Vec<u8> {
-    separate(&mut entries);
+fn assemble(base: Option<(&[u8], Json)>, mut entries: Vec<Entry>, displaced: &mut Vec<Displaced>) -> Vec<u8> {
+    separate(&mut entries, displaced);
     let texts: Vec<Vec<u8>> = entries.iter().map(Entry::text).collect();
     let array = || {
         let mut array = texts.join(&b","[..]);
@@ -383,7 +409,8 @@ fn assemble(base: Option<(&[u8], Json)>, mut entries: Vec<Entry>) -> Vec<u8> {
         return bytes;
     };
     let held = json.root.get("manifests");
-    let unchanged = held.filter(|held| held.is_array()).is_some_and(|held| {
+    let listed = |held: &&Value| held.is_array() || held.is_null();
+    let unchanged = held.filter(listed).is_some_and(|held| {
         held.items().len() == texts.len()
             && held.items().iter().zip(&texts).all(|(i, t)| text.get(i.span.start..i.span.end) == Some(t))
     });
@@ -575,14 +602,7 @@ mod tests {
 
     #[test]
     fn an_unsound_destination_is_refused() {
-        for bad in [
-            "",
-            "[]",
-            "{}",
-            "{\"manifests\":null}",
-            "{\"manifests\":[]}x",
-            "{\"manifests\":[],\"manifests\":[]}",
-        ] {
+        for bad in ["", "[]", "{}", "{\"manifests\":[]}x", "{\"manifests\":[],\"manifests\":[]}"] {
             let refused = index_json(&output(&[]), Some(bad.as_bytes()));
             assert!(matches!(refused, Err(Error::Refused { .. })), "{bad}");
         }
@@ -594,6 +614,37 @@ mod tests {
             ),
             ["a - -"]
         );
+    }
+
+    #[test]
+    fn null_is_an_index_of_none() {
+        let null = br#"{"schemaVersion":2,"manifests":null}"#;
+        assert_eq!(index_json(&output(&[]), Some(null)).expect("merged"), null);
+        let filled = index_json(&output(&[("a", full("lab/app:1"))]), Some(null)).expect("merged");
+        assert_eq!(listed(&filled), ["a docker.io/lab/app:1 1"]);
+    }
+
+    #[test]
+    fn names_that_a_merge_takes_or_changes_are_told() {
+        let held = index_json(&output(&[("a", full("x:1")), ("b", OutName::BareTag("2".into()))]), None);
+        let held = held.expect("an index");
+        let digest = |text: &str| Digest::sha256(text.as_bytes());
+        let told = |roots: &[(&str, OutName)]| super::merged(&output(roots), Some(&held)).expect("merged").1;
+        let moved = |name: &str, before: &str, now: &str| Displaced {
+            name: name.into(),
+            before: Some(digest(before)),
+            fate: Fate::Moves(digest(now)),
+        };
+        assert_eq!(told(&[("a", full("x:1")), ("c", OutName::None)]), []);
+        let both = [("b", full("x:1")), ("c", OutName::BareTag("2".into()))];
+        assert_eq!(told(&both), [moved("x:1", "a", "b"), moved(":2", "b", "c")]);
+        // Two images of one tag: the one that was there is called by its full name from now on, as the new one.
+        let written = |name: &str, of: &str| Displaced {
+            name: name.into(),
+            before: Some(digest(of)),
+            fate: Fate::IsWritten(name.into()),
+        };
+        assert_eq!(told(&[("c", full("y:1"))]), [written("x:1", "a"), written("y:1", "c")]);
     }
 
     /// What no digest covers is not carried on where a reader may take it for something.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use bstr::ByteSlice;
 
-pub use index_json::index_json;
+pub use index_json::{index_json, merged};
 pub use write::layout_dir;
 
 use crate::digest::Digest;

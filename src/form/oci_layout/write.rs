@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{OCI_LAYOUT, blob_path, blob_place, index_json};
+use super::{OCI_LAYOUT, blob_path, blob_place, index_json, merged};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::Tree;
@@ -14,6 +14,8 @@ use crate::limits::Limits;
 
 const INDEX: &str = "index.json";
 const MARKER: &str = "oci-layout";
+/// All that a writer leaves which died before it wrote the two.
+const BLOBS: &str = "blobs";
 
 struct LayoutDir {
     // Fields are dropped in this order: the staging goes while the lock is still held.
@@ -37,7 +39,7 @@ pub fn layout_dir(destination: &Path, options: &WriteOptions) -> Result<Box<dyn 
         let destination = destination.to_owned();
         return Ok(Box::new(LayoutDir { tree, destination, existing: None, index: None }));
     };
-    if !(existing.is_empty() || existing.has(INDEX) || existing.has(MARKER)) {
+    if !(existing.is_empty() || existing.has(INDEX) || existing.has(MARKER) || existing.is_only(BLOBS)) {
         return Err(Error::refused_help(
             format!("{} is not empty and is no OCI layout", destination.display()),
             "choose another directory",
@@ -81,6 +83,10 @@ impl Sink for LayoutDir {
             Some(existing) if existing.holds_bytes(Path::new(&path), &document.bytes)? => Ok(()),
             _ => self.tree.put(Path::new(&path), &document.bytes),
         }
+    }
+
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
+        merged(output, self.index.as_deref()).map(|(_, displaced)| displaced)
     }
 
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::form::sink::{OutBlob, OutBody, OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, Fate, OutBlob, OutBody, OutDocument, Output, Sink, Staged};
 use crate::media;
 use crate::registry::{BlobWriter, Fault, Registries, Repository, fallback_tag};
 
@@ -70,6 +70,9 @@ impl Pushed {
         parts.join(", ")
     }
 }
+
+/// Entry points and their tags, by repository.
+type Repositories = BTreeMap<String, Vec<(Digest, Option<String>)>>;
 
 struct Push {
     registries: Arc<Registries>,
@@ -179,8 +182,11 @@ impl Push {
         }
         let documents: Vec<&OutDocument> =
             output.documents.iter().filter(|document| wanted.contains(&document.digest)).collect();
+        // Asked once more, since time has passed.
         for (digest, tag) in roots.iter().filter_map(|(digest, tag)| Some((digest, tag.as_ref()?))) {
-            self.may_set(&repository, tag, digest)?;
+            if self.options.no_clobber {
+                self.may_set(&repository, tag, digest)?;
+            }
         }
         if repository.path() != self.home.path() {
             for blob in documents.iter().flat_map(|document| blobs_of(document)).filter(|blob| blob.present) {
@@ -229,21 +235,48 @@ impl Push {
         Ok(())
     }
 
-    /// With `--no-clobber` a tag that is another image stays, and nothing is sent any more.
-    fn may_set(&self, repository: &Repository, tag: &str, digest: &Digest) -> Result<()> {
-        if !self.options.no_clobber {
-            return Ok(());
+    /// What every repository is to hold: entry points with their tags.
+    fn repositories(&self, output: &Output) -> Result<Repositories> {
+        let mut repositories = Repositories::new();
+        for root in &output.roots {
+            let (path, tag) =
+                root.repository.clone().ok_or_else(|| Error::refused("an image without a repository"))?;
+            let tag = tag.filter(|_| self.options.digest.is_none());
+            let path = format!("{}{path}", self.options.prefix);
+            let roots = repositories.entry(path).or_default();
+            let root = (root.target.clone(), tag);
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
         }
-        let Some(head) = repository.head(tag)? else { return Ok(()) };
+        let wanted = self.options.digest.as_ref();
+        if let Some(wanted) = wanted.filter(|wanted| !output.roots.iter().any(|root| root.target == **wanted))
+        {
+            let found: Vec<&str> = output.roots.iter().map(|root| root.target.as_str()).collect();
+            let message = format!("the destination is to be {wanted}, but the image is {}", found.join(", "));
+            return Err(Error::refused_help(
+                message,
+                "give a tag instead, or convert with --preserve-digests",
+            ));
+        }
+        Ok(repositories)
+    }
+
+    /// The other image that a tag is. With `--no-clobber` it stays so, and nothing is sent any more.
+    fn may_set(&self, repository: &Repository, tag: &str, digest: &Digest) -> Result<Option<Digest>> {
+        let Some(head) = repository.head(tag)? else { return Ok(None) };
         let found = match head.digest {
             Some(found) => found,
             None => match repository.manifest(tag)? {
                 Some(manifest) => Digest::sha256(&manifest.bytes),
-                None => return Ok(()),
+                None => return Ok(None),
             },
         };
         if found == *digest {
-            return Ok(());
+            return Ok(None);
+        }
+        if !self.options.no_clobber {
+            return Ok(Some(found));
         }
         let message = format!("{}:{tag} is {found} already, and --no-clobber keeps it", repository.shown());
         Err(Error::refused_help(
@@ -429,30 +462,21 @@ impl Sink for Push {
         Ok(())
     }
 
-    fn commit(self: Box<Self>, output: &Output) -> Result<()> {
-        let mut repositories: BTreeMap<String, Vec<(Digest, Option<String>)>> = BTreeMap::new();
-        for root in &output.roots {
-            let (path, tag) =
-                root.repository.clone().ok_or_else(|| Error::refused("an image without a repository"))?;
-            let tag = tag.filter(|_| self.options.digest.is_none());
-            let path = format!("{}{path}", self.options.prefix);
-            let roots = repositories.entry(path).or_default();
-            let root = (root.target.clone(), tag);
-            if !roots.contains(&root) {
-                roots.push(root);
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
+        let mut displaced = Vec::new();
+        for (path, roots) in &self.repositories(output)? {
+            let repository = self.registries.repository(&self.domain, path)?;
+            for (digest, tag) in roots.iter().filter_map(|(digest, tag)| Some((digest, tag.as_ref()?))) {
+                let Some(before) = self.may_set(&repository, tag, digest)? else { continue };
+                let fate = Fate::Moves(digest.clone());
+                displaced.push(Displaced { name: format!("{path}:{tag}"), before: Some(before), fate });
             }
         }
-        let wanted = self.options.digest.as_ref();
-        if let Some(wanted) = wanted.filter(|wanted| !output.roots.iter().any(|root| root.target == **wanted))
-        {
-            let found: Vec<&str> = output.roots.iter().map(|root| root.target.as_str()).collect();
-            let message = format!("the destination is to be {wanted}, but the image is {}", found.join(", "));
-            return Err(Error::refused_help(
-                message,
-                "give a tag instead, or convert with --preserve-digests",
-            ));
-        }
-        for (path, roots) in &repositories {
+        Ok(displaced)
+    }
+
+    fn commit(self: Box<Self>, output: &Output) -> Result<()> {
+        for (path, roots) in &self.repositories(output)? {
             self.repository(path, output, roots)?;
         }
         Ok(())

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
-use crate::error::{Error, ErrorKind, Result};
-use crate::form::sink::{OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::form::sink::{Displaced, Fate, OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::{Place, Tree};
@@ -16,6 +16,9 @@ use crate::reference::{is_repository_path, is_tag};
 
 /// Where the storage lies below the registry's `rootdirectory`.
 const BELOW: &str = "docker/registry/v2";
+
+/// Bytes that a link may have: far more than any digest.
+const LINK: u64 = 4096;
 
 struct Storage {
     // Dropped first, while the lock is still held.
@@ -82,6 +85,17 @@ fn place_below(digest: &Digest) -> Result<PathBuf> {
 impl Storage {
     fn place(&self) -> Place {
         if self.prefix.is_empty() { place_itself } else { place_below }
+    }
+
+    /// What a tag names in the storage that is there; nothing of a broken one.
+    fn tagged(&self, repository: &str, tag: &str) -> Result<Option<Digest>> {
+        let Some(existing) = &self.existing else { return Ok(None) };
+        let current = format!("repositories/{repository}/_manifests/tags/{tag}/current/link");
+        let path = Path::new(self.prefix).join(current);
+        let Some(link) = existing.file(&path)? else { return Ok(None) };
+        let mut text = Vec::new();
+        link.take(LINK).read_to_end(&mut text).at("cannot read", existing.path().join(path))?;
+        Ok(str::from_utf8(&text).ok().and_then(|text| Digest::parse(text.trim()).ok()))
     }
 
     /// Writes a link, and makes it visible if the storage is there already.
@@ -175,7 +189,7 @@ impl Sink for Storage {
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
-        expected.map_or(Ok(()), |(digest, _)| hex(digest).map(drop))?;
+        expected.map_or(Ok(()), |(digest, _)| self.accepts(digest))?;
         self.tree.stage(self.place())
     }
 
@@ -185,6 +199,24 @@ impl Sink for Storage {
             Some(existing) if existing.holds_bytes(&path, &document.bytes)? => Ok(()),
             _ => self.tree.put(&path, &document.bytes),
         }
+    }
+
+    fn accepts(&self, digest: &Digest) -> Result<()> {
+        hex(digest).map(drop)
+    }
+
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
+        let mut displaced = Vec::new();
+        for (name, repository) in &repositories(output)? {
+            for (tag, digest) in &repository.tags {
+                let before = self.tagged(name, tag)?;
+                if let Some(before) = before.filter(|before| before != *digest) {
+                    let fate = Fate::Moves((*digest).clone());
+                    displaced.push(Displaced { name: format!("{name}:{tag}"), before: Some(before), fate });
+                }
+            }
+        }
+        Ok(displaced)
     }
 
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::form::sink::{OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::Tree;
@@ -80,6 +80,19 @@ fn child_names(document: &OutDocument) -> Result<(String, Vec<String>)> {
     Ok((format!("{hex}.{MANIFEST}"), signatures))
 }
 
+/// The one document that the form can hold with what lies below it.
+fn the_root(output: &Output) -> Result<&OutDocument> {
+    let targets: BTreeSet<&Digest> = output.roots.iter().map(|root| &root.target).collect();
+    let mut targets = targets.into_iter();
+    let (Some(target), None) = (targets.next(), targets.next()) else {
+        let count = output.roots.len();
+        let message = format!("`dir:` holds one image or index, not {count}");
+        return Err(Error::refused_help(message, "select one with --image"));
+    };
+    let root = output.documents.iter().find(|document| &document.digest == target);
+    root.ok_or_else(|| Error::refused(format!("nothing was written for the root {target}")))
+}
+
 impl Sink for SkopeoDir {
     fn ordered(&self) -> bool {
         false
@@ -94,7 +107,7 @@ impl Sink for SkopeoDir {
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
-        expected.map_or(Ok(()), |(digest, _)| hex(digest).map(drop))?;
+        expected.map_or(Ok(()), |(digest, _)| self.accepts(digest))?;
         self.tree.stage(place)
     }
 
@@ -108,17 +121,17 @@ impl Sink for SkopeoDir {
             .try_for_each(|(name, bytes)| self.tree.put(Path::new(name), bytes))
     }
 
+    fn accepts(&self, digest: &Digest) -> Result<()> {
+        hex(digest).map(drop)
+    }
+
+    fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
+        the_root(output)?;
+        Ok(Vec::new())
+    }
+
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
-        let targets: BTreeSet<&Digest> = output.roots.iter().map(|root| &root.target).collect();
-        let mut targets = targets.into_iter();
-        let (Some(target), None) = (targets.next(), targets.next()) else {
-            let count = output.roots.len();
-            let message = format!("`dir:` holds one image or index, not {count}");
-            return Err(Error::refused_help(message, "select one with --image"));
-        };
-        let root = output.documents.iter().find(|document| &document.digest == target);
-        let root =
-            root.ok_or_else(|| Error::refused(format!("nothing was written for the root {target}")))?;
+        let root = the_root(output)?;
         let (name, signatures) = child_names(root)?;
         self.tree.rename(Path::new(&name), Path::new(MANIFEST))?;
         for (n, signature) in signatures.iter().enumerate() {

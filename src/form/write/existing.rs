@@ -2,6 +2,7 @@
 //!
 //! It is opened through cap-std, so that a symbolic link in it cannot make restow read or write elsewhere.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,8 +19,17 @@ pub(in crate::form) struct Existing {
     /// The lock is on this very handle.
     dir: Dir,
     path: PathBuf,
-    /// Whether it held anything but staging when it was locked.
-    empty: bool,
+    /// What it held but staging when it was locked: nothing, one entry, or more.
+    held: Held,
+}
+
+/// What a directory holds.
+#[derive(Debug, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    /// An entry of this name alone.
+    One(OsString),
+    More,
 }
 
 impl Existing {
@@ -42,7 +52,8 @@ impl Existing {
                 other => break other.map_err(io::Error::from).at("cannot lock", path)?,
             }
         }
-        let mut existing = Existing { dir: Dir::from_std_file(handle), path: path.to_owned(), empty: true };
+        let mut existing =
+            Existing { dir: Dir::from_std_file(handle), path: path.to_owned(), held: Held::Nothing };
         existing.survey()?;
         Ok(Some(existing))
     }
@@ -52,7 +63,10 @@ impl Existing {
         for entry in self.dir.entries().at("cannot list", &self.path)? {
             let name = entry.at("cannot list", &self.path)?.file_name();
             if !name.to_string_lossy().starts_with(PREFIX) {
-                self.empty = false;
+                self.held = match self.held {
+                    Held::Nothing => Held::One(name),
+                    Held::One(_) | Held::More => Held::More,
+                };
             } else if self.is_dead(Path::new(&name)) {
                 // It does no harm if it stays, so failure does not stop the job.
                 let _ = self.dir.remove_file(&name).or_else(|_| self.dir.remove_dir_all(&name));
@@ -81,7 +95,12 @@ impl Existing {
 
     /// Whether it was empty but for staging.
     pub(in crate::form) fn is_empty(&self) -> bool {
-        self.empty
+        self.held == Held::Nothing
+    }
+
+    /// Whether it held a directory of this name and nothing else but staging.
+    pub(in crate::form) fn is_only(&self, name: &str) -> bool {
+        self.held == Held::One(name.into()) && self.has_directory(name)
     }
 
     /// Whether `relative` is a directory (or a link to one) inside.

@@ -80,14 +80,42 @@ enum Way {
     Refused(String),
 }
 
+/// Pushes after a dry run, which must leave the registry as it is and come to the same: status, words of a refusal,
+/// account.
+fn pushed(options: &[&str], source: &str, destination: &str, server: &Server) -> Output {
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (foreseen, came) = (file("foreseen"), file("came"));
+    let with = |more: [&str; 3]| {
+        let more: Vec<&str> = more.into_iter().filter(|part| !part.is_empty()).collect();
+        let parts = [&["convert"], &more[..], options, &[source, destination]].concat();
+        restow(&parts)
+    };
+    let held = || {
+        let state = server.state();
+        (state.blobs.len(), state.manifests.clone(), state.tags.clone())
+    };
+    let before = held();
+    let dry = with(["--dry-run", "--account", &foreseen]);
+    assert!(held() == before, "{source}: a dry run changed the registry");
+    let run = with(["", "--account", &came]);
+    assert_eq!(dry.status.code(), run.status.code(), "{source}: {}{}", stderr(&dry), stderr(&run));
+    if !run.status.success() {
+        assert_eq!(stderr(&dry), stderr(&run), "{source}");
+    }
+    let told = [foreseen, came].map(|file| std::fs::read_to_string(file).ok());
+    assert_eq!(told[0], told[1], "{source}");
+    run
+}
+
 fn there_and_back(source: &str, server: &Server, other: &Server) -> Way {
     let (near, far) =
         (format!("docker://{}/case/", server.address), format!("docker://{}/case/", other.address));
-    let sent = restow(&["convert", source, &near]);
+    let sent = pushed(&[], source, &near, server);
     if sent.status.code() != Some(0) {
         // Without names there is nothing to call the images there.
         let named = format!("{near}app");
-        let again = restow(&["convert", source, &named]);
+        let again = pushed(&[], source, &named, server);
         if again.status.code() != Some(0) {
             return Way::Refused(stderr(&again));
         }
@@ -303,9 +331,15 @@ fn options_of_two_registries_and_of_tags() {
     // Another image does not replace one that is there.
     let other = layout("two-layers");
     let before = server.state().tags.clone();
-    let said = fails(2, &["convert", "--no-clobber", &other, &place("a:1")]);
-    assert!(said.contains("--no-clobber keeps it"), "{said}");
+    let refused = pushed(&["--no-clobber"], &other, &place("a:1"), &server);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--no-clobber keeps it"), "{}", stderr(&refused));
     assert_eq!(server.state().tags, before);
+    // Without that a tag that goes to another image has a line, and the image that loses it is named.
+    let moved = pushed(&[], &other, &place("moved:1"), &server);
+    assert!(!stderr(&moved).contains("moved sha256:"), "{}", stderr(&moved));
+    let moved = pushed(&[], &image(), &place("moved:1"), &server);
+    assert!(stderr(&moved).contains("name moved:1: moved sha256:"), "{}", stderr(&moved));
     let folder = tempfile::tempdir().expect("temporary directory");
     let file = folder.path().join("digest");
     let said = done(&[
