@@ -172,7 +172,7 @@ fn table(value: &Value, at: &Location, out: &mut Vec<Finding>) {
             match position(text) {
                 None => Some("is not a position of the form offset:length:…".to_owned()),
                 Some(end) => size
-                    .filter(|size| end.is_none_or(|end| end > *size))
+                    .filter(|size| end > u128::from(*size))
                     .map(|size| format!("ends behind the blob of {size} bytes")),
             }
         } else {
@@ -186,11 +186,11 @@ fn table(value: &Value, at: &Location, out: &mut Vec<Finding>) {
     }
 }
 
-/// Where a position ends, which may be beyond 64 bits; `None` outside if the text is none.
-fn position(text: &str) -> Option<Option<u64>> {
+/// Where a position ends, which may be beyond 64 bits; `None` if the text is none.
+fn position(text: &str) -> Option<u128> {
     let numbers: Option<Vec<u64>> = text.split(':').map(|part| part.parse().ok()).collect();
     match numbers?.as_slice() {
-        [offset, length, _, ..] => Some(offset.checked_add(*length)),
+        [offset, length, _, ..] => Some(u128::from(*offset) + u128::from(*length)),
         _ => None,
     }
 }

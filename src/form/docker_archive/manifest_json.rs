@@ -79,10 +79,7 @@ pub fn items<'a>(output: &'a Output, platform: Option<&Platform>) -> Result<Vec<
     for root in &output.roots {
         let mut images = Vec::new();
         collect(&documents, &root.target, &mut BTreeSet::new(), &mut images);
-        let Some(chosen) = choose(images, platform).ok_or_else(|| no_platform(&root.target, platform))?
-        else {
-            continue;
-        };
+        let Some(chosen) = choose(images, platform, &root.target)? else { continue };
         let digest = &chosen.document.digest;
         let at = match places.get(digest) {
             Some(&at) => at,
@@ -131,14 +128,24 @@ fn collect<'a>(
     }
 }
 
-/// The image that stands for all of them: `None` if the wanted platform is not among them, `Some(None)` if there is
-/// no image at all.
-fn choose<'a>(mut images: Vec<Item<'a>>, platform: Option<&Platform>) -> Option<Option<Item<'a>>> {
+/// The image that stands for all of them; `None` if there is no image at all.
+///
+/// # Errors
+///
+/// Of several, none is of the wanted platform.
+fn choose<'a>(
+    mut images: Vec<Item<'a>>,
+    platform: Option<&Platform>,
+    root: &Digest,
+) -> Result<Option<Item<'a>>> {
     if images.len() < 2 {
-        return Some(images.pop());
+        return Ok(images.pop());
     }
     let position = match platform {
-        Some(wanted) => images.iter().position(|item| item.image.platform.matches(wanted))?,
+        Some(wanted) => {
+            let found = images.iter().position(|item| item.image.platform.matches(wanted));
+            found.ok_or_else(|| no_platform(root, wanted))?
+        }
         None => {
             let (os, architecture) = PREFERRED;
             let preferred =
@@ -146,11 +153,10 @@ fn choose<'a>(mut images: Vec<Item<'a>>, platform: Option<&Platform>) -> Option<
             images.iter().position(|item| item.image.platform.matches(&preferred)).unwrap_or(0)
         }
     };
-    Some(Some(images.swap_remove(position)))
+    Ok(Some(images.swap_remove(position)))
 }
 
-fn no_platform(root: &Digest, platform: Option<&Platform>) -> Error {
-    let platform = platform.map(Platform::to_string).unwrap_or_default();
+fn no_platform(root: &Digest, platform: &Platform) -> Error {
     Error::refused_help(
         format!("the index {root} has no image for {platform}"),
         "choose another with --docker-platform",
