@@ -157,6 +157,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
 pub use form::place::Place;
 pub use inspect::View;
+#[cfg(feature = "cli")]
+pub use inspect::tree::Look;
 pub use library::*;
 pub use limits::Limits;
 pub use model::{Archive, Form, LoneKind};
@@ -176,6 +178,8 @@ pub use page::{Page, Style as PageStyle, write as write_page};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::human::{self, HumanOptions, Verdict};
+#[doc(hidden)]
+pub use rules::policy::PROFILES;
 
 /// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
 /// that the text holds, the most particular first; none where no message is known.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::remote_args::{RemoteArgs, SidesArgs};
+use super::words;
 use crate::LoneKind;
 
 const PLACES: &str = "\
@@ -23,7 +24,12 @@ Exit status:
   0              done, nothing wrong
   1              the image is wrong, or (compare) the places differ
   2              the command could not, or may not, do what was asked
-  129, 130, 143  ended by a signal; nothing half-written stays";
+  129, 130, 143  ended by a signal; nothing half-written stays
+
+Examples:
+  restow check app.tar
+  restow convert app.tar oci:layout
+  docker save app:1 | restow check -";
 
 /// Check, inspect and convert container image archives of any form.
 #[derive(Debug, Parser)]
@@ -42,17 +48,30 @@ pub(super) enum Command {
     Compare(CompareArgs),
     Explain(ExplainArgs),
     /// Print a bundled JSON Schema; without NAME, the list.
+    #[command(
+        after_help = "Examples:\n  restow schema\n  restow schema oci-manifest\n  restow schema report-v1 > report-v1.json"
+    )]
     Schema {
         /// The schema, such as oci-manifest
+        #[arg(value_parser = words::schemas(), hide_possible_values = true)]
         name: Option<String>,
     },
     /// Print a completion script.
+    #[command(
+        after_help = "Examples:\n  restow completions bash > ~/.local/share/bash-completion/completions/restow\n  restow completions zsh > ~/.zfunc/_restow\n  restow completions fish > ~/.config/fish/completions/restow.fish"
+    )]
     Completions {
         /// The shell that it is for.
         shell: clap_complete::Shell,
     },
-    /// Print the man page.
-    Man,
+    /// Print the man page of a command; without COMMAND, all of them.
+    #[command(
+        after_help = "Examples:\n  restow man check | man -l -\n  restow man restow > restow.1\n  restow man convert > restow-convert.1"
+    )]
+    Man {
+        /// The command, such as check; restow is the page that leads to the others
+        command: Option<String>,
+    },
 }
 
 impl Command {
@@ -72,7 +91,7 @@ impl Command {
             Command::Inspect(args) => args.common.clone(),
             Command::Compare(args) => args.common.clone(),
             Command::Explain(args) => Common { color: args.color, ..Common::default() },
-            Command::Schema { .. } | Command::Completions { .. } | Command::Man => Common::default(),
+            Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
         }
     }
 }
@@ -133,16 +152,16 @@ pub(super) struct Common {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Levels {
     /// Do not report a rule, a family of rules, or `all`
-    #[arg(short = 'A', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
+    #[arg(short = 'A', long, value_name = "RULE|FAMILY|all", help_heading = "Levels", value_parser = words::selectors(), hide_possible_values = true)]
     pub allow: Vec<String>,
     /// Report it as a warning
-    #[arg(short = 'W', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
+    #[arg(short = 'W', long, value_name = "RULE|FAMILY|all", help_heading = "Levels", value_parser = words::selectors(), hide_possible_values = true)]
     pub warn: Vec<String>,
     /// Report it as an error
-    #[arg(short = 'D', long, value_name = "RULE|FAMILY|all", help_heading = "Levels")]
+    #[arg(short = 'D', long, value_name = "RULE|FAMILY|all", help_heading = "Levels", value_parser = words::selectors(), hide_possible_values = true)]
     pub deny: Vec<String>,
     /// Raise levels: spec, docker, containerd, portable, strict
-    #[arg(long, value_name = "NAME", help_heading = "Levels")]
+    #[arg(long, value_name = "NAME", help_heading = "Levels", value_parser = words::profiles(), hide_possible_values = true)]
     pub profile: Vec<String>,
     /// Read levels from this file instead of ./restow.toml
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
@@ -156,13 +175,13 @@ pub(super) struct Levels {
 )]
 pub(super) struct CheckArgs {
     /// The archives; also a single document or layer
-    #[arg(required = true)]
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,
     /// Judge a single document or layer as this; found from its content if not given
     #[arg(long = "as", value_enum, value_name = "KIND")]
     pub as_: Option<LoneArg>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]")]
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
     #[command(flatten)]
     pub levels: Levels,
@@ -177,8 +196,10 @@ pub(super) struct CheckArgs {
 )]
 pub(super) struct ConvertArgs {
     /// The archive to read; `-` is standard input
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub source: String,
     /// The archive to write, with a prefix such as oci:
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub destination: String,
     /// Take only this image: a name, a tag, a manifest digest or image ID (12 digits or more), a
     /// repository, or @N, the N-th image, from 0. Can be given several times
@@ -197,7 +218,7 @@ pub(super) struct ConvertArgs {
     #[arg(long, value_name = "OLD=NEW")]
     pub rename: Vec<String>,
     /// Compress layers: keep, none, gzip[:1-12], zstd[:1-22]
-    #[arg(long, value_name = "CODEC", default_value = "keep")]
+    #[arg(long, value_name = "CODEC", default_value = "keep", value_parser = words::codecs(), hide_possible_values = true)]
     pub compress: String,
     /// Rewrite manifests and indexes as OCI or as Docker schema 2
     #[arg(long, value_enum, value_name = "FAMILY", default_value = "keep")]
@@ -222,7 +243,7 @@ pub(super) struct ConvertArgs {
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]")]
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
     /// Judge by every rule, as `restow check` does, not only by those that a conversion needs
     #[arg(long)]
@@ -286,13 +307,14 @@ pub(super) enum DropArg {
     Nested,
 }
 
-/// Show what is in an archive; layers are not read.
+/// Show what is in an archive, a table if it is several images; layers are not read.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect --raw=config app.tar\n  restow inspect --image app:1 --raw=manifest app.tar\n\nExit status: 0 shown, 2 it could not be read."
+    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect -v app.tar\n  restow inspect --raw config app.tar\n  restow inspect --image app:1 --raw manifest app.tar\n\nExit status: 0 shown, 2 it could not be read."
 )]
 pub(super) struct InspectArgs {
     /// The archive; `-` is standard input
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub source: String,
     /// Only this image, as for convert. Can be given several times
     #[arg(long, value_name = "NAME")]
@@ -304,7 +326,7 @@ pub(super) struct InspectArgs {
     #[arg(long, conflicts_with_all = ["json", "raw", "image"])]
     pub tags: bool,
     /// Print the exact bytes of a document: index, manifest, config, or a digest
-    #[arg(long, value_name = "WHICH", require_equals = true, conflicts_with = "json")]
+    #[arg(long, value_name = "WHICH", conflicts_with = "json", value_parser = words::documents(), hide_possible_values = true)]
     pub raw: Option<String>,
     #[command(flatten)]
     pub common: Common,
@@ -328,8 +350,10 @@ pub(super) enum Ignore {
 )]
 pub(super) struct CompareArgs {
     /// One place
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub a: String,
     /// The other
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub b: String,
     /// Leave these out of the comparison
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
@@ -347,8 +371,12 @@ pub(super) struct CompareArgs {
 
 /// Explain a rule; list a family of rules or, without RULE, all.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  restow explain blob/digest-mismatch\n  restow explain whiteout\n  restow explain --error 'manifest unknown'"
+)]
 pub(super) struct ExplainArgs {
     /// The rule, such as blob/digest-mismatch, or a family of rules, such as blob
+    #[arg(value_parser = words::rules(), hide_possible_values = true)]
     pub rule: Option<String>,
     /// What another tool printed (docker, podman, containerd, skopeo, a registry, Kubernetes): what it means, the check
     /// that proves it, and the command that mends it; `-` reads it from standard input

@@ -7,7 +7,7 @@ use super::open::{source, standard_output};
 use super::progress::Told;
 use super::remote::Side;
 use super::report::{self, Own, Reports};
-use super::shell::Shell;
+use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
@@ -74,14 +74,21 @@ fn converted(
     let told = Told::new(&shell.common);
     let options = Options { policy: policy.clone(), ..shell.options(&told)? };
     let source = source(from, Side::First, shell)?;
-    crate::convert(source, destination.registry(registry), request, &options)
+    doing(match (shell.common.quiet || args.dry_run, to.is_remote()) {
+        (true, _) => Doing::Nothing,
+        (false, true) => Doing::Sending,
+        (false, false) => Doing::Staging,
+    });
+    let outcome = crate::convert(source, destination.registry(registry), request, &options);
+    doing(Doing::Nothing);
+    outcome
 }
 
 /// Tells what became of it; the exit status.
 fn told(
     args: &ConvertArgs,
     source: &Place,
-    Outcome { archive, findings, end, .. }: Outcome,
+    Outcome { archive, findings, end, called, .. }: Outcome,
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
@@ -115,7 +122,7 @@ fn told(
     if args.dry_run {
         rehearsed(&account, &args.destination, shell, reports)?;
     } else {
-        tell(&account, &args.destination, shell);
+        tell(&account, &args.destination, &called, shell);
     }
     if !unseen.is_empty() {
         shell.say(&format!("not looked at: {}; --check looks at all", unseen.join(", ")));
@@ -217,21 +224,50 @@ fn rehearsed(account: &Account, destination: &str, shell: &Shell, reports: &Repo
     Ok(())
 }
 
+/// Names that are told without being asked for.
+const NAMES: usize = 8;
+/// Changes that are.
+const CHANGES: usize = 20;
+
 /// The account in short, or in full with --verbose.
-fn tell(account: &Account, destination: &str, shell: &Shell) {
-    let mut lines = vec![format!("wrote {}", escape_str(destination))];
-    lines.extend(account.summary().into_iter().map(|line| format!("  {line}")));
-    let shown: Vec<&Entry> =
-        if shell.common.verbose { account.entries.iter().collect() } else { account.changes().collect() };
-    // In short, layers and configs are counted; what happened to manifests and names is said.
-    let told =
-        |entry: &&&Entry| shell.common.verbose || !matches!(entry.kind, EntryKind::Layer | EntryKind::Config);
-    for entry in shown.iter().filter(told).take(if shell.common.verbose { usize::MAX } else { 20 }) {
-        lines.push(format!("  {}", escape_str(&entry.line())));
+fn tell(account: &Account, destination: &str, called: &[String], shell: &Shell) {
+    let verbose = shell.common.verbose;
+    let most = |most: usize| if verbose { usize::MAX } else { most };
+    let paint = |code: &str, text: &str| shell.paint_error(code, text);
+    let mut lines = vec![format!("{} {}", paint("1;32", "wrote"), escape_str(destination))];
+    for place in called.iter().filter(|place| **place != destination).take(most(NAMES)) {
+        lines.push(format!("  {:12} {}", "called", paint("1", &escape_str(place))));
     }
-    let more = shown.iter().filter(told).count().saturating_sub(20);
-    if more > 0 && !shell.common.verbose {
+    let more = called.len().saturating_sub(most(NAMES));
+    if more > 0 {
+        lines.push(format!("  and {more} more names; -v shows all"));
+    }
+    lines.extend(account.summary().into_iter().map(|line| {
+        let (action, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        format!("  {} {rest}", paint(colour(action), action))
+    }));
+    let shown: Vec<&Entry> =
+        if verbose { account.entries.iter().collect() } else { account.changes().collect() };
+    // In short, layers and configs are counted; what happened to manifests and names is said.
+    let told = |entry: &&&Entry| verbose || !matches!(entry.kind, EntryKind::Layer | EntryKind::Config);
+    for entry in shown.iter().filter(told).take(most(CHANGES)) {
+        let line = shell.short_error(&escape_str(&entry.line()));
+        let word = entry.action.word();
+        let painted = line.replacen(&format!(": {word}"), &format!(": {}", paint(colour(word), word)), 1);
+        lines.push(format!("  {painted}"));
+    }
+    let more = shown.iter().filter(told).count().saturating_sub(most(CHANGES));
+    if more > 0 {
         lines.push(format!("  and {more} more; -v shows all"));
     }
     shell.say(&lines.join("\n"));
+}
+
+/// What is not as it was is seen at once.
+fn colour(action: &str) -> &'static str {
+    match action {
+        "rewritten" | "synthesised" | "moved" => "36",
+        "dropped" | "absent" => "33",
+        _ => "",
+    }
 }

@@ -6,7 +6,7 @@ use super::remote::Side;
 use super::shell::Shell;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Place, Source};
+use crate::{Look, Place, Source, View};
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
@@ -21,9 +21,18 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
         return Ok(0);
     }
     let view = crate::inspect(&archive, &images)?;
-    let text = if args.json { view.to_json() } else { view.to_text(shell.color_out()) };
+    let text = if args.json { view.to_json() } else { drawn(&view, shell) };
     shell.print(&text)?;
     Ok(0)
+}
+
+/// The view for people: several images are a table, unless all of it is asked for.
+fn drawn(view: &View, shell: &Shell) -> String {
+    let look = Look { color: shell.color_out(), width: shell.cut() };
+    match view.images.iter().map(|entry| entry.all().len()).sum::<usize>() {
+        2.. if !shell.common.verbose => view.to_table(look),
+        _ => view.to_tree(look),
+    }
 }
 
 /// The tags of a repository, without reading any image.

@@ -7,6 +7,7 @@ mod convert;
 mod explain;
 mod explain_error;
 mod inspect;
+mod man;
 mod open;
 mod progress;
 mod remote;
@@ -14,11 +15,13 @@ mod remote_args;
 mod report;
 mod shell;
 mod status;
+mod words;
 mod wrap;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
@@ -41,6 +44,7 @@ pub fn main() -> ExitCode {
 /// the caller.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let parsed = Cli::command()
+        .long_version(version())
         .try_get_matches_from(words)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
@@ -72,9 +76,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Completions { shell: name } => {
             let mut out = Vec::new();
             clap_complete::generate(*name, &mut Cli::command(), "restow", &mut out);
-            shell.print_bytes(&out).map(|()| 0)
+            shell.print(&words::with_places(&String::from_utf8_lossy(&out), *name)).map(|()| 0)
         }
-        Command::Man => man(&shell).map(|()| 0),
+        Command::Man { command } => man::run(Cli::command(), command.as_deref(), &shell).map(|()| 0),
     };
     // After a signal other threads fail over the files that it removed, which is nothing to tell.
     shell::yield_to_signal();
@@ -111,7 +115,7 @@ fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Pol
     Ok(policy)
 }
 
-/// Prints a bundled schema, or the list of them.
+/// Prints a bundled schema, of a document or of what restow writes, or the list of them.
 fn schema(name: Option<&str>, shell: &Shell) -> Result<(), Error> {
     let all = crate::schemas();
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
@@ -125,21 +129,20 @@ fn schema(name: Option<&str>, shell: &Shell) -> Result<(), Error> {
     }
 }
 
-/// One page for the command and every subcommand, one behind the other.
-fn man(shell: &Shell) -> Result<(), Error> {
-    let mut out = Vec::new();
-    let mut command = Cli::command();
-    command.build();
-    let render = |command: &clap::Command, out: &mut Vec<u8>| {
-        clap_mangen::Man::new(command.clone())
-            .render(out)
-            .map_err(|error| Error::io("cannot write", "the man page", error))
+/// Version, commit and features, for `--version`.
+fn version() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let commit = match env!("RESTOW_BUILT_OF") {
+        "" => "unknown",
+        commit => commit,
     };
-    render(&command, &mut out)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
-        render(sub, &mut out)?;
-    }
-    // The texts after the options are laid out by lines, which troff would fill.
-    let page = String::from_utf8_lossy(&out).replace(".SH EXTRA\n", ".SH NOTES\n.nf\n");
-    shell.print(&page)
+    let features = [
+        ("cli", cfg!(feature = "cli")),
+        ("junit", cfg!(feature = "junit")),
+        ("registry", cfg!(feature = "registry")),
+        ("schema1", cfg!(feature = "schema1")),
+    ];
+    let features = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect::<Vec<_>>();
+    let version = env!("CARGO_PKG_VERSION");
+    TEXT.get_or_init(|| format!("{version}\ncommit    {commit}\nfeatures  {}", features.join(" ")))
 }

@@ -1,13 +1,14 @@
 //! Progress on standard error: bars on a terminal, lines with `--progress plain`, else nothing.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Common, ProgressKind};
+use super::shell::all_is_read;
 use crate::progress::{Phase, Progress};
 
 /// How often a line is printed.
@@ -19,6 +20,8 @@ pub(super) struct Told<'a> {
     /// Whether anything is told at all.
     shown: bool,
     now: RwLock<Option<Stretch>>,
+    /// Whether the last stretch is a conversion's.
+    converting: AtomicBool,
 }
 
 impl<'a> Told<'a> {
@@ -28,7 +31,7 @@ impl<'a> Told<'a> {
             ProgressKind::Auto => !common.quiet && io::stderr().is_terminal(),
             ProgressKind::None => false,
         };
-        Told { common, shown, now: RwLock::new(None) }
+        Told { common, shown, now: RwLock::new(None), converting: AtomicBool::new(false) }
     }
 }
 
@@ -39,6 +42,7 @@ impl Progress for Told<'_> {
             Phase::Check => "checking",
             Phase::Convert => "converting",
         };
+        self.converting.store(phase == Phase::Convert, Ordering::Relaxed);
         let stretch = self.shown.then(|| Stretch::new(self.common, what, total));
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = stretch;
     }
@@ -56,6 +60,9 @@ impl Progress for Told<'_> {
         if let Some(stretch) = self.now.write().unwrap_or_else(PoisonError::into_inner).take() {
             stretch.finish();
         }
+        if self.converting.load(Ordering::Relaxed) {
+            all_is_read();
+        }
     }
 }
 
@@ -66,6 +73,22 @@ struct Stretch {
     what: &'static str,
     done: AtomicU64,
     total: u64,
+    began: Instant,
+}
+
+/// How far it is: `converting: 591.00 MiB of 1.79 GiB, 543.48 MiB/s, 3 s left`. `total` is 0 where it is not known.
+fn line(what: &str, done: u64, total: u64, taken: Duration) -> String {
+    let rate = done as f64 / taken.as_secs_f64().max(0.001);
+    let mut text = format!("{what}: {}", HumanBytes(done));
+    if total > 0 {
+        text.push_str(&format!(" of {}", HumanBytes(total)));
+    }
+    text.push_str(&format!(", {}/s", HumanBytes(rate as u64)));
+    if total > 0 && rate >= 1.0 {
+        let left = total.saturating_sub(done) as f64 / rate;
+        text.push_str(&format!(", {} s left", left.ceil() as u64));
+    }
+    text
 }
 
 impl Stretch {
@@ -78,10 +101,13 @@ impl Stretch {
                 (total > 0).then_some(total),
                 ProgressDrawTarget::stderr_with_hz(10),
             );
-            let template = if total > 0 {
-                "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}"
-            } else {
-                "{msg} {spinner} {bytes} {bytes_per_sec}"
+            // On a narrow terminal the bar goes first: it says the same as the numbers.
+            let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| size.ws_col);
+            let template = match (total > 0, columns) {
+                (true, 80..) => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left",
+                (true, 60..) => "{msg} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left",
+                (true, _) => "{msg} {percent} %, {eta} left",
+                (false, _) => "{msg} {spinner} {bytes} {bytes_per_sec}",
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
@@ -90,7 +116,7 @@ impl Stretch {
             bar
         });
         let plain = plain.then(|| Mutex::new(Instant::now()));
-        Stretch { bar, plain, what, done: AtomicU64::new(0), total }
+        Stretch { bar, plain, what, done: AtomicU64::new(0), total, began: Instant::now() }
     }
 
     /// More bytes were read.
@@ -107,9 +133,8 @@ impl Stretch {
         let Ok(mut last) = last.try_lock() else { return };
         if last.elapsed() >= INTERVAL {
             *last = Instant::now();
-            let of = if self.total > 0 { format!(" of {}", HumanBytes(self.total)) } else { String::new() };
             // Nobody may be listening, which is no reason to stop.
-            let _ = writeln!(io::stderr(), "{}: {}{of}", self.what, HumanBytes(done));
+            let _ = writeln!(io::stderr(), "{}", line(self.what, done, self.total, self.began.elapsed()));
         }
     }
 
@@ -122,5 +147,21 @@ impl Stretch {
             let done = HumanBytes(self.done.load(Ordering::Relaxed));
             let _ = writeln!(io::stderr(), "{}: done, {done}", self.what);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_tell_bytes_rate_and_time_left() {
+        let second = Duration::from_secs(2);
+        assert_eq!(
+            line("converting", 2 << 20, 5 << 20, second),
+            "converting: 2.00 MiB of 5.00 MiB, 1.00 MiB/s, 3 s left"
+        );
+        assert_eq!(line("reading", 4 << 10, 0, second), "reading: 4.00 KiB, 2.00 KiB/s");
+        assert_eq!(line("checking", 0, 7, Duration::ZERO), "checking: 0 B of 7 B, 0 B/s");
     }
 }

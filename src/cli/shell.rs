@@ -1,7 +1,7 @@
 //! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::args::{ColorWhen, Common};
 use super::remote_args::SidesArgs;
@@ -87,6 +87,26 @@ impl Shell {
         HumanOptions { color: self.color(stream), unicode: true, width: self.width(), least: self.least() }
     }
 
+    /// Columns to which lines on standard output are cut; `None` if they stay whole: in pipes and files, and with
+    /// --verbose.
+    pub fn cut(&self) -> Option<usize> {
+        let set = std::env::var_os("COLUMNS").is_some();
+        (!self.common.verbose && (set || io::stdout().is_terminal())).then(|| self.width())
+    }
+
+    /// Text for standard error in a colour, if it has any.
+    pub fn paint_error(&self, code: &str, text: &str) -> String {
+        paint(code, text, self.color(&io::stderr()))
+    }
+
+    /// Text for standard error, with the first digits alone of each digest on a terminal.
+    pub fn short_error(&self, text: &str) -> String {
+        match io::stderr().is_terminal() && !self.common.verbose {
+            true => crate::human::shortened(text, "…"),
+            false => text.to_owned(),
+        }
+    }
+
     /// The lowest level of findings that people are shown; formats for machines have all.
     pub fn least(&self) -> Level {
         match (self.common.quiet, self.common.verbose) {
@@ -150,11 +170,58 @@ impl Shell {
     }
 }
 
+/// Text in a colour, or as it is.
+fn paint(code: &str, text: &str, color: bool) -> String {
+    if color && !code.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
 /// Columns of the terminal on standard output or error.
 fn terminal_width() -> Option<usize> {
     let size =
         rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr()));
     size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// How far a conversion is, for whoever ends it with a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Nothing that would leave a trace.
+    Nothing,
+    /// Blobs are read and staged.
+    Staging,
+    /// Blobs are sent to a registry.
+    Sending,
+    /// All of it was read; it is being put in its place.
+    Committing,
+}
+
+static DOING: AtomicU8 = AtomicU8::new(Doing::Nothing as u8);
+
+/// Notes what is being done now.
+pub(super) fn doing(what: Doing) {
+    DOING.store(what as u8, Ordering::SeqCst);
+}
+
+/// All blobs are read: what was staged is being put in its place.
+pub(super) fn all_is_read() {
+    let (from, to) = (Doing::Staging as u8, Doing::Committing as u8);
+    let _ = DOING.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+}
+
+/// What a signal leaves behind, where somebody may wonder.
+fn left_behind() -> Option<&'static str> {
+    let is = |what: Doing| DOING.load(Ordering::SeqCst) == what as u8;
+    if is(Doing::Staging) {
+        Some("interrupted: nothing was written")
+    } else if is(Doing::Sending) {
+        Some(
+            "interrupted: blobs that were sent stay until the registry removes them; `restow check` tells of its tags",
+        )
+    } else if is(Doing::Committing) {
+        Some("interrupted while it was put in its place; `restow check` tells whether all of it is there")
+    } else {
+        None
+    }
 }
 
 /// Set when a signal came.
@@ -177,6 +244,11 @@ pub(super) fn end_on_signals() {
         if let Some(signal) = signals.forever().next() {
             ENDING.store(true, Ordering::SeqCst);
             crate::remove_staged();
+            if let Some(text) = left_behind() {
+                // A bar may stand in the line.
+                let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+                let _ = writeln!(io::stderr(), "{clear}{text}");
+            }
             std::process::exit(128 + signal);
         }
     });

@@ -94,6 +94,8 @@ pub struct Outcome {
     pub end: End,
     /// What was sent to a registry, in a line.
     pub pushed: Option<String>,
+    /// Of what was written under a name, the places to type next: `oci:app:latest`.
+    pub called: Vec<String>,
 }
 
 /// How a conversion ended.
@@ -139,6 +141,7 @@ pub fn run(
         end,
         archive,
         pushed: None,
+        called: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@
 //! happened to each digest and why.
 
 pub mod account;
+pub mod called;
 mod documents;
 mod families;
 mod indexes;

@@ -63,9 +63,15 @@ pub fn assign(
 
 /// The old name of a root and what became of it, where `registry-storage:DIR:REPO[:TAG]` gives it another place.
 fn given_place(request: &Request, planned: &PlannedRoot) -> Option<(String, String)> {
-    request.destination_name.as_ref()?;
     let (repository, tag) = planned.repository.as_ref()?;
     let tagged = tag.as_ref().map_or_else(|| repository.clone(), |tag| format!("{repository}:{tag}"));
+    if request.destination_name.is_none() {
+        // `hello-world` stands as `library/hello-world`, where no client adds the first part.
+        let OutName::Full(name) = &planned.name else { return None };
+        let same = planned.root.repository.is_some() || name.familiar() == tagged;
+        return (!same && request.target == Target::Storage)
+            .then(|| (name.familiar(), format!("now {tagged}")));
+    }
     match &planned.name {
         OutName::Full(name)
             if own_path(planned, name).as_ref() == Some(repository) && name.tag() == tag.as_deref() =>
@@ -171,7 +177,7 @@ fn tagged(request: &Request, roots: Vec<Root>, entries: &mut Vec<Entry>) -> Resu
         });
     }
     for tag in &request.tags {
-        names.push(OutName::Full(full(tag)?));
+        names.push(given_tag(request, &roots, tag)?);
     }
     for root in &roots {
         let before = root.name.shown();
@@ -196,6 +202,32 @@ fn tagged(request: &Request, roots: Vec<Root>, entries: &mut Vec<Entry>) -> Resu
         PlannedRoot { root, name, repository: None }
     });
     Ok(planned.collect())
+}
+
+/// A name of `--tag`; a bare word is a tag of the repository that the image has already.
+fn given_tag(request: &Request, roots: &[Root], text: &str) -> Result<OutName> {
+    let word = text.strip_prefix(':').unwrap_or(text);
+    if text.contains(['/', '@']) || word.contains(':') || !reference::is_tag(word) {
+        return Ok(OutName::Full(full(text)?));
+    }
+    let own = roots.iter().find_map(|root| match &root.name {
+        Name::Full(name) => Some(name.repository()),
+        _ => None,
+    });
+    match (own, request.target) {
+        (Some(repository), _) => Ok(OutName::Full(full(&format!("{repository}:{word}"))?)),
+        (None, Target::OciDir | Target::OciTar) => Ok(OutName::BareTag(word.to_owned())),
+        // Where the repository stands behind the destination, the tag goes with it; a `dir:` layout drops both.
+        (None, Target::Storage | Target::Registry) if request.destination_name.is_some() => {
+            Ok(OutName::BareTag(word.to_owned()))
+        }
+        (None, Target::SkopeoDir) => Ok(OutName::BareTag(word.to_owned())),
+        (None, _) => {
+            let message =
+                format!("`{word}` is a tag, and the image is in no repository whose tag it could be");
+            Err(Error::refused_help(message, format!("give both: --tag NAME:{word}")))
+        }
+    }
 }
 
 /// `dir:` has no place for a name.

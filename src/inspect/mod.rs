@@ -2,7 +2,10 @@
 
 pub mod images;
 pub mod raw;
+pub mod settings;
 pub mod summary;
+#[cfg(feature = "cli")]
+pub mod table;
 #[cfg(feature = "cli")]
 pub mod tree;
 
@@ -10,11 +13,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use self::settings::{Settings, instruction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Value;
 use crate::location::At;
 use crate::model::view::{annotation, text};
 use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root, select};
+
+/// The shape as a JSON Schema.
+pub const SCHEMA: &str = include_str!("../../schemas/inspect-v1.json");
 
 /// The whole of an archive.
 ///
@@ -30,6 +37,9 @@ pub struct View {
     /// The compression around the whole archive, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<&'static str>,
+    /// Bytes of all layers that are shown, as stored, each once; unknown if one is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// What the names point at, each once, in source order.
     pub images: Vec<Entry>,
 }
@@ -62,6 +72,15 @@ pub struct Entry {
     /// The image that it attests or refers to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Bytes of its layers as stored, each once; an index has none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// So many of them are of layers that another image of the archive has, too.
+    #[serde(rename = "sharedSize", skip_serializing_if = "is_zero")]
+    pub shared_size: u64,
+    /// How it runs, as the config says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<Settings>,
     /// Annotations of the manifest or index.
     pub annotations: BTreeMap<String, String>,
     /// Layers, base first; of an attestation or artifact its blobs.
@@ -91,6 +110,9 @@ pub struct Layer {
     /// The command that made it, as the config's history says.
     #[serde(rename = "createdBy", skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
+    /// The instruction of a Dockerfile in it, as far as it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruction: Option<String>,
     /// What kind of statement it is, of a blob of an attestation.
     #[serde(rename = "predicateType", skip_serializing_if = "Option::is_none")]
     pub predicate_type: Option<String>,
@@ -117,13 +139,15 @@ impl View {
         }
         bounded(archive, order.iter().map(|(node, _)| *node))?;
         let uses = uses(archive, roots);
-        let images =
+        let images: Vec<Entry> =
             order.into_iter().map(|(node, names)| entry(archive, &uses, node, None, names)).collect();
+        let size = sum(images.iter().flat_map(Entry::all).flat_map(|entry| &entry.layers).map(bytes));
         Ok(View {
             version: 1,
             source: archive.tree.place.clone(),
             form: archive.form.id(),
             compression: archive.tree.outer.map(|codec| codec.name()),
+            size,
             images,
         })
     }
@@ -134,6 +158,24 @@ impl View {
         text.push('\n');
         text
     }
+}
+
+/// What is left out of JSON where it is nothing.
+fn is_zero(size: &u64) -> bool {
+    *size == 0
+}
+
+/// Which bytes a layer is, and how many.
+fn bytes(layer: &Layer) -> (Option<&str>, Option<u64>) {
+    (layer.digest.as_deref().or(layer.member.as_deref()), layer.size.filter(|_| !layer.missing))
+}
+
+/// The sum of layers, each once; `None` if there are none, or one is of unknown size.
+fn sum<'a>(layers: impl Iterator<Item = (Option<&'a str>, Option<u64>)>) -> Option<u64> {
+    let mut seen = HashSet::new();
+    let mut layers = layers.filter(|(which, _)| which.is_none_or(|which| seen.insert(which))).peekable();
+    layers.peek()?;
+    layers.try_fold(0u64, |sum, (_, size)| Some(sum.saturating_add(size?)))
 }
 
 /// Images and layers that a view may show. 1,000,000: an index of a few kilobytes whose children are indexes again, each
@@ -230,10 +272,12 @@ fn entry(
             .and_then(|blob| archive.blob(blob).member)
             .map(|id| archive.tree.member(id).name.to_string()),
         created_by: history.get(i).copied().flatten().map(str::to_owned),
+        instruction: history.get(i).copied().flatten().map(instruction),
         predicate_type: predicate(root, part).map(str::to_owned),
         shared: part.blob.is_some_and(|blob| uses.get(&blob).is_some_and(|n| *n > 1)),
         missing: !archive.holds(part),
     });
+    let layers: Vec<Layer> = layers.collect();
     let children = match &held.body {
         Body::Index { children, .. } => children.as_slice(),
         _ => &[],
@@ -259,16 +303,26 @@ fn entry(
             .and_then(|root| text(root, "artifactType"))
             .or_else(|| config_type.filter(|_| kind == "artifact")),
         subject,
+        size: sum(layers.iter().map(bytes)),
+        shared_size: sum(layers.iter().filter(|layer| layer.shared).map(bytes)).unwrap_or_default(),
+        config: config.map(|config| config.value).or(v1).map(Settings::of),
         annotations: annotations
             .iter()
             .filter_map(|member| Some((member.key.to_string(), member.value.as_str()?.to_owned())))
             .collect(),
-        layers: layers.collect(),
+        layers,
         manifests: manifests.collect(),
     }
 }
 
 impl Entry {
+    /// It and all that is below it.
+    pub fn all(&self) -> Vec<&Entry> {
+        let mut all = vec![self];
+        self.manifests.iter().for_each(|child| all.extend(child.all()));
+        all
+    }
+
     fn unknown(edge: &Edge) -> Entry {
         Entry {
             kind: "unknown",
@@ -280,6 +334,9 @@ impl Entry {
             created: None,
             artifact_type: None,
             subject: None,
+            size: None,
+            shared_size: 0,
+            config: None,
             annotations: BTreeMap::new(),
             layers: Vec::new(),
             manifests: Vec::new(),
@@ -316,7 +373,8 @@ mod tests {
             size: Some(7),
             media_type: None,
             member: Some("a/layer.tar".into()),
-            created_by: Some("RUN x".into()),
+            created_by: Some("/bin/sh -c x".into()),
+            instruction: Some("RUN x".into()),
             predicate_type: None,
             shared: false,
             missing: false,
@@ -331,6 +389,9 @@ mod tests {
             created: None,
             artifact_type: None,
             subject: None,
+            size: Some(7),
+            shared_size: 0,
+            config: Some(Settings { command: vec!["x".into()], ..Settings::default() }),
             annotations: BTreeMap::from([("k".into(), "v".into())]),
             layers: vec![layer],
             manifests: Vec::new(),
@@ -340,6 +401,7 @@ mod tests {
             source: "a.tar".into(),
             form: "docker-archive",
             compression: None,
+            size: Some(7),
             images: vec![image],
         };
         let value: serde_json::Value = serde_json::from_str(&view.to_json()).expect("JSON");
@@ -347,17 +409,21 @@ mod tests {
             "version": 1,
             "source": "a.tar",
             "form": "docker-archive",
+            "size": 7,
             "images": [{
                 "kind": "image",
                 "names": ["a:1"],
                 "id": "sha256:c",
                 "platform": "linux/amd64",
+                "size": 7,
+                "config": {"entrypoint": [], "command": ["x"], "env": [], "ports": [], "volumes": [], "labels": {}},
                 "annotations": {"k": "v"},
                 "layers": [{
                     "diffId": "sha256:d",
                     "size": 7,
                     "member": "a/layer.tar",
-                    "createdBy": "RUN x",
+                    "createdBy": "/bin/sh -c x",
+                    "instruction": "RUN x",
                     "shared": false,
                     "missing": false,
                 }],

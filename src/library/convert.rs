@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::registry::Push;
 use super::{Options, RegistryOptions, Source, registry};
+use crate::convert::called::called;
 use crate::convert::{
     Destination as To, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
 };
@@ -121,6 +122,9 @@ pub fn convert(
     let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
     let (written, refused) =
         (matches!(outcome.end, End::Written { .. }), matches!(outcome.end, End::Refused));
+    if let (End::Written { output, .. }, false) = (&outcome.end, request.dry_run) {
+        outcome.called = called(request.target, place, output);
+    }
     outcome.pushed = push.filter(|_| written && !request.dry_run).and_then(|push| push.line());
     outcome.findings = match refused {
         true => options.policy.blocking(outcome.findings),

@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::finding::Rule;
+use crate::inspect::SCHEMA as INSPECT;
+use crate::report::json::SCHEMA as REPORT;
 use crate::rules::{self, policy, specification};
 use crate::schema::DocumentKind;
 
@@ -34,9 +36,10 @@ impl Rule {
     }
 }
 
-/// The JSON schemas of documents, by the names of their kinds.
+/// The JSON schemas of documents, by the names of their kinds, then those of what restow writes.
 pub fn schemas() -> Vec<(&'static str, &'static str)> {
-    DocumentKind::ALL.iter().map(|kind| (kind.name(), kind.text())).collect()
+    let own = [("report-v1", REPORT), ("inspect-v1", INSPECT)];
+    DocumentKind::ALL.iter().map(|kind| (kind.name(), kind.text())).chain(own).collect()
 }
 
 #[cfg(test)]

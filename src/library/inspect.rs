@@ -2,7 +2,9 @@
 
 use crate::error::Result;
 #[cfg(feature = "cli")]
-use crate::inspect::tree;
+use crate::inspect::table;
+#[cfg(feature = "cli")]
+use crate::inspect::tree::{self, Look};
 use crate::inspect::{View, raw as bytes};
 use crate::model::{Archive, Root, select};
 
@@ -33,8 +35,13 @@ fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Root>> {
 
 #[cfg(feature = "cli")]
 impl View {
-    /// As a tree for people, with colours if so wanted.
-    pub fn to_text(&self, color: bool) -> String {
-        tree::render(self, color)
+    /// All that is known, as a tree for people.
+    pub fn to_tree(&self, look: Look) -> String {
+        tree::render(self, look)
+    }
+
+    /// A line for each image, for people.
+    pub fn to_table(&self, look: Look) -> String {
+        table::render(self, look)
     }
 }

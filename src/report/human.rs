@@ -568,7 +568,7 @@ fn fit(place: &str, width: usize, ellipsis: &str) -> String {
 }
 
 /// A text with the first digits alone of each digest.
-fn shortened(text: &str, ellipsis: &str) -> String {
+pub fn shortened(text: &str, ellipsis: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

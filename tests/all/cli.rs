@@ -719,3 +719,63 @@ fn the_verdict_is_the_last_line_of_every_source_and_all_are_summed_up() {
     assert_eq!(lines[lines.len() - 2], "help: `restow explain RULE` tells more of each rule");
     assert_eq!(lines[lines.len() - 1], "3 sources: 1 sound, 1 not sound, 1 could not be judged");
 }
+
+#[test]
+fn what_was_written_is_told_as_the_place_to_type_next() {
+    let test = Test::new();
+    // `docker save` of lab/dup:one and lab/dup:two.
+    let source = case(DUAL);
+    for (form, names) in [
+        ("oci", &["one", "two"][..]),
+        ("oci-archive", &["one", "two"]),
+        ("docker-archive", &["lab/dup:one", "lab/dup:two"]),
+        ("registry-storage", &["lab/dup:one", "lab/dup:two"]),
+    ] {
+        let out = test.place(form, form);
+        let said = test.run(0, &["convert", &source, &out]).stderr;
+        for name in names {
+            let called = format!("{out}:{name}");
+            assert!(said.contains(&format!("  called       {called}\n")), "{said}");
+            test.run(0, &["inspect", &called]);
+        }
+    }
+    let named = format!("{}:v5", test.place("oci", "named"));
+    let said = test.run(0, &["convert", "--image", "lab/dup:one", &source, &named]).stderr;
+    assert!(!said.contains("  called "), "it was typed: {said}");
+}
+
+#[test]
+fn a_bare_word_is_a_tag_of_the_image_s_own_repository() {
+    let test = Test::new();
+    let source = case(DUAL);
+    let out = test.place("docker-archive", "out.tar");
+    test.says(0, &["convert", "--tag", "v5", &source, &out], &["name lab/dup:v5: moved"]);
+    assert_eq!(test.inspect(&out).images[0].names.iter().collect::<Vec<_>>(), ["lab/dup:v5"]);
+    // Without a repository there is none that it could be a tag of.
+    let unnamed = test.place("dir", "unnamed");
+    test.run(0, &["convert", "--image", "lab/dup:one", &source, &unnamed]);
+    let layout = test.place("oci", "layout");
+    test.says(0, &["convert", "--tag", "v5", &unnamed, &layout], &[&format!("called       {layout}:v5\n")]);
+    for form in ["docker-archive", "registry-storage"] {
+        let none = test.place(form, "none");
+        test.says(2, &["convert", "--tag", "v5", &unnamed, &none], &["`v5` is a tag", "--tag NAME:v5"]);
+        assert!(!test.path("none").exists());
+    }
+}
+
+#[test]
+fn several_images_are_a_table_and_one_is_told_whole() {
+    let test = Test::new();
+    let said = |arguments: &[&str]| String::from_utf8_lossy(&test.run(0, arguments).stdout).into_owned();
+    let table = said(&["inspect", &case(MULTI)]);
+    assert!(table.lines().nth(1).is_some_and(|line| line.starts_with("NAME ")), "{table}");
+    assert!(!table.contains("── "), "{table}");
+    let whole = said(&["inspect", "-v", &case(MULTI)]);
+    assert!(whole.contains("── ") && whole.contains("command "), "{whole}");
+    let one = said(&["inspect", "--image", IMAGE, &case(DUAL)]);
+    assert!(one.contains(&format!("image ID    {IMAGE}\n")), "{one}");
+    assert_eq!(
+        said(&["inspect", "--raw", "config", &case(DUAL)]),
+        said(&["inspect", "--raw=config", &case(DUAL)])
+    );
+}

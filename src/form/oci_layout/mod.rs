@@ -1,6 +1,7 @@
 //! OCI image layout, as folder or tar (formats.md D.8, D.13).
 
 pub mod index_json;
+mod named;
 mod write;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use bstr::ByteSlice;
 
 pub use index_json::{index_json, merged};
+pub use named::ref_names;
 pub use write::layout_dir;
 
 use crate::digest::Digest;

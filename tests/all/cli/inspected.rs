@@ -29,6 +29,11 @@ impl Archive {
     pub fn inspect(restow: &Restow, place: &str) -> Result<Archive, Failed> {
         let output = restow.run(&["inspect".into(), "--json".into(), place.into()])?.expect(0)?;
         let json: Value = serde_json::from_slice(&output.stdout)?;
+        let schema = include_str!("../../../schemas/inspect-v1.json");
+        let validator = jsonschema::options().offline().build(&serde_json::from_str(schema)?)?;
+        if let Some(error) = validator.iter_errors(&json).next() {
+            return Err(format!("inspect --json {place}: {}: {error}", error.instance_path()).into());
+        }
         let mut archive = Archive::default();
         for entry in json["images"].as_array().into_iter().flatten() {
             archive.add(entry, &BTreeSet::new());
