@@ -99,6 +99,10 @@ fn pushed(options: &[&str], source: &str, destination: &str, server: &Server) ->
     let dry = with(["--dry-run", "--account", &foreseen]);
     assert!(held() == before, "{source}: a dry run changed the registry");
     let run = with(["", "--account", &came]);
+    // What a registry says of what it is sent cannot be foreseen.
+    if stderr(&run).contains(" answers 4") {
+        return run;
+    }
     assert_eq!(dry.status.code(), run.status.code(), "{source}: {}{}", stderr(&dry), stderr(&run));
     if !run.status.success() {
         assert_eq!(stderr(&dry), stderr(&run), "{source}");
