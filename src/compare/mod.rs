@@ -4,8 +4,8 @@
 //! the bytes that were read. So a digest in a comparison is one that was computed, and a side that is not sound is said
 //! to be so, whatever it claims.
 //!
-//! [`holding`] reduces a side to what must survive a conversion; [`pairs`] finds what belongs together; [`differences`]
-//! says how the two differ, and [`changes`] where in their documents; [`json`] is the published shape of it, and [`text`]
+//! `holding` reduces a side to what must survive a conversion; `pairs` finds what belongs together; `differences`
+//! says how the two differ, and `changes` where in their documents; `json` is the published shape of it, and `text`
 //! that for people.
 
 mod changes;

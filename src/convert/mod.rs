@@ -1,6 +1,6 @@
 //! Rewriting an archive into another form: plan, run, account.
 //!
-//! [`run`] is the whole job. [`planner`] is pure: it decides what becomes of every manifest, blob and name, or refuses;
+//! `run` is the whole job. [`planner`] is pure: it decides what becomes of every manifest, blob and name, or refuses;
 //! the decisions are a [`Plan`]. The blobs of a plan are read once and handed to the sink on the way (`write`), and the
 //! manifests and indexes follow (`documents`), made by [`rewrite`] from spans of the old ones. [`account`] says what
 //! happened to each digest and why.

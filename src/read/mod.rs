@@ -2,7 +2,7 @@
 //!
 //! A [`Job`] names a blob and what is to be kept of it; what is kept goes to a [`Tee`], which is all that is known here
 //! of where it ends. [`one`] reads a single blob, [`Pool`] many at once, and [`all`] is what a whole archive takes:
-//! every blob, members of one name ([`duplicates`]), and what takes more than one blob to know ([`across`]).
+//! every blob, members of one name (`duplicates`), and what takes more than one blob to know (`across`).
 
 mod across;
 mod blob;
