@@ -40,7 +40,6 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "parsed once")]
 pub(super) enum Command {
     Check(CheckArgs),
     Convert(ConvertArgs),
@@ -126,7 +125,7 @@ pub(super) struct Common {
     /// Raise or lower a limit, such as layers=2000; a wrong NAME lists them all
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Common options")]
     pub limit: Vec<String>,
-    /// Blobs read at once; the number of cores if not given
+    /// Blobs read at once; the number of cores if not given, at least 6 where a registry is read or written
     #[arg(long, value_name = "N", help_heading = "Common options")]
     pub jobs: Option<usize>,
     /// Where streams and compressed archives are spooled; $TMPDIR if not given
@@ -180,9 +179,16 @@ pub(super) struct CheckArgs {
     /// Judge a single document or layer as this; found from its content if not given
     #[arg(long = "as", value_enum, value_name = "KIND")]
     pub as_: Option<LoneArg>,
+    /// What to verify of layers. With digests they are hashed as they are stored and not decompressed; of
+    /// a registry they are not read, only asked for: that it has them, and how large it says they are
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
+    pub verify: VerifyArg,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
+    /// Of docker:// places only images for this platform. Can be given several times
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Registries")]
+    pub platform: Vec<String>,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -328,6 +334,9 @@ pub(super) struct InspectArgs {
     /// Print the exact bytes of a document: index, manifest, config, or a digest
     #[arg(long, value_name = "WHICH", conflicts_with = "json", value_parser = words::documents(), hide_possible_values = true)]
     pub raw: Option<String>,
+    /// Of docker:// places only images for this platform. Can be given several times
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Registries")]
+    pub platform: Vec<String>,
     #[command(flatten)]
     pub common: Common,
 }
@@ -363,6 +372,9 @@ pub(super) struct CompareArgs {
     pub json: bool,
     #[command(flatten)]
     pub levels: Levels,
+    /// Of docker:// places only images for this platform. Can be given several times
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Registries")]
+    pub platform: Vec<String>,
     #[command(flatten)]
     pub sides: SidesArgs,
     #[command(flatten)]

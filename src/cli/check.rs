@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::args::{CheckArgs, LoneArg};
+use super::args::{CheckArgs, LoneArg, VerifyArg};
 use super::open::open;
 use super::progress::Told;
-use super::remote::Side;
+use super::remote::{Side, platforms};
 use super::report::{Own, Reports};
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
+use crate::platform::Specifier;
 use crate::{Form, HumanOptions, Options, Place, Policy, Verdict, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -21,9 +22,10 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
         reports.apart(&place)?;
         places.push(place);
     }
+    let wanted = platforms(&args.platform)?;
     let mut total = Total { alone: places.len() == 1, ..Total::default() };
     for place in &places {
-        if let Err(error) = check_one(place, args.as_, policy, shell, &mut reports, &mut total) {
+        if let Err(error) = check_one(place, (args, &wanted), policy, shell, &mut reports, &mut total) {
             shell.error(&error);
             reports.failed(&place.text, &error);
             total.failed += 1;
@@ -68,25 +70,32 @@ impl Total {
 
 fn check_one(
     place: &Place,
-    kind: Option<LoneArg>,
+    (args, platforms): (&CheckArgs, &[Specifier]),
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
     total: &mut Total,
 ) -> Result<()> {
-    let archive = open(place, Side::First, shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
+    let kind = args.as_;
+    let archive =
+        open(place, (Side::First, platforms), shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
     if let Some(name) = &place.name {
         // A name behind the place must exist; everything is judged all the same.
         archive.must_hold(name)?;
     }
     let told = Told::new(&shell.common);
-    let report = crate::check(&archive, &Options { policy: policy.clone(), ..shell.options(&told)? })?;
+    let options = Options { policy: policy.clone(), ..shell.options(&told, place.is_remote())? };
+    let report = match args.verify {
+        VerifyArg::All => crate::check(&archive, &options)?,
+        VerifyArg::Digests => crate::check_digests(&archive, &options)?,
+    };
     let findings = report.levelled();
     let what = archive.summary();
     let least = shell.least();
     let drawn = findings.iter().filter(|(level, _)| *level >= least);
     let drawn: BTreeSet<&'static str> = drawn.map(|(_, finding)| finding.rule.name).collect();
-    let mut hints = Vec::new();
+    // What was not looked at is said, whatever was found.
+    let mut hints: Vec<String> = unseen(args.verify, place).into_iter().map(str::to_owned).collect();
     if kind.is_none() && archive.form == Form::Document && !drawn.is_empty() {
         // A wrong guess explains every finding.
         hints.push(format!("taken for {what}; --as judges it as something else"));
@@ -107,4 +116,17 @@ fn check_one(
     }
     total.rules.extend(drawn);
     Ok(())
+}
+
+/// What `--verify digests` leaves unseen.
+fn unseen(verify: VerifyArg, place: &Place) -> Option<&'static str> {
+    match (verify, place.is_remote()) {
+        (VerifyArg::All, _) => None,
+        (VerifyArg::Digests, true) => {
+            Some("layers were not read: the registry says that it has them, and how large they are")
+        }
+        (VerifyArg::Digests, false) => {
+            Some("layers were hashed, not decompressed: their diff IDs were not verified")
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::args::{CompareArgs, Ignore};
 use super::open::open;
 use super::progress::Told;
-use super::remote::Side;
+use super::remote::{Side, platforms};
 use super::shell::Shell;
 use super::status::WRONG;
 use crate::error::{Error, Result};
@@ -16,10 +16,14 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     }
     let (first, second) = (Place::parse(&args.a)?, Place::parse(&args.b)?);
     shell.sides_are_clear(&first, &second)?;
-    let a = open(&first, Side::First, shell, |source| source)?;
-    let b = open(&second, Side::Second, shell, |source| source)?;
+    // Of a registry and an archive, the images of the registry that the archive was made of.
+    let (wanted, none) = (platforms(&args.platform)?, Vec::new());
+    let any = first.is_remote() || second.is_remote();
+    let of = |place: &Place| if any && !place.is_remote() { &none } else { &wanted };
+    let a = open(&first, (Side::First, of(&first)), shell, |source| source)?;
+    let b = open(&second, (Side::Second, of(&second)), shell, |source| source)?;
     let told = Told::new(&shell.common);
-    let options = Options { policy: policy.clone(), ..shell.options(&told)? };
+    let options = Options { policy: policy.clone(), ..shell.options(&told, any)? };
     let sides = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
     let comparison = crate::compare(sides.0, sides.1, aspects(&args.ignore), &options)?;
     if args.json {

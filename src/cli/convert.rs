@@ -5,13 +5,13 @@ use std::io;
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
 use super::open::{source, standard_output};
 use super::progress::Told;
-use super::remote::Side;
+use super::remote::{Side, platforms};
 use super::report::{self, Own, Reports};
 use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::platform::{Platform, Specifier};
+use crate::platform::Platform;
 use crate::{
     Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, EntryKind, Finding, Level,
     ManifestFormat, Options, Outcome, Place, Policy, Request, Verdict, Verify,
@@ -72,8 +72,9 @@ fn converted(
         report::writable(file)?;
     }
     let told = Told::new(&shell.common);
-    let options = Options { policy: policy.clone(), ..shell.options(&told)? };
-    let source = source(from, Side::First, shell)?;
+    let options =
+        Options { policy: policy.clone(), ..shell.options(&told, from.is_remote() || to.is_remote())? };
+    let source = source(from, Side::First, &[], shell)?;
     doing(match (shell.common.quiet || args.dry_run, to.is_remote()) {
         (true, _) => Doing::Nothing,
         (false, true) => Doing::Sending,
@@ -132,9 +133,6 @@ fn told(
 
 /// Turns what was typed into what is asked for.
 fn request(args: &ConvertArgs) -> Result<Request> {
-    let specifier = |text: &String| {
-        Specifier::parse(text).map_err(|error| Error::refused(format!("--platform {text}: {error}")))
-    };
     let rename = |text: &String| match text.split_once('=') {
         Some((old, new)) => Ok((old.to_owned(), new.to_owned())),
         None => Err(Error::refused(format!("--rename takes OLD=NEW, not `{text}`"))),
@@ -144,7 +142,7 @@ fn request(args: &ConvertArgs) -> Result<Request> {
     };
     Ok(Request {
         images: args.image.clone(),
-        platforms: args.platform.iter().map(specifier).collect::<Result<_>>()?,
+        platforms: platforms(&args.platform)?,
         sparse: args.sparse,
         compress: Compress::parse(&args.compress)?,
         manifest_format: match args.manifest_format {

@@ -2,7 +2,7 @@
 
 use super::args::InspectArgs;
 use super::open::open;
-use super::remote::Side;
+use super::remote::{Side, platforms};
 use super::shell::Shell;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
@@ -13,7 +13,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     if args.tags {
         return tags(&place, shell);
     }
-    let archive = open(&place, Side::First, shell, Source::without_blobs)?;
+    let archive = open(&place, (Side::First, &platforms(&args.platform)?), shell, Source::without_blobs)?;
     let mut images = args.image.clone();
     images.extend(place.name.clone());
     if let Some(which) = &args.raw {

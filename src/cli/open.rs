@@ -6,26 +6,28 @@ use super::progress::Told;
 use super::remote::Side;
 use super::shell::Shell;
 use crate::error::{Error, Result};
-use crate::{Archive, Place, Source};
+use crate::platform::Specifier;
+use crate::{Archive, Place, RegistryOptions, Source};
 
 /// Opens a place for reading; `change` says how, where it is not the usual way.
 pub(super) fn open(
     place: &Place,
-    side: Side,
+    (side, platforms): (Side, &[Specifier]),
     shell: &Shell,
     change: impl FnOnce(Source) -> Source,
 ) -> Result<Archive> {
     let told = Told::new(&shell.common);
-    let options = shell.options(&told)?;
-    crate::open(change(source(place, side, shell)?), &options)
+    let options = shell.options(&told, place.is_remote())?;
+    crate::open(change(source(place, side, platforms, shell)?), &options)
 }
 
 /// A place to read, with what was given for its registry.
-pub(super) fn source(place: &Place, side: Side, shell: &Shell) -> Result<Source> {
+pub(super) fn source(place: &Place, side: Side, platforms: &[Specifier], shell: &Shell) -> Result<Source> {
     if place.is_standard() && io::stdin().is_terminal() {
         return Err(Error::refused_help("standard input is a terminal", "pipe an archive into restow"));
     }
-    Ok(Source::from(place.clone()).registry(shell.registry(place, side)?))
+    let registry = RegistryOptions { platforms: platforms.to_vec(), ..shell.registry(place, side)? };
+    Ok(Source::from(place.clone()).registry(registry))
 }
 
 /// Refuses standard output where an archive would be lost on it.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::shell::Shell;
 use crate::error::{Error, Result};
+use crate::platform::Specifier;
 use crate::{Login, Place, RegistryOptions};
 
 /// Which of two places is meant.
@@ -104,8 +105,37 @@ impl Shell {
             limit_rate: common.limit_rate.as_deref().map(rate).transpose()?,
             referrers,
             all_tags: common.all_tags,
+            names: self.names_from()?,
             ..RegistryOptions::default()
         })
+    }
+
+    /// The lines of `--names-from`, without empty ones and those that begin with `#`. Read once: it may be a stream.
+    fn names_from(&self) -> Result<Option<Vec<String>>> {
+        let Some(file) = &self.common.remote.names_from else { return Ok(None) };
+        if let Some(names) = self.names.get() {
+            return Ok(Some(names.clone()));
+        }
+        let shown = file.display().to_string();
+        let from: Box<dyn std::io::Read> = if shown == "-" {
+            Box::new(std::io::stdin())
+        } else {
+            Box::new(std::fs::File::open(file).map_err(|error| Error::io("cannot open", &shown, error))?)
+        };
+        let limit = self.limits()?.document_bytes;
+        let mut text = String::new();
+        let read = from.take(limit + 1).read_to_string(&mut text);
+        read.map_err(|error| Error::io("cannot read", &shown, error))?;
+        if text.len() as u64 > limit {
+            let message = format!("{shown} is larger than the limit document-bytes, {limit}");
+            return Err(Error::refused_help(message, "raise it with --limit document-bytes=VALUE"));
+        }
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let names: Vec<String> = lines.map(str::to_owned).collect();
+        if names.is_empty() {
+            return Err(Error::refused(format!("{shown} holds no name")));
+        }
+        Ok(Some(self.names.get_or_init(|| names).clone()))
     }
 
     /// With two registries it must be said which of them an option is for.
@@ -128,6 +158,14 @@ impl Shell {
             None => Ok(()),
         }
     }
+}
+
+/// What `--platform` names.
+pub(super) fn platforms(texts: &[String]) -> Result<Vec<Specifier>> {
+    let specifier = |text: &String| {
+        Specifier::parse(text).map_err(|error| Error::refused(format!("--platform {text}: {error}")))
+    };
+    texts.iter().map(specifier).collect()
 }
 
 /// A password from standard input, without the line's end.

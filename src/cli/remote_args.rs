@@ -44,6 +44,9 @@ pub(super) struct RemoteArgs {
     /// Every tag of the repository
     #[arg(long, help_heading = "Registries")]
     pub all_tags: bool,
+    /// With docker://HOST/[PREFIX/]: only these of it, NAME[:TAG|@DIGEST] a line; `-` is standard input
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub names_from: Option<PathBuf>,
 }
 
 /// The same for each of two places.

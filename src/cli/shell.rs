@@ -1,6 +1,7 @@
 //! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::args::{ColorWhen, Common};
@@ -16,11 +17,13 @@ use crate::{Archive, HumanOptions, Level, Options, Verdict};
 pub(super) struct Shell {
     pub common: Common,
     pub sides: SidesArgs,
+    /// The lines of `--names-from`, once they were read.
+    pub names: OnceLock<Vec<String>>,
 }
 
 impl Shell {
     pub fn new(common: Common, sides: SidesArgs) -> Shell {
-        Shell { common, sides }
+        Shell { common, sides, names: OnceLock::new() }
     }
 
     /// Writes the result of a command. A reader that went away has seen enough.
@@ -162,10 +165,12 @@ impl Shell {
         Ok(limits)
     }
 
-    /// How jobs are done.
-    pub fn options<'a>(&self, progress: &'a dyn Progress) -> Result<Options<'a>> {
+    /// How jobs are done. From and to registries (`remote`) more blobs are under way at once than there are cores: most of
+    /// the time they wait for the network, and how many requests a host bears is found out by itself.
+    pub fn options<'a>(&self, progress: &'a dyn Progress, remote: bool) -> Result<Options<'a>> {
+        const REMOTE: usize = 6;
         let usual = Options::default();
-        let jobs = self.common.jobs.unwrap_or(usual.jobs);
+        let jobs = self.common.jobs.unwrap_or(if remote { usual.jobs.max(REMOTE) } else { usual.jobs });
         Ok(Options { limits: self.limits()?, jobs, tmpdir: self.common.tmpdir.clone(), progress, ..usual })
     }
 }

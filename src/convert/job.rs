@@ -63,6 +63,9 @@ pub struct Destination<'a> {
     pub goal: Goal<'a>,
 }
 
+/// Makes a sink from a plan, and from the archive that it is for.
+pub type MakeSink<'a> = dyn Fn(&Plan, &Archive) -> Result<Box<dyn Sink>> + 'a;
+
 /// What takes what is written.
 pub enum Goal<'a> {
     /// The place's file or folder.
@@ -70,7 +73,7 @@ pub enum Goal<'a> {
     /// A stream. Only a tar can go there.
     Stream(Box<dyn Write + Send>),
     /// A sink that is made once there is a plan: one of a registry.
-    Sink(&'a dyn Fn(&Plan) -> Result<Box<dyn Sink>>),
+    Sink(&'a MakeSink<'a>),
 }
 
 impl<'a> Destination<'a> {
@@ -188,10 +191,10 @@ impl Writing<'_> {
     }
 
     /// The sink; `names` are those of an old docker-archive, which needs the plan before it can name anything.
-    fn sink(mut self, plan: &Plan, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
+    fn sink(mut self, plan: &Plan, archive: &Archive, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
         let sink = match self.sink.take() {
             Some(sink) => sink,
-            None => self.create(Some(plan), names)?,
+            None => self.create(Some((plan, archive)), names)?,
         };
         Ok(if self.request.dry_run { Box::new(Rehearsal::of(sink)) } else { sink })
     }
@@ -201,7 +204,11 @@ impl Writing<'_> {
         !matches!(self.destination.goal, Goal::Sink(_))
     }
 
-    fn create(&mut self, plan: Option<&Plan>, names: Option<LegacyNames>) -> Result<Box<dyn Sink>> {
+    fn create(
+        &mut self,
+        plan: Option<(&Plan, &Archive)>,
+        names: Option<LegacyNames>,
+    ) -> Result<Box<dyn Sink>> {
         let (request, path) = (self.request, &self.destination.place.path);
         let options = WriteOptions {
             force: request.force,
@@ -215,8 +222,9 @@ impl Writing<'_> {
             Goal::Place => None,
             Goal::Stream(stream) => Some(stream),
             Goal::Sink(make) => {
-                let plan = plan.ok_or_else(|| Error::refused("a registry needs the plan first"))?;
-                return make(plan);
+                let (plan, archive) =
+                    plan.ok_or_else(|| Error::refused("a registry needs the plan first"))?;
+                return make(plan, archive);
             }
         };
         let form = match request.target {
@@ -274,7 +282,7 @@ impl Job<'_> {
         }
         let legacy = self.request.target == Target::DockerLegacy;
         let names = legacy.then(|| self.legacy_names(&plan)).transpose()?;
-        let sink = writing.sink(&plan, names)?;
+        let sink = writing.sink(&plan, archive, names)?;
         let (findings, written) = self.write(&plan, scope, known, &*sink)?;
         let Some(Written { output, mut account }) = written else { return Ok((findings, End::Refused)) };
         account.entries.extend(sink.prepare(&output)?.into_iter().map(Entry::from));

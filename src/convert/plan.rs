@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::codec::Compression;
 use crate::convert::account::Entry;
+use crate::digest::Digest;
 use crate::form::sink::OutName;
 use crate::media::Family;
-use crate::model::{BlobId, NodeId, Root};
+use crate::model::{Archive, BlobId, NodeId, Root};
 
 /// What a conversion will do.
 #[derive(Debug)]
@@ -100,5 +101,16 @@ impl Plan {
             Step::Document(node) => Some(node),
             Step::Blob { .. } => None,
         })
+    }
+
+    /// Repositories and tags of what is written, with the digest that each tag will stand for where that is known
+    /// beforehand: where nothing is made anew.
+    pub fn tags(&self, archive: &Archive) -> Vec<(String, String, Option<Digest>)> {
+        let tag = |planned: &PlannedRoot| {
+            let (path, tag) = planned.repository.clone()?;
+            let kept = self.make.get(&planned.root.node) == Some(&Make::Keep);
+            Some((path, tag?, archive.node(planned.root.node).digest.clone().filter(|_| kept)))
+        };
+        self.roots.iter().filter_map(tag).collect()
     }
 }

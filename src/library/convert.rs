@@ -10,6 +10,7 @@ use crate::convert::{
 };
 use crate::error::{Error, Result};
 use crate::form::place::{Place, Transport};
+use crate::model::Archive;
 
 /// Which docker-archive is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,8 +110,8 @@ pub fn convert(
         }
         false => Origin::Input(source.input),
     };
-    let make = |plan: &Plan| match &push {
-        Some(push) => push.sink(plan),
+    let make = |plan: &Plan, archive: &Archive| match &push {
+        Some(push) => push.sink(plan, archive),
         None => Err(Error::refused("nothing is to be pushed")),
     };
     let to = match (push.is_some(), destination.stream) {

@@ -12,7 +12,7 @@ mod options;
 mod registry;
 mod report;
 
-pub use check::check;
+pub use check::{check, check_digests};
 pub use compare::compare;
 pub use convert::{Destination, DockerFormat, convert};
 #[doc(hidden)]

@@ -78,6 +78,11 @@ impl Source {
 /// What cannot be read, or holds no image. A broken archive is no error: see [`check()`](super::check()).
 pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive> {
     let source = source.into();
+    if let (false, [first, ..]) = (source.place.is_remote(), &source.registry.platforms[..]) {
+        let message = format!("--platform {first} goes with docker://, not with {}", source.place.text);
+        let help = "restow convert --platform takes the images of an archive apart";
+        return Err(Error::refused_help(message, help));
+    }
     if source.place.is_remote() {
         if source.lone.flatten().is_some() {
             let message = format!("{} is no single document or layer", source.place.text);

@@ -13,6 +13,7 @@ use crate::form::sink::Sink;
 use crate::http::{Client, Environment, Options, Secret};
 use crate::limits::Limits;
 use crate::model::Archive;
+use crate::platform::Specifier;
 #[cfg(feature = "registry")]
 use crate::registry::{Config, Credential, Credentials, Registries};
 
@@ -36,6 +37,10 @@ pub struct RegistryOptions {
     pub referrers: u64,
     /// Every tag of the repository.
     pub all_tags: bool,
+    /// Of a whole registry only these: `NAME[:TAG][@DIGEST]`, below its prefix.
+    pub names: Option<Vec<String>>,
+    /// Only images for these platforms are read; all if there are none.
+    pub platforms: Vec<Specifier>,
     /// Written to: a tag that is another image stays.
     pub no_clobber: bool,
     /// Written to: what was sent is read again.
@@ -53,6 +58,8 @@ impl Default for RegistryOptions {
             limit_rate: None,
             referrers: u64::MAX,
             all_tags: false,
+            names: None,
+            platforms: Vec::new(),
             no_clobber: false,
             verify_after: false,
         }
@@ -117,13 +124,19 @@ pub(super) fn open(
     options: &RegistryOptions,
     limits: &Limits,
 ) -> Result<Archive> {
-    let wanted = Wanted { all_tags: options.all_tags, referrers: options.referrers, blobs };
+    let wanted = Wanted {
+        all_tags: options.all_tags,
+        names: options.names.clone(),
+        platforms: options.platforms.clone(),
+        referrers: options.referrers,
+        blobs,
+    };
     let address = address(place)?;
     crate::form::registry::open(
         &place.text,
         &address,
         &registries(&address, options, limits)?,
-        wanted,
+        &wanted,
         limits,
     )
 }
@@ -196,10 +209,14 @@ impl Push {
     }
 
     /// Where to write what was planned.
-    pub fn sink(&self, plan: &Plan) -> Result<Box<dyn Sink>> {
+    pub fn sink(&self, plan: &Plan, archive: &Archive) -> Result<Box<dyn Sink>> {
         let first = plan.roots.iter().find_map(|root| root.repository.as_ref());
         let Some((path, _)) = first else { return Err(Error::refused("nothing is to be pushed")) };
-        let path = format!("{}{path}", self.options.prefix);
+        let below = |path: &str| format!("{}{path}", self.options.prefix);
+        let tags = plan.tags(archive).into_iter();
+        let tags: Vec<_> = tags.map(|(path, tag, digest)| (below(&path), tag, digest)).collect();
+        crate::form::registry::may_set_all(&self.registries, &self.domain, &self.options, &tags)?;
+        let path = below(path);
         let (sink, pushed) =
             crate::form::registry::registry(&self.registries, &self.domain, &path, self.options.clone())?;
         *self.pushed.borrow_mut() = Some(pushed);
@@ -241,7 +258,7 @@ impl Push {
         Err(without(destination))
     }
 
-    pub fn sink(&self, _: &Plan) -> Result<Box<dyn Sink>> {
+    pub fn sink(&self, _: &Plan, _: &Archive) -> Result<Box<dyn Sink>> {
         match *self {}
     }
 

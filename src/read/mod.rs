@@ -77,6 +77,20 @@ pub fn all(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
     Ok(facts)
 }
 
+/// Reads every blob once as it is stored: digests and sizes, nothing of what is inside.
+///
+/// # Errors
+///
+/// As of [`all`].
+pub fn stored(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
+    let to_be_read = |&id: &BlobId| archive.blob(id).is_to_be_read();
+    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(to_be_read).collect();
+    let jobs = blobs.iter().map(|&blob| Job { plain: false, ..Job::judge(archive, blob) }).collect();
+    let mut facts = judged(archive, &blobs, jobs, context)?;
+    duplicates(archive, &mut facts)?;
+    Ok(facts)
+}
+
 /// Finds out what is not known yet.
 ///
 /// # Errors
@@ -108,7 +122,8 @@ fn some(
 ) -> Result<()> {
     let unread = |&id: &BlobId| wanted(id) && archive.blob(id).is_to_be_read() && facts.get(id).is_none();
     let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(unread).collect();
-    facts.add(judged(archive, &blobs, context)?);
+    let jobs = blobs.iter().map(|&blob| Job::judge(archive, blob)).collect();
+    facts.add(judged(archive, &blobs, jobs, context)?);
     duplicates(archive, facts)?;
     if context.scan.is_some() {
         across(archive, facts)?;
@@ -117,8 +132,7 @@ fn some(
 }
 
 /// Reads blobs of which nothing is kept.
-fn judged(archive: &Archive, blobs: &[BlobId], context: &Context<'_>) -> Result<Facts> {
-    let jobs: Vec<Job> = blobs.iter().map(|&blob| Job::judge(archive, blob)).collect();
+fn judged(archive: &Archive, blobs: &[BlobId], jobs: Vec<Job>, context: &Context<'_>) -> Result<Facts> {
     let pool = Pool::new(archive, context, &());
     context.progress.begin(Phase::Check, unread_bytes(archive, blobs));
     let read = pool.run(&jobs);

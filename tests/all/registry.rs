@@ -2,6 +2,7 @@
 
 mod client;
 mod debian;
+mod faults;
 mod messages;
 mod places;
 mod server;

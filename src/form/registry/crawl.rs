@@ -10,6 +10,7 @@ use crate::json::{self, Value};
 use crate::limits::Limits;
 use crate::media::DocumentType;
 use crate::model::view::text;
+use crate::reference::Reference;
 use crate::registry::{Manifest, Repository, fallback_tag};
 
 /// Requests that are made at once.
@@ -35,6 +36,7 @@ pub(super) struct Wanted {
 }
 
 /// An entry point: a document under a tag, or without.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub repository: usize,
     pub digest: Digest,
@@ -45,11 +47,12 @@ pub(super) struct Entry {
 pub(super) struct Crawl<'a> {
     limits: &'a Limits,
     pub repositories: Vec<Repository>,
+    /// Names of repositories as they were typed, by number: a mirror may call them otherwise.
+    pub names: HashMap<usize, Reference>,
     pub documents: Vec<Found>,
     pub blobs: Vec<Wanted>,
     pub entries: Vec<Entry>,
     known: HashSet<(usize, Digest)>,
-    met: HashMap<Digest, usize>,
     bytes: u64,
 }
 
@@ -58,13 +61,18 @@ impl<'a> Crawl<'a> {
         Crawl {
             limits,
             repositories: Vec::new(),
+            names: HashMap::new(),
             documents: Vec::new(),
             blobs: Vec::new(),
             entries: Vec::new(),
             known: HashSet::new(),
-            met: HashMap::new(),
             bytes: 0,
         }
+    }
+
+    /// How deep JSON may nest.
+    pub fn depth(&self) -> usize {
+        self.limits.json_depth as usize
     }
 
     /// Takes a repository in; its number.
@@ -116,21 +124,15 @@ impl<'a> Crawl<'a> {
         Ok(())
     }
 
-    /// Reads what the documents from number `from` on lead to: children, then theirs. Blobs are noted.
+    /// Reads what the documents from number `from` on lead to: children, then theirs.
     pub fn descend(&mut self, from: usize) -> Result<()> {
         let mut from = from;
         let mut depth = 0;
         while from < self.documents.len() {
             let mut children: Vec<(usize, Digest)> = Vec::new();
             for at in from..self.documents.len() {
-                let (repository, links) = (self.documents[at].repository, self.links(at));
-                for (digest, size) in links.blobs {
-                    if !self.met.contains_key(&digest) {
-                        self.met.insert(digest.clone(), self.blobs.len());
-                        self.blobs.push(Wanted { repository, digest, size, there: true });
-                    }
-                }
-                for digest in links.children {
+                let repository = self.documents[at].repository;
+                for digest in self.links(at).children {
                     if self.known.insert((repository, digest.clone())) {
                         children.push((repository, digest));
                     }
@@ -156,9 +158,45 @@ impl<'a> Crawl<'a> {
         Ok(())
     }
 
+    /// Notes the blobs of all documents, each once.
+    pub fn gather(&mut self) {
+        let mut met: HashSet<Digest> = HashSet::new();
+        for at in 0..self.documents.len() {
+            let repository = self.documents[at].repository;
+            for (digest, size) in self.links(at).blobs {
+                if met.insert(digest.clone()) {
+                    self.blobs.push(Wanted { repository, digest, size, there: true });
+                }
+            }
+        }
+    }
+
+    /// Forgets the entry points for others, and every document that these do not lead to.
+    pub fn keep(&mut self, entries: Vec<Entry>) {
+        let numbers: HashMap<(usize, &Digest), usize> = self
+            .documents
+            .iter()
+            .enumerate()
+            .map(|(at, found)| ((found.repository, &found.digest), at))
+            .collect();
+        let mut kept: HashSet<usize> = HashSet::new();
+        let mut open: Vec<(usize, Digest)> =
+            entries.iter().map(|entry| (entry.repository, entry.digest.clone())).collect();
+        while let Some((repository, digest)) = open.pop() {
+            let Some(&at) = numbers.get(&(repository, &digest)) else { continue };
+            if kept.insert(at) {
+                open.extend(self.links(at).children.into_iter().map(|child| (repository, child)));
+            }
+        }
+        let mut at = 0..;
+        self.documents.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
+        self.known = self.documents.iter().map(|found| (found.repository, found.digest.clone())).collect();
+        self.entries = entries;
+    }
+
     fn links(&self, at: usize) -> Links {
         let mut links = Links::default();
-        let Ok(parsed) = json::parse(&self.documents[at].bytes, self.limits.json_depth as usize) else {
+        let Ok(parsed) = json::parse(&self.documents[at].bytes, self.depth()) else {
             return links;
         };
         let digest = |value: &Value, name: &str| Digest::parse(&text(value, name)?).ok();

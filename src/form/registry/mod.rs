@@ -6,9 +6,13 @@
 
 mod address;
 mod crawl;
+mod narrow;
+mod pushed;
 mod read;
+mod sending;
 mod write;
 
 pub use address::Address;
+pub use pushed::{PushOptions, Pushed};
 pub use read::{Wanted, open};
-pub use write::{PushOptions, Pushed, registry};
+pub use write::{may_set_all, registry};

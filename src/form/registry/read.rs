@@ -6,22 +6,28 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::crawl::{Crawl, at_once};
+use super::narrow::narrow;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;
 use crate::model::{Anomaly, Archive, Form, Name, Root};
+use crate::platform::Specifier;
 use crate::reference::Reference;
 use crate::registry::{Registries, Repository};
 use crate::similar;
 use crate::source::{Ingested, Remote, Tree};
 
 /// What of a place is wanted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// Every tag of the repository.
     pub all_tags: bool,
+    /// Only these of a whole registry: `NAME[:TAG][@DIGEST]`, below its prefix.
+    pub names: Option<Vec<String>>,
+    /// Only images for these platforms; all if there are none.
+    pub platforms: Vec<Specifier>,
     /// How many edges of referrers are followed.
     pub referrers: u64,
     /// Whether blobs will be read, so that it matters which are there.
@@ -36,45 +42,75 @@ pub fn open(
     place: &str,
     address: &Address,
     registries: &Arc<Registries>,
-    wanted: Wanted,
+    wanted: &Wanted,
     limits: &Limits,
 ) -> Result<Archive> {
     let mut crawl = Crawl::new(limits);
-    match address {
-        Address::Host { domain, prefix } => {
+    match (address, &wanted.names) {
+        (Address::Host { domain, prefix }, Some(names)) => {
+            for name in names {
+                let text = format!("{domain}/{prefix}{name}");
+                match Address::parse(&text)? {
+                    Address::Host { .. } => {
+                        let message = format!("`{name}` is the name of no image");
+                        return Err(Error::refused_help(message, "write NAME[:TAG|@DIGEST], one a line"));
+                    }
+                    one => enter(&mut crawl, &one, registries, wanted.all_tags)?,
+                }
+            }
+        }
+        (Address::Host { domain, prefix }, None) => {
             for path in registries.catalog(domain)?.iter().filter(|path| path.starts_with(prefix.as_str())) {
                 let repository = registries.repository(domain, path)?;
                 all_tags(&mut crawl, repository)?;
             }
         }
-        Address::Repository { name, tag: None, digest: None } if wanted.all_tags => {
-            let repository = registries.repository(name.domain(), name.path())?;
-            let shown = repository.shown();
-            if !all_tags(&mut crawl, repository)? {
-                let message = format!("{shown}: there is no such repository");
-                return Err(Error::refused_help(message, "check the name, and whether it wants a login")
-                    .of(ErrorKind::NotFound));
-            }
+        (Address::Repository { .. }, Some(_)) => {
+            let help = "give the registry alone, docker://HOST/ or docker://HOST/PREFIX/";
+            return Err(Error::refused_help("a list of names goes with a whole registry", help));
         }
-        Address::Repository { name, tag, digest } => {
-            if wanted.all_tags {
-                return Err(Error::refused("--all-tags takes a repository without tag and digest"));
-            }
-            let tagged = tag.as_deref().unwrap_or("latest");
-            let reference = digest.as_ref().map_or(tagged, Digest::as_str);
-            let (repository, manifest) = registries.find(name.domain(), name.path(), reference)?;
-            let Some(manifest) = manifest else { return Err(absent(&repository, reference)) };
-            let number = crawl.repository(repository);
-            let tag = if digest.is_some() { tag.as_deref() } else { Some(tagged) };
-            crawl.enter(number, manifest, tag, digest.as_ref())?;
-        }
+        (one, None) => enter(&mut crawl, one, registries, wanted.all_tags)?,
     }
     crawl.descend(0)?;
+    narrow(&mut crawl, place, &wanted.platforms)?;
     crawl.referrers(wanted.referrers)?;
+    crawl.gather();
     if wanted.blobs {
         crawl.look()?;
     }
     archive(place, address, crawl, limits)
+}
+
+/// Enters one image of a repository, or all of its tags.
+fn enter(
+    crawl: &mut Crawl<'_>,
+    address: &Address,
+    registries: &Arc<Registries>,
+    every_tag: bool,
+) -> Result<()> {
+    let Address::Repository { name, tag, digest } = address else { return Ok(()) };
+    if every_tag {
+        if tag.is_some() || digest.is_some() {
+            return Err(Error::refused("--all-tags takes a repository without tag and digest"));
+        }
+        let repository = registries.repository(name.domain(), name.path())?;
+        let shown = repository.shown();
+        if !all_tags(crawl, repository)? {
+            let message = format!("{shown}: there is no such repository");
+            let help = "check the name, and whether it wants a login";
+            return Err(Error::refused_help(message, help).of(ErrorKind::NotFound));
+        }
+        return Ok(());
+    }
+    let tagged = tag.as_deref().unwrap_or("latest");
+    let reference = digest.as_ref().map_or(tagged, Digest::as_str);
+    let (repository, manifest) = registries.find(name.domain(), name.path(), reference)?;
+    let Some(manifest) = manifest else { return Err(absent(&repository, reference)) };
+    let number = crawl.repository(repository);
+    crawl.names.insert(number, name.clone());
+    let tag = if digest.is_some() { tag.as_deref() } else { Some(tagged) };
+    crawl.enter(number, manifest, tag, digest.as_ref())?;
+    Ok(())
 }
 
 /// Enters every tag of a repository; false if there is no such repository.
@@ -152,17 +188,17 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
         let at = Location::member(member);
         let repository = &crawl.repositories[entry.repository];
         // Under the name that was typed, whatever mirror it came from.
-        let named = match address {
-            Address::Repository { name, .. } => name.clone(),
-            Address::Host { domain, .. } => {
-                match Reference::parse(&format!("{domain}/{}", repository.path())) {
-                    Ok(name) => name,
-                    Err(problem) => {
-                        let text = repository.shown();
-                        builder.odd(Anomaly::BadName { at, text, problem: problem.to_string() });
-                        continue;
-                    }
-                }
+        let typed = crawl.names.get(&entry.repository).cloned().or_else(|| match address {
+            Address::Repository { name, .. } => Some(name.clone()),
+            Address::Host { .. } => None,
+        });
+        let text = format!("{}/{}", address.domain(), repository.path());
+        let named = match typed.map_or_else(|| Reference::parse(&text), Ok) {
+            Ok(named) => named,
+            Err(problem) => {
+                let text = repository.shown();
+                builder.odd(Anomaly::BadName { at, text, problem: problem.to_string() });
+                continue;
             }
         };
         let path = named.path().to_owned();

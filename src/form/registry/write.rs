@@ -1,75 +1,19 @@
 //! Images into a live registry: blobs as they come, then, once everything was judged, manifests, referrers and tags.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::pushed::{PushOptions, Pushed, count};
+use super::sending::{Home, Sending};
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::form::sink::{Displaced, Fate, OutBlob, OutBody, OutDocument, Output, Sink, Staged};
 use crate::media;
 use crate::registry::{BlobWriter, Fault, Registries, Repository, fallback_tag};
-
-/// How to push.
-#[derive(Debug, Clone, Default)]
-pub struct PushOptions {
-    /// A tag that is another image stays.
-    pub no_clobber: bool,
-    /// Everything that was pushed is read again.
-    pub verify_after: bool,
-    /// A repository of the same host that may have the blobs.
-    pub mount_from: Option<String>,
-    /// What every path begins with.
-    pub prefix: String,
-    /// The image must have this digest, and gets no tag.
-    pub digest: Option<Digest>,
-}
-
-/// What a push came to.
-#[derive(Debug, Default)]
-pub struct Pushed {
-    /// Blobs and manifests that were sent.
-    pub sent: AtomicU64,
-    /// Their bytes.
-    pub bytes: AtomicU64,
-    /// Blobs and manifests that were there already.
-    pub there: AtomicU64,
-    /// Blobs taken over from another repository.
-    pub mounted: AtomicU64,
-    /// Tags that were set.
-    pub tags: AtomicU64,
-    /// Tags that were as they should be.
-    pub tags_there: AtomicU64,
-    /// Blobs and manifests that were read again.
-    pub verified: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-impl Pushed {
-    /// In a line, for people.
-    pub fn line(&self) -> String {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let mut parts = vec![format!("sent {} ({} bytes)", get(&self.sent), get(&self.bytes))];
-        for (counter, what) in [
-            (&self.there, "already there"),
-            (&self.mounted, "taken over within the registry"),
-            (&self.tags, "tags set"),
-            (&self.tags_there, "tags as they were"),
-            (&self.verified, "read again"),
-        ] {
-            let n = get(counter);
-            parts.extend((n > 0).then(|| format!("{n} {what}")));
-        }
-        parts.join(", ")
-    }
-}
 
 /// Entry points and their tags, by repository.
 type Repositories = BTreeMap<String, Vec<(Digest, Option<String>)>>;
@@ -77,14 +21,9 @@ type Repositories = BTreeMap<String, Vec<(Digest, Option<String>)>>;
 struct Push {
     registries: Arc<Registries>,
     domain: String,
-    /// Where blobs go first.
-    home: Repository,
+    home: Home,
     options: PushOptions,
     pushed: Arc<Pushed>,
-    /// Blobs that the home has now.
-    blobs: Mutex<HashMap<Digest, u64>>,
-    /// The last thing that went wrong, with all that is known of it.
-    last: Mutex<Option<Fault>>,
 }
 
 /// Writes into repositories of a registry; `first` is the path of the one that blobs are sent to.
@@ -97,36 +36,62 @@ pub fn registry(
     first: &str,
     options: PushOptions,
 ) -> Result<(Box<dyn Sink>, Arc<Pushed>)> {
-    let home = registries.repository(domain, first)?;
     let pushed = Arc::new(Pushed::default());
+    let home = Home::new(registries.repository(domain, first)?, Arc::clone(&pushed));
     let sink = Push {
         registries: Arc::clone(registries),
         domain: domain.to_owned(),
         home,
         options,
         pushed: Arc::clone(&pushed),
-        blobs: Mutex::default(),
-        last: Mutex::default(),
     };
     Ok((Box::new(sink), pushed))
 }
 
+/// With `--no-clobber`: refuses before anything is sent if a tag is another image already. Of an image that is made anew
+/// the digest is not known yet; its tags are judged again before the first manifest is sent.
+///
+/// # Errors
+/// A tag may not be set; the registry cannot be asked.
+pub fn may_set_all(
+    registries: &Arc<Registries>,
+    domain: &str,
+    options: &PushOptions,
+    tags: &[(String, String, Option<Digest>)],
+) -> Result<()> {
+    if !options.no_clobber || options.digest.is_some() {
+        return Ok(());
+    }
+    for (path, tag, digest) in tags {
+        let Some(digest) = digest else { continue };
+        let repository = registries.repository(domain, path)?;
+        if let Some(found) = other(&repository, tag, digest)? {
+            return Err(kept(&repository, tag, &found, digest));
+        }
+    }
+    Ok(())
+}
+
+/// The image that a tag is, if it is another than this one.
+fn other(repository: &Repository, tag: &str, digest: &Digest) -> Result<Option<Digest>> {
+    let Some(head) = repository.head(tag)? else { return Ok(None) };
+    let found = match head.digest {
+        Some(found) => found,
+        None => match repository.manifest(tag)? {
+            Some(manifest) => Digest::sha256(&manifest.bytes),
+            None => return Ok(None),
+        },
+    };
+    Ok((found != *digest).then_some(found))
+}
+
+/// What `--no-clobber` says of a tag that is another image.
+fn kept(repository: &Repository, tag: &str, found: &Digest, digest: &Digest) -> Error {
+    let message = format!("{}:{tag} is {found} already, and --no-clobber keeps it", repository.shown());
+    Error::refused_help(message, format!("give another tag, or leave --no-clobber out to set it to {digest}"))
+}
+
 impl Push {
-    /// Remembers a fault, and hands it on.
-    fn told(&self, fault: Fault) -> Fault {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
-        fault
-    }
-
-    fn has(&self, digest: &Digest, size: u64) {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), size);
-    }
-
-    fn sent(&self, bytes: u64) {
-        count(&self.pushed.sent);
-        self.pushed.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
     /// Blobs that a repository other than the home needs too.
     fn blob_into(&self, repository: &Repository, blob: &OutBlob) -> Result<(), Fault> {
         if repository.has_blob(&blob.digest)?.is_some() {
@@ -134,15 +99,19 @@ impl Push {
             return Ok(());
         }
         let mut writer = BlobWriter::new(repository, Some((blob.digest.clone(), blob.size)), None);
-        if writer.mount(&blob.digest, self.home.path())? {
+        if writer.mount(&blob.digest, self.home.repository.path())? {
             count(&self.pushed.mounted);
             return Ok(());
         }
-        let Some(mut reader) = self.home.blob(&blob.digest, Some(blob.size))? else { return Ok(()) };
+        let Some(mut reader) = self.home.repository.blob(&blob.digest, Some(blob.size))? else {
+            return Ok(());
+        };
         let mut buffer = vec![0; 256 << 10];
         let mut size = 0;
         loop {
-            let n = reader.read(&mut buffer).map_err(|error| broken(&self.home, &blob.digest, &error))?;
+            let n = reader
+                .read(&mut buffer)
+                .map_err(|error| broken(&self.home.repository, &blob.digest, &error))?;
             if n == 0 {
                 break;
             }
@@ -150,7 +119,7 @@ impl Push {
             size += n as u64;
         }
         writer.finish(&blob.digest, size)?;
-        self.sent(size);
+        self.pushed.add(size);
         Ok(())
     }
 
@@ -163,7 +132,7 @@ impl Push {
             return Ok(None);
         }
         let put = repository.put(reference, &document.media_type, &document.bytes)?;
-        self.sent(document.bytes.len() as u64);
+        self.pushed.add(document.bytes.len() as u64);
         Ok(Some(put.knows_subject))
     }
 
@@ -188,7 +157,7 @@ impl Push {
                 self.may_set(&repository, tag, digest)?;
             }
         }
-        if repository.path() != self.home.path() {
+        if repository.path() != self.home.repository.path() {
             for blob in documents.iter().flat_map(|document| blobs_of(document)).filter(|blob| blob.present) {
                 self.blob_into(&repository, blob)?;
             }
@@ -264,25 +233,10 @@ impl Push {
 
     /// The other image that a tag is. With `--no-clobber` it stays so, and nothing is sent any more.
     fn may_set(&self, repository: &Repository, tag: &str, digest: &Digest) -> Result<Option<Digest>> {
-        let Some(head) = repository.head(tag)? else { return Ok(None) };
-        let found = match head.digest {
-            Some(found) => found,
-            None => match repository.manifest(tag)? {
-                Some(manifest) => Digest::sha256(&manifest.bytes),
-                None => return Ok(None),
-            },
-        };
-        if found == *digest {
-            return Ok(None);
+        match other(repository, tag, digest)? {
+            Some(found) if self.options.no_clobber => Err(kept(repository, tag, &found, digest)),
+            found => Ok(found),
         }
-        if !self.options.no_clobber {
-            return Ok(Some(found));
-        }
-        let message = format!("{}:{tag} is {found} already, and --no-clobber keeps it", repository.shown());
-        Err(Error::refused_help(
-            message,
-            format!("give another tag, or leave --no-clobber out to set it to {digest}"),
-        ))
     }
 
     fn tag(&self, repository: &Repository, tag: &str, document: Option<&&OutDocument>) -> Result<()> {
@@ -425,31 +379,11 @@ impl Sink for Push {
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
-        let Some((digest, size)) = expected else {
-            let writer = BlobWriter::new(&self.home, None, None);
-            return Ok(Box::new(Sending { push: self, writer: Some(writer), buffered: 0, unknown: true }));
-        };
-        let known = self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(digest);
-        if known || self.home.has_blob(digest).map_err(|fault| self.told(fault))?.is_some() {
-            if !known {
-                count(&self.pushed.there);
-            }
-            return Ok(Box::new(Sending { push: self, writer: None, buffered: 0, unknown: false }));
-        }
-        let mut writer = BlobWriter::new(&self.home, Some((digest.clone(), size)), None);
-        if let Some(from) = self.options.mount_from.as_ref().filter(|from| *from != self.home.path()) {
-            if writer.mount(digest, from).map_err(|fault| self.told(fault))? {
-                count(&self.pushed.mounted);
-                return Ok(Box::new(Sending { push: self, writer: None, buffered: 0, unknown: false }));
-            }
-        }
-        Ok(Box::new(Sending { push: self, writer: Some(writer), buffered: 0, unknown: false }))
+        Ok(Box::new(Sending::new(&self.home, expected, self.options.mount_from.as_deref())?))
     }
 
     fn again(&self, error: Error, attempt: u32) -> Result<()> {
-        let Some(fault) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Err(error);
-        };
+        let Some(fault) = self.home.last_fault() else { return Err(error) };
         if !fault.is_passing() || attempt > self.registries.retry_times() {
             return Err(fault.into());
         }
@@ -479,54 +413,6 @@ impl Sink for Push {
         for (path, roots) in &self.repositories(output)? {
             self.repository(path, output, roots)?;
         }
-        Ok(())
-    }
-}
-
-/// A blob on its way; without a writer the registry has it, and only its digest is wanted.
-struct Sending<'a> {
-    push: &'a Push,
-    writer: Option<BlobWriter>,
-    buffered: u64,
-    /// Neither digest nor size was known beforehand.
-    unknown: bool,
-}
-
-impl Write for Sending<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffered += bytes.len() as u64;
-        if let Some(writer) = &mut self.writer {
-            writer.write(bytes).map_err(|fault| self.push.told(fault))?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Staged for Sending<'_> {
-    fn adopt(&mut self, _: &Path) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
-        if self.buffered != size {
-            return Err(Error::refused(format!("{} bytes were written of a blob of {size}", self.buffered)));
-        }
-        let push = self.push;
-        if let Some(writer) = self.writer {
-            // Its digest may not have been known before.
-            let ask = self.unknown && writer.is_untouched();
-            if ask && push.home.has_blob(digest).map_err(|fault| push.told(fault))?.is_some() {
-                count(&push.pushed.there);
-            } else {
-                writer.finish(digest, size).map_err(|fault| push.told(fault))?;
-                push.sent(size);
-            }
-        }
-        push.has(digest, size);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use super::server::{Act, Auth, Manner, Server};
 
 /// Runs the command with no credentials but those that are given.
-fn restow(arguments: &[&str]) -> Output {
+pub fn restow(arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().expect("temporary directory");
     command(home.path()).args(arguments).output().expect("runs")
 }
@@ -335,9 +335,14 @@ fn options_of_two_registries_and_of_tags() {
     // Another image does not replace one that is there.
     let other = layout("two-layers");
     let before = server.state().tags.clone();
+    let posts = server.count("POST", "/uploads/");
     let refused = pushed(&["--no-clobber"], &other, &place("a:1"), &server);
     assert_eq!(refused.status.code(), Some(2));
     assert!(stderr(&refused).contains("--no-clobber keeps it"), "{}", stderr(&refused));
+    assert_eq!(server.count("POST", "/uploads/"), posts, "nothing is sent before it is refused");
+    // The digest of what is compressed anew is not known beforehand; the tag stays all the same.
+    let said = fails(2, &["convert", "--no-clobber", "--compress", "zstd", &image(), &place("a:1")]);
+    assert!(said.contains("--no-clobber keeps it"), "{said}");
     assert_eq!(server.state().tags, before);
     // Without that a tag that goes to another image has a line, and the image that loses it is named.
     let moved = pushed(&[], &other, &place("moved:1"), &server);
@@ -363,4 +368,114 @@ fn options_of_two_registries_and_of_tags() {
     assert!(!server.state().tags.keys().any(|(path, _)| path == "c"));
     let wrong = format!("c@sha256:{}", "0".repeat(64));
     assert!(fails(2, &["convert", &image(), &place(&wrong)]).contains("the destination is to be"));
+}
+
+#[test]
+fn platforms_of_a_registry() {
+    let server = Server::start(Manner::default());
+    let place = format!("docker://{}/team/app:v1", server.address);
+    done(&["convert", &layout("two-platforms"), &place]);
+    let asked = |server: &Server| server.count("HEAD", "/blobs/");
+    let before = asked(&server);
+    done(&["check", &place]);
+    let all = asked(&server) - before;
+    let before = asked(&server);
+    done(&["check", "--platform", "linux/arm64", &place]);
+    let one = asked(&server) - before;
+    assert!(one > 0 && one < all, "{one} of {all} blobs are asked for");
+    let shown = done(&["inspect", "--json", "--platform", "linux/arm64", &place]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let images = shown["images"].as_array().expect("images");
+    assert_eq!(images.len(), 1, "{shown}");
+    assert_eq!(images[0]["platform"], "linux/arm64", "{shown}");
+    // What is compared is what was taken out.
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let layout_of_one = format!("oci:{}", folder.path().join("one").display());
+    done(&["convert", "--platform", "linux/arm64", &place, &layout_of_one]);
+    done(&["compare", "--platform", "linux/arm64", &place, &layout_of_one]);
+    for command in ["check", "inspect"] {
+        let said = fails(2, &[command, "--platform", "linux/s390x", &place]);
+        assert!(said.contains(&format!("no image for linux/s390x in {place}")), "{said}");
+        assert!(said.contains("it holds linux/amd64, linux/arm64"), "{said}");
+        let said = fails(2, &[command, "--platform", "linux/arm64", &image()]);
+        assert!(said.contains("--platform linux/arm64 goes with docker://"), "{said}");
+    }
+    // A manifest alone says in its config what it is for.
+    let one = format!("docker://{}/team/one:v1", server.address);
+    done(&["convert", "--platform", "linux/arm64", &place, &one]);
+    done(&["check", "--platform", "linux/arm64", &one]);
+    let said = fails(2, &["check", "--platform", "linux/amd64", &one]);
+    assert!(said.contains("it holds linux/arm64"), "{said}");
+}
+
+#[test]
+fn lists_of_names() {
+    let server = Server::start(Manner::default());
+    let other = Server::start(Manner::default());
+    let place = |name: &str| format!("docker://{}/{name}", server.address);
+    for name in ["a:1", "team/b:1", "team/b:2", "team/c:latest"] {
+        done(&["convert", &image(), &place(name)]);
+    }
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let file = folder.path().join("names").display().to_string();
+    std::fs::write(&file, "# what goes\n\na:1\n  team/b:2\nteam/c\n").expect("written");
+    let all = format!("docker://{}/", other.address);
+    done(&["convert", "--names-from", &file, &place(""), &all]);
+    let tags: Vec<String> = other.state().tags.keys().map(|(path, tag)| format!("{path}:{tag}")).collect();
+    assert_eq!(tags, ["a:1", "team/b:2", "team/c:latest"]);
+    assert_eq!(server.count("GET", "/_catalog"), 0, "who has a list needs no catalog");
+    done(&["compare", "--names-from", &file, "--ignore", "names", &place(""), &all]);
+    done(&["check", "--names-from", &file, &place("")]);
+    std::fs::write(&file, "b\n").expect("written");
+    done(&["check", "--names-from", &file, "--all-tags", &place("team/")]);
+    let said = fails(2, &["check", "--names-from", &file, &place("team/")]);
+    assert!(said.contains("team/b:latest: there is no such image"), "{said}");
+    std::fs::write(&file, "b/\n").expect("written");
+    let said = fails(2, &["check", "--names-from", &file, &place("team/")]);
+    assert!(said.contains("`b/` is the name of no image"), "{said}");
+    std::fs::write(&file, "# nothing\n").expect("written");
+    assert!(fails(2, &["check", "--names-from", &file, &place("")]).contains("holds no name"));
+    std::fs::write(&file, "a:1\n").expect("written");
+    let said = fails(2, &["check", "--names-from", &file, &place("a:1")]);
+    assert!(said.contains("a list of names goes with a whole registry"), "{said}");
+    // From standard input.
+    let mut child = command(folder.path())
+        .args(["compare", "--names-from", "-", "--ignore", "names", &place(""), &all])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("runs");
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"a:1\n").expect("written");
+    assert!(child.wait().expect("ends").success());
+}
+
+#[test]
+fn a_registry_is_asked_and_not_read() {
+    let server = Server::start(Manner::default());
+    let place = format!("docker://{}/team/app:v1", server.address);
+    done(&["convert", &image(), &place]);
+    let before = server.count("GET", "/blobs/");
+    let said = done(&["check", "--verify", "digests", &place]);
+    let configs = 1;
+    assert_eq!(server.count("GET", "/blobs/") - before, configs, "layers are not read");
+    assert!(said.contains("layers were not read: the registry says that it has them"), "{said}");
+    // A layer of another size, and one that is gone.
+    let layer = {
+        let mut state = server.state();
+        let of_layers =
+            |(_, bytes): &(&(String, String), &std::sync::Arc<Vec<u8>>)| bytes.first() != Some(&b'{');
+        let key = state.blobs.iter().find(of_layers).expect("a layer").0.clone();
+        let mut longer = state.blobs[&key].to_vec();
+        longer.push(0);
+        state.blobs.insert(key.clone(), std::sync::Arc::new(longer));
+        key
+    };
+    let said = fails(1, &["check", "--verify", "digests", &place]);
+    assert!(said.contains("descriptor/size-mismatch") && said.contains("layers were not read"), "{said}");
+    server.state().blobs.remove(&layer);
+    let said = fails(1, &["check", "--verify", "digests", &place]);
+    assert!(said.contains("blob/missing"), "{said}");
+    // Of files they are hashed.
+    let said = done(&["check", "--verify", "digests", &image()]);
+    assert!(said.contains("layers were hashed, not decompressed"), "{said}");
 }
