@@ -24,10 +24,12 @@ pub fn render(view: &View, look: Look) -> String {
     let mut shown: Vec<usize> = (0..COLUMNS.len()).collect();
     // A column that says nothing takes no room.
     shown.retain(|&column| column == 0 || rows.iter().any(|row| !row[column].is_empty()));
-    let width = |column: usize| {
+    // Counted once: there may be very many rows.
+    let widths: [usize; COLUMNS.len()] = std::array::from_fn(|column| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([COLUMNS[column].0.len()]).max().unwrap_or_default()
-    };
+    });
+    let width = |column: usize| widths[column];
     let total = |shown: &[usize], name: usize| {
         name + shown.iter().skip(1).map(|&column| width(column) + 2).sum::<usize>()
     };

@@ -290,7 +290,7 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
     let back = dir.path().join("back");
     let suffix = if before.form == "registry-storage" && needs_repository(&after) { ":lab/app" } else { "" };
     let place = format!("{}:{}", before.form, back.display());
-    restow.run(&["convert".into(), written, format!("{place}{suffix}")])?.expect(0)?;
+    restow.run(&["convert".into(), written.clone(), format!("{place}{suffix}")])?.expect(0)?;
     let round = Held::read(&back)?;
     same_images(&after, &round, false)?;
     if !suffix.is_empty() || target == "dir" || before.form == "dir" {
@@ -301,7 +301,19 @@ fn convert(source: &Path, target: &'static str) -> Result<(), Failed> {
     if !legacy {
         same_documents(&after, &round)?;
     }
-    if chosen { Ok(()) } else { restow.compare(&source, &place, &ignore) }
+    // What a form between cannot hold does not come back, as the account said: signatures of a `dir:`, annotations of
+    // index.json. Then the way back is held against what it came from.
+    let lost = legacy || ["dir", "registry-storage"].contains(&target) || signed(Path::new(&source));
+    let first = if lost { &written } else { &source };
+    if chosen { Ok(()) } else { restow.compare(first, &place, &ignore) }
+}
+
+/// Whether a folder holds signatures, as `dir:` keeps them.
+fn signed(source: &Path) -> bool {
+    let inside = std::fs::read_dir(source).into_iter().flatten().flatten();
+    inside
+        .into_iter()
+        .any(|entry: std::fs::DirEntry| entry.file_name().to_string_lossy().contains("signature-"))
 }
 
 /// What the options leave of an archive.

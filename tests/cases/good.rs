@@ -69,7 +69,7 @@ fn holds(case: &Case, bless: bool) -> Result<(), Failed> {
     let held = if case.is_document() { Held::document() } else { Held::read(&case.archive)? };
     let dir = tempfile::tempdir()?;
     let place = case.archive.display().to_string();
-    let output = Restow::new(dir.path()).run(&["check".into(), place])?.expect(0)?;
+    let output = Restow::new(dir.path()).run(&["check".into(), "-v".into(), place])?.expect(0)?;
     let findings = rules_in(&String::from_utf8_lossy(&output.stdout));
     let found = Expected::of(&held, findings);
     let text = std::fs::read_to_string(&case.toml)?;
