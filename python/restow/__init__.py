@@ -24,6 +24,7 @@ from .errors import BinaryNotFound, Cancelled, RestowError, Unsound
 from .types import (
     Account,
     Archive,
+    Affects,
     Change,
     Comparison,
     Conversion,
@@ -48,6 +49,7 @@ __all__ = [
     "BinaryNotFound",
     "Cancel",
     "Cancelled",
+    "Affects",
     "Change",
     "Comparison",
     "Conversion",
@@ -237,7 +239,7 @@ def explain(rule: str) -> str:
 
 def version() -> str:
     """The version of the command, such as ``0.1.0``."""
-    return _done(["--version"], None, None).stdout.decode().split()[-1]
+    return _done(["--version"], None, None).stdout.decode().split()[1]
 
 
 def _done(

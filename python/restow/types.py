@@ -76,6 +76,17 @@ class Fix:
     changes: tuple[Change, ...]
     #: What must be true for the fix to be right; ``None`` if it follows from the archive itself.
     assuming: str | None = None
+    #: Who may make it: ``safe``, ``maybe`` or ``display only``; ``None`` in reports of older releases.
+    applicability: str | None = None
+
+
+@dataclass(frozen=True)
+class Affects:
+    """The images that a fault hits."""
+
+    #: The first sixteen.
+    names: tuple[str, ...]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,8 @@ class Finding:
     fix: Fix | None = None
     #: How many more places are at fault in the same way that no finding names.
     omitted: int = 0
+    #: The images and tags that reach what is wrong; ``None`` if it is about the archive as a whole.
+    affects: Affects | None = None
 
     def __str__(self) -> str:
         return f"{self.level}[{self.rule}]: {self.message} ({self.primary})"
