@@ -76,25 +76,29 @@ struct Use {
 
 struct House(BTreeMap<Vec<String>, Source>);
 
-impl House {
-    fn read() -> House {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("a folder of src") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|end| end == "rs") {
-                    let text = std::fs::read_to_string(&path).expect("a source");
-                    let below =
-                        path.strip_prefix(&root).expect("below src").to_str().expect("UTF-8").to_owned();
-                    files.push((below, text));
-                }
+/// Every source with its path below `src/`.
+pub fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of src") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                let below = path.strip_prefix(&root).expect("below src").to_str().expect("UTF-8").to_owned();
+                files.push((below, text));
             }
         }
-        House::of(files)
+    }
+    files
+}
+
+impl House {
+    fn read() -> House {
+        House::of(sources())
     }
 
     fn of(files: Vec<(String, String)>) -> House {
@@ -202,7 +206,8 @@ impl House {
     }
 }
 
-fn module_of(path: &str) -> Vec<String> {
+/// The module that a file is.
+pub fn module_of(path: &str) -> Vec<String> {
     let stem = path.trim_end_matches(".rs");
     let stem = stem.strip_suffix("/mod").unwrap_or(stem);
     if stem == "lib" { Vec::new() } else { stem.split('/').map(str::to_owned).collect() }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::house;
 use quote::ToTokens;
 use syn::{Attribute, Fields, ImplItem, Item, TraitItem, Type, UseTree, Visibility};
 
@@ -22,25 +23,11 @@ fn root() -> PathBuf {
 
 /// Every source by its module.
 fn sources() -> BTreeMap<Vec<String>, syn::File> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder of src") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
-                let text = std::fs::read_to_string(&path).expect("a source");
-                let below = path.strip_prefix(root()).expect("below src").with_extension("");
-                let mut module: Vec<String> =
-                    below.iter().map(|part| part.to_str().expect("UTF-8").to_owned()).collect();
-                module.pop_if(|last| last == "mod" || last == "lib" && below.iter().count() == 1);
-                let file =
-                    syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                found.insert(module, file);
-            }
-        }
-    }
+    let parsed = house::sources().into_iter().map(|(path, text)| {
+        let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        (house::module_of(&path), file)
+    });
+    let mut found: BTreeMap<Vec<String>, syn::File> = parsed.collect();
     let tests: Vec<Vec<String>> = found
         .iter()
         .flat_map(|(module, file)| {
