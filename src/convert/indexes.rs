@@ -7,7 +7,6 @@ use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::documents::{Documents, family_name};
 use crate::convert::plan::Make;
 use crate::convert::rewrite::{self, Now};
-use crate::digest::Digest;
 use crate::error::Result;
 use crate::form::sink::{OutBody, OutRoot};
 use crate::media::{self, Family};
@@ -67,13 +66,7 @@ impl Documents<'_> {
             why.push(format!("{} children changed", moved.len()));
         }
         let media_type = if to == Family::Oci { media::OCI_INDEX } else { media::DOCKER_LIST };
-        let now = Now {
-            digest: Digest::sha256(&bytes),
-            size: bytes.len() as u64,
-            media_type: media_type.to_owned(),
-            changed: true,
-            artifact_type: None,
-        };
+        let now = Now::made(&bytes, media_type);
         self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
     }
 

@@ -91,14 +91,7 @@ impl Documents<'_> {
         if !gone.is_empty() {
             why.push(format!("without {}", gone.join(", ")));
         }
-        let media_type = manifest_type(to).to_owned();
-        let now = Now {
-            digest: Digest::sha256(&bytes),
-            size: bytes.len() as u64,
-            media_type,
-            changed: true,
-            artifact_type: None,
-        };
+        let now = Now::made(&bytes, manifest_type(to));
         let body = OutBody::Manifest { config, layers, image };
         self.document(node, now, bytes.into(), body, Action::Rewritten, why.join(", "))
     }
@@ -198,14 +191,7 @@ impl Documents<'_> {
             layers: nows.iter().map(blob).collect(),
             image: Some(image),
         };
-        let media_type = manifest_type(family).to_owned();
-        let now = Now {
-            digest: Digest::sha256(&bytes),
-            size: bytes.len() as u64,
-            media_type,
-            changed: true,
-            artifact_type: None,
-        };
+        let now = Now::made(&bytes, manifest_type(family));
         if self.target == Target::DockerLegacy {
             return self.only_for_the_sink(node, now, bytes.into(), body);
         }

@@ -27,6 +27,19 @@ pub struct Now {
     pub artifact_type: Option<String>,
 }
 
+impl Now {
+    /// Of a manifest or index with new bytes.
+    pub fn made(bytes: &[u8], media_type: &str) -> Now {
+        Now {
+            digest: Digest::sha256(bytes),
+            size: bytes.len() as u64,
+            media_type: media_type.to_owned(),
+            changed: true,
+            artifact_type: None,
+        }
+    }
+}
+
 /// Annotations that describe the inner layout of one particular compression (eStargz, zstd:chunked).
 const LAYOUT_ANNOTATIONS: &[&str] = &[
     "containerd.io/snapshot/stargz/toc.digest",

@@ -318,9 +318,14 @@ fn entry(
 impl Entry {
     /// It and all that is below it.
     pub fn all(&self) -> Vec<&Entry> {
-        let mut all = vec![self];
-        self.manifests.iter().for_each(|child| all.extend(child.all()));
+        let mut all = Vec::new();
+        self.collect(&mut all);
         all
+    }
+
+    fn collect<'a>(&'a self, all: &mut Vec<&'a Entry>) {
+        all.push(self);
+        self.manifests.iter().for_each(|child| child.collect(all));
     }
 
     fn unknown(edge: &Edge) -> Entry {

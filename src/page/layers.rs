@@ -23,14 +23,7 @@ pub(super) struct Row {
 pub(super) fn rows(images: &[Entry]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
-    for entry in images {
-        collect(entry, &mut rows, &mut known);
-    }
-    rows
-}
-
-fn collect(entry: &Entry, rows: &mut Vec<Row>, known: &mut HashMap<String, usize>) {
-    for layer in &entry.layers {
+    for layer in images.iter().flat_map(Entry::all).flat_map(|entry| &entry.layers) {
         let Some(digest) = layer.digest.as_deref().or(layer.diff_id.as_deref()) else { continue };
         let nth = *known.entry(digest.to_owned()).or_insert(rows.len());
         if nth == rows.len() {
@@ -45,9 +38,7 @@ fn collect(entry: &Entry, rows: &mut Vec<Row>, known: &mut HashMap<String, usize
         }
         rows[nth].images += 1;
     }
-    for child in &entry.manifests {
-        collect(child, rows, known);
-    }
+    rows
 }
 
 /// A size in words: `1.5 MiB`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::{Level, Summary};
+use crate::finding::{Level, Summary, counted};
 use crate::inspect::{Entry, View};
 use crate::location::MemberId;
 use crate::report::Source;
@@ -107,13 +107,7 @@ impl Section {
 
     /// How many images there are, below indexes too; `None` where there is none.
     fn images(&self) -> Option<String> {
-        fn below(entry: &Entry) -> usize {
-            usize::from(entry.kind == "image") + entry.manifests.iter().map(below).sum::<usize>()
-        }
-        match self.images.iter().map(below).sum() {
-            0 => None,
-            1 => Some("1 image".to_owned()),
-            many => Some(format!("{many} images")),
-        }
+        let images = self.images.iter().flat_map(Entry::all).filter(|entry| entry.kind == "image").count();
+        (images > 0).then(|| counted(images as u64, "image"))
     }
 }
