@@ -104,6 +104,8 @@ pub mod http;
 #[doc(hidden)]
 pub mod inspect;
 #[doc(hidden)]
+pub mod inventory;
+#[doc(hidden)]
 pub mod json;
 #[doc(hidden)]
 pub mod layer;

@@ -1,6 +1,7 @@
 //! What the fuzz targets do, as ordinary functions over bytes: each has unit tests that run without a fuzzer, and the
 //! files in `fuzz_targets/` only call them. README.md says how to run them and what they found.
 
+pub mod answers;
 pub mod blob;
 pub mod check;
 pub mod convert;

@@ -48,7 +48,7 @@ fn converted(
     shell: &Shell,
 ) -> Result<Outcome> {
     shell.sides_are_clear(from, to)?;
-    let request = request(args)?;
+    let request = request(args, shell)?;
     let docker = match args.docker_format {
         DockerArg::Universal => DockerFormat::Universal,
         DockerArg::Legacy => DockerFormat::Legacy,
@@ -132,7 +132,7 @@ fn told(
 }
 
 /// Turns what was typed into what is asked for.
-fn request(args: &ConvertArgs) -> Result<Request> {
+fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
     let rename = |text: &String| match text.split_once('=') {
         Some((old, new)) => Ok((old.to_owned(), new.to_owned())),
         None => Err(Error::refused(format!("--rename takes OLD=NEW, not `{text}`"))),
@@ -144,6 +144,7 @@ fn request(args: &ConvertArgs) -> Result<Request> {
         images: args.image.clone(),
         platforms: platforms(&args.platform)?,
         sparse: args.sparse,
+        referrers: shell.referrers()?,
         compress: Compress::parse(&args.compress)?,
         manifest_format: match args.manifest_format {
             ManifestArg::Keep => ManifestFormat::Keep,

@@ -82,6 +82,16 @@ impl Shell {
         }
     }
 
+    /// `--referrers`, in edges.
+    pub fn referrers(&self) -> Result<u64> {
+        match self.common.remote.referrers.as_str() {
+            "all" => Ok(u64::MAX),
+            text => text
+                .parse()
+                .map_err(|_| Error::refused(format!("--referrers takes all or a number, not `{text}`"))),
+        }
+    }
+
     /// How the registry of a place is spoken to.
     pub fn registry(&self, place: &Place, side: Side) -> Result<RegistryOptions> {
         // Of a file nobody wants to know, and its archive may be on standard input, where the password is not.
@@ -90,12 +100,6 @@ impl Shell {
         }
         let given = self.given(side);
         let common = &self.common.remote;
-        let referrers = match common.referrers.as_str() {
-            "all" => u64::MAX,
-            text => text
-                .parse()
-                .map_err(|_| Error::refused(format!("--referrers takes all or a number, not `{text}`")))?,
-        };
         Ok(RegistryOptions {
             login: given.login()?,
             authfile: given.authfile,
@@ -103,7 +107,7 @@ impl Shell {
             ca: given.ca,
             retry_times: common.retry_times,
             limit_rate: common.limit_rate.as_deref().map(rate).transpose()?,
-            referrers,
+            referrers: self.referrers()?,
             all_tags: common.all_tags,
             names: self.names_from()?,
             ..RegistryOptions::default()

@@ -1,9 +1,12 @@
 //! The digest account: for every manifest, config, layer and name, what became of it and why.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::form::sink::{Displaced, Fate};
+use crate::model::{Archive, Name};
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -17,6 +20,8 @@ pub enum Kind {
     Config,
     /// A layer, or a blob of an artifact.
     Layer,
+    /// A blob that nothing points at.
+    Blob,
     /// A name.
     Name,
     /// Anything else that a form may hold, such as signatures or legacy members.
@@ -63,6 +68,7 @@ impl Kind {
             Kind::Manifest => "manifest",
             Kind::Config => "config",
             Kind::Layer => "layer",
+            Kind::Blob => "blob",
             Kind::Name => "name",
             Kind::Other => "other",
         }
@@ -100,17 +106,37 @@ impl Entry {
     }
 }
 
-impl From<Displaced> for Entry {
-    fn from(Displaced { name, before, fate }: Displaced) -> Entry {
-        let (after, why) = match fate {
-            Fate::Moves(now) => {
-                (Some(now), "what it named in the destination stays there without it".to_owned())
-            }
-            Fate::IsWritten(text) => {
-                (before.clone(), format!("as `{text}` in the layout, since two images there have its tag"))
-            }
-        };
-        Entry { kind: Kind::Name, action: Action::Moved, what: name, before, after, why }
+/// What became of names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Each name that the source had, by the position of its root.
+    pub fates: BTreeMap<usize, Entry>,
+    /// Names that are new, and remarks.
+    pub more: Vec<Entry>,
+}
+
+impl Names {
+    /// The last word about a name counts.
+    pub(super) fn say(
+        &mut self,
+        source: Option<usize>,
+        action: Action,
+        what: String,
+        why: impl Into<String>,
+    ) {
+        let entry = Entry::note(Kind::Name, action, what, why);
+        match source {
+            Some(root) => drop(self.fates.insert(root, entry)),
+            None => self.more.push(entry),
+        }
+    }
+
+    /// A name that goes with its image.
+    pub(super) fn lose(&mut self, archive: &Archive, root: usize, why: &str) {
+        let name = &archive.roots[root].name;
+        if *name != Name::None {
+            self.say(Some(root), Action::Dropped, name.shown(), why);
+        }
     }
 }
 
@@ -131,6 +157,39 @@ struct Published<'a> {
 }
 
 impl Account {
+    /// Takes in what the destination says of names: how one is written there belongs to the line that it has already.
+    pub(super) fn displaced(&mut self, displaced: Vec<Displaced>) {
+        for Displaced { name, before, fate } in displaced {
+            let (after, why) = match fate {
+                Fate::Moves(now) => {
+                    (Some(now), "what it named in the destination stays there without it".to_owned())
+                }
+                Fate::IsWritten(text) => {
+                    let why = format!("as `{text}` in the layout, since two images there have its tag");
+                    let mut lines = self.entries.iter_mut();
+                    let own = lines.find(|entry| {
+                        entry.kind == Kind::Name && entry.what == name && entry.action != Action::Dropped
+                    });
+                    if let Some(entry) = own {
+                        entry.action = Action::Moved;
+                        let joint = if entry.why.is_empty() { "" } else { "; " };
+                        entry.why = format!("{}{joint}{why}", entry.why);
+                        continue;
+                    }
+                    (before.clone(), why)
+                }
+            };
+            self.entries.push(Entry {
+                kind: Kind::Name,
+                action: Action::Moved,
+                what: name,
+                before,
+                after,
+                why,
+            });
+        }
+    }
+
     /// How many entries of a kind had an action.
     pub fn count(&self, kind: Kind, action: Action) -> usize {
         self.entries.iter().filter(|entry| entry.kind == kind && entry.action == action).count()
@@ -146,7 +205,7 @@ impl Account {
             Action::Absent,
             Action::Moved,
         ];
-        let kinds = [Kind::Index, Kind::Manifest, Kind::Config, Kind::Layer, Kind::Name];
+        let kinds = [Kind::Index, Kind::Manifest, Kind::Config, Kind::Layer, Kind::Blob, Kind::Name];
         let line = |&action: &Action| {
             let counts: Vec<String> = kinds
                 .iter()

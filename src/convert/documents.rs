@@ -93,10 +93,13 @@ impl<'a> Documents<'a> {
             Body::Schema1 { layers } if make != Make::Keep => self.schema1(node, layers, make),
             Body::Schema1 { layers } => {
                 let blobs = self.blobs(layers.iter());
+                self.carried(node, layers);
                 self.keep_schema1(node, OutBody::Opaque { blobs })
             }
             Body::ArtifactManifest { blobs } => {
-                let blobs = self.blobs(blobs.iter());
+                let parts = blobs;
+                let blobs = self.blobs(parts.iter());
+                self.carried(node, parts);
                 self.keep(node, OutBody::Opaque { blobs })
             }
             Body::Opaque | Body::Layer { .. } => self.keep(node, OutBody::Opaque { blobs: Vec::new() }),

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::convert::account::{Account, Action, Entry, Kind};
+use crate::convert::account::Account;
+use crate::convert::fates::{self, Fate, Settled};
+use crate::convert::judged::before_commit;
 use crate::convert::plan::Plan;
 use crate::convert::planner;
 use crate::convert::request::{Request, Target, Verify};
@@ -25,8 +27,9 @@ use crate::form::sink::{Output, Sink};
 use crate::form::skopeo_dir::skopeo_dir;
 use crate::form::write::WriteOptions;
 use crate::form::{self, Input, OpenOptions};
+use crate::inventory::{self, Inventory, Item};
 use crate::media::Codec;
-use crate::model::{Anomaly, Archive, BlobId, Body, NodeId, Part};
+use crate::model::{Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
 use crate::read;
 use crate::rules::{self, Policy, Scope, judge};
@@ -267,7 +270,10 @@ impl Job<'_> {
         if self.blocked(&rules::run(archive, &known, Scope::Nodes(&nothing))) {
             return self.refuse(known, Scope::All);
         }
+        let inventory = Inventory::of(archive);
         let plan = planner::plan(archive, self.request, &codecs(archive)?)?;
+        let settled = fates::settle(archive, &inventory, self.request.target, plan)?;
+        let plan = &settled.plan;
         let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
         if self.blocked(&rules::run(archive, &known, scope)) {
             return self.refuse(known, scope);
@@ -281,27 +287,32 @@ impl Job<'_> {
             }
         }
         let legacy = self.request.target == Target::DockerLegacy;
-        let names = legacy.then(|| self.legacy_names(&plan)).transpose()?;
-        let sink = writing.sink(&plan, archive, names)?;
-        let (findings, written) = self.write(&plan, scope, known, &*sink)?;
-        let Some(Written { output, mut account }) = written else { return Ok((findings, End::Refused)) };
-        account.entries.extend(sink.prepare(&output)?.into_iter().map(Entry::from));
+        let names = legacy.then(|| self.legacy_names(plan)).transpose()?;
+        let sink = writing.sink(plan, archive, names)?;
+        let (findings, written) = self.write(&settled, scope, known, &*sink)?;
+        let Some(written) = written else { return Ok((findings, End::Refused)) };
+        // Of what is only tried nothing is staged.
+        if !self.request.dry_run {
+            let limits = &self.request.read.limits;
+            before_commit(archive, &findings, &written, &*sink, self.policy, limits)?;
+        }
+        let Written { output, mut account, .. } = written;
+        account.displaced(sink.prepare(&output)?);
         sink.commit(&output)?;
-        account.entries.extend(left_out(archive, self.request.target));
-        let unseen = self.unseen(&plan);
+        let unseen = self.unseen(&settled);
         Ok((findings, End::Written { output, account, unseen }))
     }
 
     /// All but the commit; nothing is to be committed if something is broken or blocked.
     fn write(
         &self,
-        plan: &Plan,
+        settled: &Settled,
         scope: Scope<'_>,
         known: Facts,
         sink: &dyn Sink,
     ) -> Result<(Vec<Finding>, Option<Written>)> {
         let context = self.request.read.context(self.request.check, self.progress);
-        let ran = carry_out(self.archive, plan, self.request, sink, &context)?;
+        let ran = carry_out(self.archive, settled, self.request, sink, &context)?;
         let mut facts = ran.facts;
         facts.add(known);
         if self.request.check {
@@ -322,8 +333,8 @@ impl Job<'_> {
     }
 
     /// What a conversion does not look at if it is not told to check all.
-    fn unseen(&self, plan: &Plan) -> Vec<String> {
-        let archive = self.archive;
+    fn unseen(&self, settled: &Settled) -> Vec<String> {
+        let (archive, plan) = (self.archive, &settled.plan);
         if self.request.check {
             return Vec::new();
         }
@@ -334,9 +345,12 @@ impl Job<'_> {
             .filter(|id| !plan.scope.contains(id) && !matches!(archive.node(*id).body, Body::Absent));
         let left = left.count() as u64;
         unseen.extend((left > 0).then(|| format!("{} left out", counted(left, "manifest"))));
-        let stray =
-            archive.blobs.iter().filter(|blob| !blob.referenced && blob.member.is_some()).count() as u64;
+        let stray = |item: &&(Item, Fate)| matches!(item.0, Item::Blob(_, inventory::Part::Unreferenced));
+        let stray = settled.fates.iter().filter(stray).count() as u64;
         unseen.extend((stray > 0).then(|| format!("{} that nothing points at", counted(stray, "blob"))));
+        let old = |item: &&(Item, Fate)| matches!(item, (Item::Legacy(_), Fate::Dropped(_)));
+        let old = settled.fates.iter().filter(old).count() as u64;
+        unseen.extend((old > 0).then(|| format!("{} of the old form", counted(old, "member"))));
         unseen
     }
 
@@ -394,16 +408,4 @@ fn codecs(archive: &Archive) -> Result<HashMap<BlobId, Codec>> {
         found.insert(BlobId(i as u32), codec);
     }
     Ok(found)
-}
-
-/// Members that no destination takes over.
-fn left_out(archive: &Archive, target: Target) -> Vec<Entry> {
-    let legacy = archive.anomalies.iter().filter_map(|anomaly| match anomaly {
-        Anomaly::LegacyIgnored { members } if target != Target::DockerLegacy => {
-            let what = format!("{members} members of the old docker-archive form");
-            Some(Entry::note(Kind::Other, Action::Dropped, what, "nothing reads them beside manifest.json"))
-        }
-        _ => None,
-    });
-    legacy.collect()
 }

@@ -62,10 +62,12 @@ impl Planner<'_> {
             return Ok(());
         };
         let parsed = legacy::Schema1::parse(root, document.depth);
-        for kept in parsed.layers.iter().filter(|layer| !layer.empty) {
-            let at = format!("/fsLayers/{}/blobSum", kept.index);
+        for layer in &parsed.layers {
+            let at = format!("/fsLayers/{}/blobSum", layer.index);
             let part = layers.iter().find(|part| part.at.at == At::Pointer(at.clone()));
-            if let Some(part) = part {
+            if let Some(blob) = part.and_then(|part| part.blob).filter(|_| layer.empty) {
+                self.plan.unstaged.insert(blob, "an empty layer, which only schema 1 has".to_owned());
+            } else if let Some(part) = part {
                 let treatment = self.treatment(part, true, family)?;
                 self.stage_layer(node, part, treatment);
             }

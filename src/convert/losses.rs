@@ -32,6 +32,13 @@ impl Planner<'_> {
             Body::ArtifactManifest { .. } | Body::Opaque if docker || legacy => {
                 ("an artifact", "Docker's formats have none", "artifacts", drop.artifacts)
             }
+            // Nothing there says that it is no manifest, and what collects garbage there would fail at it.
+            Body::Opaque
+                if matches!(self.request.target, Target::Storage | Target::Registry)
+                    && self.archive.roots.iter().any(|root| root.node == node) =>
+            {
+                ("an artifact", "registries hold manifests and indexes only", "artifacts", drop.artifacts)
+            }
             Body::Index { .. } if nested && docker => {
                 ("an index inside an index", "manifest lists do not nest", "nested", drop.nested)
             }

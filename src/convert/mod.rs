@@ -1,16 +1,20 @@
 //! Rewriting an archive into another form: plan, run, account.
 //!
 //! `run` is the whole job. [`planner`] is pure: it decides what becomes of every manifest, blob and name, or refuses;
-//! the decisions are a [`Plan`]. The blobs of a plan are read once and handed to the sink on the way (`write`), and the
+//! the decisions are a [`Plan`]. What the source holds was listed before (its inventory); only a plan that gives each
+//! thing on that list a fate is [`Settled`] and can be carried out. The blobs of a plan are read once and handed to the sink on the way (`write`), and the
 //! manifests and indexes follow (`documents`), made by [`rewrite`] from spans of the old ones. [`account`] says what
 //! happened to each digest and why.
 
 pub mod account;
 pub mod called;
+mod choice;
 mod documents;
 mod families;
+mod fates;
 mod indexes;
 mod job;
+mod judged;
 mod layers;
 mod losses;
 mod manifests;
@@ -26,6 +30,7 @@ mod tests;
 mod write;
 
 pub use account::{Account, Action, Entry, Kind};
+pub use fates::{Fate, Settled};
 pub use job::{Destination, End, Goal, Origin, Outcome, Source, run};
 pub use plan::Plan;
 pub use request::{Compress, DropSet, ManifestFormat, Request, Target, Verify};

@@ -3,62 +3,66 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::convert::account::{Action, Entry, Kind};
+use crate::convert::account::{Action, Names};
 use crate::convert::plan::PlannedRoot;
 use crate::convert::request::{Request, Target};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::sink::OutName;
-use crate::model::{Archive, Body, Name, NodeId, Root, select};
+use crate::model::select::{self, Chosen};
+use crate::model::{Archive, Name, NodeId, Root, referrers};
 use crate::reference::{self, Reference};
 
+/// What roots are about, by position.
+type About = HashMap<usize, Digest>;
+
 /// Gives every root its name in the target, with the lines of the account that say what changed.
-pub fn assign(
-    archive: &Archive,
-    request: &Request,
-    roots: Vec<Root>,
-) -> Result<(Vec<PlannedRoot>, Vec<Entry>)> {
-    let mut entries = Vec::new();
-    let renamed = rename(archive, request, roots, &mut entries)?;
-    let named = tagged(request, renamed, &mut entries)?;
+pub fn assign(archive: &Archive, request: &Request, roots: Vec<Chosen>) -> Result<(Vec<PlannedRoot>, Names)> {
+    let mut names = Names::default();
+    let about = referrers::about(archive);
+    let renamed = rename(archive, request, roots, &mut names)?;
+    let named = tagged(request, &about, renamed, &mut names)?;
     let planned = match request.target {
-        Target::SkopeoDir => without_names(named, &mut entries),
-        Target::Storage | Target::Registry => storage(archive, request, named)?,
+        Target::SkopeoDir => without_names(named, &mut names),
+        Target::Storage | Target::Registry => storage(archive, request, &about, named)?,
         Target::DockerArchive | Target::DockerLegacy => {
             for root in &named {
                 if let OutName::BareTag(tag) = &root.name {
                     let why = "a tag alone is no name for Docker; give it one with --tag NAME:TAG";
-                    entries.push(Entry::note(
-                        Kind::Name,
-                        Action::Dropped,
-                        format!(":{tag} in manifest.json"),
-                        why,
-                    ));
+                    names.say(None, Action::Dropped, format!(":{tag} in manifest.json"), why);
                 }
             }
             named
         }
         Target::OciDir | Target::OciTar => named,
     };
-    let new =
-        |name: &Reference| request.renames.iter().any(|(_, new)| full(new).is_ok_and(|new| new == *name));
-    for root in &planned {
-        if let Some((what, now)) = given_place(request, root) {
-            entries.push(Entry::note(Kind::Name, Action::Moved, what, now));
-            continue;
-        }
-        if let (OutName::Full(name), Name::Full(before)) = (&root.name, &root.root.name) {
-            if name == before && !new(name) {
-                entries.push(Entry::note(Kind::Name, Action::Kept, name.familiar(), ""));
-            }
-        }
-        if matches!(root.name, OutName::BareTag(_))
-            && request.tags.is_empty()
-            && request.destination_name.is_none()
-        {
-            entries.push(Entry::note(Kind::Name, Action::Kept, root.root.name.shown(), ""));
-        }
+    planned.iter().for_each(|root| arrived(request, root, &mut names));
+    Ok((planned, names))
+}
+
+/// What became of the name of a root that has its place.
+fn arrived(request: &Request, planned: &PlannedRoot, names: &mut Names) {
+    let had_name = planned.root.name != Name::None;
+    let source = planned.source.filter(|_| had_name);
+    if let Some((what, now)) = given_place(request, planned) {
+        return names.say(source, Action::Moved, what, now);
     }
-    Ok((planned, entries))
+    let Some(root) = source.filter(|root| !names.fates.contains_key(root)) else { return };
+    let shown = planned.root.name.shown();
+    if let Some((now, why)) = moved_in_storage(request, planned) {
+        return names.say(Some(root), Action::Moved, shown, format!("now {now}: {why}"));
+    }
+    names.say(Some(root), Action::Kept, shown, "");
+}
+
+/// Where a name stands in storage, if that is not what it says: a registry knows no short names.
+fn moved_in_storage(request: &Request, planned: &PlannedRoot) -> Option<(String, &'static str)> {
+    let (OutName::Full(name), Target::Storage) = (&planned.name, request.target) else { return None };
+    let (repository, tag) = planned.repository.as_ref()?;
+    let tagged = tag.as_ref().map_or_else(|| repository.clone(), |tag| format!("{repository}:{tag}"));
+    let as_before = planned.root.repository.as_ref() == Some(repository);
+    let short = name.domain() == "docker.io" && !name.familiar().starts_with(repository.as_str());
+    (short && !as_before).then_some((tagged, "a registry knows no short names"))
 }
 
 /// The old name of a root and what became of it, where `registry-storage:DIR:REPO[:TAG]` gives it another place.
@@ -88,11 +92,11 @@ fn given_place(request: &Request, planned: &PlannedRoot) -> Option<(String, Stri
 fn rename(
     archive: &Archive,
     request: &Request,
-    mut roots: Vec<Root>,
-    entries: &mut Vec<Entry>,
-) -> Result<Vec<Root>> {
+    mut roots: Vec<Chosen>,
+    names: &mut Names,
+) -> Result<Vec<PlannedRoot>> {
     // All of them mean the names as they are in the source, so that two images can change places.
-    let before: Vec<Name> = roots.iter().map(|root| root.name.clone()).collect();
+    let before: Vec<Name> = roots.iter().map(|chosen| chosen.root.name.clone()).collect();
     for (old, new) in &request.renames {
         let new_name = full(new)?;
         let wanted = Reference::parse(old).ok().map(Reference::with_default_tag);
@@ -102,12 +106,12 @@ fn rename(
             Name::None => false,
         };
         let mut found = false;
-        for (root, before) in roots.iter_mut().zip(&before).filter(|(_, before)| is_it(before)) {
+        for (chosen, before) in roots.iter_mut().zip(&before).filter(|(_, before)| is_it(before)) {
             found = true;
             let now = format!("now {}", new_name.familiar());
-            entries.push(Entry::note(Kind::Name, Action::Moved, before.shown(), now));
-            root.name = Name::Full(new_name.clone());
-            root.repository = None;
+            names.say(Some(chosen.index), Action::Moved, before.shown(), now);
+            chosen.root.name = Name::Full(new_name.clone());
+            chosen.root.repository = None;
         }
         if !found {
             let names: Vec<String> = archive.roots.iter().map(|root| root.name.shown()).collect();
@@ -118,12 +122,12 @@ fn rename(
     for (_, new) in &request.renames {
         let name = Name::Full(full(new)?);
         let called: HashSet<NodeId> =
-            roots.iter().filter(|root| root.name == name).map(|root| root.node).collect();
+            roots.iter().filter(|chosen| chosen.root.name == name).map(|chosen| chosen.root.node).collect();
         if called.len() > 1 {
             return Err(Error::refused(format!("--rename: `{new}` would name {} images", called.len())));
         }
     }
-    Ok(roots)
+    Ok(roots.into_iter().map(unchanged).collect())
 }
 
 fn full(text: &str) -> Result<Reference> {
@@ -133,35 +137,49 @@ fn full(text: &str) -> Result<Reference> {
     }
 }
 
-fn unchanged(root: Root) -> PlannedRoot {
-    let name = match &root.name {
+fn unchanged(chosen: Chosen) -> PlannedRoot {
+    let name = match &chosen.root.name {
         Name::Full(name) => OutName::Full(name.clone()),
         Name::BareTag(tag) => OutName::BareTag(tag.clone()),
         Name::Unreadable(text) => OutName::Exact { ref_name: text.clone(), full: None },
         Name::None => OutName::None,
     };
-    PlannedRoot { root, name, repository: None }
+    PlannedRoot { root: chosen.root, source: Some(chosen.index), name, repository: None }
+}
+
+/// Parts roots from those that are about others: a name is for an image, and those go along as they are. Where there is
+/// nothing else, they are what is meant.
+fn parted(about: &About, roots: Vec<PlannedRoot>) -> (Vec<PlannedRoot>, Vec<PlannedRoot>) {
+    let is_about = |planned: &PlannedRoot| planned.source.is_some_and(|root| about.contains_key(&root));
+    let (along, images): (Vec<_>, Vec<_>) = roots.into_iter().partition(is_about);
+    if images.is_empty() { (along, images) } else { (images, along) }
 }
 
 /// `--tag` and `:REF` replace the names of the one image that is left.
-fn tagged(request: &Request, roots: Vec<Root>, entries: &mut Vec<Entry>) -> Result<Vec<PlannedRoot>> {
+fn tagged(
+    request: &Request,
+    about: &About,
+    roots: Vec<PlannedRoot>,
+    said: &mut Names,
+) -> Result<Vec<PlannedRoot>> {
     let by_place = request
         .destination_name
         .as_deref()
         .filter(|_| !matches!(request.target, Target::Storage | Target::Registry));
     if request.tags.is_empty() && by_place.is_none() {
-        return Ok(roots.into_iter().map(unchanged).collect());
+        return Ok(roots);
     }
-    let distinct: HashSet<NodeId> = roots.iter().map(|root| root.node).collect();
+    let (roots, along) = parted(about, roots);
+    let distinct: HashSet<NodeId> = roots.iter().map(|planned| planned.root.node).collect();
     if distinct.len() > 1 {
-        let names: Vec<String> = roots.iter().map(|root| root.name.shown()).collect();
+        let names: Vec<String> = roots.iter().map(|planned| planned.root.name.shown()).collect();
         let message = format!("a name is given for one image, but {} are selected", distinct.len());
         return Err(Error::refused_help(
             message,
             format!("choose one with --image: {}", select::list(&names)),
         ));
     }
-    let Some(first) = roots.first().cloned() else { return Ok(Vec::new()) };
+    let Some(first) = roots.first().map(|planned| planned.root.clone()) else { return Ok(along) };
     let mut names = Vec::new();
     if let Some(text) = by_place {
         names.push(match request.target {
@@ -179,38 +197,42 @@ fn tagged(request: &Request, roots: Vec<Root>, entries: &mut Vec<Entry>) -> Resu
     for tag in &request.tags {
         names.push(given_tag(request, &roots, tag)?);
     }
-    for root in &roots {
-        let before = root.name.shown();
-        let stays = names.iter().any(|name| matches!(name, OutName::Full(name) if name.familiar() == before));
-        if root.name != Name::None && !stays {
-            entries.push(Entry::note(
-                Kind::Name,
-                Action::Dropped,
-                before,
-                "replaced by the name that was given",
-            ));
+    let mut stays = HashSet::new();
+    for planned in &roots {
+        let before = planned.root.name.shown();
+        let same =
+            names.iter().position(|name| matches!(name, OutName::Full(name) if name.familiar() == before));
+        if let Some(at) = same {
+            stays.insert(at);
+            said.say(planned.source, Action::Kept, before, "");
+        } else if planned.root.name != Name::None {
+            said.say(planned.source, Action::Dropped, before, "replaced by the name that was given");
         }
     }
-    let planned = names.into_iter().map(|name| {
+    let mut planned: Vec<PlannedRoot> = Vec::new();
+    for (at, name) in names.into_iter().enumerate() {
         let shown = match &name {
             OutName::Full(name) => name.familiar(),
             OutName::Exact { ref_name, .. } | OutName::BareTag(ref_name) => ref_name.clone(),
             OutName::None => String::new(),
         };
         let root = Root { name: Name::None, ..first.clone() };
-        entries.push(Entry::note(Kind::Name, Action::Moved, shown, "given on the command line"));
-        PlannedRoot { root, name, repository: None }
-    });
-    Ok(planned.collect())
+        if !stays.contains(&at) {
+            said.say(None, Action::Moved, shown, "given on the command line");
+        }
+        planned.push(PlannedRoot { root, source: None, name, repository: None });
+    }
+    planned.extend(along);
+    Ok(planned)
 }
 
 /// A name of `--tag`; a bare word is a tag of the repository that the image has already.
-fn given_tag(request: &Request, roots: &[Root], text: &str) -> Result<OutName> {
+fn given_tag(request: &Request, roots: &[PlannedRoot], text: &str) -> Result<OutName> {
     let word = text.strip_prefix(':').unwrap_or(text);
     if text.contains(['/', '@']) || word.contains(':') || !reference::is_tag(word) {
         return Ok(OutName::Full(full(text)?));
     }
-    let own = roots.iter().find_map(|root| match &root.name {
+    let own = roots.iter().find_map(|planned| match &planned.root.name {
         Name::Full(name) => Some(name.repository()),
         _ => None,
     });
@@ -231,12 +253,13 @@ fn given_tag(request: &Request, roots: &[Root], text: &str) -> Result<OutName> {
 }
 
 /// `dir:` has no place for a name.
-fn without_names(roots: Vec<PlannedRoot>, entries: &mut Vec<Entry>) -> Vec<PlannedRoot> {
+fn without_names(roots: Vec<PlannedRoot>, names: &mut Names) -> Vec<PlannedRoot> {
     let mut kept: Vec<PlannedRoot> = Vec::new();
     for mut planned in roots {
         if planned.name != OutName::None {
             let what = planned.root.name.shown();
-            entries.push(Entry::note(Kind::Name, Action::Dropped, what, "a dir: layout holds no names"));
+            let source = planned.source.filter(|_| planned.root.name != Name::None);
+            names.say(source, Action::Dropped, what, "a dir: layout holds no names");
         }
         (planned.name, planned.root.name) = (OutName::None, Name::None);
         if !kept.iter().any(|other| other.root.node == planned.root.node) {
@@ -247,7 +270,12 @@ fn without_names(roots: Vec<PlannedRoot>, entries: &mut Vec<Entry>) -> Vec<Plann
 }
 
 /// Repository and tag of each root in registry storage.
-fn storage(archive: &Archive, request: &Request, roots: Vec<PlannedRoot>) -> Result<Vec<PlannedRoot>> {
+fn storage(
+    archive: &Archive,
+    request: &Request,
+    about: &About,
+    roots: Vec<PlannedRoot>,
+) -> Result<Vec<PlannedRoot>> {
     let given = request.destination_name.as_deref().map(given_repository).transpose()?;
     let registry = request.target == Target::Registry;
     let mut roots = roots;
@@ -261,16 +289,8 @@ fn storage(archive: &Archive, request: &Request, roots: Vec<PlannedRoot>) -> Res
     }
     let by_digest = repositories_by_digest(archive, &roots);
     // A tag is for an image; what is about it goes along under the names that it has.
-    let reached: HashSet<String> =
-        archive.nodes.iter().filter_map(|node| Some(node.digest.as_ref()?.to_string())).collect();
-    let about = |planned: &PlannedRoot| {
-        let tag = tag_of(&planned.name);
-        let by_tag = tag.and_then(|tag| Some(format!("sha256:{}", tag.strip_prefix("sha256-")?.get(..64)?)));
-        by_tag
-            .or_else(|| subject_of(archive, planned.root.node))
-            .is_some_and(|digest| reached.contains(&digest))
-    };
-    let alone = roots.iter().all(&about);
+    let about = |planned: &PlannedRoot| planned.source.is_some_and(|root| about.contains_key(&root));
+    let alone = roots.iter().all(about);
     let images: HashSet<NodeId> =
         roots.iter().filter(|planned| !about(planned)).map(|planned| planned.root.node).collect();
     let unnamed = roots.iter().any(|planned| planned.name == OutName::None && !about(planned));
@@ -359,20 +379,46 @@ fn path_of(name: &Reference) -> Result<String> {
     Ok(path)
 }
 
-/// For every manifest that a named root reaches, the repository of that root: where its referrers belong.
+/// For every manifest that a root with a repository reaches, that repository: where what is about it belongs, and what is
+/// about that.
 fn repositories_by_digest(archive: &Archive, roots: &[PlannedRoot]) -> HashMap<String, String> {
-    let mut found = HashMap::new();
+    let mut found: HashMap<String, String> = HashMap::new();
     let mut seen = HashSet::new();
-    for planned in roots {
-        let OutName::Full(name) = &planned.name else { continue };
-        let Some(path) = own_path(planned, name) else { continue };
-        for node in archive.below_unseen(planned.root.node, &mut seen) {
+    let mut reach = |node: NodeId, path: &str, found: &mut HashMap<String, String>| {
+        for node in archive.below_unseen(node, &mut seen) {
             if let Some(digest) = &archive.node(node).digest {
-                found.entry(digest.to_string()).or_insert_with(|| path.clone());
+                found.entry(digest.to_string()).or_insert_with(|| path.to_owned());
             }
         }
+    };
+    let mut waiting: Vec<(NodeId, String)> = Vec::new();
+    for planned in roots {
+        let path = match &planned.name {
+            OutName::Full(name) => own_path(planned, name),
+            _ => planned.root.repository.clone(),
+        };
+        let subject = || {
+            let named = referrers::about_name(&planned.root.name);
+            named.or_else(|| referrers::subject_of(archive, planned.root.node))
+        };
+        match path {
+            Some(path) => reach(planned.root.node, &path, &mut found),
+            None => waiting.extend(subject().map(|subject| (planned.root.node, subject.to_string()))),
+        }
     }
-    found
+    loop {
+        let before = waiting.len();
+        waiting.retain(|(node, subject)| match found.get(subject).cloned() {
+            Some(path) => {
+                reach(*node, &path, &mut found);
+                false
+            }
+            None => true,
+        });
+        if waiting.len() == before {
+            return found;
+        }
+    }
 }
 
 /// From storage to storage a repository keeps its path.
@@ -395,17 +441,20 @@ fn repository_of(
         }
         // The tag schemes of cosign and of the referrers fallback name the digest that they are about.
         OutName::BareTag(tag) => {
-            let about = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));
-            if let Some(path) = about.and_then(|hex| by_digest.get(&format!("sha256:{hex}"))) {
+            let about = referrers::about_tag(tag);
+            if let Some(path) = about.and_then(|digest| by_digest.get(digest.as_str())) {
                 return Ok((path.clone(), Some(tag.clone())));
             }
             format!("`:{tag}` has a tag but no repository")
         }
         OutName::Exact { ref_name, .. } => format!("`{ref_name}` is not an image name"),
         OutName::None => {
-            if let Some(path) =
-                subject_of(archive, planned.root.node).and_then(|subject| by_digest.get(&subject))
-            {
+            let own = planned.root.repository.as_ref().filter(|path| reference::is_repository_path(path));
+            let of_subject = || {
+                let subject = referrers::subject_of(archive, planned.root.node)?;
+                by_digest.get(subject.as_str())
+            };
+            if let Some(path) = own.or_else(of_subject) {
                 return Ok((path.clone(), None));
             }
             "an image has no name".to_owned()
@@ -415,14 +464,4 @@ fn repository_of(
         format!("{what}, and registry storage needs one"),
         "give it behind the destination: registry-storage:DIR:REPO[:TAG], or with --tag NAME:TAG",
     ))
-}
-
-/// The digest that a manifest's `subject` points at.
-fn subject_of(archive: &Archive, node: NodeId) -> Option<String> {
-    let node = archive.node(node);
-    if !matches!(node.body, Body::Manifest { .. } | Body::Index { .. }) {
-        return None;
-    }
-    let root = archive.document(node.document?).root()?;
-    root.get("subject")?.get("digest")?.as_str().map(str::to_owned)
 }

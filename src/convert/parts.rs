@@ -132,6 +132,24 @@ impl Documents<'_> {
         });
     }
 
+    /// Lines about blobs that are carried with what names them.
+    pub(super) fn carried(&mut self, node: NodeId, parts: &[Part]) {
+        for (i, part) in parts.iter().enumerate() {
+            let absent = !self.archive.holds(part);
+            let (action, why) = match absent {
+                true => (Action::Absent, "named by its manifest, not in the archive"),
+                false => (Action::Kept, ""),
+            };
+            let digest = part.blob.and_then(|blob| self.archive.blob(blob).digest.clone());
+            let what = format!("layer {i} of {}", self.describe(node));
+            self.account.entries.push(Entry {
+                before: digest.clone(),
+                after: digest,
+                ..Entry::note(Kind::Layer, action, what, why)
+            });
+        }
+    }
+
     pub(super) fn layer_entry(&mut self, node: NodeId, i: usize, part: &Part, now: &Now) {
         let what = format!("layer {i} of {}", self.describe(node));
         let facts = part.blob.and_then(|blob| self.pool.fact(blob));

@@ -1,13 +1,13 @@
 //! What a conversion will do: every step, decided before anything is read or written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::codec::Compression;
-use crate::convert::account::Entry;
+use crate::convert::account::{Entry, Names};
 use crate::digest::Digest;
-use crate::form::sink::OutName;
-use crate::media::Family;
-use crate::model::{Archive, BlobId, NodeId, Root};
+use crate::form::sink::{Absence, Lacking, OutName};
+use crate::media::{Family, LayerType};
+use crate::model::{Archive, BlobId, Body, NodeId, Root};
 
 /// What a conversion will do.
 #[derive(Debug)]
@@ -22,8 +22,23 @@ pub struct Plan {
     pub roots: Vec<PlannedRoot>,
     /// Manifests and indexes that the conversion is about; others are not looked at.
     pub scope: HashSet<NodeId>,
-    /// What is known already of the account: what is dropped, and names.
+    /// What is known already of the account.
     pub entries: Vec<Entry>,
+    /// What becomes of names.
+    pub names: Names,
+    /// Manifests and indexes that are left out.
+    pub dropped: BTreeMap<NodeId, Dropped>,
+    /// Blobs that are left out though what points at them is carried, and why.
+    pub unstaged: HashMap<BlobId, String>,
+}
+
+/// A manifest or index that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Which, in words.
+    pub what: String,
+    /// Why.
+    pub why: String,
 }
 
 /// One thing to write.
@@ -80,6 +95,8 @@ pub enum Make {
 pub struct PlannedRoot {
     /// The root in the source.
     pub root: Root,
+    /// Its position there, unless its name was given on the command line.
+    pub source: Option<usize>,
     /// Its name.
     pub name: OutName,
     /// For registry storage.
@@ -112,5 +129,60 @@ impl Plan {
             Some((path, tag?, archive.node(planned.root.node).digest.clone().filter(|_| kept)))
         };
         self.roots.iter().filter_map(tag).collect()
+    }
+
+    /// What manifests and indexes that are to be written point at and is not written with them: the source does not have it,
+    /// or it is no manifest. Only of indexes that stay as they are, or lose items, is this known beforehand; those of others are all
+    /// made.
+    pub fn lacking(&self, archive: &Archive) -> Vec<Lacking> {
+        let mut found = Vec::new();
+        for planned in &self.roots {
+            let Some((repository, _)) = &planned.repository else { continue };
+            for node in archive.below(planned.root.node) {
+                let index = archive.node(node);
+                if let Body::Manifest { .. } = &index.body {
+                    found.extend(self.blobs_lacking(archive, node, repository));
+                }
+                let Body::Index { children, .. } = &index.body else { continue };
+                let kept = |at: usize| match self.make.get(&node) {
+                    Some(Make::Keep) => true,
+                    Some(Make::Reindex { keep, .. }) => keep.contains(&at),
+                    Some(Make::Rewrite { .. } | Make::Synthesise { .. } | Make::Nothing) | None => false,
+                };
+                for (_, edge) in children.iter().enumerate().filter(|(at, _)| kept(*at)) {
+                    let Some(child) = edge.node.map(|child| archive.node(child)) else { continue };
+                    let there = match child.body {
+                        Body::Absent => false,
+                        Body::Opaque => true,
+                        _ => continue,
+                    };
+                    if let (Some(index), Some(item)) = (index.digest.clone(), child.digest.clone()) {
+                        let what = if there { Absence::NoManifest } else { Absence::Manifest };
+                        found.push(Lacking { repository: repository.clone(), of: index, item, what });
+                    }
+                }
+            }
+        }
+        found.dedup();
+        found
+    }
+
+    /// Parts of a manifest that is to be written as it is, which the source does not have. Layers that stand elsewhere by
+    /// their type are not wanted.
+    fn blobs_lacking(&self, archive: &Archive, node: NodeId, repository: &str) -> Vec<Lacking> {
+        let manifest = archive.node(node);
+        let made = self.make.contains_key(&node);
+        let absent = manifest.all_parts().into_iter().filter(|part| {
+            let kind =
+                part.descriptor.as_ref().and_then(|descriptor| LayerType::of(descriptor.type_or_empty()));
+            let foreign = kind.is_some_and(|kind| kind.nondistributable);
+            made && !foreign && part.blob.is_some_and(|blob| archive.blob(blob).member.is_none())
+        });
+        let lacking = absent.filter_map(|part| {
+            let item = archive.blob(part.blob?).digest.clone()?;
+            let of = manifest.digest.clone()?;
+            Some(Lacking { repository: repository.to_owned(), of, item, what: Absence::Blob })
+        });
+        lacking.collect()
     }
 }

@@ -1,21 +1,21 @@
 //! What becomes of every manifest, blob and name: a pure function of the archive and the request
 //! (docs/architecture.md#writing).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::convert::account::{Action, Entry, Kind};
+use crate::convert::account::Names;
+use crate::convert::choice::{Choice, choose};
 use crate::convert::names;
-use crate::convert::plan::{Make, Plan, Step, Treatment};
+use crate::convert::plan::{Dropped, Make, Plan, Step, Treatment};
 use crate::convert::request::{ManifestFormat, Request, Target};
 use crate::error::{Error, Result};
 use crate::media::{self, Codec, Family, LayerType};
 use crate::model::select::{self, Chosen, Lost};
-use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, Name, NodeId, Part, Role, Root};
+use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, Name, NodeId, Part, Role};
 
 /// Decides everything, or refuses. `codecs` are the compressions of layers by their first bytes.
 pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec>) -> Result<Plan> {
-    let chosen = select::roots(archive, &request.images)?;
-    let (chosen, lost) = select::platforms(archive, chosen, &request.platforms, request.sparse)?;
+    let Choice { chosen, lost, left } = choose(archive, request)?;
     let mut planner = Planner {
         archive,
         request,
@@ -28,15 +28,35 @@ pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec
             roots: Vec::new(),
             scope: HashSet::new(),
             entries: Vec::new(),
+            names: Names::default(),
+            dropped: BTreeMap::new(),
+            unstaged: HashMap::new(),
         },
         staged: HashSet::new(),
         changes: Vec::new(),
     };
-    lost.iter().for_each(|lost| planner.lost(lost));
-    let mut kept = Vec::new();
+    let mut gone = Names::default();
+    for lost in &lost {
+        planner.lost(lost);
+        if lost.image.is_none() {
+            gone.lose(archive, lost.index, "not among the platforms asked for");
+        }
+    }
+    for (&index, why) in &left {
+        planner.drop(archive.roots[index].node, None, why);
+        gone.lose(archive, index, why);
+    }
+    let mut kept: Vec<Chosen> = Vec::new();
     for chosen in chosen {
-        if planner.root(&chosen)? {
-            kept.push(chosen.root);
+        let whole = archive.roots[chosen.index].node;
+        if whole != chosen.root.node && !lost.iter().any(|lost| lost.index == chosen.index) {
+            let why = "only a part of it was asked for";
+            planner.drop(whole, None, why);
+            gone.lose(archive, chosen.index, why);
+        }
+        match planner.root(&chosen)? {
+            None => kept.push(chosen),
+            Some(why) => gone.lose(archive, chosen.index, why),
         }
     }
     if kept.is_empty() {
@@ -57,19 +77,20 @@ pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec
         ));
     }
     let mut plan = planner.plan;
-    let (roots, entries) = names::assign(archive, request, kept)?;
+    let (roots, names) = names::assign(archive, request, kept)?;
     plan.roots = roots;
-    plan.entries.extend(entries);
+    gone.fates.extend(names.fates);
+    plan.names = Names { fates: gone.fates, more: names.more };
     Ok(plan)
 }
 
 /// `dir:` holds one image, or one index.
-fn one_image(archive: &Archive, roots: &[Root]) -> Result<()> {
-    let distinct: HashSet<NodeId> = roots.iter().map(|root| root.node).collect();
+fn one_image(archive: &Archive, roots: &[Chosen]) -> Result<()> {
+    let distinct: HashSet<NodeId> = roots.iter().map(|chosen| chosen.root.node).collect();
     if distinct.len() < 2 {
         return Ok(());
     }
-    let names: Vec<String> = roots.iter().map(|root| root.name.shown()).collect();
+    let names: Vec<String> = roots.iter().map(|chosen| chosen.root.name.shown()).collect();
     let message = format!("dir: holds one image, {} holds {}", archive.tree.place, distinct.len());
     Err(Error::refused_help(message, format!("choose one with --image: {}", select::list(&names))))
 }
@@ -86,13 +107,13 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Plans a root; `false` if it is left out.
-    fn root(&mut self, chosen: &Chosen) -> Result<bool> {
+    /// Plans a root; why it is left out, if it is.
+    fn root(&mut self, chosen: &Chosen) -> Result<Option<&'static str>> {
         let node = chosen.root.node;
         let what = self.describe(node, &chosen.root.name.shown());
         if let Some(reason) = self.unwanted(node, false)? {
-            self.drop(node, what, reason);
-            return Ok(false);
+            self.drop(node, Some(what), reason);
+            return Ok(Some(reason));
         }
         if self.request.target == Target::DockerLegacy {
             if let Body::Index { .. } = self.archive.node(node).body {
@@ -100,11 +121,11 @@ impl Planner<'_> {
             }
         }
         self.visit(node, &what, chosen.only.as_ref())?;
-        Ok(true)
+        Ok(None)
     }
 
     /// The old docker-archive form has no indexes: one image of each is written, by the rule for `manifest.json`.
-    fn legacy_choice(&mut self, chosen: &Chosen, what: String) -> Result<bool> {
+    fn legacy_choice(&mut self, chosen: &Chosen, what: String) -> Result<Option<&'static str>> {
         let images = select::images_below(self.archive, chosen.root.node, chosen.root.descriptor.as_ref());
         let held: Vec<_> = images
             .into_iter()
@@ -135,27 +156,25 @@ impl Planner<'_> {
         if name != "<none>" {
             return name.to_owned();
         }
-        let named = |root: &&Root| root.node == node && root.name != Name::None;
-        if let Some(root) = self.archive.roots.iter().find(named) {
-            return root.name.shown();
-        }
         match &self.archive.node(node).digest {
+            _ if self.archive.roots.iter().any(|root| root.node == node && root.name != Name::None) => {
+                select::described(self.archive, node)
+            }
             Some(digest) => format!("{}:{}", digest.algorithm_name(), digest.short()),
             None => select::image_id(self.archive, node).unwrap_or_else(|| "an image without name".into()),
         }
     }
 
-    pub(super) fn drop(&mut self, node: NodeId, what: String, reason: &str) {
-        let source = self.archive.node(node);
-        let kind = if matches!(source.body, Body::Index { .. }) { Kind::Index } else { Kind::Manifest };
-        self.plan.entries.push(Entry {
-            kind,
-            action: Action::Dropped,
-            what,
-            before: source.digest.clone(),
-            after: None,
-            why: reason.to_owned(),
-        });
+    /// Leaves out a manifest or index, and with it what is below it: of that, what something else keeps is kept, and for
+    /// what is left out by itself that reason counts.
+    pub(super) fn drop(&mut self, node: NodeId, what: Option<String>, reason: &str) {
+        let why = reason.to_owned();
+        for below in self.archive.below(node).into_iter().skip(1) {
+            let what = select::described(self.archive, below);
+            self.plan.dropped.entry(below).or_insert_with(|| Dropped { what, why: why.clone() });
+        }
+        let what = what.unwrap_or_else(|| select::described(self.archive, node));
+        self.plan.dropped.insert(node, Dropped { what, why });
     }
 
     /// What `--platform` takes away with a root, or with the index around the one image that is left of it.
@@ -163,9 +182,9 @@ impl Planner<'_> {
         let node = lost.root.node;
         let what = self.describe(node, &lost.root.name.shown());
         let Some(image) = lost.image else {
-            return self.drop(node, what, "not among the platforms asked for");
+            return self.drop(node, Some(what), "not among the platforms asked for");
         };
-        self.drop(node, what.clone(), "only one image of it was asked for, which takes its name");
+        self.drop(node, Some(what.clone()), "only one image of it was asked for, which takes its name");
         let archive = self.archive;
         let digest = archive.node(image).digest.as_ref().map(ToString::to_string);
         for parent in archive.below(node) {
@@ -180,7 +199,7 @@ impl Planner<'_> {
                 };
                 let platform = edge.descriptor.platform.as_ref().filter(|platform| !platform.is_unknown());
                 let name = platform.map_or_else(|| what.clone(), |p| format!("{what} {}", p.normalised()));
-                self.drop(child, name, why);
+                self.drop(child, Some(name), why);
             }
         }
     }
@@ -252,10 +271,14 @@ impl Planner<'_> {
             let platform = edge.descriptor.platform.as_ref().filter(|platform| !platform.is_unknown());
             let name = platform.map_or_else(|| what.to_owned(), |p| format!("{what} {}", p.normalised()));
             if !wanted(edge) {
-                if self.request.sparse {
+                let why = if self.request.sparse {
                     keep.push(i);
-                } else if let Some(child) = edge.node {
-                    self.drop(child, name, "not among the platforms asked for");
+                    "not among the platforms asked for; the index names it still"
+                } else {
+                    "not among the platforms asked for"
+                };
+                if let Some(child) = edge.node {
+                    self.drop(child, Some(name), why);
                 }
                 continue;
             }
@@ -264,7 +287,7 @@ impl Planner<'_> {
                 continue;
             };
             if let Some(reason) = self.unwanted(child, true)? {
-                self.drop(child, name, reason);
+                self.drop(child, Some(name), reason);
                 continue;
             }
             keep.push(i);

@@ -24,6 +24,30 @@ pub enum Target {
     Registry,
 }
 
+impl Target {
+    /// Whether what refers to an image can stand beside it.
+    pub fn holds_referrers(self) -> bool {
+        match self {
+            Target::DockerArchive | Target::OciDir | Target::OciTar | Target::Storage | Target::Registry => {
+                true
+            }
+            Target::DockerLegacy | Target::SkopeoDir => false,
+        }
+    }
+
+    /// Whether images that no list names can stand there.
+    pub fn holds_revisions(self) -> bool {
+        match self {
+            Target::Storage | Target::Registry => true,
+            Target::DockerArchive
+            | Target::DockerLegacy
+            | Target::OciDir
+            | Target::OciTar
+            | Target::SkopeoDir => false,
+        }
+    }
+}
+
 /// How layers are to be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compress {
@@ -122,6 +146,8 @@ pub struct Request {
     pub platforms: Vec<Specifier>,
     /// `--sparse`
     pub sparse: bool,
+    /// `--referrers`: how many edges away from an image what is about it is taken along.
+    pub referrers: u64,
     /// `--compress`
     pub compress: Compress,
     /// `--manifest-format`
@@ -164,6 +190,7 @@ impl Request {
             images: Vec::new(),
             platforms: Vec::new(),
             sparse: false,
+            referrers: u64::MAX,
             compress: Compress::Keep,
             manifest_format: ManifestFormat::Keep,
             drop: DropSet::default(),

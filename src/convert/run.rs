@@ -1,12 +1,15 @@
 //! Carries out a plan: every blob once from the source into the sink, then the documents; all but the commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use crate::blob::BlobFacts;
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::documents::Documents;
+use crate::convert::fates::Settled;
 use crate::convert::plan::{Plan, Step, Treatment};
 use crate::convert::request::{Request, Target};
 use crate::convert::write::Writer;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::finding::counted;
@@ -32,16 +35,19 @@ pub(super) struct Written {
     pub output: Output,
     /// What became of everything.
     pub account: Account,
+    /// What the blobs are like that were written, by the digests that they have in the destination.
+    pub blobs: HashMap<Digest, BlobFacts>,
 }
 
 /// Carries out a plan into a sink, all but the commit.
 pub(super) fn run(
     archive: &Archive,
-    plan: &Plan,
+    settled: &Settled,
     request: &Request,
     sink: &dyn Sink,
     context: &Context<'_>,
 ) -> Result<Ran> {
+    let plan = &settled.plan;
     let writer = Writer::new(archive, plan, sink, request.verify, context);
     let pool = Pool::new(archive, context, &writer);
     let mut documents = Documents::new(archive, plan, request.target, (&writer, &pool), context.limits);
@@ -60,7 +66,8 @@ pub(super) fn run(
     account.entries.extend(plan.entries.iter().cloned());
     account.entries.extend(remarks(archive, plan, request.target, &writer, &facts));
     account.entries.extend(algorithms(archive, plan, &output));
-    Ok(Ran { facts, written: Some(Written { output, account }), unplaced: None })
+    let blobs = blobs_written(plan, &writer, &facts);
+    Ok(Ran { facts, written: Some(Written { output, account, blobs }), unplaced: None })
 }
 
 /// Writes blobs and documents: blobs first where the order does not matter; else in the plan's order, blobs whose
@@ -115,6 +122,28 @@ fn algorithms(archive: &Archive, plan: &Plan, output: &Output) -> Option<Entry> 
         let what = format!("digests by {}", named.join(" and "));
         Entry::note(Kind::Other, Action::Kept, what, why)
     })
+}
+
+/// The facts of the writing pass: of a blob that was compressed anew, those of what came out.
+fn blobs_written(plan: &Plan, writer: &Writer<'_>, facts: &Facts) -> HashMap<Digest, BlobFacts> {
+    let written = |(blob, treatment): (BlobId, Treatment)| {
+        let (digest, size) = writer.kept(blob, treatment)?;
+        let read = facts.get(blob)?.clone();
+        let facts = match treatment {
+            Treatment::Keep => read,
+            Treatment::Recompress(compression) => BlobFacts {
+                size,
+                sha256: digest.clone(),
+                other: None,
+                codec: compression.codec(),
+                polyglot: false,
+                gzip: None,
+                ..read
+            },
+        };
+        Some((digest, facts))
+    };
+    plan.blobs().filter_map(written).collect()
 }
 
 /// What is to be known of the whole.

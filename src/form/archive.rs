@@ -4,11 +4,13 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use super::docker_archive::manifest_json::manifest_json;
-use super::oci_layout::{OCI_LAYOUT, blob_path, index_json};
+use super::docker_archive::{self, manifest_json::manifest_json};
+use super::oci_layout::{self, OCI_LAYOUT, blob_path, index_json};
+use super::preview::{Known, Preview};
 use super::write::WriteOptions;
-use super::write::tar_out::{Naming, TarOut};
+use super::write::tar_out::{Document, Naming, TarOut};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
@@ -64,17 +66,6 @@ impl Naming for Blobs {
     }
 }
 
-impl TarSink {
-    /// `index.json`, and `manifest.json` where the form has one.
-    fn documents(&self, output: &Output) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
-        let manifest = match self.form {
-            TarForm::Oci => None,
-            TarForm::Docker => Some(manifest_json(output, self.platform.as_ref())?),
-        };
-        Ok((index_json(output, None)?, manifest))
-    }
-}
-
 impl Sink for TarSink {
     fn ordered(&self) -> bool {
         true
@@ -106,22 +97,41 @@ impl Sink for TarSink {
         Ok(Vec::new())
     }
 
+    fn preview(&self, output: &Output, known: Known<'_>) -> Result<Preview> {
+        let documents =
+            output.documents.iter().map(|document| (&document.digest, Some(Arc::clone(&document.bytes))));
+        let blobs = output.held().map(|blob| (&blob.digest, known(&blob.digest)));
+        let known = documents.chain(blobs).filter_map(|(digest, bytes)| Some((blob_path(digest), bytes?)));
+        let opener = match self.form {
+            TarForm::Oci => oci_layout::open,
+            TarForm::Docker => docker_archive::open,
+        };
+        self.out.preview(&self.documents(output)?, known.collect(), opener)
+    }
+
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
-        // All are made before the first is written: a refusal must not leave a tar with half its documents.
-        let (index, manifest) = self.documents(output)?;
-        self.out.put("index.json", &index)?;
-        if let Some(manifest) = manifest {
-            self.out.put("manifest.json", &manifest)?;
-        }
-        self.out.put("oci-layout", OCI_LAYOUT)?;
+        self.out.put_all(&self.documents(output)?)?;
         self.out.finish()
+    }
+}
+
+impl TarSink {
+    /// All are made before the first is written: a refusal must not leave a tar with half its documents.
+    fn documents(&self, output: &Output) -> Result<Vec<Document>> {
+        let mut documents = vec![Document::File("index.json".into(), index_json(output, None)?)];
+        if self.form == TarForm::Docker {
+            let manifest = manifest_json(output, self.platform.as_ref())?;
+            documents.push(Document::File("manifest.json".into(), manifest));
+        }
+        documents.push(Document::File("oci-layout".into(), OCI_LAYOUT.to_vec()));
+        Ok(documents)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
     use crate::error::Error;

@@ -96,7 +96,14 @@ pub fn layer(place: &str, path: &Path, because: Option<String>, limits: &Limits)
         body: Body::Layer { layers },
         signatures: Vec::new(),
     });
-    builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+    builder.archive.roots.push(Root {
+        at,
+        name: Name::None,
+        node,
+        descriptor: None,
+        repository: None,
+        via: Via::List,
+    });
     Ok(builder.archive)
 }
 

@@ -14,6 +14,7 @@ pub mod lone;
 pub mod oci_layout;
 mod open;
 pub mod place;
+pub mod preview;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod registry_storage;

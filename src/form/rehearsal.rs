@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::form::preview::{Known, Preview};
 use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 
 /// A destination to which nothing is written.
@@ -56,6 +57,11 @@ impl Sink for Rehearsal {
 
     fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
         self.destination.prepare(output)
+    }
+
+    /// Of what the destination has by now: nothing was staged.
+    fn preview(&self, output: &Output, known: Known<'_>) -> Result<Preview> {
+        self.destination.preview(output, known)
     }
 
     fn commit(self: Box<Self>, _: &Output) -> Result<()> {

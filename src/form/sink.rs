@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::form::preview::{Known, Preview};
 use crate::platform::Platform;
 use crate::reference::Reference;
 
@@ -39,6 +40,32 @@ impl Output {
             only.truncate(only.find(' ').unwrap_or(only.len()));
         }
         lines
+    }
+
+    /// Every blob that the destination holds, as often as something points at it.
+    pub fn held(&self) -> impl Iterator<Item = &OutBlob> {
+        let blobs = self.documents.iter().flat_map(|document| document.body.blobs());
+        blobs.filter(|blob| blob.present)
+    }
+
+    /// The configs of images, by their SHA-256.
+    pub fn configs(&self) -> impl Iterator<Item = (Digest, Arc<[u8]>)> + '_ {
+        let images = self.documents.iter().filter_map(|document| match &document.body {
+            OutBody::Manifest { image, .. } => image.as_ref(),
+            OutBody::Index { .. } | OutBody::Opaque { .. } => None,
+        });
+        images.map(|image| (Digest::sha256(&image.config), Arc::clone(&image.config)))
+    }
+}
+
+impl OutBody {
+    /// Config, layers and other blobs.
+    pub fn blobs(&self) -> Vec<&OutBlob> {
+        match self {
+            OutBody::Index { .. } => Vec::new(),
+            OutBody::Manifest { config, layers, .. } => std::iter::once(config).chain(layers).collect(),
+            OutBody::Opaque { blobs } => blobs.iter().collect(),
+        }
     }
 }
 
@@ -213,6 +240,23 @@ pub trait Sink: Sync {
     /// nothing.
     fn prepare(&self, output: &Output) -> Result<Vec<Displaced>>;
 
+    /// What will stand at the destination once this is committed, as far as it is about these documents: to be opened and
+    /// judged before anybody sees it. `known` are documents that a stream cannot give back.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Sink::commit`], for what the form cannot hold; what was staged cannot be read.
+    fn preview(&self, output: &Output, known: Known<'_>) -> Result<Preview>;
+
+    /// What stands there already, where more is added to something: its faults are not those of what is written.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    fn before(&self) -> Result<Option<Preview>> {
+        Ok(None)
+    }
+
     /// Makes all of it visible.
     fn commit(self: Box<Self>, output: &Output) -> Result<()>;
 }
@@ -227,4 +271,27 @@ pub trait Staged: Write + Send {
     /// The caller has computed both over the bytes that it wrote; only the size is compared. In a legacy docker-archive
     /// the digest of a layer is its diff ID.
     fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()>;
+}
+/// What a manifest or index that is to be sent points at, and is not sent with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// The repository that it goes to.
+    pub repository: String,
+    /// The manifest or index.
+    pub of: Digest,
+    /// What it points at.
+    pub item: Digest,
+    /// What it is.
+    pub what: Absence,
+}
+
+/// What is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// A manifest or index that the source does not have.
+    Manifest,
+    /// A blob that the source does not have.
+    Blob,
+    /// An item of an index that the source has, and that is no manifest.
+    NoManifest,
 }

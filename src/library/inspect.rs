@@ -29,7 +29,11 @@ pub fn raw(archive: &Archive, images: &[String], which: &str) -> Result<Vec<u8>>
     bytes::document(archive, &roots(archive, images)?, which)
 }
 
+/// Without names, everything: revisions that no tag names too, which a conversion takes along only where they have a place.
 fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Root>> {
+    if images.is_empty() {
+        return Ok(archive.roots.clone());
+    }
     Ok(select::roots(archive, images)?.into_iter().map(|chosen| chosen.root).collect())
 }
 

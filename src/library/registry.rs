@@ -7,8 +7,8 @@ use crate::convert::{Plan, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::place::Place;
 #[cfg(feature = "registry")]
-use crate::form::registry::{Address, PushOptions, Pushed, Wanted};
-use crate::form::sink::Sink;
+use crate::form::registry::{Address, PushOptions, Pushed, Wanted, may_set_all, takes_all};
+use crate::form::sink::{Lacking, Sink};
 #[cfg(feature = "registry")]
 use crate::http::{Client, Environment, Options, Secret};
 use crate::limits::Limits;
@@ -215,7 +215,11 @@ impl Push {
         let below = |path: &str| format!("{}{path}", self.options.prefix);
         let tags = plan.tags(archive).into_iter();
         let tags: Vec<_> = tags.map(|(path, tag, digest)| (below(&path), tag, digest)).collect();
-        crate::form::registry::may_set_all(&self.registries, &self.domain, &self.options, &tags)?;
+        may_set_all(&self.registries, &self.domain, &self.options, &tags)?;
+        let lacking = plan.lacking(archive).into_iter();
+        let lacking: Vec<Lacking> =
+            lacking.map(|lacking| Lacking { repository: below(&lacking.repository), ..lacking }).collect();
+        takes_all(&self.registries, &self.domain, &lacking)?;
         let path = below(path);
         let (sink, pushed) =
             crate::form::registry::registry(&self.registries, &self.domain, &path, self.options.clone())?;

@@ -212,6 +212,19 @@ pub struct Root {
     pub descriptor: Option<Descriptor>,
     /// In registry storage, the repository's path as it stands there.
     pub repository: Option<String>,
+    /// What leads to it.
+    pub via: Via,
+}
+
+/// What leads to a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// A list of what there is, or a tag.
+    List,
+    /// Its own `subject` alone: it is about something that is here, and nothing lists it.
+    Subject,
+    /// Its place among the revisions of a repository alone: no tag names it.
+    Revision,
 }
 
 /// The name of a root.
@@ -269,6 +282,18 @@ impl Archive {
     /// A node and everything below it, parents before children, each once.
     pub fn below(&self, node: NodeId) -> Vec<NodeId> {
         self.below_unseen(node, &mut HashSet::new())
+    }
+
+    /// Descriptors of `index.json` that point at nothing because their digest is none.
+    pub fn unreadable_roots(&self) -> Vec<Descriptor> {
+        let Some(index) = self.index_json.map(|id| self.document(id)) else { return Vec::new() };
+        let Some(list) = index.root().and_then(|root| root.get("manifests")) else { return Vec::new() };
+        let base = Location::pointer(index.member, "/manifests");
+        let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
+        items
+            .map(|(i, item)| Descriptor::of(item, base.child(i)))
+            .filter(|descriptor| descriptor.good_digest().is_none())
+            .collect()
     }
 
     /// The same without what was seen before: many roots may share one large index, which must not be walked for each.

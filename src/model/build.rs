@@ -160,8 +160,33 @@ impl<'a> Builder<'a> {
         Ok(Some(id))
     }
 
+    /// Takes in those of these manifests, given with the members that tell of them, that are about something in the
+    /// archive, then those that are about them, and so on.
+    pub fn referrers(&mut self, others: Vec<(Digest, MemberId)>) -> Result<Vec<(Location, NodeId)>> {
+        let mut about: HashMap<Digest, Vec<(Digest, MemberId)>> = HashMap::new();
+        for (digest, member) in others {
+            if let Some(subject) = self.subject_of(&digest)? {
+                about.entry(subject).or_default().push((digest, member));
+            }
+        }
+        let mut found = Vec::new();
+        let mut next = 0;
+        // Those that come along are nodes themselves, and are met later in this very loop.
+        while let Some(node) = self.archive.nodes.get(next) {
+            next += 1;
+            let here = node.digest.as_ref().and_then(|digest| about.remove(digest));
+            for (digest, member) in here.into_iter().flatten() {
+                let at = Location::member(member);
+                if let Some(node) = self.manifest(digest, None, &at)? {
+                    found.push((at, node));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The digest that a stored manifest's `subject` names; the manifest is looked at, not taken into the archive.
-    pub fn subject_of(&self, digest: &Digest) -> Result<Option<Digest>> {
+    fn subject_of(&self, digest: &Digest) -> Result<Option<Digest>> {
         let Some(member) = (self.locate)(&self.archive.tree, digest, true) else { return Ok(None) };
         let Some(bytes) = self.archive.tree.read(member, self.limits.document_bytes)? else {
             return Ok(None);

@@ -13,13 +13,14 @@ pub mod kind;
 pub mod legacy;
 mod nesting;
 mod parts;
+pub mod referrers;
 pub mod select;
 pub mod statement;
 pub mod view;
 
 pub use anomaly::{Anomaly, Disagreement, LegacyProblem, LinkKind, StorageProblem, V1Problem};
 pub use archive::{
-    Archive, Blob, BlobId, Body, DocId, Edge, ImageParts, Name, Node, NodeId, Part, Role, Root,
+    Archive, Blob, BlobId, Body, DocId, Edge, ImageParts, Name, Node, NodeId, Part, Role, Root, Via,
 };
 pub use document::{DocKind, Document};
 pub use form::{Form, LoneKind};

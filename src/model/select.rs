@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Archive, Body, Name, NodeId, Root};
+use crate::model::{Archive, Body, Name, NodeId, Root, Via};
 use crate::platform::{Platform, Specifier};
 use crate::reference::Reference;
 use crate::similar;
@@ -16,28 +16,36 @@ pub struct Chosen {
     pub root: Root,
     /// For an index of which only some children are wanted: those children and everything above them.
     pub only: Option<HashSet<NodeId>>,
+    /// The position of the root among those of the archive.
+    pub index: usize,
 }
 
-/// The roots that `images` names, or all of them, in source order.
+/// The roots that `images` names, in source order; where it names none, all but revisions that no tag names.
 pub fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Chosen>> {
-    let whole = |root: &Root| Chosen { root: root.clone(), only: None };
+    let whole = |(index, root): (usize, &Root)| Chosen { root: root.clone(), only: None, index };
     if images.is_empty() {
-        return Ok(archive.roots.iter().map(whole).collect());
+        let all = archive.roots.iter().enumerate().map(whole);
+        let (named, history): (Vec<Chosen>, Vec<Chosen>) =
+            all.partition(|chosen| chosen.root.via != Via::Revision);
+        return Ok(if named.is_empty() { history } else { named });
     }
-    let mut chosen: Vec<(usize, Chosen)> = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::new();
     for wanted in images {
         let found = matching(archive, wanted);
         if found.is_empty() {
             return Err(no_such_image(archive, wanted));
         }
-        for (order, root) in found {
-            if !chosen.iter().any(|(_, c)| c.root.node == root.node && c.root.name == root.name) {
-                chosen.push((order, Chosen { root, only: None }));
+        for (index, root) in found {
+            let known = |c: &Chosen| {
+                c.root.node == root.node && c.root.name == root.name && c.root.repository == root.repository
+            };
+            if !chosen.iter().any(known) {
+                chosen.push(Chosen { root, only: None, index });
             }
         }
     }
-    chosen.sort_by_key(|(order, _)| *order);
-    Ok(chosen.into_iter().map(|(_, chosen)| chosen).collect())
+    chosen.sort_by_key(|chosen| chosen.index);
+    Ok(chosen)
 }
 
 type Found = Vec<(usize, Root)>;
@@ -125,7 +133,7 @@ fn below(archive: &Archive, root: &Root, node: NodeId) -> Root {
         _ => None,
     });
     let descriptor = edge.map(|edge| edge.descriptor.clone());
-    Root { name: Name::None, node, descriptor, at: root.at.clone(), repository: root.repository.clone() }
+    Root { name: Name::None, node, descriptor, via: Via::List, ..root.clone() }
 }
 
 fn no_such_image(archive: &Archive, wanted: &str) -> Error {
@@ -164,6 +172,20 @@ fn short(name: &str) -> Cow<'_, str> {
     match name.char_indices().nth(300) {
         Some((at, _)) => Cow::Owned(format!("{}…", &name[..at])),
         None => Cow::Borrowed(name),
+    }
+}
+
+/// A manifest or index in words: its name, its platform, or its digest in short.
+pub fn described(archive: &Archive, node: NodeId) -> String {
+    let named = archive.roots.iter().find(|root| root.node == node && root.name != Name::None);
+    if let Some(root) = named {
+        return root.name.shown();
+    }
+    let platform = platform_of(archive, node, None).filter(|p| !p.os.is_empty() && !p.is_unknown());
+    match (platform, &archive.node(node).digest) {
+        (Some(platform), _) => platform.normalised().to_string(),
+        (None, Some(digest)) => format!("{}:{}", digest.algorithm_name(), digest.short()),
+        (None, None) => image_id(archive, node).unwrap_or_else(|| "an image without name".into()),
     }
 }
 
@@ -209,6 +231,8 @@ pub struct Lost {
     pub root: Root,
     /// The image that took its place and its name, if there is one.
     pub image: Option<NodeId>,
+    /// The position of the root among those of the archive.
+    pub index: usize,
 }
 
 /// Keeps what `wanted` names: a root of one image is kept or left out, an index is cut to the matching children and
@@ -231,13 +255,14 @@ pub fn platforms(
         there.extend(images.iter().map(|(_, platform)| platform.normalised().to_string()));
         let hits: Vec<NodeId> = images.iter().filter(|(_, p)| matches(p)).map(|(node, _)| *node).collect();
         match hits.as_slice() {
-            [] => lost.push(Lost { root: chosen.root, image: None }),
+            [] => lost.push(Lost { root: chosen.root, image: None, index: chosen.index }),
             [one] if *one == chosen.root.node => kept.push(chosen),
             [one] if !sparse => {
-                lost.push(Lost { root: chosen.root.clone(), image: Some(*one) });
+                let index = chosen.index;
+                lost.push(Lost { root: chosen.root.clone(), image: Some(*one), index });
                 let name = chosen.root.name.clone();
                 let root = Root { name, ..below(archive, &chosen.root, *one) };
-                kept.push(Chosen { root, only: None });
+                kept.push(Chosen { root, only: None, index });
             }
             several => {
                 let only = with_ancestors(archive, chosen.root.node, several);

@@ -9,7 +9,7 @@ use crate::location::Location;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::Form;
 use crate::model::view::annotation;
-use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root};
+use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root, legacy};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -26,8 +26,6 @@ pub const RULES: &[&Rule] = &[
 
 /// Names the base image of an image (formats.md D.7).
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
-/// Docker 25 and later write v1 JSON that nothing points at; no such document is larger.
-const MAX_LEGACY: u64 = 64 << 10;
 
 rule! {
     /// A schema 1 manifest in a layout.
@@ -234,7 +232,7 @@ pub fn unreferenced(archive: &Archive, blob: &Blob, out: &mut Vec<Finding>) {
     let listed = archive.index_json.is_some() && !archive.roots.is_empty();
     let Some(member) = blob.member.filter(|_| listed) else { return };
     let size = archive.tree.member(member).size;
-    if archive.form == Form::DockerArchive && size <= MAX_LEGACY {
+    if archive.form == Form::DockerArchive && size <= legacy::MAX_BLOB {
         return;
     }
     let message = format!("nothing points at the blob ({})", crate::finding::counted(size, "byte"));

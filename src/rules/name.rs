@@ -8,7 +8,7 @@ use crate::location::{At, Location, MemberId};
 use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::Form;
 use crate::model::view::annotation;
-use crate::model::{Archive, Document, Name, NodeId, Role, Root};
+use crate::model::{Archive, Document, Name, NodeId, Role, Root, Via};
 use crate::reference::{Reference, is_ref_name, is_tag};
 
 /// The rules of this file.
@@ -181,7 +181,12 @@ pub fn unnamed(archive: &Archive, out: &mut Vec<Finding>) {
         archive.reaching(|id| archive.node(id).parts().is_some_and(|parts| parts.role == Role::Image));
     for root in &archive.roots {
         let silent = named.contains(&root.node) || has_text(&documents, root);
-        if root.name == Name::None && !silent && images.contains(&root.node) && !about_another(archive, root)
+        let listed = root.via == Via::List;
+        if root.name == Name::None
+            && listed
+            && !silent
+            && images.contains(&root.node)
+            && !about_another(archive, root)
         {
             out.push(Finding::new(&UNNAMED, root.at.clone(), "the image has no name"));
         }

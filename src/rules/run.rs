@@ -87,7 +87,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         }
     }
     if let Scope::All = scope {
-        for descriptor in unreadable_roots(archive) {
+        for descriptor in archive.unreadable_roots() {
             blob::descriptor(&descriptor, None, &|digest| walk.held.contains_key(digest), &mut walk.out);
         }
         if !alone && !cut {
@@ -172,18 +172,6 @@ fn declared_documents(archive: &Archive) -> HashSet<DocId> {
     let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_ref()?, root.node)));
     let typed = edges.chain(roots).filter(|(descriptor, _)| !descriptor.type_or_empty().is_empty());
     typed.filter_map(|(_, node)| archive.node(node).document).collect()
-}
-
-/// Descriptors of `index.json` that point at nothing because their digest is none.
-fn unreadable_roots(archive: &Archive) -> Vec<Descriptor> {
-    let Some(index) = archive.index_json.map(|id| archive.document(id)) else { return Vec::new() };
-    let Some(list) = index.root().and_then(|root| root.get("manifests")) else { return Vec::new() };
-    let base = Location::pointer(index.member, "/manifests");
-    let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
-    items
-        .map(|(i, item)| Descriptor::of(item, base.child(i)))
-        .filter(|descriptor| descriptor.good_digest().is_none())
-        .collect()
 }
 
 /// What a config is used for, in order of what that asks of it: whether an image is run from it, whether it has layers.
@@ -669,7 +657,7 @@ impl Walk<'_> {
         };
         !archive.anomalies.iter().any(limit)
             && archive.nodes.iter().all(whole)
-            && unreadable_roots(archive).is_empty()
+            && archive.unreadable_roots().is_empty()
             && !self.out.iter().any(hides)
     }
 

@@ -27,6 +27,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("layer", "tar"),
     ("source", "location tar blob codec staging store registry"),
     ("model", "source location"),
+    ("inventory", "model source location"),
     ("facts", "blob layer model location"),
     // Of blob, codec, layer, source and tar the types of their facts.
     ("rules", "model facts finding schema location blob codec layer source tar"),
@@ -36,15 +37,15 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("inspect", "model source location"),
     ("compare", "read facts rules finding model layer source location"),
     ("check", "read rules finding facts model layer source location"),
-    ("convert", "read rules finding facts model layer source location form blob codec staging"),
+    ("convert", "read rules finding facts inventory model layer source location form blob codec staging"),
     ("repair", "check convert form store registry source"),
     ("compose", "convert model source"),
     ("scrub", "check read form store"),
     ("page", "report finding inspect compare convert check location"),
     (
         "library",
-        "location tar codec schema staging http messages store registry finding blob layer source model facts rules form read \
-         report inspect compare check convert repair compose scrub page",
+        "location tar codec schema staging http messages store registry finding blob layer source model inventory facts \
+         rules form read report inspect compare check convert repair compose scrub page",
     ),
     (
         "lib",

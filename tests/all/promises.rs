@@ -165,3 +165,235 @@ fn convert_with_check_writes_nothing_if_there_is_any_error() {
         assert!(last.contains("not looked at") && last.contains("layers"), "{last}");
     }
 }
+
+/// The lines of an account: kind, action and what it is about.
+fn entries(account: &Path) -> Vec<(String, String, String)> {
+    let account = json(account);
+    let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+    let entries = account["entries"].as_array().expect("entries");
+    entries.iter().map(|entry| (text(entry, "kind"), text(entry, "action"), text(entry, "what"))).collect()
+}
+
+/// The digest in a descriptor.
+fn digest_of(descriptor: &str) -> String {
+    let descriptor: Value = serde_json::from_str(descriptor).expect("JSON");
+    descriptor["digest"].as_str().expect("a digest").to_owned()
+}
+
+/// A manifest that is about another.
+fn about(layout: &Layout, subject: &str, artifact_type: &str) -> String {
+    let config = layout.add(sha256(), "application/vnd.oci.empty.v1+json", b"{}");
+    let layer = layout.add(sha256(), artifact_type, artifact_type.as_bytes());
+    let manifest = crate::layout::MANIFEST;
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{manifest}","artifactType":"{artifact_type}","config":{config},"layers":[{layer}],"subject":{subject}}}"#
+    );
+    layout.add(sha256(), manifest, text.as_bytes())
+}
+
+fn remove(path: &Path) {
+    if path.is_dir() {
+        fs::remove_dir_all(path).expect("removed");
+    } else {
+        fs::remove_file(path).expect("removed");
+    }
+}
+
+const FORMS: [&str; 5] = ["oci", "oci-archive", "docker-archive", "dir", "registry-storage"];
+
+#[test]
+fn referrers_go_with_their_subject_at_any_depth_listed_or_not() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &layer_of("file", b"one"));
+    let other = layout.image("arm64", sha256(), &layer_of("file", b"two"));
+    let sbom = about(&layout, &image, "application/vnd.example.sbom");
+    let signature = about(&layout, &sbom, "application/vnd.example.signature");
+    let stray = about(&layout, &other, "application/vnd.example.other");
+    layout.root(&image, "docker.io/lab/app:1");
+    layout.root(&other, "docker.io/lab/other:1");
+    // Neither is listed in index.json.
+    let source = layout.finish();
+    let out = bench.dir.path().join("out");
+    let account = bench.dir.path().join("account.json");
+    let account_option = account.display().to_string();
+    for form in FORMS {
+        let place = bench.out(form);
+        let run = ["convert", "--account", &account_option, "--image", "lab/app:1", "--tag", "new/name:2"];
+        bench.run(0, &[&run[..], &[&source, &place]].concat());
+        let told = entries(&account);
+        let raw = fs::read_to_string(&account).expect("read");
+        let inspected = bench.run(0, &["inspect", "--json", &place]);
+        let inspected = String::from_utf8(inspected.stdout).expect("UTF-8");
+        for (what, digest) in [("sbom", digest_of(&sbom)), ("signature", digest_of(&signature))] {
+            let entry = json(&account)["entries"]
+                .as_array()
+                .expect("entries")
+                .iter()
+                .find(|e| e["before"] == *digest)
+                .cloned();
+            let action = entry.map(|entry| entry["action"].as_str().unwrap_or_default().to_owned());
+            let expected = if form == "dir" { "dropped" } else { "kept" };
+            assert_eq!(action.as_deref(), Some(expected), "{what} in {form}: {raw}");
+            assert_eq!(inspected.contains(&digest), form != "dir", "{what} in {form}: {inspected}");
+        }
+        // What was not asked for is said, with what is about it.
+        for gone in [digest_of(&other), digest_of(&stray)] {
+            assert!(raw.contains(&gone) && !inspected.contains(&gone), "{gone} in {form}: {raw}");
+        }
+        assert!(told.contains(&("name".into(), "dropped".into(), "lab/other:1".into())), "{form}: {told:?}");
+        bench.run(0, &["check", &place]);
+        remove(&out);
+        // None, or one edge only.
+        if form != "dir" {
+            bench.run(
+                0,
+                &[
+                    "convert",
+                    "--account",
+                    &account_option,
+                    "--referrers",
+                    "1",
+                    "--image",
+                    "lab/app:1",
+                    &source,
+                    &place,
+                ],
+            );
+            let raw = fs::read_to_string(&account).expect("read");
+            let action = |digest: &str| {
+                let account: Value = serde_json::from_str(&raw).expect("JSON");
+                let found =
+                    account["entries"].as_array().expect("entries").iter().find(|e| e["before"] == *digest);
+                found.map(|entry| entry["action"].as_str().unwrap_or_default().to_owned())
+            };
+            assert_eq!(action(&digest_of(&sbom)).as_deref(), Some("kept"), "{raw}");
+            assert_eq!(action(&digest_of(&signature)).as_deref(), Some("dropped"), "{raw}");
+            remove(&out);
+        }
+    }
+}
+
+#[test]
+fn storage_keeps_its_repositories_with_what_no_tag_names() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let first = layout.image("amd64", sha256(), &layer_of("file", b"one"));
+    let second = layout.image("amd64", sha256(), &layer_of("file", b"two"));
+    let sbom = about(&layout, &second, "application/vnd.example.sbom");
+    let signature = about(&layout, &sbom, "application/vnd.example.signature");
+    layout.root(&first, "docker.io/lab/app:1");
+    let source = layout.finish();
+    let storage = bench.dir.path().join("storage");
+    let place = format!("registry-storage:{}", storage.display());
+    bench.run(0, &["convert", &source, &place]);
+    // The same tag once more: the first image is a revision that no tag names then.
+    let mut layout = Layout::new(&bench.dir.path().join("layout"));
+    layout.root(&second, "docker.io/lab/app:1");
+    let source = layout.finish();
+    bench.run(0, &["convert", &source, &place]);
+    let account = bench.dir.path().join("account.json");
+    let account_option = account.display().to_string();
+    let all = [digest_of(&first), digest_of(&second), digest_of(&sbom), digest_of(&signature)];
+    // To storage all of it goes, a repository without tags and referrers at any depth included.
+    let repository = storage.join("docker/registry/v2/repositories/lab/app");
+    for tags in [true, false] {
+        if !tags {
+            fs::remove_dir_all(repository.join("_manifests/tags")).expect("removed");
+        }
+        let copy = bench.dir.path().join("copy");
+        bench.run(0, &["convert", &place, &format!("registry-storage:{}", copy.display())]);
+        for digest in &all {
+            let link = format!(
+                "docker/registry/v2/repositories/lab/app/_manifests/revisions/{}/link",
+                digest.replace(':', "/")
+            );
+            assert!(copy.join(&link).exists(), "tags {tags}: {digest}");
+        }
+        remove(&copy);
+        if tags {
+            // To a form without revisions it is told.
+            let out = bench.out("oci");
+            bench.run(0, &["convert", "--account", &account_option, &place, &out]);
+            let account = json(&account);
+            let entries = account["entries"].as_array().expect("entries");
+            let of = |digest: &String| {
+                entries.iter().find(|entry| entry["before"] == **digest).cloned().unwrap_or_default()
+            };
+            assert_eq!(of(&all[0])["action"], "dropped");
+            assert!(of(&all[0])["why"].as_str().is_some_and(|why| why.contains("no tag names it")));
+            for digest in &all[1..] {
+                assert_eq!(of(digest)["action"], "kept", "{digest}");
+            }
+            remove(&bench.dir.path().join("out"));
+            // Its digest takes it along.
+            bench.run(0, &["convert", "--image", &all[0], &place, &out]);
+            remove(&bench.dir.path().join("out"));
+        }
+    }
+    // A broken one is an error, not something that nothing points at.
+    let hex = &all[0]["sha256:".len()..];
+    let data = storage.join(format!("docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]));
+    let mut bytes = fs::read(&data).expect("read");
+    bytes[20] ^= 1;
+    fs::write(&data, bytes).expect("written");
+    let checked = bench.run(1, &["check", &place]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(said.contains("blob/digest-mismatch") && !said.contains("nothing points at"), "{said}");
+}
+
+#[test]
+fn names_are_told_whatever_becomes_of_them() {
+    let bench = Bench::new();
+    let account = bench.dir.path().join("account.json");
+    let account_option = account.display().to_string();
+    let layer = layer_of("file", b"one");
+    // A registry knows no short names.
+    let short = crate::layout::docker_archive(
+        &bench.dir.path().join("short.tar"),
+        "hello-world:latest",
+        std::slice::from_ref(&layer),
+    );
+    bench.run(0, &["convert", "--account", &account_option, &short, &bench.out("registry-storage")]);
+    let moved = json(&account)["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .find(|e| e["kind"] == "name")
+        .cloned()
+        .expect("a name");
+    assert_eq!(moved["action"], "moved");
+    assert!(moved["why"].as_str().is_some_and(|why| why.contains("library/hello-world:latest")), "{moved}");
+    remove(&bench.dir.path().join("out"));
+    // One that is none.
+    let upper = crate::layout::docker_archive(&bench.dir.path().join("upper.tar"), "Lab/App:1", &[layer]);
+    bench.run(
+        0,
+        &["convert", "-W", "name/bad-reference", "--account", &account_option, &upper, &bench.out("oci")],
+    );
+    let told = entries(&account);
+    assert!(told.contains(&("name".into(), "dropped".into(), "Lab/App:1".into())), "{told:?}");
+    remove(&bench.dir.path().join("out"));
+    // A second name of an image that is chosen by the first; a blob that nothing points at, and a file of nobody's.
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &layer_of("file", b"two"));
+    layout.root(&image, "docker.io/lab/app:1");
+    layout.root(&image, "docker.io/lab/app:second");
+    layout.add(sha256(), LAYER, b"stray");
+    fs::write(layout.dir.join("README.md"), "mine").expect("written");
+    let source = layout.finish();
+    bench.run(
+        0,
+        &["convert", "--image", "lab/app:1", "--account", &account_option, &source, &bench.out("oci")],
+    );
+    let told = entries(&account);
+    for (kind, what) in [("name", "lab/app:second"), ("other", "file README.md")] {
+        assert!(told.contains(&(kind.into(), "dropped".into(), what.into())), "{what}: {told:?}");
+    }
+    let stray = Digest::sha256(b"stray");
+    assert!(
+        told.iter().any(|(kind, action, what)| kind == "blob"
+            && action == "dropped"
+            && what.contains(stray.encoded()))
+    );
+}

@@ -1,6 +1,7 @@
 //! Live registries: the client against a registry inside this process, with every fault planted, and the command there.
 
 mod client;
+mod corpus;
 mod debian;
 mod faults;
 mod messages;

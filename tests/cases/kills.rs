@@ -14,8 +14,14 @@ use crate::Test;
 use crate::common::tree_digest::sha256;
 use crate::common::{Restow, layer_of, noise};
 
+/// Name, place, options, and whether something is there already.
+pub type DestinationCase = (&'static str, &'static str, &'static [&'static str], bool);
+
+/// Bytes in each layer of what is converted: enough that a kill at random meets it on its way.
+const LARGE: usize = 3 << 20;
+
 /// A destination: its name, the place (`OUT` is the path), options, and whether something is there already.
-const DESTINATIONS: &[(&str, &str, &[&str], bool)] = &[
+pub const DESTINATIONS: &[DestinationCase] = &[
     ("oci, new", "oci:OUT", &[], false),
     ("oci, compressed", "oci:OUT", &["--compress", "gzip"], false),
     ("oci, into a layout", "oci:OUT", &[], true),
@@ -34,14 +40,14 @@ pub fn tests() -> Vec<Test> {
     let tests = DESTINATIONS.iter().enumerate().map(|(seed, destination)| {
         Test::new(format!("{}: {kills} kills", destination.0), move || {
             let dir = tempfile::tempdir()?;
-            Bench::new(dir.path(), destination, seed as u64)?.kill(kills)
+            Bench::new(dir.path(), destination, seed as u64, LARGE)?.kill(kills)
         })
     });
     tests.collect()
 }
 
-struct Bench {
-    restow: Restow,
+pub struct Bench {
+    pub restow: Restow,
     dir: PathBuf,
     source: String,
     /// A place with what is at the destination before, if something is.
@@ -49,17 +55,20 @@ struct Bench {
     place: String,
     options: &'static [&'static str],
     random: u64,
+    /// Bytes in each layer of the source.
+    size: usize,
 }
 
 impl Bench {
-    fn new(
+    pub fn new(
         dir: &Path,
-        (_, place, options, existing): &(&str, &'static str, &'static [&'static str], bool),
+        (_, place, options, existing): &DestinationCase,
         seed: u64,
+        size: usize,
     ) -> Result<Bench, Failed> {
         let restow = Restow::new(dir);
         let source = dir.join("source.tar");
-        fs::write(&source, archive("lab/app:1", 7, 3 << 20)?)?;
+        fs::write(&source, archive("lab/app:1", 7, size)?)?;
         let mut bench = Bench {
             restow,
             dir: dir.to_owned(),
@@ -68,17 +77,18 @@ impl Bench {
             place: place.replace("OUT", &dir.join("work/out").display().to_string()),
             options,
             random: 0x9e37_79b9_7f4a_7c15 ^ seed,
+            size,
         };
         if *existing {
             let other = dir.join("other.tar");
-            fs::write(&other, archive("lab/other:1", 99, 1000)?)?;
+            fs::write(&other, archive("lab/other:1", 99, SMALL)?)?;
             bench.before = Some(other.display().to_string());
         }
         Ok(bench)
     }
 
     /// The folder of the destination as it is before the conversion.
-    fn prepare(&self) -> Result<(), Failed> {
+    pub fn prepare(&self) -> Result<(), Failed> {
         let work = self.dir.join("work");
         if work.exists() {
             fs::remove_dir_all(&work)?;
@@ -92,7 +102,7 @@ impl Bench {
         Ok(())
     }
 
-    fn command(&self) -> Vec<String> {
+    pub fn command(&self) -> Vec<String> {
         let words = ["convert", "-q"].iter().chain(self.options).map(|word| (*word).to_owned());
         words.chain([self.source.clone(), self.place.clone()]).collect()
     }
@@ -113,18 +123,9 @@ impl Bench {
             std::thread::sleep(after.min(Duration::from_secs(10)));
             child.kill()?;
             child.wait()?;
-            let what = format!("kill {kill} after {after:?} of {usual:?}");
-            if self.whole(&what)? {
-                new += 1
-            } else {
-                old += 1
-            }
-            // Then the same command does what it would have done.
-            self.again(&what)?;
-            if self.nothing_else(&what).is_err() {
-                // The kernel may let go of a dead process's lock a moment later; the next run finds it free.
-                self.again(&what)?;
-                self.nothing_else(&what)?;
+            match self.survived(&format!("kill {kill} after {after:?} of {usual:?}"))? {
+                true => new += 1,
+                false => old += 1,
             }
         }
         if old + new != kills {
@@ -133,8 +134,21 @@ impl Bench {
         Ok(())
     }
 
+    /// After a kill: whether the new image is there; what is there must be whole, and the same command then does what it
+    /// would have done.
+    pub fn survived(&self, what: &str) -> Result<bool, Failed> {
+        let new = self.whole(what)?;
+        self.again(what)?;
+        if self.nothing_else(what).is_err() {
+            // The kernel may let go of a dead process's lock a moment later; the next run finds it free.
+            self.again(what)?;
+            self.nothing_else(what)?;
+        }
+        Ok(new)
+    }
+
     /// Whether the new image is there whole; if not, all must be as before.
-    fn whole(&self, what: &str) -> Result<bool, Failed> {
+    pub fn whole(&self, what: &str) -> Result<bool, Failed> {
         if !self.dir.join("work/out").exists() {
             return match &self.before {
                 None => Ok(false),
@@ -147,7 +161,7 @@ impl Bench {
         let inspect = ["inspect".to_owned(), "--json".to_owned(), self.place.clone()];
         let shown = self.restow.run(&inspect)?.expect(0).map_err(told)?;
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-        let (app, other) = (shown.contains(&config(7).0), shown.contains(&config(99).0));
+        let (app, other) = (shown.contains(&config(7, self.size).0), shown.contains(&config(99, SMALL).0));
         let merges = self.before.is_some() && !self.options.contains(&"--force");
         match (app, other) {
             (true, _) if other == merges => Ok(true),
@@ -157,7 +171,7 @@ impl Bench {
     }
 
     /// Runs the command once more, over what is there now. What was just staged is left alone for a moment.
-    fn again(&self, what: &str) -> Result<(), Failed> {
+    pub fn again(&self, what: &str) -> Result<(), Failed> {
         self.age()?;
         let mut again = self.command();
         let out = self.dir.join("work/out");
@@ -186,7 +200,7 @@ impl Bench {
     }
 
     /// Nothing but the destination is left once a command has succeeded.
-    fn nothing_else(&self, what: &str) -> Result<(), Failed> {
+    pub fn nothing_else(&self, what: &str) -> Result<(), Failed> {
         let mut pending = vec![self.dir.join("work")];
         while let Some(folder) = pending.pop() {
             for entry in fs::read_dir(folder)? {
@@ -203,9 +217,11 @@ impl Bench {
     }
 }
 
+/// Bytes in each layer of what is there before.
+const SMALL: usize = 1000;
+
 /// Digest and text of a config.
-fn config(seed: u64) -> (String, String) {
-    let size = if seed == 7 { 3 << 20 } else { 1000 };
+fn config(seed: u64, size: usize) -> (String, String) {
     let diff_ids: Vec<String> =
         (0..3).map(|i| format!("\"sha256:{}\"", sha256(&layer(seed * 10 + i, size)))).collect();
     let text = format!(
@@ -229,7 +245,7 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> std::io:
 /// What Docker 1.10 to 24 wrote, less the parts for older ones.
 fn archive(name: &str, seed: u64, size: usize) -> std::io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
-    let (id, config) = config(seed);
+    let (id, config) = config(seed, size);
     let mut layers = Vec::new();
     for i in 0..3 {
         let path = format!("{i}/layer.tar");

@@ -28,6 +28,8 @@ mod render;
 mod rules;
 /// The cases of `corpus/`, and what makes their archives.
 mod stored;
+/// Conversions that are killed at every system call that changes the disk.
+mod syscalls;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,7 @@ const FAMILIES: &[Family] = &[
     ("rehearsal", rehearsal::tests),
     ("mutations", mutations::tests),
     ("kills", kills::tests),
+    ("syscalls", syscalls::tests),
     ("real", real::tests),
 ];
 

@@ -4,7 +4,8 @@
 //! Each change is *reported* (the findings differ), *neutral* (an independent reader sees the same members and the same
 //! values), or *uncovered* (it is where no digest looks, which [`uncovered`] proves from the members). Anything else
 //! fails the test. So it is with a comparison of the changed archive with the sound one, which reports by being anything
-//! but the same, or by a finding that is no error where the images are still the same. `RESTOW_MUTATIONS=N` makes N changes to each archive instead of 300; places depend on N alone.
+//! but the same, or by a finding that is no error where the images are still the same; and with a plain conversion: what
+//! a check reports it refuses or tells, unless it is in what is left out, which it says that it does not look at. `RESTOW_MUTATIONS=N` makes N changes to each archive instead
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -87,6 +88,7 @@ fn mutate(archive: &Path, dir: &Path, changes: usize) -> Result<(), Failed> {
     let sizes: Vec<usize> =
         files.iter().map(|file| fs::metadata(file).map_or(0, |m| m.len() as usize)).collect();
     let before = judged(&here)?;
+    let converted_before = converted(&here);
     let sound = Sound::read(&here)?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut counts = [Counts::default(); 2];
@@ -117,6 +119,13 @@ fn mutate(archive: &Path, dir: &Path, changes: usize) -> Result<(), Failed> {
         let found = after.as_ref().map(|after| after.told());
         let checked = found.as_ref() != Some(&before.told());
         let compared = after.as_ref().is_none_or(|after| after.differs_from(&before));
+        if checked {
+            let after = catch_unwind(AssertUnwindSafe(|| converted(&here)));
+            let after = after.map_err(|_| format!("{what}: convert panicked"))?;
+            if after == converted_before && !after.passed_over {
+                return Err(format!("{what}: unseen by convert: {after:?}").into());
+            }
+        }
         let unseen = match checked && compared {
             true => None,
             false => Some(sound.unseen(&here)),
@@ -177,6 +186,41 @@ impl Seen {
         let compared = compare::compare(&other.0.holding, &self.0.holding, Aspects::ALL);
         let differ = compared.iter().any(|compared| !compared.differences.is_empty());
         differ || self.0.faults.len() > other.0.faults.len()
+    }
+}
+
+/// What a conversion came to, as far as it is told.
+#[derive(Debug, PartialEq, Eq)]
+struct Converted {
+    end: String,
+    findings: BTreeSet<String>,
+    /// Whether it says that there is something beside the contents of layers at which it did not look.
+    passed_over: bool,
+}
+
+/// Converts an archive to a tar that nobody keeps.
+fn converted(archive: &Path) -> Converted {
+    let options = restow::Options::default();
+    let mut request = restow::Request::default();
+    request.drop.artifacts = true;
+    let to = restow::Destination::parse("oci-archive:-", restow::DockerFormat::Universal);
+    let outcome = to.and_then(|to| restow::convert(archive, to.writing(std::io::sink()), request, &options));
+    match outcome {
+        Err(error) => {
+            Converted { end: format!("error: {error}"), findings: BTreeSet::new(), passed_over: false }
+        }
+        Ok(outcome) => {
+            let told = outcome.findings.iter();
+            let findings = told.map(|f| format!("{} {} {:?}", f.rule.name, f.message, f.primary.location));
+            let (end, passed_over) = match outcome.end {
+                restow::End::Written { account, unseen, .. } => {
+                    let passed_over = unseen.iter().any(|unseen| unseen != "what is in layers");
+                    (account.to_json("", ""), passed_over)
+                }
+                restow::End::Refused => ("refused".to_owned(), false),
+            };
+            Converted { end, findings: findings.collect(), passed_over }
+        }
     }
 }
 

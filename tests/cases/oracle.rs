@@ -105,6 +105,28 @@ impl Held {
         Held { form: "document", ..Held::default() }
     }
 
+    /// Without the roots that are about something that another one reaches: by `subject`, or by a tag of cosign's scheme.
+    pub fn without_referrers(&self) -> Held {
+        let documents: BTreeSet<&String> = self.roots.values().flat_map(|root| &root.documents).collect();
+        let tagged = |name: &String| {
+            let hex = name.rsplit(':').next()?.strip_prefix("sha256-")?.get(..64)?;
+            Some(format!("sha256:{hex}"))
+        };
+        let is_about = |root: &Root| {
+            let by_name = root.names.iter().filter_map(tagged);
+            root.subject.iter().cloned().chain(by_name).any(|digest| documents.contains(&digest))
+        };
+        let keep: BTreeSet<String> = self
+            .roots
+            .values()
+            .filter(|root| !is_about(root))
+            .flat_map(|root| root.images.iter().cloned())
+            .collect();
+        let mut held = self.only(&keep);
+        held.roots.retain(|_, root| !is_about(root));
+        held
+    }
+
     /// Only what the images of `keep` are part of; the roots become theirs.
     pub fn only(&self, keep: &BTreeSet<String>) -> Held {
         let mut held = self.clone();

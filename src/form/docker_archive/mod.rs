@@ -130,6 +130,7 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
                 node,
                 descriptor: None,
                 repository: None,
+                via: Via::List,
             });
         }
     }
@@ -224,8 +225,8 @@ fn parts(builder: &mut Builder<'_>, item: &mut Item) -> Result<ImageParts> {
 
 /// What the OCI half holds, before the docker half adds to it.
 struct Known {
-    /// Manifests by the digest of their config's bytes.
-    by_config: HashMap<Digest, NodeId>,
+    /// Manifests by the digest of their config's bytes: artifacts may share one with an image.
+    by_config: HashMap<Digest, Vec<NodeId>>,
     /// For every manifest, the position of the first root that reaches it.
     reached: HashMap<NodeId, usize>,
     /// Roots by canonical name.
@@ -234,11 +235,11 @@ struct Known {
 
 impl Known {
     fn of(archive: &Archive) -> Known {
-        let mut by_config = HashMap::new();
+        let mut by_config: HashMap<Digest, Vec<NodeId>> = HashMap::new();
         for (i, node) in archive.nodes.iter().enumerate() {
             let Body::Manifest { parts, .. } = &node.body else { continue };
             if let Some(document) = archive.part_document(&parts.config) {
-                by_config.entry(document.sha256.clone()).or_insert(NodeId(i as u32));
+                by_config.entry(document.sha256.clone()).or_default().push(NodeId(i as u32));
             }
         }
         let mut reached = HashMap::new();
@@ -265,9 +266,16 @@ fn node_of(
     by_config: &mut HashMap<BlobId, NodeId>,
 ) -> NodeId {
     let config = builder.archive.part_document(&parts.config).map(|document| document.sha256.clone());
-    if let Some(&node) = config.as_ref().and_then(|digest| known.by_config.get(digest)) {
-        join(builder, item, parts, node);
-        return node;
+    let same = |a: &[Part], b: &[Part]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.blob == b.blob);
+    if let Some(nodes) = config.as_ref().and_then(|digest| known.by_config.get(digest)) {
+        let known = |node: &NodeId| builder.archive.node(*node).parts();
+        let fits = |node: &&NodeId| known(node).is_some_and(|known| same(&known.layers, &parts.layers));
+        let is_image = |node: &&NodeId| known(node).is_some_and(|known| known.role == Role::Image);
+        let best = nodes.iter().find(fits).or_else(|| nodes.iter().find(is_image)).or(nodes.first());
+        if let Some(&node) = best {
+            join(builder, item, parts, node);
+            return node;
+        }
     }
     if !known.by_config.is_empty() {
         // Of a tag that is another image there, that is what is told.
@@ -279,11 +287,7 @@ fn node_of(
     // `crane pull` writes one item for each name of an image (formats.md A.4).
     let blob = parts.config.blob;
     if let Some(&node) = blob.and_then(|blob| by_config.get(&blob)) {
-        let same = |a: &Part, b: &Part| a.blob == b.blob;
-        let layers = builder.archive.node(node).parts().map(|known| &known.layers);
-        if layers.is_some_and(|l| {
-            l.len() == parts.layers.len() && l.iter().zip(&parts.layers).all(|(a, b)| same(a, b))
-        }) {
+        if builder.archive.node(node).parts().is_some_and(|known| same(&known.layers, &parts.layers)) {
             return node;
         }
     }
@@ -345,7 +349,14 @@ fn add_name(builder: &mut Builder<'_>, known: &Known, node: NodeId, name: Refere
     }
     let node = reached.map_or(node, |root| root.node);
     let name = Name::Full(name);
-    builder.archive.roots.push(Root { at: at.clone(), name, node, descriptor: None, repository: None });
+    builder.archive.roots.push(Root {
+        at: at.clone(),
+        name,
+        node,
+        descriptor: None,
+        repository: None,
+        via: Via::List,
+    });
 }
 
 /// Counts the members of the first era that stand beside a `manifest.json`: nothing reads them.

@@ -79,7 +79,14 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
             }
         };
         named.insert(id);
-        builder.archive.roots.push(Root { at, name, node, descriptor: None, repository: None });
+        builder.archive.roots.push(Root {
+            at,
+            name,
+            node,
+            descriptor: None,
+            repository: None,
+            via: Via::List,
+        });
     }
     let inner: HashSet<&String> = parents.values().collect();
     for (id, &document) in &documents {
@@ -88,7 +95,14 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         }
         let node = node_of(builder, id, &documents, &parents, &mut nodes);
         let at = Location::member(builder.archive.document(document).member);
-        builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository: None });
+        builder.archive.roots.push(Root {
+            at,
+            name: Name::None,
+            node,
+            descriptor: None,
+            repository: None,
+            via: Via::List,
+        });
     }
     Ok(())
 }

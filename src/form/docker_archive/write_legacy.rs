@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::manifest_json::{Item, Paths, items, render};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
+use crate::form::preview::{Known, Preview};
+use crate::form::sink::{Displaced, OutBody, OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
-use crate::form::write::tar_out::{Naming, TarOut};
+use crate::form::write::tar_out::{Document, Naming, TarOut};
 use crate::json;
 use crate::json::write::Object;
 use crate::limits::Limits;
@@ -142,18 +144,32 @@ pub fn legacy_stream(
 
 impl LegacySink {
     /// The directories' small members, and links in place of layers that are there already.
-    fn write_directories(&self) -> Result<()> {
+    fn directories(&self) -> Vec<Document> {
+        let mut found = Vec::new();
         for Directory { id, json, diff_id } in &self.names.directories {
-            self.out.put(&format!("{id}/VERSION"), b"1.0")?;
-            self.out.put(&format!("{id}/json"), json)?;
+            found.push(Document::File(format!("{id}/VERSION"), b"1.0".to_vec()));
+            found.push(Document::File(format!("{id}/json"), json.clone()));
             match self.names.holders.get(diff_id) {
                 Some(holder) if holder != id => {
-                    self.out.link(&layer_path(id), &format!("../{}", layer_path(holder)))?;
+                    found.push(Document::Link(layer_path(id), format!("../{}", layer_path(holder))));
                 }
                 _ => {}
             }
         }
-        Ok(())
+        found
+    }
+
+    /// Everything but blobs, once all of those have arrived.
+    fn documents(&self, output: &Output) -> Result<Vec<Document>> {
+        let (items, paths) = self.placed(output)?;
+        items.iter().try_for_each(|item| self.check_written(item))?;
+        let mut documents = self.directories();
+        let mut manifest = render(&items, &paths);
+        manifest.push(b'\n');
+        documents.push(Document::File("manifest.json".into(), manifest));
+        let repositories = repositories(&items, &self.names);
+        documents.extend(repositories.map(|bytes| Document::File("repositories".into(), bytes)));
+        Ok(documents)
     }
 
     /// The images of `manifest.json`, each with its paths.
@@ -214,16 +230,18 @@ impl Sink for LegacySink {
         Ok(Vec::new())
     }
 
+    fn preview(&self, output: &Output, _: Known<'_>) -> Result<Preview> {
+        let images = output.documents.iter().filter_map(|document| match &document.body {
+            OutBody::Manifest { image, .. } => image.as_ref(),
+            OutBody::Index { .. } | OutBody::Opaque { .. } => None,
+        });
+        let configs =
+            images.map(|image| (config_path(&Digest::sha256(&image.config)), Arc::clone(&image.config)));
+        self.out.preview(&self.documents(output)?, configs.collect(), super::open)
+    }
+
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
-        let (items, paths) = self.placed(output)?;
-        items.iter().try_for_each(|item| self.check_written(item))?;
-        self.write_directories()?;
-        let mut manifest = render(&items, &paths);
-        manifest.push(b'\n');
-        self.out.put("manifest.json", &manifest)?;
-        if let Some(repositories) = repositories(&items, &self.names) {
-            self.out.put("repositories", &repositories)?;
-        }
+        self.out.put_all(&self.documents(output)?)?;
         self.out.finish()
     }
 }

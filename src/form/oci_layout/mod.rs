@@ -75,13 +75,32 @@ pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         let Some(node) = builder.follow(&edge.descriptor)? else { continue };
         let name = name_of(builder, index, &edge);
         let at = edge.descriptor.at.clone();
-        let root = Root { at, name, node, descriptor: Some(edge.descriptor), repository: None };
+        let root =
+            Root { at, name, node, descriptor: Some(edge.descriptor), repository: None, via: Via::List };
         builder.archive.roots.push(root);
     }
     if builder.archive.roots.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::pointer(member, "/manifests") });
     }
     stored_blobs(builder);
+    unlisted(builder)
+}
+
+/// What refers to something that is listed belongs to it, listed or not.
+fn unlisted(builder: &mut Builder<'_>) -> Result<()> {
+    let tree = &builder.archive.tree;
+    let mut others = Vec::new();
+    for blob in builder.archive.blobs.iter().filter(|blob| !blob.referenced) {
+        let (Some(digest), Some(member)) = (&blob.digest, blob.member) else { continue };
+        if tree.head(member, 16)?.trim_ascii_start().starts_with(b"{") {
+            others.push((digest.clone(), member));
+        }
+    }
+    for (at, node) in builder.referrers(others)? {
+        let name = Name::None;
+        let via = Via::Subject;
+        builder.archive.roots.push(Root { at, name, node, descriptor: None, repository: None, via });
+    }
     Ok(())
 }
 

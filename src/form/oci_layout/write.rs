@@ -1,11 +1,13 @@
 //! An OCI image layout in a directory: a new one, or more images in one that is there (formats.md D.8).
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{OCI_LAYOUT, blob_path, blob_place, index_json, merged};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::form::preview::{Known, Members, Preview};
 use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
@@ -87,6 +89,24 @@ impl Sink for LayoutDir {
 
     fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
         merged(output, self.index.as_deref()).map(|(_, displaced)| displaced)
+    }
+
+    fn preview(&self, output: &Output, _: Known<'_>) -> Result<Preview> {
+        let mut members = Members::default();
+        members.bytes(MARKER, OCI_LAYOUT);
+        members.bytes(INDEX, index_json(output, self.index.as_deref())?);
+        let documents = output.documents.iter().map(|document| &document.digest);
+        let digests: BTreeSet<&Digest> = documents.chain(output.held().map(|blob| &blob.digest)).collect();
+        for digest in digests {
+            let name = blob_path(digest);
+            self.tree.show(self.existing.as_ref(), Path::new(&name), name.clone(), &mut members)?;
+        }
+        Ok(members.preview(super::open))
+    }
+
+    fn before(&self) -> Result<Option<Preview>> {
+        let preview = || self.preview(&Output::default(), &|_| None);
+        self.index.is_some().then(preview).transpose()
     }
 
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {

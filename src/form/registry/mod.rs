@@ -15,4 +15,4 @@ mod write;
 pub use address::Address;
 pub use pushed::{PushOptions, Pushed};
 pub use read::{Wanted, open};
-pub use write::{may_set_all, registry};
+pub use write::{may_set_all, registry, takes_all};

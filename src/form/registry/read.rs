@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;
-use crate::model::{Anomaly, Archive, Form, Name, Root};
+use crate::model::{Anomaly, Archive, Form, Name, Root, Via};
 use crate::platform::Specifier;
 use crate::reference::Reference;
 use crate::registry::{Registries, Repository};
@@ -205,7 +205,14 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
         let name = entry.tag.and_then(|tag| named.with_tag(&tag).ok()).map_or(Name::None, Name::Full);
         let media_type = types.get(&entry.digest).cloned().flatten();
         if let Some(node) = builder.manifest(entry.digest, media_type, &at)? {
-            builder.archive.roots.push(Root { at, name, node, descriptor: None, repository: Some(path) });
+            builder.archive.roots.push(Root {
+                at,
+                name,
+                node,
+                descriptor: None,
+                repository: Some(path),
+                via: Via::List,
+            });
         }
     }
     if builder.archive.roots.is_empty() {

@@ -1,6 +1,6 @@
 //! Blobs on their way into a registry.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +15,8 @@ use crate::registry::{BlobWriter, Fault, Repository};
 pub(super) struct Home {
     pub repository: Repository,
     pushed: Arc<Pushed>,
-    /// Blobs that it has now.
-    blobs: Mutex<HashSet<Digest>>,
+    /// Blobs that it has now, with their sizes.
+    blobs: Mutex<HashMap<Digest, u64>>,
     /// The last thing that went wrong, with all that is known of it.
     last: Mutex<Option<Fault>>,
 }
@@ -37,12 +37,17 @@ impl Home {
         fault
     }
 
-    fn knows(&self, digest: &Digest) -> bool {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    /// How large a blob is that it has now.
+    pub fn size(&self, digest: &Digest) -> Option<u64> {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
     }
 
-    fn learn(&self, digest: &Digest) {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+    fn knows(&self, digest: &Digest) -> bool {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(digest)
+    }
+
+    fn learn(&self, digest: &Digest, size: u64) {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), size);
     }
 
     fn has(&self, digest: &Digest) -> Result<bool, Fault> {
@@ -122,7 +127,7 @@ impl Staged for Sending<'_> {
                 home.pushed.add(size);
             }
         }
-        home.learn(digest);
+        home.learn(digest, size);
         Ok(())
     }
 }

@@ -11,7 +11,11 @@ use super::pushed::{PushOptions, Pushed, count};
 use super::sending::{Home, Sending};
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::form::sink::{Displaced, Fate, OutBlob, OutBody, OutDocument, Output, Sink, Staged};
+use crate::form::oci_layout::{self, OCI_LAYOUT, blob_path, index_json};
+use crate::form::preview::{Known, Members, Preview};
+use crate::form::sink::{
+    Absence, Displaced, Fate, Lacking, OutBlob, OutBody, OutDocument, Output, Sink, Staged,
+};
 use crate::media;
 use crate::registry::{BlobWriter, Fault, Registries, Repository, fallback_tag};
 
@@ -68,6 +72,40 @@ pub fn may_set_all(
         if let Some(found) = other(&repository, tag, digest)? {
             return Err(kept(&repository, tag, &found, digest));
         }
+    }
+    Ok(())
+}
+
+/// Refuses what points at something that is neither sent nor in the repository already: registries take none such, and that
+/// is found out before anything is sent.
+///
+/// # Errors
+///
+/// There is such a thing; the registry cannot be asked.
+pub fn takes_all(registries: &Arc<Registries>, domain: &str, lacking: &[Lacking]) -> Result<()> {
+    for Lacking { repository, of, item, what } in lacking {
+        let repository = registries.repository(domain, repository)?;
+        let there = match what {
+            Absence::Blob => repository.has_blob(item)?.is_some(),
+            Absence::Manifest | Absence::NoManifest => repository.head(item.as_str())?.is_some(),
+        };
+        if there {
+            continue;
+        }
+        let message = match what {
+            Absence::NoManifest => {
+                format!("index {of} lists {item}, which is no manifest: registries take none such")
+            }
+            Absence::Manifest => format!(
+                "index {of} lists {item}, which neither the source nor {} has: registries take none such",
+                repository.shown()
+            ),
+            Absence::Blob => format!(
+                "manifest {of} needs the blob {item}, which neither the source nor {} has: registries take none such",
+                repository.shown()
+            ),
+        };
+        return Err(Error::refused_help(message, "choose what is there with --platform or --image"));
     }
     Ok(())
 }
@@ -394,6 +432,25 @@ impl Sink for Push {
     /// Documents are kept by who calls until the commit, which sends them.
     fn document(&self, _: &OutDocument) -> Result<()> {
         Ok(())
+    }
+
+    /// As the layout that it would be: a registry keeps the same manifests and blobs under other addresses.
+    fn preview(&self, output: &Output, known: Known<'_>) -> Result<Preview> {
+        let mut members = Members::default();
+        members.bytes("oci-layout", OCI_LAYOUT);
+        members.bytes("index.json", index_json(output, None)?);
+        let mut told: HashSet<&Digest> = HashSet::new();
+        for document in output.documents.iter().filter(|document| told.insert(&document.digest)) {
+            members.bytes(blob_path(&document.digest), Arc::clone(&document.bytes));
+        }
+        for blob in output.held().filter(|blob| told.insert(&blob.digest)) {
+            match (known(&blob.digest), self.home.size(&blob.digest)) {
+                (Some(bytes), Some(_)) => members.bytes(blob_path(&blob.digest), bytes),
+                (None, Some(size)) => members.gone(blob_path(&blob.digest), size),
+                (_, None) => {}
+            }
+        }
+        Ok(members.preview(oci_layout::open))
     }
 
     fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {

@@ -15,6 +15,7 @@ use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::archive::*;
 use crate::model::build::Builder;
+use crate::model::referrers::about_tag;
 use crate::model::{Anomaly, Form, LinkKind, StorageProblem};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
@@ -293,26 +294,28 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
         };
         if let Some(node) = builder.manifest(digest, None, &at)? {
             let repository = Some(path.to_owned());
-            builder.archive.roots.push(Root { at, name, node, descriptor: None, repository });
+            builder.archive.roots.push(Root { at, name, node, descriptor: None, repository, via: Via::List });
         }
     }
     if repository.tags.is_empty() {
         // Nothing else names them.
         let all = repository.revisions.iter().map(|(digest, &member)| (digest.clone(), member)).collect();
-        return untagged(builder, path, all);
+        return untagged(builder, path, all, Via::List);
     }
     let reached = reached(builder);
     let signed =
-        repository.tags.keys().filter_map(|tag| about(tag)).filter(|digest| !reached.contains(digest));
+        repository.tags.keys().filter_map(|tag| about_tag(tag)).filter(|digest| !reached.contains(digest));
     let signed = signed.filter_map(|digest| Some((digest.clone(), *repository.revisions.get(&digest)?)));
-    untagged(builder, path, signed.collect())?;
+    untagged(builder, path, signed.collect(), Via::List)?;
+    referrers(builder, path, repository)?;
+    let nodes = self::reached(builder);
+    // A link that leads nowhere is told by itself.
+    let untold = |digest: &Digest| !nodes.contains(digest) && builder.has_blob(digest);
+    let rest = repository.revisions.iter().filter(|(digest, _)| untold(digest));
+    let rest = rest.map(|(digest, &member)| (digest.clone(), member)).collect();
+    untagged(builder, path, rest, Via::Revision)?;
+    // What is about those.
     referrers(builder, path, repository)
-}
-
-/// The manifest that a tag of cosign's scheme or of the referrers fallback is about: `sha256-<hex>`, then anything.
-fn about(tag: &str) -> Option<Digest> {
-    let hex = tag.strip_prefix("sha256-")?.get(..64)?;
-    Digest::parse(&format!("sha256:{hex}")).ok()
 }
 
 /// The digests of everything read so far.
@@ -320,25 +323,26 @@ fn reached(builder: &Builder<'_>) -> HashSet<Digest> {
     builder.archive.nodes.iter().filter_map(|node| node.digest.clone()).collect()
 }
 
-/// Untagged revisions that refer to something reached by a tag belong to it; any other is history that no tag names.
+/// Untagged revisions that refer to something reached so far belong to it, and what refers to them to them.
 fn referrers(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
     let nodes = reached(builder);
-    for (digest, &member) in repository.revisions.iter().filter(|(digest, _)| !nodes.contains(digest)) {
-        let Some(subject) = builder.subject_of(digest)? else { continue };
-        if !nodes.contains(&subject) {
-            continue;
-        }
-        let at = Location::member(member);
-        if let Some(node) = builder.manifest(digest.clone(), None, &at)? {
-            let repository = Some(path.to_owned());
-            builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository });
-        }
+    let others = repository.revisions.iter().filter(|(digest, _)| !nodes.contains(digest));
+    let others: Vec<(Digest, MemberId)> = others.map(|(digest, &member)| (digest.clone(), member)).collect();
+    for (at, node) in builder.referrers(others)? {
+        let repository = Some(path.to_owned());
+        let name = Name::None;
+        builder.archive.roots.push(Root { at, name, node, descriptor: None, repository, via: Via::Subject });
     }
     Ok(())
 }
 
 /// Takes the revisions that no other one of them points at.
-fn untagged(builder: &mut Builder<'_>, path: &str, revisions: BTreeMap<Digest, MemberId>) -> Result<()> {
+fn untagged(
+    builder: &mut Builder<'_>,
+    path: &str,
+    revisions: BTreeMap<Digest, MemberId>,
+    via: Via,
+) -> Result<()> {
     let mut found = Vec::new();
     for (digest, member) in revisions {
         let at = Location::member(member);
@@ -356,7 +360,7 @@ fn untagged(builder: &mut Builder<'_>, path: &str, revisions: BTreeMap<Digest, M
             continue;
         }
         let repository = Some(path.to_owned());
-        builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository });
+        builder.archive.roots.push(Root { at, name: Name::None, node, descriptor: None, repository, via });
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::form::preview::{Known, Members, Preview};
 use crate::form::sink::{Displaced, Fate, OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
@@ -217,6 +218,33 @@ impl Sink for Storage {
             }
         }
         Ok(displaced)
+    }
+
+    fn preview(&self, output: &Output, _: Known<'_>) -> Result<Preview> {
+        let mut members = Members::default();
+        let documents = output.documents.iter().map(|document| &document.digest);
+        let digests: BTreeSet<&Digest> = documents.chain(output.held().map(|blob| &blob.digest)).collect();
+        for digest in digests {
+            let name = format!("{BELOW}/{}", place_itself(digest)?.display());
+            self.tree.show(self.existing.as_ref(), &self.place()(digest)?, name, &mut members)?;
+        }
+        for (name, repository) in &repositories(output)? {
+            let mut link = |path: PathBuf, digest: &Digest| {
+                members.bytes(format!("{BELOW}/{}", path.display()), digest.as_str().as_bytes());
+            };
+            for digest in &repository.layers {
+                link(link_path(name, "_layers", digest)?, digest);
+            }
+            for digest in &repository.revisions {
+                link(link_path(name, "_manifests/revisions", digest)?, digest);
+            }
+            for (tag, digest) in &repository.tags {
+                let tag = format!("_manifests/tags/{tag}");
+                link(link_path(name, &format!("{tag}/index"), digest)?, digest);
+                link(format!("repositories/{name}/{tag}/current/link").into(), digest);
+            }
+        }
+        Ok(members.preview(super::open))
     }
 
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {

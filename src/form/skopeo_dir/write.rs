@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::form::preview::{Known, Members, Preview};
 use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
@@ -128,6 +129,22 @@ impl Sink for SkopeoDir {
     fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {
         the_root(output)?;
         Ok(Vec::new())
+    }
+
+    fn preview(&self, output: &Output, _: Known<'_>) -> Result<Preview> {
+        let root = the_root(output)?;
+        let mut members = Members::default();
+        members.bytes("version", VERSION);
+        for document in &output.documents {
+            let (name, _) = child_names(document)?;
+            let will_be = if document.digest == root.digest { MANIFEST.to_owned() } else { name.clone() };
+            self.tree.show(None, Path::new(&name), will_be, &mut members)?;
+        }
+        let blobs: BTreeSet<&Digest> = output.held().map(|blob| &blob.digest).collect();
+        for digest in blobs {
+            self.tree.show(None, Path::new(hex(digest)?), hex(digest)?.to_owned(), &mut members)?;
+        }
+        Ok(members.preview(super::open))
     }
 
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {

@@ -6,18 +6,20 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::form::preview::Members;
 use crate::staging::{PREFIX, parent_of, sweep};
 
 /// An existing destination directory under an exclusive `flock` that lasts as long as this value.
 pub(in crate::form) struct Existing {
     /// The lock is on this very handle.
-    dir: Dir,
+    dir: Arc<Dir>,
     path: PathBuf,
     /// What it held but staging when it was locked: nothing, one entry, or more.
     held: Held,
@@ -52,8 +54,11 @@ impl Existing {
                 other => break other.map_err(io::Error::from).at("cannot lock", path)?,
             }
         }
-        let mut existing =
-            Existing { dir: Dir::from_std_file(handle), path: path.to_owned(), held: Held::Nothing };
+        let mut existing = Existing {
+            dir: Arc::new(Dir::from_std_file(handle)),
+            path: path.to_owned(),
+            held: Held::Nothing,
+        };
         existing.survey()?;
         Ok(Some(existing))
     }
@@ -138,6 +143,15 @@ impl Existing {
             return Err(Error::refused(format!("{} is larger than {cap} bytes", path.display())));
         }
         Ok(Some(bytes))
+    }
+
+    /// Adds a regular file inside to a preview, if there is one.
+    pub(in crate::form) fn show(&self, relative: &Path, name: String, members: &mut Members) -> Result<()> {
+        if let Some(file) = self.file(relative)? {
+            let size = file.metadata().at("cannot read", self.path.join(relative))?.len();
+            members.inside(name, &self.dir, relative.to_owned(), size);
+        }
+        Ok(())
     }
 
     /// Whether the regular file `relative` holds exactly `bytes`.

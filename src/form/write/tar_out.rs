@@ -4,17 +4,18 @@
 //! names and sizes are known get their places first and are then written by several threads. A stream cannot go back: what is not known is completed in an unlinked temporary file first, and a member that fails after
 //! its header has gone out cuts the stream for good.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::WriteOptions;
 use super::tree::check_size;
 use crate::digest::Digest;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::form::preview::{Members, Opener, Preview};
 use crate::form::sink::Staged;
 use crate::staging::{Owned, parent_of, sweep, sync_directory};
 use crate::tar::write::{END, WriteKind, header, padding};
@@ -27,6 +28,14 @@ const SHIFT: usize = 1 << 20;
 
 /// How errors call a stream.
 const STREAM: &str = "standard output";
+
+/// What stands in a tar besides blobs.
+pub(in crate::form) enum Document {
+    /// A file: name and content.
+    File(String, Vec<u8>),
+    /// A symbolic link: name and target.
+    Link(String, String),
+}
 
 /// Which member a blob becomes.
 pub(in crate::form) trait Naming: Sync {
@@ -61,8 +70,8 @@ struct State {
     busy: bool,
     /// A member that did not become complete has gone out: there is no way to a sound tar.
     cut: bool,
-    /// Names of all members, directories with a `/` at the end.
-    members: BTreeSet<String>,
+    /// Names and sizes of all members, directories with a `/` at the end.
+    members: BTreeMap<String, u64>,
     /// Members that have a place and were not staged yet: where their data goes, and its size.
     reserved: BTreeMap<String, (u64, u64)>,
     /// Members that have a place and are not complete.
@@ -123,7 +132,7 @@ impl TarOut {
             end: 0,
             busy: false,
             cut: false,
-            members: BTreeSet::new(),
+            members: BTreeMap::new(),
             reserved: BTreeMap::new(),
             open: 0,
         };
@@ -149,28 +158,87 @@ impl TarOut {
 
     /// Whether there is a member of this name.
     pub(in crate::form) fn has(&self, name: &str) -> bool {
-        self.lock().members.contains(name)
+        self.lock().members.contains_key(name)
     }
 
     /// Writes a whole file; one that is there already is not written again.
     pub(in crate::form) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut state = self.lock_ready()?;
-        if state.members.contains(name) {
+        if state.members.contains_key(name) {
             return Ok(());
         }
         let lead = state.lead(name, bytes.len() as u64);
         state.append(&[&lead, bytes]).at("cannot write", &self.path)?;
-        state.note(name);
+        state.note(name, bytes.len() as u64);
         Ok(())
+    }
+
+    /// Writes what makes the archive one, after all blobs.
+    pub(in crate::form) fn put_all(&self, documents: &[Document]) -> Result<()> {
+        documents.iter().try_for_each(|document| match document {
+            Document::File(name, bytes) => self.put(name, bytes),
+            Document::Link(name, target) => self.link(name, target),
+        })
+    }
+
+    /// The tar as it will be. A file gets its documents now, and is opened; a stream gets them at the end, as its commit
+    /// record, so that its members are listed: of what went out, `known` has the documents.
+    pub(in crate::form) fn preview(
+        &self,
+        documents: &[Document],
+        known: HashMap<String, Arc<[u8]>>,
+        opener: Opener,
+    ) -> Result<Preview> {
+        let stream = matches!(self.lock_ready()?.medium, Medium::Stream(_));
+        if stream {
+            return Ok(self.listed(documents, &known).preview(opener));
+        }
+        self.put_all(documents)?;
+        let mut state = self.lock_ready()?;
+        let end = state.end;
+        let Medium::File(out) = &mut state.medium else { return Ok(Members::default().preview(opener)) };
+        out.flush().at("cannot write", &self.path)?;
+        let file = out.get_ref();
+        // What a discarded member left behind goes now; `finish` ends the tar once more, at the same place.
+        let ended = file.set_len(end).and_then(|()| file.write_all_at(&END, end));
+        ended.at("cannot write", &self.path)?;
+        let file = file.try_clone().at("cannot open", &self.path)?;
+        Ok(Preview::of_tar(self.path.clone(), file, opener))
+    }
+
+    fn listed(&self, documents: &[Document], known: &HashMap<String, Arc<[u8]>>) -> Members {
+        let mut members = Members::default();
+        for (name, size) in self.lock().members.iter().filter(|(name, _)| !name.ends_with('/')) {
+            match known.get(name) {
+                Some(bytes) => members.bytes(name.as_str(), Arc::clone(bytes)),
+                None => members.gone(name.as_str(), *size),
+            }
+        }
+        for document in documents {
+            match document {
+                Document::File(name, bytes) => members.bytes(name.as_str(), &bytes[..]),
+                // Whoever follows the link finds what stands there.
+                Document::Link(name, target) => {
+                    let target = target.strip_prefix("../").unwrap_or(target);
+                    if let Some(size) = self.lock().members.get(target) {
+                        members.gone(name.as_str(), *size);
+                    }
+                }
+            }
+        }
+        members
     }
 
     /// Writes a symbolic link.
     pub(in crate::form) fn link(&self, name: &str, target: &str) -> Result<()> {
         let mut state = self.lock_ready()?;
+        if state.members.contains_key(name) {
+            return Ok(());
+        }
         let mut lead = state.directories(name);
         lead.extend(header(name.as_bytes(), WriteKind::Symlink { target: target.as_bytes() }, 0o777));
         state.append(&[&lead]).at("cannot write", &self.path)?;
-        state.note(name);
+        state.note(name, 0);
         Ok(())
     }
 
@@ -182,7 +250,7 @@ impl TarOut {
         }
         for (i, &(digest, size)) in blobs.iter().enumerate() {
             let Ok(name) = naming.member(digest) else { return Ok(i) };
-            if !state.members.contains(&name) {
+            if !state.members.contains_key(&name) {
                 state.reserve(name, size).at("cannot write", &self.path)?;
             }
         }
@@ -212,7 +280,7 @@ impl TarOut {
             return Ok(Box::new(StagedMember { out: self, naming, mode, written: 0 }));
         }
         let mode = match known {
-            Some((name, _, _)) if state.members.contains(&name) => Mode::Discard,
+            Some((name, _, _)) if state.members.contains_key(&name) => Mode::Discard,
             known if seekable => {
                 let (name, size) =
                     known.map_or_else(|| (naming.typical(), 0), |(name, _, size)| (name, size));
@@ -291,7 +359,7 @@ impl State {
     /// Headers of the directories above `name` that are not in the tar yet.
     fn directories(&self, name: &str) -> Vec<u8> {
         let ends = name.match_indices('/').map(|(at, _)| &name[..=at]);
-        let missing = ends.filter(|directory| !self.members.contains(*directory));
+        let missing = ends.filter(|directory| !self.members.contains_key(*directory));
         missing.flat_map(|directory| header(directory.as_bytes(), WriteKind::Directory, 0o755)).collect()
     }
 
@@ -303,9 +371,9 @@ impl State {
     }
 
     /// Remembers a member and the directories above it.
-    fn note(&mut self, name: &str) {
-        self.members.extend(name.match_indices('/').map(|(at, _)| name[..=at].to_owned()));
-        self.members.insert(name.to_owned());
+    fn note(&mut self, name: &str, size: u64) {
+        self.members.extend(name.match_indices('/').map(|(at, _)| (name[..=at].to_owned(), 0)));
+        self.members.insert(name.to_owned(), size);
     }
 
     /// Writes all of a member but its data, behind the last member.
@@ -320,7 +388,7 @@ impl State {
         self.end = data + size + padding(size);
         let end = self.end;
         self.seek(end)?;
-        self.note(&name);
+        self.note(&name, size);
         self.reserved.insert(name, (data, size));
         self.open += 1;
         Ok(())
@@ -376,7 +444,7 @@ impl State {
         out.seek(SeekFrom::Start(data + size))?;
         self.pad(size)?;
         self.end = data + size + padding(size);
-        self.note(name);
+        self.note(name, size);
         Ok(())
     }
 }
@@ -466,7 +534,7 @@ impl Staged for StagedMember<'_> {
                 let name = self.naming.member(digest)?;
                 let mut state = self.out.lock();
                 // One that is there already: `drop` rewinds.
-                if state.members.contains(&name) {
+                if state.members.contains_key(&name) {
                     return Ok(());
                 }
                 state.complete(&name, size, *reserved).at("cannot write", &self.out.path)
@@ -480,14 +548,14 @@ impl Staged for StagedMember<'_> {
                 self.out.check((expected, *expected_size), (digest, size))?;
                 let mut state = self.out.lock();
                 state.pad(size).at("cannot write", &self.out.path)?;
-                state.note(name);
+                state.note(name, size);
                 state.cut = false;
                 Ok(())
             }
             Mode::Spool(file) => {
                 let name = self.naming.member(digest)?;
                 let mut state = self.out.lock_ready()?;
-                if state.members.contains(&name) {
+                if state.members.contains_key(&name) {
                     return Ok(());
                 }
                 let lead = state.lead(&name, size);
@@ -497,7 +565,7 @@ impl Staged for StagedMember<'_> {
                 let Medium::Stream(out) = &mut state.medium else { return Ok(()) };
                 io::copy(file.get_mut(), out).at("cannot write", &self.out.path)?;
                 state.pad(size).at("cannot write", &self.out.path)?;
-                state.note(&name);
+                state.note(&name, size);
                 state.cut = false;
                 Ok(())
             }

@@ -12,6 +12,7 @@ use tempfile::TempPath;
 use super::existing::Existing;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
+use crate::form::preview::Members;
 use crate::form::sink::Staged;
 use crate::staging::{self, Owned, parent_of, sweep, sync_directory};
 
@@ -64,6 +65,26 @@ impl Tree {
 
     fn kept_set(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The complete file of this relative path.
+    pub(in crate::form) fn complete(&self, relative: &Path) -> Option<PathBuf> {
+        self.kept_set().contains(relative).then(|| self.tree.join(relative))
+    }
+
+    /// Adds to a preview what will be at a path: a file of this tree, or what the destination has there.
+    pub(in crate::form) fn show(
+        &self,
+        existing: Option<&Existing>,
+        relative: &Path,
+        name: String,
+        members: &mut Members,
+    ) -> Result<()> {
+        match (self.complete(relative), existing) {
+            (Some(path), _) => members.file(name, path),
+            (None, Some(existing)) => existing.show(relative, name, members),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Starts a blob that `place` will give its path once the digest is known.

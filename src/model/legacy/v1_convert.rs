@@ -40,9 +40,7 @@ pub(super) fn make_config(
     let mut members: BTreeMap<&str, Vec<u8>> = if is_older(&image.docker_version) {
         image.members().into_iter().collect()
     } else {
-        let raw =
-            |m: &Member| go_json::compact(bytes.get(m.value.span.start..m.value.span.end).unwrap_or(b"null"));
-        root.members().iter().map(|m| (&*m.key, raw(m))).collect()
+        root.members().iter().map(|member| (&*member.key, run_config(bytes, member))).collect()
     };
     for name in DROPPED {
         members.remove(name);
@@ -55,6 +53,26 @@ pub(super) fn make_config(
     members.insert("rootfs", go_json::object(rootfs));
     members.insert("history", go_json::array(history));
     Ok(go_json::object(members))
+}
+
+/// A member as it stands, but for a command that is a string: Docker took such in v1 images, and readers of image configs
+/// do not (formats.md B.3). It becomes an array of that one string, as Docker understood it.
+fn run_config(bytes: &[u8], member: &Member) -> Vec<u8> {
+    let raw =
+        |value: &Value| go_json::compact(bytes.get(value.span.start..value.span.end).unwrap_or(b"null"));
+    let command = |inner: &&Member| {
+        let name = inner.key.to_lowercase();
+        matches!(name.as_str(), "cmd" | "entrypoint") && inner.value.as_str().is_some()
+    };
+    let holds = matches!(&*member.key, "config" | "container_config");
+    if !holds || !member.value.members().iter().any(|inner| command(&inner)) {
+        return raw(&member.value);
+    }
+    go_json::object(member.value.members().iter().map(|inner| {
+        let text = inner.value.as_str().filter(|_| command(&inner));
+        let array = text.map(|text| go_json::array([go_json::string(text)]));
+        (&*inner.key, array.unwrap_or_else(|| raw(&inner.value)))
+    }))
 }
 
 /// Whether Docker counts `version` as older than [`TRUSTED_SINCE`]: part by part, what is no number being 0.
@@ -107,6 +125,17 @@ mod tests {
         assert_eq!(
             id(&[base, top]),
             "sha256:a488bec94bb96b26a968f913d25ef7d8d204d727ca328b52b4b059c7d03260b6"
+        );
+    }
+
+    #[test]
+    fn commands_that_are_strings_become_arrays() {
+        let image =
+            r#"{"docker_version":"1.9.1","config":{"Env":["A=1"],"cmd":"/bin/sh","Entrypoint":["x"]}}"#;
+        let config = convert(&[image], &[sha256(D0)]).expect("config");
+        assert!(
+            config.contains(r#""config":{"Env":["A=1"],"cmd":["/bin/sh"],"Entrypoint":["x"]}"#),
+            "{config}"
         );
     }
 

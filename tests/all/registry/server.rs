@@ -1,7 +1,7 @@
 //! A registry inside the test's own process: what the specification asks for, on threads of the standard library, with
 //! every fault that a registry can have plantable one at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use restow::digest::Digest;
+use serde_json::Value;
 
 /// How clients must show who they are.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,6 +105,9 @@ pub struct State {
     count: u64,
 }
 
+/// A repository, and a digest or tag in it.
+pub type Of = (String, String);
+
 /// The registry. Stops when it is dropped.
 pub struct Server {
     pub address: String,
@@ -170,6 +174,33 @@ impl Server {
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Tags, and the documents that they lead to: what tags name, what that names, and what is about any of it.
+    pub fn tagged(&self) -> (BTreeSet<Of>, BTreeMap<Of, String>) {
+        let state = self.state();
+        let mut found: BTreeSet<(String, String)> =
+            state.tags.iter().map(|((path, _), digest)| (path.clone(), digest.clone())).collect();
+        loop {
+            let before = found.len();
+            for ((path, digest), (_, body)) in &state.manifests {
+                let document: Value = serde_json::from_slice(body).unwrap_or_default();
+                let subject = document["subject"]["digest"].as_str();
+                let own = (path.clone(), digest.clone());
+                if subject.is_some_and(|subject| found.contains(&(path.clone(), subject.to_owned()))) {
+                    found.insert(own.clone());
+                }
+                if found.contains(&own) {
+                    let children = document["manifests"].as_array().into_iter().flatten();
+                    let children = children.filter_map(|child| child["digest"].as_str());
+                    let here = children.map(|child| (path.clone(), child.to_owned()));
+                    found.extend(here.filter(|child| state.manifests.contains_key(child)));
+                }
+            }
+            if found.len() == before {
+                return (found, state.tags.clone());
+            }
+        }
     }
 
     /// Plants a fault.
@@ -529,7 +560,8 @@ fn ranged(request: &Request, bytes: &[u8], act: Option<&Act>) -> Response {
         .and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
     match range {
         Some(from) if !matches!(act, Some(Act::WholeAnyway)) => {
-            let Some(rest) = bytes.get(from..) else { return Response::new(416) };
+            let rest = bytes.get(from..).filter(|rest| !rest.is_empty());
+            let Some(rest) = rest else { return Response::new(416) };
             let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
             Response::new(206).with("Content-Range", range).body(rest)
         }
@@ -540,12 +572,14 @@ fn ranged(request: &Request, bytes: &[u8], act: Option<&Act>) -> Response {
 fn manifest(call: Call<'_>) -> Response {
     let Call { state, request, repository, rest, .. } = call;
     if request.method == "PUT" {
+        let kind = request.headers.get("content-type").cloned().unwrap_or_default();
         let digest = match Digest::parse(rest) {
+            // Of schema 1 the digest is that of what is signed.
+            Ok(digest) if kind.contains("prettyjws") => Some(digest),
             Ok(digest) => digest.of_same_kind(&request.body).filter(|own| *own == digest),
             Err(_) => Some(Digest::sha256(&request.body)),
         };
         let Some(digest) = digest else { return Response::error(400, "DIGEST_INVALID") };
-        let kind = request.headers.get("content-type").cloned().unwrap_or_default();
         let value: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
         for part in value["layers"].as_array().into_iter().flatten().chain([&value["config"]]) {
             let Some(part_digest) = part["digest"].as_str() else { continue };

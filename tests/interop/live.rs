@@ -1,0 +1,140 @@
+//! Real tools and restow around one registry: each pulls what the other pushed.
+
+use super::daemons::{Registry, ctr, docker};
+use super::graph;
+use super::ours::convert;
+use super::source::{Image, app, other, sha256, write_docker_archive, write_multi_layout};
+use super::tools::{Case, Scene, run};
+use std::fs;
+
+/// Every test of this kind.
+pub const CASES: &[Case] = &[
+    Case { name: "docker-around-a-registry", needs: DOCKER, body: |s| around(s, docker_pulls) },
+    Case {
+        name: "podman-around-a-registry",
+        needs: &["docker-registry", "podman"],
+        body: |s| around(s, podman_pulls),
+    },
+    Case {
+        name: "buildah-around-a-registry",
+        needs: &["docker-registry", "buildah"],
+        body: |s| around(s, buildah_pulls),
+    },
+    Case { name: "ctr-around-a-registry", needs: CTR, body: |s| around(s, ctr_pulls) },
+    Case { name: "skopeo-around-a-registry", needs: SKOPEO, body: |s| around(s, skopeo_pulls) },
+    Case { name: "skopeo-around-a-registry-index", needs: SKOPEO, body: index },
+    Case { name: "restow-around-storage-it-wrote", needs: SKOPEO, body: stored },
+];
+
+const DOCKER: &[&str] = &["docker-registry", "docker", "dockerd", "containerd"];
+const CTR: &[&str] = &["docker-registry", "containerd", "ctr"];
+const SKOPEO: &[&str] = &["docker-registry", "skopeo"];
+
+/// Pulls the first name, must have the image then, and pushes it under the second.
+type Tool = fn(&Scene, &Image, &str, &str);
+
+/// restow pushes; the tool pulls, and pushes what it has; restow reads that.
+fn around(scene: &Scene, tool: Tool) {
+    let image = app(scene.seed);
+    write_docker_archive(&scene.path("app.tar"), &[&image]);
+    let registry = Registry::serve(scene, "storage");
+    let (ours, theirs) =
+        (format!("{}/ours/app:1", registry.address), format!("{}/theirs/app:1", registry.address));
+    let live = |name: &str| format!("docker://{name}");
+    convert(scene, &["--image", &image.names[0], "app.tar", &live(&ours)]);
+    run(scene.restow().args(["check", &live(&ours)]));
+    tool(scene, &image, &ours, &theirs);
+    run(scene.restow().args(["check", &live(&theirs)]));
+    // Tools compress as they like; images and their layers stay what they are.
+    run(scene.restow().args(["compare", "--ignore", "names,digests,layers", &live(&ours), &live(&theirs)]));
+    convert(scene, &[&live(&theirs), "oci:back"]);
+    graph::layout(&scene.path("back")).assert_holds(&image);
+    // From registry to registry, blobs taken over within it.
+    let copied = live(&format!("{}/copied/app:1", registry.address));
+    convert(scene, &[&live(&theirs), &copied]);
+    run(scene.restow().args(["compare", "--ignore", "names", &live(&theirs), &copied]));
+}
+
+fn docker_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    run(docker(scene).args(["pull", "--quiet", ours]));
+    let id = run(docker(scene).args(["image", "inspect", "--format", "{{.Id}}", ours]));
+    assert_eq!(id.trim(), image.id());
+    run(docker(scene).args(["tag", ours, theirs]));
+    run(docker(scene).args(["push", "--quiet", theirs]));
+}
+
+fn podman_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    let id = run(scene.podman().args(["pull", "--quiet", "--tls-verify=false", ours]));
+    assert_eq!(format!("sha256:{}", id.trim()), image.id());
+    run(scene.podman().args(["push", "--quiet", "--tls-verify=false", ours, theirs]));
+}
+
+fn buildah_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    let id = run(scene.buildah().args(["pull", "--quiet", "--tls-verify=false", ours]));
+    assert_eq!(format!("sha256:{}", id.trim()), image.id());
+    run(scene.buildah().args(["push", "--quiet", "--tls-verify=false", ours, &format!("docker://{theirs}")]));
+}
+
+fn ctr_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    run(ctr(scene).args(["images", "pull", "--plain-http", "--snapshotter", "native", ours]));
+    let content = ctr(scene).args(["content", "get", &image.id()]).output().expect("ctr starts").stdout;
+    assert_eq!(sha256(&content), image.id());
+    run(ctr(scene).args(["images", "tag", ours, theirs]));
+    run(ctr(scene).args(["images", "push", "--plain-http", theirs]));
+}
+
+fn skopeo_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    let copy = |from: &str, to: &str| {
+        run(scene
+            .tool("skopeo")
+            .args(["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"])
+            .args([from, to]));
+    };
+    copy(&format!("docker://{ours}"), "dir:pulled");
+    graph::directory(&scene.path("pulled")).assert_holds(image);
+    copy("dir:pulled", &format!("docker://{theirs}"));
+}
+
+/// An index of two platforms and an attestation goes through skopeo without a byte changed.
+fn index(scene: &Scene) {
+    let multi = write_multi_layout(&scene.path("multi"), scene.seed);
+    let registry = Registry::serve(scene, "storage");
+    let (ours, theirs) = (
+        format!("docker://{}/ours/app:1", registry.address),
+        format!("docker://{}/theirs/app:1", registry.address),
+    );
+    convert(scene, &["--digestfile", "digest", "oci:multi", &ours]);
+    assert_eq!(fs::read_to_string(scene.path("digest")).expect("written").trim(), multi.index);
+    registry.copy(scene, &["--all", "--preserve-digests", &ours, &theirs]);
+    run(scene.restow().args(["check", &theirs]));
+    run(scene.restow().args(["compare", "--ignore", "names", &ours, &theirs]));
+    run(scene.restow().args(["compare", "--ignore", "names", "oci:multi", &theirs]));
+    convert(scene, &[&theirs, "oci:back"]);
+    let back = graph::layout(&scene.path("back"));
+    assert_eq!(back.roots, [multi.index]);
+    multi.images.iter().for_each(|image| back.assert_holds(image));
+    // One platform of it.
+    run(scene.restow().args(["check", "--platform", "linux/arm64", &theirs]));
+    convert(scene, &["--platform", "linux/arm64", &theirs, "oci:one"]);
+    graph::layout(&scene.path("one")).assert_holds(&multi.images[1]);
+}
+
+/// A registry over storage that restow wrote is a place like any other, and is pushed to like any other.
+fn stored(scene: &Scene) {
+    let images = (app(scene.seed), other(scene.seed));
+    write_docker_archive(&scene.path("two.tar"), &[&images.0, &images.1]);
+    convert(scene, &["two.tar", "registry-storage:storage"]);
+    let registry = Registry::serve(scene, "storage");
+    let all = format!("docker://{}/", registry.address);
+    run(scene.restow().args(["check", &all]));
+    run(scene.restow().args(["compare", "--ignore", "names", &all, "registry-storage:storage"]));
+    convert(scene, &[&all, "oci:back"]);
+    let back = graph::layout(&scene.path("back"));
+    back.assert_holds(&images.0);
+    back.assert_holds(&images.1);
+    // What is there already is not sent again, and what is new stands beside it.
+    let again = format!("docker://{}/again/", registry.address);
+    convert(scene, &["--verify-after", &all, &again]);
+    drop(registry);
+    run(scene.restow().args(["check", "registry-storage:storage"]));
+}
