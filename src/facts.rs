@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
-use crate::layer::LayerFacts;
 use crate::layer::evidence::Oddities;
+use crate::layer::{Changes, LayerFacts};
 use crate::location::MemberId;
 use crate::model::statement::Subject;
 use crate::model::{BlobId, NodeId};
+
+/// What layers do to those below them, by image and the layer's place in it, base first.
+pub type Changed = HashMap<(NodeId, usize), Changes>;
 
 /// What was learnt by reading blobs.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +23,8 @@ pub struct Facts {
     pub layers: HashMap<BlobId, Arc<LayerFacts>>,
     /// What is odd about a layer (by its place in its image, base first) where it lies on others.
     pub stacks: HashMap<(NodeId, usize), Oddities>,
+    /// What a layer does to those below it, likewise; nothing unless that was asked for and the paths of all layers fit.
+    pub changes: Changed,
     /// What in-toto statements are about, likewise.
     pub subjects: Vec<Subject>,
     /// Digests of members that share a name and a size.
@@ -51,6 +56,7 @@ impl Facts {
         }
         self.layers.extend(more.layers);
         self.stacks.extend(more.stacks);
+        self.changes.extend(more.changes);
         self.subjects.extend(more.subjects);
         self.members.extend(more.members);
         self.oversized.extend(more.oversized);

@@ -176,7 +176,7 @@ pub use staging::remove_all as remove_staged;
 pub use form::place::{account_apart, is_part};
 #[cfg(feature = "page")]
 #[doc(hidden)]
-pub use page::{Page, Style as PageStyle, write as write_page};
+pub use page::{Page, Proof, Style as PageStyle, write as write_page};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::human::{self, HumanOptions, Verdict};

@@ -316,7 +316,7 @@ pub(super) enum DropArg {
 /// Show what is in an archive, a table if it is several images; layers are not read.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect -v app.tar\n  restow inspect --raw config app.tar\n  restow inspect --image app:1 --raw manifest app.tar\n\nExit status: 0 shown, 2 it could not be read."
+    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect -v app.tar\n  restow inspect --raw config app.tar\n  restow inspect --image app:1 --raw manifest app.tar\n  restow inspect --report html=page.html app.tar\n\nA page shows what each layer adds, replaces and hides: for it the layers of an\narchive are read. Nothing is judged; `restow check --report html` does.\n\nExit status: 0 shown, 2 it could not be read."
 )]
 pub(super) struct InspectArgs {
     /// The archive; `-` is standard input
@@ -329,11 +329,15 @@ pub(super) struct InspectArgs {
     #[arg(long)]
     pub json: bool,
     /// Only list the tags of a repository, or the repositories of a registry
-    #[arg(long, conflicts_with_all = ["json", "raw", "image"])]
+    #[arg(long, conflicts_with_all = ["json", "raw", "image", "report"])]
     pub tags: bool,
     /// Print the exact bytes of a document: index, manifest, config, or a digest
-    #[arg(long, value_name = "WHICH", conflicts_with = "json", value_parser = words::documents(), hide_possible_values = true)]
+    #[arg(long, value_name = "WHICH", conflicts_with_all = ["json", "report"], value_parser = words::documents(), hide_possible_values = true)]
     pub raw: Option<String>,
+    /// Also write FORMAT: html or markdown, a page to look at; to FILE, or to standard output instead of the usual text.
+    /// Can be given several times
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::pages(), hide_possible_values = true)]
+    pub report: Vec<String>,
     /// Of docker:// places only images for this platform. Can be given several times
     #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Registries")]
     pub platform: Vec<String>,
@@ -355,7 +359,7 @@ pub(super) enum Ignore {
 /// Say whether two places hold the same images.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Both places are read and judged first, as by `restow check`: what is compared are\nimage IDs, diff IDs, layer bytes, names, platforms and manifest digests that were\ncomputed from the bytes, as far as both forms hold them.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n\nExit status: 0 the same, 1 they differ or one is not sound, 2 one of them could\nnot be read."
+    after_help = "Both places are read and judged first, as by `restow check`: what is compared are\nimage IDs, diff IDs, layer bytes, names, platforms and manifest digests that were\ncomputed from the bytes, as far as both forms hold them.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n  restow compare --report html=page.html app.tar oci:layout\n\nExit status: 0 the same, 1 they differ or one is not sound, 2 one of them could\nnot be read."
 )]
 pub(super) struct CompareArgs {
     /// One place
@@ -370,6 +374,10 @@ pub(super) struct CompareArgs {
     /// Print the comparison as JSON
     #[arg(long)]
     pub json: bool,
+    /// Also write FORMAT: html or markdown, a page to look at; to FILE, or to standard output instead of the usual text.
+    /// Can be given several times
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::pages(), hide_possible_values = true)]
+    pub report: Vec<String>,
     #[command(flatten)]
     pub levels: Levels,
     /// Of docker:// places only images for this platform. Can be given several times

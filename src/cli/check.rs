@@ -12,7 +12,7 @@ use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
 use crate::platform::Specifier;
-use crate::{Form, HumanOptions, Options, Place, Policy, Verdict, human};
+use crate::{Form, HumanOptions, Looked, Options, Place, Policy, Proof, Verdict, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
@@ -84,7 +84,11 @@ fn check_one(
         archive.must_hold(name)?;
     }
     let told = Told::new(&shell.common);
-    let options = Options { policy: policy.clone(), ..shell.options(&told, place.is_remote())? };
+    let options = Options {
+        policy: policy.clone(),
+        contents: reports.is_drawn(),
+        ..shell.options(&told, place.is_remote())?
+    };
     let report = match args.verify {
         VerifyArg::All => crate::check(&archive, &options)?,
         VerifyArg::Digests => crate::check_digests(&archive, &options)?,
@@ -108,7 +112,12 @@ fn check_one(
     if reports.human {
         shell.print(&shell.report(&verdict, &archive, shell.human(&io::stdout())))?;
     }
-    reports.add(shell, place, &archive, &verdict);
+    let proof = match args.verify {
+        VerifyArg::All => Proof::All,
+        VerifyArg::Digests => Proof::Digests,
+    };
+    let looked = Looked { changes: Some(&report.changes), ..Looked::of(proof) };
+    reports.add(shell, place, &archive, &verdict, looked);
     if verdict.is_sound() {
         total.sound += 1
     } else {

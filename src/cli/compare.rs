@@ -4,11 +4,12 @@ use super::args::{CompareArgs, Ignore};
 use super::open::open;
 use super::progress::Told;
 use super::remote::{Side, platforms};
+use super::report::{Own, Reports};
 use super::shell::Shell;
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Aspects, Options, Place, Policy, Verdict};
+use crate::{Aspects, Looked, Options, Place, Policy, Proof, Verdict};
 
 pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
@@ -16,6 +17,10 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     }
     let (first, second) = (Place::parse(&args.a)?, Place::parse(&args.b)?);
     shell.sides_are_clear(&first, &second)?;
+    let mut reports = Reports::parse(&args.report, args.json.then_some("the JSON"), Own::Stdout)?;
+    reports.only_pages("compare")?;
+    reports.apart(&first)?;
+    reports.apart(&second)?;
     // Of a registry and an archive, the images of the registry that the archive was made of.
     let (wanted, none) = (platforms(&args.platform)?, Vec::new());
     let any = first.is_remote() || second.is_remote();
@@ -23,10 +28,23 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     let a = open(&first, (Side::First, of(&first)), shell, |source| source)?;
     let b = open(&second, (Side::Second, of(&second)), shell, |source| source)?;
     let told = Told::new(&shell.common);
-    let options = Options { policy: policy.clone(), ..shell.options(&told, any)? };
+    let options =
+        Options { policy: policy.clone(), contents: reports.is_drawn(), ..shell.options(&told, any)? };
     let sides = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
     let comparison = crate::compare(sides.0, sides.1, aspects(&args.ignore), &options)?;
-    if args.json {
+    reports.compared(&comparison, &args.a, &args.b);
+    for (place, archive, judged) in [(&first, &a, &comparison.a), (&second, &b, &comparison.b)] {
+        let findings: Vec<_> = judged.findings.iter().map(|finding| (finding.level, finding)).collect();
+        let (what, images) = (archive.summary(), crate::images(archive));
+        let verdict =
+            Verdict { place: &place.text, what: &what, findings: &findings, images: &images, hints: &[] };
+        let name: Vec<String> = place.name.iter().cloned().collect();
+        let looked = Looked { proof: Proof::All, changes: Some(&judged.changes), images: &name };
+        reports.add(shell, place, archive, &verdict, looked);
+    }
+    if reports.takes_stdout() {
+        // The page goes there instead.
+    } else if args.json {
         shell.print(&comparison.to_json([(&args.a, &a), (&args.b, &b)]))?;
     } else if !(comparison.is_same() && shell.common.quiet) {
         for (letter, place, archive, judged) in
@@ -45,6 +63,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         let text: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
         shell.print(&text)?;
     }
+    reports.finish(shell)?;
     Ok(if comparison.is_same() { 0 } else { WRONG })
 }
 

@@ -14,7 +14,7 @@ use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
     Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, EntryKind, Finding, Level,
-    ManifestFormat, Options, Outcome, Place, Policy, Request, Verdict, Verify,
+    Looked, ManifestFormat, Options, Outcome, Place, Policy, Proof, Request, Verdict, Verify,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -117,6 +117,7 @@ fn told(
         count_warnings(&levelled, shell);
     }
     judged(source, &archive, shown, &levelled, shell, reports);
+    reports.account(&account, &args.destination);
     if let Some(file) = &args.account {
         report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
     }
@@ -198,7 +199,7 @@ fn judged(
                 io::Write::write_all(&mut io::stderr().lock(), text(shell.human(&io::stderr())).as_bytes());
         }
     }
-    reports.add(shell, source, archive, &verdict(all));
+    reports.add(shell, source, archive, &verdict(all), Looked::of(Proof::Carried));
 }
 
 /// Warnings do not stop a conversion; one line says that there are some.

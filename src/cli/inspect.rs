@@ -2,14 +2,19 @@
 
 use super::args::InspectArgs;
 use super::open::open;
+use super::progress::Told;
 use super::remote::{Side, platforms};
+use super::report::{Own, Reports};
 use super::shell::Shell;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Look, Place, Source, View};
+use crate::{Archive, Look, Looked, Place, Proof, Source, Verdict, View};
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
+    let mut reports = Reports::parse(&args.report, args.json.then_some("the JSON"), Own::Stdout)?;
+    reports.only_pages("inspect")?;
+    reports.apart(&place)?;
     if args.tags {
         return tags(&place, shell);
     }
@@ -21,9 +26,39 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
         return Ok(0);
     }
     let view = crate::inspect(&archive, &images)?;
-    let text = if args.json { view.to_json() } else { drawn(&view, shell) };
-    shell.print(&text)?;
+    if reports.takes_stdout() {
+        // The page goes there instead.
+    } else if args.json {
+        shell.print(&view.to_json())?;
+    } else {
+        shell.print(&drawn(&view, shell))?;
+    }
+    if !args.report.is_empty() {
+        page(&place, &archive, &images, shell, &mut reports)?;
+    }
+    reports.finish(shell)?;
     Ok(0)
+}
+
+/// Adds the archive to the pages, with what its layers change where these are at hand.
+fn page(
+    place: &Place,
+    archive: &Archive,
+    images: &[String],
+    shell: &Shell,
+    reports: &mut Reports,
+) -> Result<()> {
+    let told = Told::new(&shell.common);
+    let read = reports.is_drawn() && !place.is_remote();
+    let changes = match read {
+        true => Some(crate::changes(archive, &shell.options(&told, false)?)?),
+        false => None,
+    };
+    let proof = if read { Proof::Looked } else { Proof::Documents };
+    let what = archive.summary();
+    let verdict = Verdict { place: &place.text, what: &what, findings: &[], images: &[], hints: &[] };
+    reports.add(shell, place, archive, &verdict, Looked { proof, changes: changes.as_ref(), images });
+    Ok(())
 }
 
 /// The view for people: several images are a table, unless all of it is asked for.

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use super::shell::Shell;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::{Archive, HumanOptions, Page, PageStyle, Place, Renderer, ReportFormat, Verdict};
+use crate::{
+    Account, Archive, Comparison, HumanOptions, Looked, Page, PageStyle, Place, Renderer, ReportFormat,
+    Verdict,
+};
 
 const FORMATS: &str = "human, json, sarif, junit, github, html or markdown";
 
@@ -28,7 +31,7 @@ enum Kind {
     /// For people; what has been drawn so far, if it goes to a file.
     Human(String),
     Machine(Box<dyn Renderer>),
-    Page(PageStyle, Page),
+    Page(PageStyle, Box<Page>),
 }
 
 impl Reports {
@@ -43,8 +46,8 @@ impl Reports {
             };
             let kind = match format {
                 "human" => Kind::Human(String::new()),
-                "html" => Kind::Page(PageStyle::Html, Page::new(command())),
-                "markdown" => Kind::Page(PageStyle::Markdown, Page::new(command())),
+                "html" => Kind::Page(PageStyle::Html, Box::new(Page::new(command()))),
+                "markdown" => Kind::Page(PageStyle::Markdown, Box::new(Page::new(command()))),
                 name => match ReportFormat::named(name) {
                     Some(machine) => Kind::Machine(machine.renderer()),
                     None => return Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
@@ -82,6 +85,22 @@ impl Reports {
         self.wanted.iter().any(Report::is_drawn_at_once)
     }
 
+    /// Whether one of them is a page in HTML, which shows more than was found.
+    pub fn is_drawn(&self) -> bool {
+        self.wanted.iter().any(|report| matches!(report.kind, Kind::Page(PageStyle::Html, _)))
+    }
+
+    /// Refuses reports other than pages, where nothing is judged.
+    pub fn only_pages(&self, command: &str) -> Result<()> {
+        match self.wanted.iter().find(|report| !matches!(report.kind, Kind::Page(..))) {
+            None => Ok(()),
+            Some(_) => Err(Error::refused_help(
+                format!("{command} makes pages only: --report html or markdown"),
+                format!("use --json, or restow check with --report; restow {command} --help says more"),
+            )),
+        }
+    }
+
     /// Whether a report goes to standard output.
     pub fn takes_stdout(&self) -> bool {
         self.wanted.iter().any(|report| report.file.is_none())
@@ -104,7 +123,14 @@ impl Reports {
     }
 
     /// Adds what was found in a source to every report that is written at the end; `verdict` is for people.
-    pub fn add(&mut self, shell: &Shell, place: &Place, archive: &Archive, verdict: &Verdict<'_>) {
+    pub fn add(
+        &mut self,
+        shell: &Shell,
+        place: &Place,
+        archive: &Archive,
+        verdict: &Verdict<'_>,
+        looked: Looked<'_>,
+    ) {
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
         for report in &mut self.wanted {
             match &mut report.kind {
@@ -116,7 +142,25 @@ impl Reports {
                 }
                 Kind::Human(_) => {}
                 Kind::Machine(renderer) => crate::render(&mut **renderer, archive, verdict.findings, path),
-                Kind::Page(_, page) => crate::picture(page, archive, verdict.findings, path),
+                Kind::Page(_, page) => crate::picture(page, archive, verdict.findings, path, looked),
+            }
+        }
+    }
+
+    /// Adds to pages what became of everything.
+    pub fn account(&mut self, account: &Account, destination: &str) {
+        self.pages(|page| page.account(account, destination));
+    }
+
+    /// Adds a comparison to pages; its sides are added after it.
+    pub fn compared(&mut self, comparison: &Comparison, a: &str, b: &str) {
+        self.pages(|page| page.compared(comparison, a, b));
+    }
+
+    fn pages(&mut self, then: impl Fn(&mut Page)) {
+        for report in &mut self.wanted {
+            if let Kind::Page(_, page) = &mut report.kind {
+                then(page);
             }
         }
     }

@@ -39,8 +39,13 @@ pub(super) fn profiles() -> Offers {
 pub(super) fn reports() -> Offers {
     Offers(|| {
         let machine = crate::ReportFormat::ALL.iter().map(|format| format.name());
-        std::iter::once("human").chain(machine).collect()
+        std::iter::once("human").chain(machine).chain(["html", "markdown"]).collect()
     })
+}
+
+/// What `--report` takes where nothing is judged, or two places are.
+pub(super) fn pages() -> Offers {
+    Offers(|| vec!["html", "markdown"])
 }
 
 /// Rules and their families.

@@ -22,6 +22,7 @@ pub use differences::{Aspect, Aspects, Compared, Difference, Side, compare};
 pub use holding::{Arrangement, Holding, Kind, Layer, Thing};
 
 use crate::error::Result;
+use crate::facts::Changed;
 use crate::finding::{Finding, Level};
 use crate::model::{Archive, NodeId, select};
 use crate::progress::Progress;
@@ -46,6 +47,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// What makes it unsound: findings that are errors, and those that keep a conversion from being written.
     pub faults: Vec<Finding>,
+    /// What its layers do to those below them, if that was asked for.
+    pub changes: Changed,
 }
 
 /// What a comparison came to.
@@ -91,7 +94,7 @@ impl Judged {
         let mut faults = policy.blocking(findings.clone());
         faults.retain(|finding| finding.level == Level::Error);
         let holding = Holding::of(archive, &facts, &roots);
-        Ok(Judged { holding, findings: policy.judged(findings), faults })
+        Ok(Judged { holding, findings: policy.judged(findings), faults, changes: facts.changes })
     }
 }
 

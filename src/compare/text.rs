@@ -58,6 +58,20 @@ fn compared(comparison: &Comparison, a: &str, b: &str) -> String {
     format!("different: {} (A = {a}, B = {b})", held.join(", "))
 }
 
+impl Compared {
+    /// What it is, in words: its names, kind and platform.
+    pub fn title(&self) -> String {
+        self.thing().map(title).unwrap_or_default()
+    }
+
+    /// In what its sides are the same, in words; nothing where there is one side.
+    pub fn same_words(&self) -> String {
+        self.thing()
+            .filter(|_| self.a.is_some() && self.b.is_some())
+            .map_or_else(String::new, |thing| same(self, thing))
+    }
+}
+
 fn of(compared: &Compared) -> Vec<String> {
     let Some(thing) = compared.thing() else { return Vec::new() };
     let title = title(thing);

@@ -15,7 +15,9 @@ use serde::Serialize;
 
 use self::settings::{Settings, instruction};
 use crate::error::{Error, ErrorKind, Result};
+use crate::facts::Changed;
 use crate::json::Value;
+use crate::layer::Changes;
 use crate::location::At;
 use crate::model::view::{annotation, text};
 use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root, select};
@@ -120,6 +122,9 @@ pub struct Layer {
     pub shared: bool,
     /// Whether the archive lacks it.
     pub missing: bool,
+    /// What it does to the layers below it, if that was found out.
+    #[serde(skip)]
+    pub changes: Option<Changes>,
 }
 
 impl View {
@@ -128,6 +133,14 @@ impl View {
     /// # Errors
     /// [`Error::Refused`] if it is more than anybody could read: indexes that share children multiply.
     pub fn of(archive: &Archive, roots: &[Root]) -> Result<View> {
+        View::with(archive, roots, &Changed::new())
+    }
+
+    /// The same, with what is known of what layers change.
+    ///
+    /// # Errors
+    /// As of [`View::of`].
+    pub fn with(archive: &Archive, roots: &[Root], changed: &Changed) -> Result<View> {
         let mut order: Vec<(NodeId, Vec<String>)> = Vec::new();
         let mut known: HashMap<NodeId, usize> = HashMap::new();
         for root in roots {
@@ -138,9 +151,9 @@ impl View {
             order[at].1.extend((root.name != Name::None).then(|| root.name.shown()));
         }
         bounded(archive, order.iter().map(|(node, _)| *node))?;
-        let uses = uses(archive, roots);
+        let known = Known { uses: uses(archive, roots), changed };
         let images: Vec<Entry> =
-            order.into_iter().map(|(node, names)| entry(archive, &uses, node, None, names)).collect();
+            order.into_iter().map(|(node, names)| entry(archive, &known, node, None, names)).collect();
         let size = sum(images.iter().flat_map(Entry::all).flat_map(|entry| &entry.layers).map(bytes));
         Ok(View {
             version: 1,
@@ -226,9 +239,15 @@ fn uses(archive: &Archive, roots: &[Root]) -> HashMap<BlobId, usize> {
     uses
 }
 
+/// What is known of blobs and layers beside the archive itself.
+struct Known<'a> {
+    uses: HashMap<BlobId, usize>,
+    changed: &'a Changed,
+}
+
 fn entry(
     archive: &Archive,
-    uses: &HashMap<BlobId, usize>,
+    known: &Known<'_>,
     node: NodeId,
     edge: Option<&Edge>,
     names: Vec<String>,
@@ -274,8 +293,9 @@ fn entry(
         created_by: history.get(i).copied().flatten().map(str::to_owned),
         instruction: history.get(i).copied().flatten().map(instruction),
         predicate_type: predicate(root, part).map(str::to_owned),
-        shared: part.blob.is_some_and(|blob| uses.get(&blob).is_some_and(|n| *n > 1)),
+        shared: part.blob.is_some_and(|blob| known.uses.get(&blob).is_some_and(|n| *n > 1)),
         missing: !archive.holds(part),
+        changes: known.changed.get(&(node, i)).cloned(),
     });
     let layers: Vec<Layer> = layers.collect();
     let children = match &held.body {
@@ -283,7 +303,7 @@ fn entry(
         _ => &[],
     };
     let manifests = children.iter().map(|edge| match edge.node {
-        Some(child) => entry(archive, uses, child, Some(edge), Vec::new()),
+        Some(child) => entry(archive, known, child, Some(edge), Vec::new()),
         None => Entry::unknown(edge),
     });
     let v1 = match &held.body {
@@ -383,6 +403,7 @@ mod tests {
             predicate_type: None,
             shared: false,
             missing: false,
+            changes: None,
         };
         let image = Entry {
             kind: "image",

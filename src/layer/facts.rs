@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
+use super::contents::Contents;
 use super::evidence::{Detail, Evidence, Oddities};
 use super::names::Names;
 use super::table::{Spool, Table};
@@ -28,6 +29,8 @@ pub struct LayerFacts {
     pub odd: Oddities,
     /// Its directories at the root.
     pub roots: Roots,
+    /// Its paths and their sizes, if they are kept and fit.
+    pub contents: Option<Contents>,
     pub(super) has: Table,
     pub(super) asks: Table,
     pub(super) names: Names,

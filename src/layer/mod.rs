@@ -9,6 +9,7 @@
 //! Facts only: what each of them means is said by `rules`.
 
 mod climb;
+pub mod contents;
 pub mod evidence;
 mod facts;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use contents::{Changes, Contents, Files, Pile};
 pub use evidence::{Detail, Evidence, Oddity, Seen};
 pub use facts::{LayerFacts, Roots};
 pub use scan::LayerScan;

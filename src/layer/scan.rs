@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bstr::{BString, ByteSlice};
 
 use super::climb::Climbs;
+use super::contents::Collected;
 use super::evidence::{self, Detail, Evidence, Oddities, Oddity, PATH_KEPT};
 use super::facts::{LayerFacts, Roots, name};
 use super::magic;
@@ -47,6 +48,7 @@ struct Entries {
     /// The directory of the entry before.
     directory: Vec<u8>,
     climbs: Climbs,
+    contents: Collected,
     /// The spool failed.
     failed: Option<io::Error>,
 }
@@ -68,6 +70,7 @@ impl LayerScan {
                 names: NameLog::new(Arc::clone(spool)),
                 directory: Vec::new(),
                 climbs: Climbs::default(),
+                contents: Collected::new(spool),
                 failed: None,
             },
         }
@@ -91,7 +94,7 @@ impl LayerScan {
         let LayerScan { first, feed, mut entries } = self;
         feed.finish(&mut |event| entries.event(&event));
         entries.climb()?;
-        let Entries { spool, entries, mut odd, roots, records, names, failed, .. } = entries;
+        let Entries { spool, entries, mut odd, roots, records, names, contents, failed, .. } = entries;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -102,7 +105,7 @@ impl LayerScan {
         if let Some(what) = magic::name(&first).filter(|_| entries == 0) {
             odd.is_no_tar(what);
         }
-        Ok(LayerFacts { entries, odd, roots, has, asks, names, spool })
+        Ok(LayerFacts { entries, odd, roots, contents: contents.finish(), has, asks, names, spool })
     }
 }
 
@@ -238,6 +241,7 @@ impl Entries {
             Some(b".wh..opq") => {
                 self.whiteout_file(entry);
                 self.names.push(at, entry.path)?;
+                self.contents.opaque(&self.spool, directory);
                 self.record(directory, at, tag::OPAQUE)
             }
             Some(hidden) if is_aufs(hidden) => {
@@ -257,6 +261,7 @@ impl Entries {
                     target.push(b'/');
                 }
                 target.extend_from_slice(hidden);
+                self.contents.whiteout(&self.spool, &target);
                 self.record(&target, at, tag::WHITEOUT)
             }
             None => {
@@ -292,6 +297,7 @@ impl Entries {
         } else {
             self.names.push(at, entry.path)?;
         }
+        self.contents.entry(&self.spool, path, entry);
         self.record(path, at, kind)?;
         self.folded(path, at)
     }

@@ -62,6 +62,8 @@ pub struct Spool {
     file: Mutex<Option<Arc<File>>>,
     end: AtomicU64,
     allowance: AtomicU64,
+    /// Bytes that the paths of layers may still take, if they are kept.
+    contents: Option<AtomicU64>,
     key: (u64, u64),
 }
 
@@ -97,8 +99,27 @@ impl Spool {
             file: Mutex::new(None),
             end: AtomicU64::new(0),
             allowance: AtomicU64::new(allowance),
+            contents: None,
             key: (random(0), random(1)),
         }
+    }
+
+    /// Keeps the paths of layers and their sizes ([`contents`](super::contents)), as far as they take no more bytes than this.
+    pub fn with_contents(mut self, bytes: u64) -> Spool {
+        self.contents = Some(AtomicU64::new(bytes));
+        self
+    }
+
+    /// Whether the paths of layers are kept.
+    pub(super) fn keeps_contents(&self) -> bool {
+        self.contents.is_some()
+    }
+
+    /// Takes so many bytes of the allowance for paths; whether they were left.
+    pub(super) fn takes_contents(&self, bytes: u64) -> bool {
+        let take = |left: u64| left.checked_sub(bytes);
+        let taken = |left: &AtomicU64| left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        self.contents.as_ref().is_some_and(|left| taken(left).is_ok())
     }
 
     /// The hash of a path.

@@ -13,7 +13,7 @@ use crate::model::Archive;
 /// stands in the report.
 pub fn check<'a>(archive: &'a Archive, options: &Options<'_>) -> Result<Report<'a>> {
     let found = run(archive, &options.reading(), options.progress)?;
-    Ok(Report::new(archive, options.policy.judged(found.findings)))
+    Ok(Report::new(archive, options.policy.judged(found.findings)).with(found.facts.changes))
 }
 
 /// As [`check()`], without decompressing: documents are read, blobs hashed as they are stored. Those of a registry are not

@@ -30,7 +30,7 @@ pub fn raw(archive: &Archive, images: &[String], which: &str) -> Result<Vec<u8>>
 }
 
 /// Without names, everything: revisions that no tag names too, which a conversion takes along only where they have a place.
-fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Root>> {
+pub(super) fn roots(archive: &Archive, images: &[String]) -> Result<Vec<Root>> {
     if images.is_empty() {
         return Ok(archive.roots.clone());
     }

@@ -9,6 +9,8 @@ mod explain;
 mod inspect;
 mod open;
 mod options;
+#[cfg(feature = "page")]
+mod page;
 mod registry;
 mod report;
 
@@ -21,13 +23,13 @@ pub use explain::{explain, schemas};
 pub use inspect::{inspect, raw};
 pub use open::{Source, open};
 pub use options::Options;
+#[cfg(feature = "page")]
+#[doc(hidden)]
+pub use page::{Looked, changes, picture};
 pub use registry::{Login, RegistryOptions, tags};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::draw;
-#[cfg(feature = "page")]
-#[doc(hidden)]
-pub use report::picture;
 pub use report::{Report, ReportFormat};
 #[doc(hidden)]
 pub use report::{images, render};

@@ -16,6 +16,8 @@ pub struct Options<'a> {
     pub jobs: usize,
     /// The folder for streams and for the paths of layers while they are looked at; the system's if unset.
     pub tmpdir: Option<PathBuf>,
+    /// Whether to find out what each layer adds, replaces and hides, which a page shows.
+    pub contents: bool,
     /// The level of each rule, which findings carry.
     pub policy: Policy,
     /// Is told how the job goes on, and may stop it.
@@ -24,14 +26,19 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        let read::Options { limits, jobs, tmpdir } = read::Options::default();
-        Options { limits, jobs, tmpdir, policy: Policy::default(), progress: &() }
+        let read::Options { limits, jobs, tmpdir, contents } = read::Options::default();
+        Options { limits, jobs, tmpdir, contents, policy: Policy::default(), progress: &() }
     }
 }
 
 impl Options<'_> {
     /// What reading takes of it.
     pub(super) fn reading(&self) -> read::Options {
-        read::Options { limits: self.limits.clone(), jobs: self.jobs.max(1), tmpdir: self.tmpdir.clone() }
+        read::Options {
+            limits: self.limits.clone(),
+            jobs: self.jobs.max(1),
+            tmpdir: self.tmpdir.clone(),
+            contents: self.contents,
+        }
     }
 }

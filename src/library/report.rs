@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
+use crate::facts::Changed;
 use crate::finding::{Finding, Level, Locator, Summary};
-#[cfg(feature = "page")]
-use crate::inspect::View;
 use crate::inspect::{images as named, summary};
 use crate::model::{Archive, Form};
-#[cfg(feature = "page")]
-use crate::page::Page;
 #[cfg(feature = "cli")]
 use crate::report::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
@@ -25,11 +22,18 @@ pub struct Report<'a> {
     pub archive: &'a Archive,
     /// What is wrong with it, or worth telling; nothing that the policy allows.
     pub findings: Vec<Finding>,
+    /// What its layers do to those below them, if that was asked for.
+    #[doc(hidden)]
+    pub changes: Changed,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(archive: &'a Archive, findings: Vec<Finding>) -> Report<'a> {
-        Report { archive, findings }
+        Report { archive, findings, changes: Changed::new() }
+    }
+
+    pub(super) fn with(self, changes: Changed) -> Report<'a> {
+        Report { changes, ..self }
     }
 
     /// Where each finding points, as people read it and safe for a terminal: `index.json:1:87 /manifests/0/size`.
@@ -141,14 +145,7 @@ pub fn render(
     with_source(archive, findings, path, |source| report.add(source));
 }
 
-/// Adds an archive to a page, with what was found in it. What is too large to be drawn has no picture.
-#[cfg(feature = "page")]
-#[doc(hidden)]
-pub fn picture(page: &mut Page, archive: &Archive, findings: &[(Level, &Finding)], path: Option<&Path>) {
-    with_source(archive, findings, path, |source| page.add(source, View::of(archive, &archive.roots).ok()));
-}
-
-fn with_source(
+pub(super) fn with_source(
     archive: &Archive,
     findings: &[(Level, &Finding)],
     path: Option<&Path>,

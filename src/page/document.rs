@@ -1,11 +1,14 @@
 //! Documents as a page shows them: indented, in the order of their members, each digest a link.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use bstr::ByteSlice as _;
 
-use crate::escape::escape;
+use super::layers::title;
+use super::words::digits;
+use crate::escape::{escape, escape_str};
 use crate::finding::Documents;
+use crate::inspect::Entry;
 use crate::json::{Kind, Value};
 use crate::location::MemberId;
 
@@ -14,29 +17,61 @@ use crate::location::MemberId;
 pub(super) struct Shown {
     /// The member's name, escaped.
     pub name: String,
+    /// What it is: `config of app:1`; empty if nothing in the graph says it.
+    pub role: String,
     /// The digest in its name, which links lead to.
     pub hex: Option<String>,
     /// Indented if it parses; `None` where the page has no room left for it.
     pub text: Option<String>,
 }
 
-/// The documents among these members, with at most `room` characters of text.
-pub(super) fn of(members: &BTreeSet<MemberId>, docs: &dyn Documents, mut room: usize) -> Vec<Shown> {
+/// What documents are, by the hexadecimal digits of their digests: place in the graph, and words.
+pub(super) type Roles = HashMap<String, (usize, String)>;
+
+/// The roles of all manifests, indexes and configs of these images.
+pub(super) fn roles(images: &[Entry]) -> Roles {
+    let mut roles = Roles::new();
+    let mut add = |digest: &Option<String>, what: String| {
+        let place = roles.len();
+        if let Some(digest) = digest {
+            roles.entry(digits(digest).to_owned()).or_insert((place, what));
+        }
+    };
+    for entry in images.iter().flat_map(Entry::all) {
+        let of = title(entry);
+        add(&entry.digest, if entry.kind == "index" { of.clone() } else { format!("manifest of {of}") });
+        add(&entry.id, format!("config of {of}"));
+    }
+    roles
+}
+
+/// The documents among these members, those of the graph first, with at most `room` characters of text.
+pub(super) fn of(
+    members: &BTreeSet<MemberId>,
+    docs: &dyn Documents,
+    roles: &Roles,
+    mut room: usize,
+) -> Vec<Shown> {
+    let mut found: Vec<_> = members
+        .iter()
+        .filter_map(|member| Some((docs.name(*member).to_str_lossy(), docs.text(*member)?)))
+        .map(|(name, document)| {
+            let hex = super::shown::hex(&name);
+            let role = hex.as_ref().and_then(|hex| roles.get(hex));
+            (role.map_or(usize::MAX, |(place, _)| *place), role, name, hex, document)
+        })
+        .collect();
+    found.sort_by_key(|(place, ..)| *place);
     let mut shown = Vec::new();
-    for member in members {
-        let Some(document) = docs.text(*member) else { continue };
-        let name = docs.name(*member);
+    for (_, role, name, hex, document) in found {
         let text = (document.text.len() <= room).then(|| match document.json {
             Some(json) => indented(&json.root, document.text),
             None => escape(document.text).into_owned(),
         });
         let text = text.filter(|text| text.len() <= room);
         room -= text.as_ref().map_or(0, String::len);
-        shown.push(Shown {
-            name: escape(name).into_owned(),
-            hex: super::shown::hex(&name.to_str_lossy()),
-            text,
-        });
+        let role = role.map(|(_, words)| words.clone()).unwrap_or_default();
+        shown.push(Shown { name: escape_str(&name).into_owned(), role, hex, text });
     }
     shown
 }

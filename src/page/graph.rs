@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, html};
 
+use super::words::{brief, size};
 use crate::escape::escape_str;
 use crate::inspect::Entry;
 
@@ -22,7 +23,7 @@ const LABEL: usize = 26;
 
 /// What a node is; also its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Name,
     Index,
     Manifest,
@@ -40,6 +41,13 @@ impl Kind {
             Kind::Layer => "layer",
         }
     }
+}
+
+/// Where a node leads on the page, and whether something is wrong with it.
+#[derive(Debug, Default)]
+pub(super) struct Leads {
+    pub faulty: bool,
+    pub to: Option<String>,
 }
 
 #[derive(Debug)]
@@ -121,7 +129,7 @@ impl Graph {
         }
         for layer in &entry.layers {
             let Some(digest) = layer.digest.as_deref().or(layer.diff_id.as_deref()) else { continue };
-            let size = layer.size.map(super::layers::size).unwrap_or_default();
+            let size = layer.size.map(size).unwrap_or_default();
             let node = self.node(Kind::Layer, digest, &format!("{} {size}", brief(digest)), deepest + 1);
             if let (Some(node), true) = (node, layer.missing) {
                 self.nodes[node].missing = true;
@@ -155,8 +163,8 @@ fn depth(entry: &Entry) -> usize {
     }
 }
 
-/// Draws the images of a source; `faulty` are hexadecimal digests. Empty where there is nothing to draw.
-pub(super) fn svg(images: &[Entry], faulty: &BTreeSet<String>) -> Markup {
+/// Draws the images of a source; `leads` knows the place of each node on the page. Empty where there is nothing to draw.
+pub(super) fn svg(images: &[Entry], label: &str, leads: &dyn Fn(Kind, &str) -> Leads) -> Markup {
     let mut graph = Graph::default();
     let deepest = 1 + images.iter().map(depth).max().unwrap_or_default();
     let mut nth = 0;
@@ -173,29 +181,40 @@ pub(super) fn svg(images: &[Entry], faulty: &BTreeSet<String>) -> Markup {
         }
     }
     let (width, height) = graph.place();
-    let bad = |node: &Node| node.whole.rsplit(':').next().is_some_and(|hex| faulty.contains(hex));
+    let nodes: Vec<(&Node, Leads)> =
+        graph.nodes.iter().map(|node| (node, leads(node.kind, &node.whole))).collect();
     html! {
         @if !graph.nodes.is_empty() {
-            div.drawing tabindex="0" role="img" aria-label=(format!("graph of {} nodes", graph.nodes.len())) {
+            section.drawing tabindex="0" aria-label=(format!("{label} of {} nodes; tables and documents below say the same", nodes.len())) {
                 svg width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) aria-hidden="true" {
                     @for (from, to) in &graph.edges {
                         path.edge d=(curve(&graph.nodes[*from], &graph.nodes[*to])) {}
                     }
-                    @for node in &graph.nodes {
-                        g class=(format!("node {}{}{}", node.kind.class(), if bad(node) { " bad" } else { "" },
+                    @for (node, leads) in &nodes {
+                        g class=(format!("node {}{}{}", node.kind.class(), if leads.faulty { " bad" } else { "" },
                             if node.missing { " missing" } else { "" }))
                             transform=(format!("translate({},{})", x(node), y(node))) {
-                            title { (node.whole) @if node.missing { " (missing)" } @if bad(node) { " (faulty)" } }
-                            rect width=(WIDTH) height=(HEIGHT) rx="5" {}
-                            text x="8" y="16" {
-                                @if bad(node) { "✗ " } @else if node.missing { "∅ " }
-                                (node.label)
+                            title { (node.whole) @if node.missing { " (missing)" } @if leads.faulty { " (faulty)" } }
+                            @match &leads.to {
+                                // By keyboard the same places are reached from the tables.
+                                Some(to) => a href=(to) tabindex="-1" { (inside(node, leads)) },
+                                None => (inside(node, leads)),
                             }
                         }
                     }
                 }
             }
             @if graph.cut { p.more { "The drawing ends at " (NODES) " nodes; the tables have all." } }
+        }
+    }
+}
+
+fn inside(node: &Node, leads: &Leads) -> Markup {
+    html! {
+        rect width=(WIDTH) height=(HEIGHT) rx="5" {}
+        text x="8" y="16" {
+            @if leads.faulty { "✗ " } @else if node.missing { "∅ " }
+            (node.label)
         }
     }
 }
@@ -213,12 +232,6 @@ fn curve(from: &Node, to: &Node) -> String {
     let (x2, y2) = (x(to), y(to) + HEIGHT / 2);
     let middle = (x1 + x2) / 2;
     format!("M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}")
-}
-
-/// `sha256:0123456789ab…` without the algorithm, twelve digits.
-fn brief(digest: &str) -> String {
-    let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);
-    hex.chars().take(12).collect()
 }
 
 fn short(label: &str) -> String {

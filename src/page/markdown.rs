@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::layers;
-use super::section::{Page, Section};
+use super::compared::Shown as Compared;
+use super::layers::Rows;
+use super::section::{Page, Section, Verdict};
+use super::words::size;
 use crate::escape::escape_str;
 
 /// Bytes that a summary may have. GitHub takes 1 MiB for a step, and refuses what is longer.
@@ -15,16 +17,52 @@ const REST: usize = 200;
 /// The whole page.
 pub(super) fn page(page: &Page) -> String {
     let mut out = String::new();
+    if let Some(comparison) = &page.compared {
+        compared(comparison, &mut out);
+    }
     for section in &page.sections {
         add(section, &mut out);
+    }
+    if let Some(account) = page.account.as_ref().filter(|_| out.len() + REST < MOST) {
+        out.push_str("#### Account\n\n");
+        for line in &account.summary {
+            // A String takes everything.
+            let _ = writeln!(out, "- {}", text(line));
+        }
+        out.push('\n');
     }
     out
 }
 
+fn compared(comparison: &Compared, out: &mut String) {
+    let mark = if comparison.same { "✅" } else { "❌" };
+    let _ = writeln!(out, "### {mark} {}\n", text(&comparison.verdict));
+    let _ = writeln!(out, "A = {}, B = {}\n", code(&comparison.a), code(&comparison.b));
+    out.push_str("| What | Status | Differences |\n|---|---|---|\n");
+    let (mut left, mut told) = (0, true);
+    for (title, status, differences) in comparison.lines() {
+        let row = format!("| {} | {status} | {differences} |\n", text(title));
+        // What differs comes first, so nothing that fits is told after something that did not.
+        told = told && out.len() + row.len() + REST <= MOST;
+        if told {
+            out.push_str(&row);
+        } else {
+            left += 1;
+        }
+    }
+    if left > 0 {
+        let _ = writeln!(out, "\nand {left} more, which the page as HTML has");
+    }
+    out.push('\n');
+}
+
 fn add(section: &Section, out: &mut String) {
-    let mark = if section.sound() == Some(true) { "✅" } else { "❌" };
-    // A String takes everything.
-    let _ = writeln!(out, "### {mark} {}: {}\n", code(&section.place), text(&section.verdict()));
+    let mark = match section.verdict() {
+        Verdict::Sound => "✅",
+        Verdict::Broken | Verdict::Failed => "❌",
+        Verdict::Unjudged => "📦",
+    };
+    let _ = writeln!(out, "### {mark} {}: {}\n", code(&section.place), text(&section.words()));
     if let Some(why) = &section.failure {
         let _ = writeln!(out, "{}\n", text(why));
     }
@@ -47,10 +85,9 @@ fn add(section: &Section, out: &mut String) {
     if left > 0 {
         let _ = writeln!(out, "\nand {left} more, which a report as JSON or HTML has");
     }
-    let rows = layers::rows(&section.images);
-    let total: u64 = rows.iter().filter_map(|row| row.size).fold(0, u64::saturating_add);
-    if !rows.is_empty() && out.len() + REST < MOST {
-        let _ = writeln!(out, "\n{} different layers, {} as stored", rows.len(), layers::size(total));
+    let layers = Rows::of(&section.images);
+    if !layers.rows.is_empty() && out.len() + REST < MOST {
+        let _ = writeln!(out, "\n{} different layers, {} as stored", layers.rows.len(), size(layers.size()));
     }
     out.push('\n');
 }

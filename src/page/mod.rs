@@ -1,21 +1,32 @@
-//! A page to look at: verdict, findings with their excerpts, the graph of what was judged, layers and documents, as one
-//! HTML file without a network, or as Markdown for the summary of a job.
+//! A page to look at: verdict, findings with their excerpts, the graph of what was looked at, layers and what each does to those
+//! below it, documents, the account of a conversion and the differences of a comparison, as one HTML file without a network, or
+//! as Markdown for the summary of a job.
 //!
 //! Everything is worked out while a source is at hand ([`Page::add`]) and drawn at the end. The same input gives the same
 //! bytes: there is no time and no random number in a page.
 
+mod account;
+mod compared;
 mod document;
+mod documents;
+mod findings;
 mod graph;
 mod html;
 mod layers;
 mod markdown;
+mod places;
+mod proof;
 mod section;
 mod shown;
+mod sizes;
+mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::io;
 
+pub use proof::Proof;
 pub use section::Page;
 
 /// How a page is written.

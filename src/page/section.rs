@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::document::{self, Shown as Document};
+use super::proof::Proof;
+use super::shown::{self, Shown as Finding};
+use super::{account, compared};
+use crate::compare::Comparison;
+use crate::convert::Account;
 use crate::finding::{Level, Summary, counted};
 use crate::inspect::{Entry, View};
 use crate::location::MemberId;
 use crate::report::Source;
-
-use super::document::{self, Shown as Document};
-use super::shown::{self, Shown as Finding};
 
 /// Characters of documents that a page holds; what does not fit is named, and how to see it. 400,000: with 300 findings
 /// a page stays below a megabyte.
@@ -23,6 +26,8 @@ pub struct Page {
     /// The command that was run, as typed after `restow`.
     pub(super) command: String,
     pub(super) sections: Vec<Section>,
+    pub(super) compared: Option<compared::Shown>,
+    pub(super) account: Option<account::Shown>,
 }
 
 /// What is shown of one source.
@@ -31,6 +36,7 @@ pub(super) struct Section {
     /// As typed.
     pub(super) place: String,
     pub(super) form: String,
+    pub(super) proof: Proof,
     /// Why it could not be judged.
     pub(super) failure: Option<String>,
     pub(super) summary: Summary,
@@ -46,25 +52,28 @@ pub(super) struct Section {
 impl Page {
     /// An empty page for a command, as typed after `restow`.
     pub fn new(command: impl Into<String>) -> Page {
-        Page { command: command.into(), sections: Vec::new() }
+        Page { command: command.into(), ..Page::default() }
     }
 
-    /// Adds a source that was judged, with the view of what it holds; `None` where that cannot be drawn.
-    pub fn add(&mut self, source: &Source<'_>, view: Option<View>) {
+    /// Adds a source that was looked at, with the view of what it holds; `None` where that cannot be drawn.
+    pub fn add(&mut self, source: &Source<'_>, view: Option<View>, proof: Proof) {
         let findings = shown::of(source.findings, source.docs, FINDINGS);
         let mut members: BTreeSet<MemberId> =
             source.images.iter().flat_map(|image| image.members.iter().copied()).collect();
         members.extend(source.findings.iter().filter_map(|(_, finding)| finding.primary.location.member));
         let faulty = findings.iter().filter(|finding| finding.level == Level::Error);
+        let images = view.map_or_else(Vec::new, |view| view.images);
+        let roles = document::roles(&images);
         self.sections.push(Section {
             place: source.docs.place().to_owned(),
             form: source.form.to_owned(),
+            proof,
             failure: None,
             summary: Summary::of(source.findings),
             more: source.findings.len().saturating_sub(findings.len()),
             faulty: faulty.filter_map(|finding| finding.blob.clone()).collect(),
-            images: view.map_or_else(Vec::new, |view| view.images),
-            documents: document::of(&members, source.docs, DOCUMENTS),
+            images,
+            documents: document::of(&members, source.docs, &roles, DOCUMENTS),
             findings,
         });
     }
@@ -74,6 +83,7 @@ impl Page {
         self.sections.push(Section {
             place: place.to_owned(),
             form: String::new(),
+            proof: Proof::Documents,
             failure: Some(why.to_owned()),
             summary: Summary::default(),
             findings: Vec::new(),
@@ -83,30 +93,58 @@ impl Page {
             faulty: BTreeSet::new(),
         });
     }
+
+    /// Adds a comparison of two places, which are the sources that are added next.
+    pub fn compared(&mut self, comparison: &Comparison, a: &str, b: &str) {
+        self.compared = Some(compared::Shown::of(comparison, a, b));
+    }
+
+    /// Adds what became of everything on its way to a destination.
+    pub fn account(&mut self, account: &Account, destination: &str) {
+        self.account = Some(account::Shown::of(account, destination));
+    }
+}
+
+/// What a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Sound,
+    Broken,
+    /// Nobody asked.
+    Unjudged,
+    /// Nobody could tell.
+    Failed,
 }
 
 impl Section {
-    /// Whether nothing is wrong; `None` if it could not be judged.
-    pub(super) fn sound(&self) -> Option<bool> {
-        self.failure.is_none().then_some(self.summary.errors == 0)
+    pub(super) fn verdict(&self) -> Verdict {
+        match (&self.failure, self.proof.judges(), self.summary.errors) {
+            (Some(_), ..) => Verdict::Failed,
+            (None, false, _) => Verdict::Unjudged,
+            (None, true, 0) => Verdict::Sound,
+            (None, true, _) => Verdict::Broken,
+        }
     }
 
     /// The verdict in a few words.
-    pub(super) fn verdict(&self) -> String {
-        match self.sound() {
-            None => "could not be judged".to_owned(),
-            Some(true) => match (self.images(), self.findings.is_empty()) {
-                (None, true) => "sound".to_owned(),
-                (Some(images), true) => format!("sound, {images}"),
-                (None, false) => format!("sound, {}", self.summary),
-                (Some(images), false) => format!("sound, {images}, {}", self.summary),
-            },
-            Some(false) => self.summary.to_string(),
+    pub(super) fn words(&self) -> String {
+        let images = self.count().unwrap_or_default();
+        let joint = |first: &str, rest: &str| match rest {
+            "" => first.to_owned(),
+            rest => format!("{first}, {rest}"),
+        };
+        match self.verdict() {
+            Verdict::Failed => "could not be judged".to_owned(),
+            Verdict::Unjudged if images.is_empty() => "not judged".to_owned(),
+            Verdict::Unjudged => format!("{images}, not judged"),
+            Verdict::Sound if self.findings.is_empty() => joint("sound", &images),
+            Verdict::Sound => joint(&joint("sound", &images), &self.summary.to_string()),
+            Verdict::Broken => self.summary.to_string(),
         }
     }
 
     /// How many images there are, below indexes too; `None` where there is none.
-    fn images(&self) -> Option<String> {
+    fn count(&self) -> Option<String> {
         let images = self.images.iter().flat_map(Entry::all).filter(|entry| entry.kind == "image").count();
         (images > 0).then(|| counted(images as u64, "image"))
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bstr::ByteSlice as _;
 
-use crate::escape::escape_str;
+use super::words::{clean, cut};
 use crate::finding::{self, Documents, Level, Locator, advice};
 use crate::report::excerpt::{Bounds, Excerpt};
 
@@ -13,9 +13,6 @@ const BOUNDS: Bounds = Bounds { columns: 110, lines: 14, ellipsis: "…" };
 
 /// Related places of one finding; more are counted.
 const RELATED: usize = 8;
-
-/// Characters of a message, place or advice: archive text in it may have any length.
-const TEXT: usize = 2_000;
 
 /// A finding.
 #[derive(Debug)]
@@ -78,18 +75,6 @@ fn excerpt<'a>(finding: &'a finding::Finding, locator: &Locator<'a>) -> Option<(
     let excerpt = Excerpt::new(document, &lines, &[span], BOUNDS);
     let marks = excerpt.marks.into_iter().flatten().collect();
     Some((excerpt.text, marks))
-}
-
-/// Archive text that cannot be obeyed, of a length that can be read.
-fn clean(text: &str) -> String {
-    cut(&escape_str(text))
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(TEXT) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
 }
 
 /// The 64 hexadecimal digits in a member's name.

@@ -14,7 +14,7 @@ fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::F
         findings: &levelled,
     };
     let mut page = Page::new("check <script>alert(1)</script>");
-    page.add(&source, None);
+    page.add(&source, None, Proof::All);
     page.failed("<img src=x onerror=alert(1)>", "no such file");
     let mut out = Vec::new();
     write(&page, style, &mut out).expect("memory");

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::error::{Context as _, Result};
 use crate::facts::Facts;
-use crate::layer::LayerFacts;
 use crate::layer::stack::{self, Judged};
+use crate::layer::{LayerFacts, Pile};
 use crate::model::{Archive, BlobId, Body, NodeId, Role, statement};
 
 /// How often one layer is judged in one image: where it lies upon itself once more, there is nothing new to find.
@@ -13,6 +13,9 @@ const SAME_LAYER: u32 = 4;
 /// Paths that are looked up in lower layers, all images together: half a minute. An image of 125 layers, each with a
 /// thousand directories that lower layers made, takes 16 million.
 const LOOKUPS: u64 = 100_000_000;
+
+/// Entries of layers that are laid upon each other to see what each changes, all images together: some ten seconds.
+const LAID: usize = 20_000_000;
 
 /// What takes more than one blob to know: what statements are about, and each layer by those below it, as far as they
 /// were looked into (above one that was not, nothing is known).
@@ -24,6 +27,8 @@ pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
     facts.subjects = statement::subjects(archive)?;
     let mut judged = Judged::default();
     let mut lookups = LOOKUPS;
+    let mut laid = LAID;
+    let shown = facts.layers.values().all(|layer| layer.contents.is_some());
     for (i, node) in archive.nodes.iter().enumerate() {
         let parts = match &node.body {
             Body::Manifest { parts, .. } | Body::Item { parts } if parts.role == Role::Image => &parts.layers,
@@ -46,7 +51,16 @@ pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
                 found.extend((!odd.is_empty()).then_some(((NodeId(i as u32), top), odd)));
             }
         }
+        let mut changed = Vec::new();
+        let mut pile = Pile::default();
+        let contents = layers.iter().map_while(|layer| layer.contents.as_ref().filter(|_| shown));
+        for (top, contents) in contents.enumerate() {
+            let Some(left) = laid.checked_sub(contents.len()) else { break };
+            laid = left;
+            changed.push(((NodeId(i as u32), top), pile.lay(contents)));
+        }
         facts.stacks.extend(found);
+        facts.changes.extend(changed);
     }
     Ok(())
 }

@@ -36,20 +36,30 @@ pub struct Options {
     pub jobs: usize,
     /// Where streams and the paths of layers are kept meanwhile; the system's directory if unset.
     pub tmpdir: Option<PathBuf>,
+    /// Whether it is found out what each layer changes, for whoever shows it.
+    pub contents: bool,
 }
+
+/// Bytes that the paths of all layers of an archive may take where they are shown. 128 MiB: a million paths, which is three times
+/// what large images have.
+const CONTENTS: u64 = 128 << 20;
 
 /// The usual caps, as many blobs at once as there are cores, and the system's directory.
 impl Default for Options {
     fn default() -> Options {
         let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Options { limits: Limits::default(), jobs, tmpdir: None }
+        Options { limits: Limits::default(), jobs, tmpdir: None, contents: false }
     }
 }
 
 impl Options {
     /// What readers need: `scan` says whether layers are looked into.
     pub fn context<'a>(&'a self, scan: bool, progress: &'a dyn Progress) -> Context<'a> {
-        let scan = scan.then(|| Arc::new(Spool::in_directory(self.tmpdir.as_deref())));
+        let spool = || match (Spool::in_directory(self.tmpdir.as_deref()), self.contents) {
+            (spool, true) => spool.with_contents(CONTENTS),
+            (spool, false) => spool,
+        };
+        let scan = scan.then(|| Arc::new(spool()));
         Context { limits: &self.limits, jobs: self.jobs.max(1), scan, progress }
     }
 }

@@ -34,14 +34,14 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("form", "model source staging store registry location codec tar"),
     ("read", "model source blob codec layer facts location"),
     ("report", "finding location"),
-    ("inspect", "model source location"),
+    ("inspect", "model layer facts source location"),
     ("compare", "read facts rules finding model layer source location"),
     ("check", "read rules finding facts model layer source location"),
     ("convert", "read rules finding facts inventory model layer source location form blob codec staging"),
     ("repair", "check convert form store registry source"),
     ("compose", "convert model source"),
     ("scrub", "check read form store"),
-    ("page", "report finding inspect compare convert check location"),
+    ("page", "report finding inspect compare convert check layer location"),
     (
         "library",
         "location tar codec schema staging http messages store registry finding blob layer source model inventory facts \

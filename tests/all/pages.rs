@@ -115,3 +115,111 @@ fn what_is_no_archive_and_several_sources() {
     let (_, html) = page(at.path(), "html", &[&good, "no", "--creds", "user:hunter22"]);
     assert!(!html.contains("hunter22") && html.contains("#s1"), "a password, or no second source");
 }
+
+/// The text of a command's page; what it exits with, and what it prints.
+fn page_of(at: &Path, arguments: &[&str], format: &str) -> (Option<i32>, String, String) {
+    let output = restow(at, &[arguments, &["--report", &format!("{format}=page")]].concat());
+    let text = std::fs::read_to_string(at.join("page")).expect("a page");
+    (output.status.code(), text, String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn what_layers_add_replace_and_hide() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    let source = corpus("good/docker-archive/docker-20.10/archive.tar");
+    for command in ["check", "inspect"] {
+        let (code, html, _) = page_of(at.path(), &[command, &source], "html");
+        assert_eq!(code, Some(0));
+        assert!(html.contains("layers deep") && html.contains("<dt>largest files</dt>"), "{command}");
+        // Layer 1 adds a file, layer 2 hides it, layer 3 is layer 1 again.
+        assert!(
+            html.contains("of which") && html.contains("is replaced or hidden by layers above"),
+            "{command}"
+        );
+    }
+    // Without decompressing nothing of it is known, and that is said.
+    let (_, html, _) = page_of(at.path(), &["check", "--verify", "digests", &source], "html");
+    assert!(html.contains("They were not looked into.") && !html.contains("layers deep"));
+}
+
+#[test]
+fn inspect_judges_nothing_and_shows_what_was_asked_for() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    let broken = corpus("bad/many/ten-faults/archive.tar");
+    let (code, html, tree) = page_of(at.path(), &["inspect", &broken], "html");
+    assert_eq!(code, Some(0));
+    assert!(html.contains("not judged") && html.contains("Nothing was judged") && html.contains("<svg"));
+    assert!(!html.contains("class=\"finding") && !tree.is_empty(), "the tree is shown all the same");
+    let several = corpus("good/docker-archive/ko-two-images/archive.tar");
+    let all = page_of(at.path(), &["inspect", &several], "html").1;
+    let one = page_of(at.path(), &["inspect", &several, "--image", "@0"], "html").1;
+    let manifests = |html: &str| html.matches("class=\"node manifest").count();
+    assert_eq!((manifests(&all), manifests(&one)), (2, 1));
+    let (_, markdown, _) = page_of(at.path(), &["inspect", &several], "markdown");
+    assert!(markdown.contains("not judged") && markdown.contains("different layers"), "{markdown}");
+    let refused = restow(at.path(), &["inspect", &several, "--report", "json=x"]);
+    assert_eq!(refused.status.code(), Some(2), "nothing is judged, so there is nothing to report");
+    // A page on standard output stands there alone.
+    let output = restow(at.path(), &["inspect", &several, "--report", "html"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("<!DOCTYPE html>") && text.ends_with("</html>"), "{text}");
+}
+
+#[test]
+fn both_sides_of_a_comparison() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    let (a, b) = (corpus("good/oci/podman/archive.tar"), corpus("good/oci/skopeo/archive.tar"));
+    let (code, html, lines) = page_of(at.path(), &["compare", &a, &b], "html");
+    assert_eq!(code, Some(1));
+    for part in [
+        "id=\"comparison\"",
+        "A = ",
+        "B = ",
+        "id=\"s0-layers\"",
+        "id=\"s1-layers\"",
+        "class=\"verdict broken\"",
+    ] {
+        assert!(html.contains(part), "no {part}");
+    }
+    assert!(lines.contains("different"), "{lines}");
+    let (code, html, _) = page_of(at.path(), &["compare", &a, &a], "html");
+    assert_eq!(code, Some(0));
+    assert!(html.contains("fate same") && !html.contains("fate other"));
+    let (_, markdown, _) = page_of(at.path(), &["compare", &a, &b], "markdown");
+    assert!(markdown.contains("| What | Status | Differences |") && markdown.contains("❌"), "{markdown}");
+}
+
+#[test]
+fn the_account_of_a_conversion() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    let source = corpus("good/oci/podman/archive.tar");
+    let (code, html, _) = page_of(at.path(), &["convert", "--compress", "zstd", &source, "oci:new"], "html");
+    assert_eq!(code, Some(0));
+    assert!(html.contains("id=\"account\"") && html.contains("class=\"fate rewritten\""), "no account");
+    let (_, markdown, _) = page_of(at.path(), &["convert", &source, "oci:other"], "markdown");
+    assert!(markdown.contains("#### Account") && markdown.contains("kept"), "{markdown}");
+}
+
+/// Every link of a page leads to something on it, and no id stands twice.
+#[test]
+fn links_lead_somewhere() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    for case in [
+        "bad/many/ten-faults",
+        "good/oci/multiplatform-attestation-nested",
+        "good/docker-archive/docker-20.10",
+    ] {
+        let html = page(at.path(), "html", &[&corpus(&format!("{case}/archive.tar")), "no"]).1;
+        let of = |start: &str| -> Vec<String> {
+            html.split(start).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
+        };
+        let ids = of(" id=\"");
+        let known: std::collections::BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        assert_eq!(ids.len(), known.len(), "{case}: an id stands twice");
+        let links = of("href=\"#");
+        assert!(links.len() > 5, "{case}: {} links", links.len());
+        for link in links {
+            assert!(known.contains(&*link), "{case}: a link to nothing: {link}");
+        }
+    }
+}

@@ -19,6 +19,7 @@ fn layer(digit: char, size: u64, shared: bool) -> Layer {
         predicate_type: None,
         shared,
         missing: false,
+        changes: None,
     }
 }
 

@@ -1,0 +1,59 @@
+//! Archives on a page to look at.
+
+use std::path::Path;
+
+use super::Options;
+use super::inspect::roots;
+use super::report::with_source;
+use crate::error::Result;
+use crate::facts::Changed;
+use crate::finding::{Finding, Level};
+use crate::inspect::View;
+use crate::model::Archive;
+use crate::page::{Page, Proof};
+use crate::read;
+
+/// What a page shows of an archive beside what was found in it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Looked<'a> {
+    /// How much of it was looked at.
+    pub proof: Proof,
+    /// What its layers do to those below them, as far as that is known.
+    pub changes: Option<&'a Changed>,
+    /// The images that are shown, as `--image` takes them; all if there is none.
+    pub images: &'a [String],
+}
+
+impl Looked<'_> {
+    /// So much of it; no layer was looked into, and all images are shown.
+    pub fn of(proof: Proof) -> Self {
+        Looked { proof, changes: None, images: &[] }
+    }
+}
+
+/// Adds an archive to a page, with what was found in it. What is too large to be drawn has no picture.
+#[doc(hidden)]
+pub fn picture(
+    page: &mut Page,
+    archive: &Archive,
+    findings: &[(Level, &Finding)],
+    path: Option<&Path>,
+    looked: Looked<'_>,
+) {
+    let none = Changed::new();
+    let changes = looked.changes.unwrap_or(&none);
+    let view = roots(archive, looked.images).and_then(|roots| View::with(archive, &roots, changes)).ok();
+    with_source(archive, findings, path, |source| page.add(source, view, looked.proof));
+}
+
+/// Reads the layers of an archive to see what each does to those below it; nothing is judged.
+///
+/// # Errors
+///
+/// The archive, or a temporary file, cannot be read; it changed meanwhile; the job was cancelled.
+#[doc(hidden)]
+pub fn changes(archive: &Archive, options: &Options<'_>) -> Result<Changed> {
+    let reading = read::Options { contents: true, ..options.reading() };
+    Ok(read::all(archive, &reading.context(true, options.progress))?.changes)
+}
