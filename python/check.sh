@@ -2,13 +2,13 @@
 # The Python package: types by mypy, tests by pytest, first beside the program that cargo built, then as a wheel that is
 # installed into an empty environment, with the program that came with it.
 #
-#     python/check.sh [PROFILE]
+#     python/check.sh [WHEEL]
 #
-# PROFILE is cargo's, dev if not given: the wheel is then large, and made in seconds.
+# WHEEL is one that is there, and then it alone is tried; without it one of the development build is made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
-profile=${1:-dev}
+wheel=${1:-}
 work=$(realpath -m "$target/python")
 # Versions are fixed: a tool that changes its mind must not fail an old commit.
 tools=(maturin==1.16.0 mypy==2.4.1 pytest==9.2.0)
@@ -19,15 +19,20 @@ if [[ $(cat "$work/stamp" 2>/dev/null) != "${tools[*]}" ]]; then
     "$work/tools/bin/pip" -q --disable-pip-version-check install "${tools[@]}"
     echo "${tools[*]}" >"$work/stamp"
 fi
-cargo build --quiet --locked
-export PYTHONPATH=python PYTHONDONTWRITEBYTECODE=1
-"$work/tools/bin/mypy" --cache-dir "$work/mypy"
-"$work/tools/bin/pytest" -q -p no:cacheprovider
+export PYTHONDONTWRITEBYTECODE=1
+if [[ -z $wheel ]]; then
+    cargo build --quiet --locked
+    export PYTHONPATH=python
+    "$work/tools/bin/mypy" --cache-dir "$work/mypy"
+    "$work/tools/bin/pytest" -q -p no:cacheprovider
+    unset PYTHONPATH
+    rm -rf "$work/wheels"
+    "$work/tools/bin/maturin" build --quiet --locked --profile dev --out "$work/wheels"
+    wheel=$(echo "$work"/wheels/restow-*.whl)
+fi
 
-unset PYTHONPATH
-rm -rf "$work/wheels" "$work/empty"
-"$work/tools/bin/maturin" build --quiet --locked --profile "$profile" --out "$work/wheels"
+rm -rf "$work/empty"
 python3 -m venv "$work/empty"
-"$work/empty/bin/pip" -q --disable-pip-version-check install "$work"/wheels/restow-*.whl "${tools[2]}"
+"$work/empty/bin/pip" -q --disable-pip-version-check install "$wheel" "${tools[2]}"
 env -u RESTOW_BINARY "$work/empty/bin/pytest" -q -p no:cacheprovider
 env -u RESTOW_BINARY "$work/empty/bin/python" -m restow --version

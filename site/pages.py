@@ -20,6 +20,7 @@ OUTSIDE = {
     "contributing.md": "CONTRIBUTING.md",
     "security.md": "SECURITY.md",
     "corpus.md": "corpus/README.md",
+    "changelog.md": "CHANGELOG.md",
 }
 
 LINK = re.compile(r"\[(?P<text>(?:[^\[\]`]|`[^`]*`)*)\]\((?P<target>[^)\s]+)\)")

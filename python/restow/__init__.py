@@ -238,7 +238,7 @@ def explain(rule: str) -> str:
 
 
 def version() -> str:
-    """The version of the command, such as ``0.1.0``."""
+    """The version of the command, such as ``0.2.0``."""
     return _done(["--version"], None, None).stdout.decode().split()[1]
 
 

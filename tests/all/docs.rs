@@ -221,6 +221,21 @@ fn links_between_pages_lead_somewhere() {
 }
 
 #[test]
+fn examples_on_pages_are_those_that_run() {
+    let examples = std::fs::read_dir(root().join("examples")).expect("listed");
+    let examples: Vec<String> = examples.map(|entry| read(&entry.expect("an entry").path())).collect();
+    let mut shown = 0;
+    for path in texts().iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        for block in read(path).split("\n```rust\n").skip(1).filter_map(|rest| rest.split("```\n").next()) {
+            let found = examples.iter().any(|example| example.contains(block));
+            assert!(found, "{}: no file of examples/ has\n{block}", path.display());
+            shown += 1;
+        }
+    }
+    assert!(shown > 0, "no page shows an example: is the scan right?");
+}
+
+#[test]
 fn every_section_has_the_anchor_of_its_name() {
     let page = read(&root().join("docs/formats.md"));
     let ids = anchors(&page);

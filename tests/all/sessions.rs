@@ -1,5 +1,5 @@
 //! Console sessions as a person sees them, output and exit codes: `tests/cli/*.trycmd`, and the blocks of README.md and
-//! docs/cookbook.md.
+//! of the pages in docs/. What stands there in blocks of `sh` is run by site/commands.py.
 //!
 //! Each document runs in a folder of its own that holds the corpus. `TRYCMD=overwrite` writes new output into the files.
 
@@ -86,9 +86,19 @@ fn readme() {
     sessions.run("md");
 }
 
+/// Every page of the site that shows a session.
 #[test]
-fn cookbook() {
+fn pages() {
     let sessions = Sessions::new();
-    sessions.add(&root().join("docs/cookbook.md"));
+    let mut shown = 0;
+    for entry in std::fs::read_dir(root().join("docs")).expect("listed") {
+        let path = entry.expect("listed").path();
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        if is_page && std::fs::read_to_string(&path).expect("a page").contains("\n```console\n") {
+            sessions.add(&path);
+            shown += 1;
+        }
+    }
+    assert!(shown >= 3, "only {shown} pages show sessions: is the scan right?");
     sessions.run("md");
 }

