@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Runs the commands on the pages of the site: every block of `sh` and `python`, as it stands, in the order of the page.
 
     site/commands.py RESTOW [PAGE…]

@@ -221,6 +221,24 @@ fn links_between_pages_lead_somewhere() {
 }
 
 #[test]
+fn the_version_is_the_same_everywhere() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (path, shown) in [
+        ("CHANGELOG.md", format!("\n## {version} - ")),
+        ("docs/reports.md", format!("\"tool\": {{ \"name\": \"restow\", \"version\": \"{version}\" }}")),
+        ("docs/install.md", format!(" restow:{version} ")),
+        ("fuzz/Cargo.lock", format!("name = \"restow\"\nversion = \"{version}\"\n")),
+        ("python/restow/__init__.py", format!("such as ``{version}``")),
+    ] {
+        assert!(read(&root().join(path)).contains(&shown), "{path} does not have {shown:?}");
+    }
+    // What a program that embeds restow is told to depend on.
+    let minor = &version[..version.rfind('.').expect("three numbers")];
+    let cookbook = read(&root().join("docs/cookbook.md"));
+    assert!(cookbook.contains(&format!("restow = {{ version = \"{minor}\"")), "docs/cookbook.md: {minor}");
+}
+
+#[test]
 fn examples_on_pages_are_those_that_run() {
     let examples = std::fs::read_dir(root().join("examples")).expect("listed");
     let examples: Vec<String> = examples.map(|entry| read(&entry.expect("an entry").path())).collect();
