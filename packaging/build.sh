@@ -16,8 +16,9 @@ built=$CARGO_TARGET_DIR/$triple/release
 # Messages of a panic name files of the source; where they stood on this machine is nobody's concern.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # A static program cannot look for `getrandom` when it runs, and an empty root has no /dev/urandom.
+# Relocations are packed, which the glibc that is linked in understands, and functions that are the same are kept once.
 export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
---remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
+-C link-arg=-Wl,--pack-dyn-relocs=relr,--icf=all --remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
 export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 tools=$CARGO_TARGET_DIR/packaging-tools

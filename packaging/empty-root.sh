@@ -34,6 +34,7 @@ python3 - >"$work/names.log" 2>&1 <<'PY' &
 import socket
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 53))
+print("ready", flush=True)
 known = b"\x08registry\x04test\x00"
 while True:
     query, who = server.recvfrom(512)
@@ -51,7 +52,7 @@ while True:
 PY
 processes+=($!)
 for _ in {1..100}; do
-    if { : >/dev/tcp/127.0.0.1/5000; } 2>/dev/null; then break; fi
+    if { : >/dev/tcp/127.0.0.1/5000; } 2>/dev/null && grep -q ready "$work/names.log"; then break; fi
     sleep 0.1
 done
 chroot "$work/root" /restow check --tls-verify=false docker://registry.test:5000/team/app:1 >"$work/log" 2>&1 ||
