@@ -13,8 +13,8 @@ restow=$(realpath "${1:-$target/debug/restow}")
 pictures=${2:--}
 tools=$(realpath -m "$target/page-tools")
 here=$PWD/tests/pages
-# Versions are fixed: a validator that changes its mind must not fail an old commit.
-packages=(puppeteer-core@24.43.1 axe-core@4.14.1 html-validate@10.17.0)
+# Versions are fixed: a validator that changes its mind must not fail an old commit. They run on the Node of Debian 12.
+packages=(puppeteer-core@24.43.1 axe-core@4.14.1 html-validate@9.7.1)
 
 for tool in node npm "${CHROMIUM:-/usr/bin/chromium}"; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: apt-get install nodejs npm chromium" >&2; exit 1; }

@@ -133,6 +133,29 @@ def other(folder):
     layout.finish()
 
 
+def app_tar(folder):
+    """For the picture of the manual: `sound` as an archive, of which the manifest tells a wrong size and a variable stands twice."""
+    layout = Layout(os.path.join(folder, "layout"))
+    image = layout.image(app(layout), COMMANDS, env=["LANG=C", "LANG=C.UTF-8"])
+    path = os.path.join(layout.folder, "blobs/sha256", image["digest"][7:])
+    with open(path) as file:
+        manifest = json.load(file)
+    manifest["config"]["size"] += 4
+    os.remove(path)
+    layout.name(layout.document(MANIFEST, manifest), "1.4.2")
+    layout.finish()
+    with tarfile.open(os.path.join(folder, "app.tar"), "w") as tar:
+        for name in ["oci-layout", "index.json", "blobs"]:
+            tar.add(os.path.join(layout.folder, name), name, filter=plain)
+
+
+def plain(info):
+    info.uid = info.gid = info.mtime = 0
+    info.uname = info.gname = ""
+    info.mode = 0o755 if info.isdir() else 0o644
+    return info
+
+
 def twelve(folder):
     layout = Layout(folder)
     kinds = [("amd64", None), ("386", None), ("arm64", "v8"), ("arm", "v5"), ("arm", "v6"), ("arm", "v7"),
@@ -189,6 +212,7 @@ def main():
         faults(at("findings-300"), 300)
         return
     sound(at("sound"))
+    app_tar(at("picture"))
     other(at("other"))
     twelve(at("twelve"))
     hostile(at("hostile"))
