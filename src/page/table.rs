@@ -13,6 +13,9 @@ use crate::layer::{Changes, Files};
 /// Layers that are drawn; more are counted.
 const MOST: usize = 2_000;
 
+/// Characters of a command in the table. 240: four lines.
+const COMMAND: usize = 240;
+
 /// Draws the layers of a source.
 pub(super) fn draw(section: &Section, places: &Places<'_>) -> Markup {
     let all = &places.rows;
@@ -56,7 +59,7 @@ pub(super) fn draw(section: &Section, places: &Places<'_>) -> Markup {
                             }
                             td.number { (row.images) }
                             @if changes { (cells(row.changes.as_ref())) }
-                            td.command { code { (row.command) } }
+                            td.command { code { (short(&row.command)) } }
                         }
                     }
                 }
@@ -76,9 +79,18 @@ fn layer(row: &Row) -> Markup {
                 @if let Some(id) = &row.diff_id { dt { "diff ID" } dd { code { (id) } } }
                 @if !row.media_type.is_empty() { dt { "media type" } dd { code { (row.media_type) } } }
                 @if !row.member.is_empty() { dt { "member" } dd { code { (row.member) } } }
+                @if row.command.chars().nth(COMMAND).is_some() { dt { "made by" } dd { code { (row.command) } } }
                 @if let Some(changes) = &row.changes { (inside(changes)) }
             }
         }
+    }
+}
+
+/// The beginning of a long command; all of it stands where its layer unfolds.
+fn short(command: &str) -> String {
+    match command.char_indices().nth(COMMAND) {
+        Some((at, _)) => format!("{}…", &command[..at]),
+        None => command.to_owned(),
     }
 }
 
@@ -98,8 +110,8 @@ fn inside(changes: &Changes) -> Markup {
 fn cells(changes: Option<&Changes>) -> Markup {
     let cell = |files: Files| {
         html! {
-            td.number {
-                @if files.count > 0 { (counted(files.count, "file")) br; span.soft { (size(files.bytes)) } }
+            td.number.none[files.count == 0] {
+                @if files.count > 0 { (counted(files.count, "file")) " " br; span.soft { (size(files.bytes)) } }
                 @else { span.soft { "–" } }
             }
         }

@@ -53,6 +53,79 @@ fn markdown_is_text_and_has_an_end() {
     assert!(long.len() <= 1 << 20 && long.contains("more, which a report"), "{} bytes", long.len());
 }
 
+/// An image of as many layers, each with a command of this length.
+fn tall(layers: usize, command: usize) -> String {
+    let layer = |nth: usize| crate::inspect::Layer {
+        digest: Some(format!("sha256:{nth:064x}")),
+        diff_id: Some(format!("sha256:{:064x}", nth + layers)),
+        size: Some(1_000 * (nth as u64 + 1)),
+        media_type: Some("application/vnd.oci.image.layer.v1.tar+gzip".into()),
+        member: Some(format!("blobs/sha256/{nth:064x}")),
+        created_by: Some("x".repeat(command)),
+        instruction: None,
+        predicate_type: None,
+        shared: false,
+        missing: false,
+        changes: Some(crate::layer::Changes {
+            largest: vec![("usr/lib/x86_64-linux-gnu/libcrypto.so.3".into(), 5_000_000); 5],
+            ..Default::default()
+        }),
+    };
+    let (docs, _) = fixture::of_one_kind(1);
+    let source = Source {
+        docs: &docs,
+        path: None,
+        container: Container::Tar,
+        form: "oci",
+        images: &[],
+        findings: &[],
+    };
+    let entry = crate::inspect::Entry {
+        kind: "image",
+        names: vec!["tall:1".into()],
+        digest: Some(format!("sha256:{:064x}", usize::MAX)),
+        media_type: None,
+        id: None,
+        platform: Some("linux/amd64".into()),
+        created: None,
+        artifact_type: None,
+        subject: None,
+        size: None,
+        shared_size: 0,
+        config: None,
+        annotations: Default::default(),
+        layers: (0..layers).map(layer).collect(),
+        manifests: Vec::new(),
+    };
+    let view = crate::inspect::View {
+        version: 1,
+        source: "tall.tar".into(),
+        form: "oci",
+        compression: None,
+        size: None,
+        images: vec![entry],
+    };
+    let mut page = Page::new("check tall.tar");
+    page.add(&source, Some(view), Proof::All);
+    let mut out = Vec::new();
+    write(&page, Style::Html, &mut out).expect("memory");
+    String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn sixty_layers_fit_a_megabyte_and_long_commands_are_cut() {
+    let html = tall(60, 5_000);
+    assert!(html.len() < 1 << 20, "{} bytes", html.len());
+    assert_eq!(html.matches("<td class=\"command\">").count(), 60);
+    // The beginning in the table, more where the layer unfolds, and never all of it.
+    let longest = html.split(|letter| letter != 'x').map(str::len).max();
+    assert_eq!(longest, Some(super::words::TEXT));
+    let (short, long) = (tall(1, 240), tall(1, 241));
+    assert!(!short.contains("<dt>made by</dt>") && long.contains("<dt>made by</dt>"));
+    let many = tall(2_100, 10);
+    assert!(many.contains("and 100 more, which"), "what is left out is counted");
+}
+
 #[test]
 fn digests_are_found_in_text() {
     let hex = "a".repeat(64);
