@@ -150,6 +150,7 @@ pub mod tar;
 #[doc(hidden)]
 pub mod time;
 
+pub use check::Part;
 pub use compare::{Aspects, Comparison, Difference};
 pub use convert::{
     Account, Action, Compress, DropSet, End, Entry, Kind as EntryKind, ManifestFormat, Outcome, Request,

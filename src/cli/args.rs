@@ -170,7 +170,7 @@ pub(super) struct Levels {
 /// Judge archives: structure, digests, sizes, diff IDs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n  restow check --report sarif=out.sarif app.tar\n  restow check --report json oci:layout | jq -r '.sources[].findings[].rule'\n\nWithout --report, findings are drawn for people on standard output; a report\nthat goes there instead leaves them out. The shapes stand in docs/reports.md.\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
+    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n  restow check --image app:1 --platform linux/arm64 app.tar\n  restow check --report sarif=out.sarif app.tar\n  restow check --report json oci:layout | jq -r '.sources[].findings[].rule'\n\nWithout --report, findings are drawn for people on standard output; a report\nthat goes there instead leaves them out. The shapes stand in docs/reports.md.\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
 )]
 pub(super) struct CheckArgs {
     /// The archives; also a single document or layer
@@ -183,12 +183,16 @@ pub(super) struct CheckArgs {
     /// a registry they are not read, only asked for: that it has them, and how large it says they are
     #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
     pub verify: VerifyArg,
+    /// Judge only this image and what it is made of: a name, a tag, a manifest digest or image ID (12
+    /// digits or more), a repository, or @N, the N-th image, from 0. Can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub image: Vec<String>,
+    /// Judge only images for this platform. Can be given several times
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Vec<String>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
-    /// Of docker:// places only images for this platform. Can be given several times
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Registries")]
-    pub platform: Vec<String>,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -420,6 +424,8 @@ pub(super) enum LoneArg {
     Repositories,
     /// v1 image JSON
     V1,
+    /// A descriptor on its own
+    Descriptor,
     /// A tar, plain or compressed
     Layer,
 }
@@ -435,6 +441,7 @@ impl LoneArg {
             LoneArg::OciLayout => LoneKind::OciLayout,
             LoneArg::Repositories => LoneKind::Repositories,
             LoneArg::V1 => LoneKind::V1Image,
+            LoneArg::Descriptor => LoneKind::Descriptor,
             LoneArg::Layer => LoneKind::Layer,
         }
     }

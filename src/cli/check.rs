@@ -12,7 +12,7 @@ use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
 use crate::platform::Specifier;
-use crate::{Form, HumanOptions, Looked, Options, Place, Policy, Proof, Verdict, human};
+use crate::{Archive, Form, HumanOptions, Looked, Options, Part, Place, Policy, Proof, Verdict, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
@@ -79,22 +79,20 @@ fn check_one(
     let kind = args.as_;
     let archive =
         open(place, (Side::First, platforms), shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
-    if let Some(name) = &place.name {
-        // A name behind the place must exist; everything is judged all the same.
-        archive.must_hold(name)?;
-    }
+    let part = part(place, args, platforms, &archive)?;
     let told = Told::new(&shell.common);
     let options = Options {
         policy: policy.clone(),
         contents: reports.is_drawn(),
         ..shell.options(&told, place.is_remote())?
     };
-    let report = match args.verify {
-        VerifyArg::All => crate::check(&archive, &options)?,
-        VerifyArg::Digests => crate::check_digests(&archive, &options)?,
+    let report = match (&part, args.verify) {
+        (part, VerifyArg::Digests) => crate::check_digests(&archive, part.as_ref(), &options)?,
+        (Some(part), VerifyArg::All) => crate::check_part(&archive, part, &options)?,
+        (None, VerifyArg::All) => crate::check(&archive, &options)?,
     };
     let findings = report.levelled();
-    let what = archive.summary();
+    let what = part.as_ref().map_or_else(|| archive.summary(), |part| part.summary(&archive));
     let least = shell.least();
     let drawn = findings.iter().filter(|(level, _)| *level >= least);
     let drawn: BTreeSet<&'static str> = drawn.map(|(_, finding)| finding.rule.name).collect();
@@ -106,7 +104,11 @@ fn check_one(
     }
     // Of several sources, the total says it.
     hints.extend(human::pages(&drawn).filter(|_| total.alone));
-    let images = if drawn.is_empty() { Vec::new() } else { crate::images(&archive) };
+    let images = match &part {
+        _ if drawn.is_empty() => Vec::new(),
+        Some(part) => part.images(&archive),
+        None => crate::images(&archive),
+    };
     let verdict =
         Verdict { place: &place.text, what: &what, findings: &findings, images: &images, hints: &hints };
     if reports.human {
@@ -116,7 +118,8 @@ fn check_one(
         VerifyArg::All => Proof::All,
         VerifyArg::Digests => Proof::Digests,
     };
-    let looked = Looked { changes: Some(&report.changes), ..Looked::of(proof) };
+    let shown: Vec<String> = args.image.iter().chain(&place.name).cloned().collect();
+    let looked = Looked { proof, changes: Some(&report.changes), images: &shown, part: part.as_ref() };
     reports.add(shell, place, &archive, &verdict, looked);
     if verdict.is_sound() {
         total.sound += 1
@@ -138,4 +141,15 @@ fn unseen(verify: VerifyArg, place: &Place) -> Option<&'static str> {
             Some("layers were hashed, not decompressed: their diff IDs were not verified")
         }
     }
+}
+
+/// What is to be judged, if that is not all.
+fn part(place: &Place, args: &CheckArgs, platforms: &[Specifier], archive: &Archive) -> Result<Option<Part>> {
+    // What was asked of a registry by name is all that was opened, and for these platforms only.
+    let named = place.name.iter().filter(|_| !place.is_remote()).cloned();
+    let images: Vec<String> = named.chain(args.image.iter().cloned()).collect();
+    if images.is_empty() && (platforms.is_empty() || place.is_remote()) {
+        return Ok(None);
+    }
+    Part::of(archive, &images, platforms).map(Some)
 }

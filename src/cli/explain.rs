@@ -73,13 +73,15 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
             page.push_str(&format!("{:11} {text}\n", format!("{name}:")));
         }
     }
+    let seen = rule.seen();
     let parts = [
-        ("What it checks", rule.checks),
-        ("Why it matters", rule.matters),
-        ("Example", rule.example),
-        ("How to mend it", rule.mend),
+        ("What it checks", rule.checks.to_owned()),
+        ("Why it matters", rule.matters.to_owned()),
+        ("What tools were seen to do with it", seen.join("\n\n")),
+        ("Example", rule.example.to_owned()),
+        ("How to mend it", rule.mend.to_owned()),
     ];
-    for (heading, text) in parts {
+    for (heading, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
         page.push_str(&format!("\n{}\n", bold(heading)));
         wrapped(&mut page, text, width);
     }

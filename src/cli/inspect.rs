@@ -57,7 +57,13 @@ fn page(
     let proof = if read { Proof::Looked } else { Proof::Documents };
     let what = archive.summary();
     let verdict = Verdict { place: &place.text, what: &what, findings: &[], images: &[], hints: &[] };
-    reports.add(shell, place, archive, &verdict, Looked { proof, changes: changes.as_ref(), images });
+    reports.add(
+        shell,
+        place,
+        archive,
+        &verdict,
+        Looked { proof, changes: changes.as_ref(), images, part: None },
+    );
     Ok(())
 }
 

@@ -122,7 +122,8 @@ impl Reports {
         }
     }
 
-    /// Adds what was found in a source to every report that is written at the end; `verdict` is for people.
+    /// Adds what was found in a source, or in a part of it, to every report that is written at the end; `verdict` is for
+    /// people.
     pub fn add(
         &mut self,
         shell: &Shell,
@@ -141,7 +142,9 @@ impl Reports {
                     text.push_str(&shell.report(verdict, archive, options));
                 }
                 Kind::Human(_) => {}
-                Kind::Machine(renderer) => crate::render(&mut **renderer, archive, verdict.findings, path),
+                Kind::Machine(renderer) => {
+                    crate::render(&mut **renderer, archive, looked.part, verdict.findings, path);
+                }
                 Kind::Page(_, page) => crate::picture(page, archive, verdict.findings, path, looked),
             }
         }

@@ -9,12 +9,13 @@ use std::io::{self, Write};
 use crate::convert::account::Account;
 use crate::convert::fates::{self, Fate, Settled};
 use crate::convert::judged::before_commit;
+use crate::convert::new_names;
 use crate::convert::plan::Plan;
 use crate::convert::planner;
 use crate::convert::request::{Request, Target, Verify};
 use crate::convert::run::{Written, run as carry_out};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Facts;
 use crate::finding::{Finding, Level, counted};
 use crate::form::archive::{TarForm, tar_file, tar_stream};
@@ -267,7 +268,7 @@ impl Job<'_> {
         let nothing = Default::default();
         let mut known = Facts::of(archive.blobs.len());
         read::duplicates(archive, &mut known)?;
-        if self.blocked(&rules::run(archive, &known, Scope::Nodes(&nothing))) {
+        if self.blocked(&self.found(&known, Scope::Nodes(&nothing))) {
             return self.refuse(known, Scope::All);
         }
         let inventory = Inventory::of(archive);
@@ -275,13 +276,20 @@ impl Job<'_> {
         let settled = fates::settle(archive, &inventory, self.request.target, plan)?;
         let plan = &settled.plan;
         let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
-        if self.blocked(&rules::run(archive, &known, scope)) {
+        if self.blocked(&self.found(&known, scope)) {
             return self.refuse(known, scope);
+        }
+        if let (Target::Storage, Some((index, child))) = (self.request.target, plan.sparse(archive)) {
+            let message = format!(
+                "index {index} lists {child}, which is not there: registry storage holds whole indexes"
+            );
+            let help = "keep what is there with --platform, or write an OCI layout, which holds such indexes";
+            return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
         }
         if self.request.check && !writing.can_take_back() {
             let context = self.request.read.context(true, self.progress);
             read::rest(archive, &mut known, &context)?;
-            let findings = judge(archive, &known, scope);
+            let findings = self.judged(&known, scope);
             if self.blocked(&findings) {
                 return Ok((findings, End::Refused));
             }
@@ -318,7 +326,7 @@ impl Job<'_> {
         if self.request.check {
             read::rest(self.archive, &mut facts, &context)?;
         }
-        let findings = judge(self.archive, &facts, scope);
+        let findings = self.judged(&facts, scope);
         let blocked = self.blocked(&findings);
         if let (Some(error), false) = (ran.unplaced, blocked) {
             return Err(error);
@@ -358,7 +366,21 @@ impl Job<'_> {
     fn refuse(&self, mut known: Facts, scope: Scope<'_>) -> Result<(Vec<Finding>, End)> {
         let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
         read::rest(self.archive, &mut known, &context)?;
-        Ok((judge(self.archive, &known, scope), End::Refused))
+        Ok((self.judged(&known, scope), End::Refused))
+    }
+
+    /// What is wrong, with names as they will be, in any order.
+    fn found(&self, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+        let mut findings = rules::run(self.archive, facts, scope);
+        new_names::retain(self.archive, self.request, &mut findings);
+        findings
+    }
+
+    /// The same in the order of reports.
+    fn judged(&self, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+        let mut findings = judge(self.archive, facts, scope);
+        new_names::retain(self.archive, self.request, &mut findings);
+        findings
     }
 
     /// The names of members in the old docker-archive form follow from configs and diff IDs. Where configs are made only

@@ -19,6 +19,7 @@ mod layers;
 mod losses;
 mod manifests;
 pub mod names;
+mod new_names;
 mod parts;
 pub mod plan;
 pub mod planner;

@@ -7,6 +7,7 @@ use crate::convert::account::{Entry, Names};
 use crate::digest::Digest;
 use crate::form::sink::{Absence, Lacking, OutName};
 use crate::media::{Family, LayerType};
+use crate::model::partial::Partial;
 use crate::model::{Archive, BlobId, Body, NodeId, Root};
 
 /// What a conversion will do.
@@ -132,10 +133,12 @@ impl Plan {
     }
 
     /// What manifests and indexes that are to be written point at and is not written with them: the source does not have it,
-    /// or it is no manifest. Only of indexes that stay as they are, or lose items, is this known beforehand; those of others are all
+    /// it is left out, or it is no manifest. Only of indexes that stay as they are, or lose items, is this known beforehand; those of others are all
     /// made.
     pub fn lacking(&self, archive: &Archive) -> Vec<Lacking> {
         let mut found = Vec::new();
+        let written: HashSet<&Digest> =
+            self.documents().filter_map(|node| archive.node(node).digest.as_ref()).collect();
         for planned in &self.roots {
             let Some((repository, _)) = &planned.repository else { continue };
             for node in archive.below(planned.root.node) {
@@ -143,28 +146,47 @@ impl Plan {
                 if let Body::Manifest { .. } = &index.body {
                     found.extend(self.blobs_lacking(archive, node, repository));
                 }
-                let Body::Index { children, .. } = &index.body else { continue };
-                let kept = |at: usize| match self.make.get(&node) {
-                    Some(Make::Keep) => true,
-                    Some(Make::Reindex { keep, .. }) => keep.contains(&at),
-                    Some(Make::Rewrite { .. } | Make::Synthesise { .. } | Make::Nothing) | None => false,
-                };
-                for (_, edge) in children.iter().enumerate().filter(|(at, _)| kept(*at)) {
-                    let Some(child) = edge.node.map(|child| archive.node(child)) else { continue };
-                    let there = match child.body {
-                        Body::Absent => false,
-                        Body::Opaque => true,
-                        _ => continue,
+                for child in self.children(archive, node).into_iter().map(|child| archive.node(child)) {
+                    let sent = child.digest.as_ref().is_some_and(|digest| written.contains(digest));
+                    let what = match child.body {
+                        Body::Opaque => Absence::NoManifest,
+                        _ if sent => continue,
+                        _ => Absence::Manifest,
                     };
-                    if let (Some(index), Some(item)) = (index.digest.clone(), child.digest.clone()) {
-                        let what = if there { Absence::NoManifest } else { Absence::Manifest };
-                        found.push(Lacking { repository: repository.clone(), of: index, item, what });
+                    if let (Some(of), Some(item)) = (index.digest.clone(), child.digest.clone()) {
+                        found.push(Lacking { repository: repository.clone(), of, item, what });
                     }
                 }
             }
         }
         found.dedup();
         found
+    }
+
+    /// An index that is to be written, and a child of it that is not: it is not there (docs/architecture.md#platforms), or
+    /// left out with `--sparse`.
+    pub fn sparse<'a>(&self, archive: &'a Archive) -> Option<(&'a Digest, &'a Digest)> {
+        let absent = Partial::of(archive).absent;
+        let whole = self.documents().filter(|node| !absent.contains(node));
+        let written: HashSet<&Digest> = whole.filter_map(|node| archive.node(node).digest.as_ref()).collect();
+        self.documents().find_map(|node| {
+            let index = archive.node(node).digest.as_ref();
+            let children = self.children(archive, node);
+            let digests = children.into_iter().filter_map(|child| archive.node(child).digest.as_ref());
+            index.zip(digests.into_iter().find(|digest| !written.contains(digest)))
+        })
+    }
+
+    /// The children that an index keeps.
+    fn children(&self, archive: &Archive, node: NodeId) -> Vec<NodeId> {
+        let Body::Index { children, .. } = &archive.node(node).body else { return Vec::new() };
+        let kept = |at: usize| match self.make.get(&node) {
+            Some(Make::Keep) => true,
+            Some(Make::Reindex { keep, .. }) => keep.contains(&at),
+            Some(Make::Rewrite { .. } | Make::Synthesise { .. } | Make::Nothing) | None => false,
+        };
+        let kept = children.iter().enumerate().filter(|(at, _)| kept(*at));
+        kept.filter_map(|(_, edge)| edge.node).collect()
     }
 
     /// Parts of a manifest that is to be written as it is, which the source does not have. Layers that stand elsewhere by

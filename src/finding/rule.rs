@@ -38,7 +38,7 @@ pub enum Integrity {
     Hard,
 }
 
-/// A tool that may refuse or misread what a rule finds; the evidence stands in the rule's page.
+/// A tool that was asked what it does with what rules find; what it did stands in their pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tool {
     /// Docker Engine.
@@ -47,12 +47,12 @@ pub enum Tool {
     Containerd,
     /// skopeo.
     Skopeo,
-    /// podman and buildah.
+    /// podman.
     Podman,
+    /// buildah.
+    Buildah,
     /// umoci.
     Umoci,
-    /// crane and others on go-containerregistry.
-    Crane,
     /// Docker Distribution's registry.
     Registry,
 }
@@ -65,8 +65,8 @@ impl Tool {
             Tool::Containerd => "containerd",
             Tool::Skopeo => "skopeo",
             Tool::Podman => "podman",
+            Tool::Buildah => "buildah",
             Tool::Umoci => "umoci",
-            Tool::Crane => "crane",
             Tool::Registry => "registry",
         }
     }
@@ -83,7 +83,8 @@ pub struct Rule {
     pub integrity: Integrity,
     /// Whether it is off unless a profile or a flag turns it on: what it finds matters to some uses only.
     pub optional: bool,
-    /// Tools that refuse or misread what it finds: profiles raise it to an error.
+    /// Tools that refuse or change every case of it in the corpus, and take the sound archives that these were made
+    /// from: profiles raise it to an error. A test holds it to what was recorded of the tools.
     pub breaks: &'static [Tool],
     /// Entries of formats.md section H.
     pub catalogue: &'static [u16],

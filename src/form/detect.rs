@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Context, Result};
+use crate::source::foreign::FIRST;
+use crate::source::{MemberKind, Tree};
 
 /// Where an archive is to be read from.
 pub enum Input {
@@ -21,7 +23,7 @@ pub(super) fn first_of(input: Input, place: &str) -> Result<(Vec<u8>, Box<dyn Re
         Input::Path(path) => Box::new(File::open(&path).at("cannot open", &path)?),
     };
     let mut first = Vec::new();
-    (&mut stream).take(16).read_to_end(&mut first).at("cannot read", place)?;
+    (&mut stream).take(FIRST as u64).read_to_end(&mut first).at("cannot read", place)?;
     Ok((first.clone(), Box::new(std::io::Cursor::new(first).chain(stream))))
 }
 
@@ -29,43 +31,8 @@ pub(super) fn first_of(input: Input, place: &str) -> Result<(Vec<u8>, Box<dyn Re
 pub(super) fn first_bytes(path: &Path) -> Result<Vec<u8>> {
     let mut first = Vec::new();
     let file = File::open(path).at("cannot open", path)?;
-    file.take(16).read_to_end(&mut first).at("cannot read", path)?;
+    file.take(FIRST as u64).read_to_end(&mut first).at("cannot read", path)?;
     Ok(first)
-}
-
-/// Whether a file begins like a tar: a header with a sound checksum, or with the magic of one, or end blocks.
-pub(super) fn is_tar(path: &Path, file: &File) -> Result<bool> {
-    use std::os::unix::fs::FileExt;
-    let mut block = [0; 512];
-    let mut filled = 0;
-    while filled < block.len() {
-        match file.read_at(&mut block[filled..], filled as u64).at("cannot read", path)? {
-            0 => break,
-            n => filled += n,
-        }
-    }
-    let sum: u32 = block.iter().map(|&b| u32::from(b)).sum::<u32>()
-        - block[148..156].iter().map(|&b| u32::from(b)).sum::<u32>()
-        + 8 * u32::from(b' ');
-    let text: String = block[148..156].iter().map(|&b| char::from(b)).collect();
-    let claimed = u32::from_str_radix(text.trim_matches([' ', '\0']), 8);
-    Ok(filled == 512 && (claimed == Ok(sum) || &block[257..262] == b"ustar" || block.iter().all(|&b| b == 0)))
-}
-
-pub(super) fn describe(path: &Path, first: &[u8], size: u64) -> String {
-    if size == 0 {
-        return "the file is empty".into();
-    }
-    if matches!(first.trim_ascii_start().first(), Some(b'{' | b'[')) {
-        return "it looks like a JSON document; give the folder or tar that holds it".into();
-    }
-    if first.starts_with(b"\x1f\x9d") {
-        return "it is compressed by `compress` (.Z), which no image tool reads".into();
-    }
-    if path.extension().is_some_and(|extension| extension == "zip") || first.starts_with(b"PK") {
-        return "it is a zip file".into();
-    }
-    "it is neither a tar nor compressed by gzip, zstd, xz or bzip2".into()
 }
 
 /// Whether a member may be one of an image archive, which layers have no reason to have.
@@ -79,28 +46,81 @@ pub(super) fn is_of_an_archive(name: &[u8]) -> bool {
         || bstr::ByteSlice::contains_str(name, "docker/registry/v2")
 }
 
+/// Whether a member shows what an archive is that no form knows: one that lies a folder too deep, or holds archives.
+pub(super) fn is_hint(name: &[u8]) -> bool {
+    let inside = name.iter().position(|byte| *byte == b'/').map(|at| &name[at + 1..]);
+    is_archive(name) || inside.is_some_and(is_of_an_archive)
+}
+
+/// Whether a name is one of an archive, by its end.
+fn is_archive(name: &[u8]) -> bool {
+    const ENDS: [&[u8]; 8] =
+        [b".tar", b".tar.gz", b".tgz", b".tar.xz", b".tar.bz2", b".tar.zst", b".tar.zstd", b".tar.lz4"];
+    let layer = name == b"layer.tar" || name.ends_with(b"/layer.tar");
+    !layer && ENDS.iter().any(|end| name.len() > end.len() && name.ends_with(end))
+}
+
 /// Directories of which a root file system has two.
 pub(super) const ROOTFS: [&str; 4] = ["etc", "usr", "bin", "var"];
+
+/// The members of which one shows the form.
+const KNOWN: [&str; 5] = ["oci-layout", "index.json", "manifest.json", "repositories", "docker/registry/v2"];
+
+/// So many archives in an archive are named.
+const SHOWN: usize = 3;
 
 /// The indefinite article before the name of a form.
 pub(super) fn article(name: &str) -> &'static str {
     if name.starts_with(['o', 'O']) { "an" } else { "a" }
 }
 
-pub(super) fn reason(asked: Option<&str>, found: Option<&str>, members: usize, rootfs: bool) -> String {
-    match (asked, found) {
-        (Some(asked), Some(found)) => {
-            format!("it is no {asked}, but looks like {} {found}", article(found))
+/// Why what has these members is no image archive.
+pub(super) fn why_not(tree: &Tree, asked: Option<&str>, found: Option<&str>) -> String {
+    if let (Some(asked), Some(found)) = (asked, found) {
+        return format!("it is no {asked}, but looks like {} {found}", article(found));
+    }
+    let rootfs = ROOTFS.iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
+    let files = tree.members.iter().filter(|member| member.kind == MemberKind::File);
+    let mut archives: Vec<String> =
+        files.filter(|member| is_archive(&member.name)).map(|member| format!("`{}`", member.name)).collect();
+    archives.sort();
+    match archives.as_slice() {
+        _ if rootfs => reason(asked, tree.members.len(), true),
+        [] => {
+            let there = |name: &&&str| tree.get(name.as_bytes()).is_some();
+            match KNOWN.iter().find(there) {
+                // What shows a form is there, and not what it needs.
+                Some(name) if asked.is_none() => {
+                    format!("it has `{name}`, and nothing that an image needs beside it")
+                }
+                _ => reason(asked, tree.members.len(), false),
+            }
         }
+        [one] => format!("it holds another archive; take out and give {one}"),
+        several => {
+            let named = several[..several.len().min(SHOWN)].join(", ");
+            let more = several.len().saturating_sub(SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("it holds other archives; take out and give one of {named}{more}")
+        }
+    }
+}
+
+pub(super) fn reason(asked: Option<&str>, members: usize, rootfs: bool) -> String {
+    match asked {
         _ if members == 0 => "it holds no members".into(),
         _ if rootfs => {
             "it holds a root file system, as `docker export` writes; use `docker save` for an image".into()
         }
-        (Some(asked), None) => {
-            format!("none of the members of {} {asked} is there", article(asked))
+        Some(asked) => format!("none of the members of {} {asked} is there", article(asked)),
+        None => {
+            let (last, others) = KNOWN.split_last().unwrap_or((&"", &[]));
+            format!("found none of {} or {last} in it", others.join(", "))
         }
-        (None, _) => format!(
-            "found none of oci-layout, index.json, manifest.json, repositories or docker/registry/v2 among {members} members"
-        ),
     }
+}
+
+/// With what `check` takes besides archives.
+pub(super) fn or_layer(reason: String) -> String {
+    reason + "; if it is a layer, judge it as one with --as layer"
 }

@@ -15,7 +15,7 @@ use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::legacy::jws::Jws;
-use crate::model::{Anomaly, DocKind, Form, LoneKind, kind};
+use crate::model::{DocKind, Form, LoneKind, kind};
 use crate::source::{Ingested, SpoolDir, Tree};
 use crate::{codec, tar};
 
@@ -58,11 +58,16 @@ pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
     // Faults are said of the layer.
     while let Ok(next) = tar.next_entry() {
         let Some(entry) = next else {
+            // What holds none may be no tar at all.
+            if members == 0 {
+                return Ok(None);
+            }
             let rootfs = directories.iter().filter(|seen| **seen).count() >= 2;
-            return Ok(Some(super::detect::reason(None, None, members, rootfs)));
+            return Ok(Some(super::detect::reason(None, members, rootfs)));
         };
         let name = tar::clean(entry.path).path;
-        if super::detect::is_of_an_archive(&name) || members as u64 >= limits.members {
+        let shows = super::detect::is_of_an_archive(&name) || super::detect::is_hint(&name);
+        if shows || members as u64 >= limits.members {
             return Ok(None);
         }
         for (directory, seen) in super::detect::ROOTFS.iter().zip(&mut directories) {
@@ -74,17 +79,13 @@ pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Takes a file as one layer, whatever is in it. `because` says why it is no image archive, if nobody said that it is a
-/// layer.
-pub fn layer(place: &str, path: &Path, because: Option<String>, limits: &Limits) -> Result<Archive> {
+/// Takes a file as one layer, whatever is in it.
+pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let name = tree.member(MemberId(0)).name.to_string();
     let mut builder = Builder::new(Form::Layer, tree, Ingested::new(), limits, Box::new(|_, _, _| None));
     let at = Location::member(MemberId(0));
-    if let Some(because) = because {
-        builder.odd(Anomaly::TakenForLayer { because });
-    }
     let blob = builder.blob_of_member(MemberId(0));
     builder.is_layer(blob);
     let layers = vec![Part { descriptor: None, blob: Some(blob), at: at.clone(), wanted: name }];
@@ -110,7 +111,7 @@ pub fn layer(place: &str, path: &Path, because: Option<String>, limits: &Limits)
 /// Reads one document; `kind` is found from the content if it is not given.
 pub fn open(place: &str, path: &Path, kind: Option<LoneKind>, limits: &Limits) -> Result<Archive> {
     if kind == Some(LoneKind::Layer) {
-        return layer(place, path, None, limits);
+        return layer(place, path, limits);
     }
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
@@ -171,6 +172,7 @@ fn kind_of(root: &Value, kind: Option<LoneKind>) -> Option<DocKind> {
         Some(LoneKind::OciLayout) => DocKind::OciLayout,
         Some(LoneKind::Repositories) => DocKind::Repositories,
         Some(LoneKind::V1Image) => DocKind::V1Image,
+        Some(LoneKind::Descriptor) => DocKind::Descriptor,
         Some(LoneKind::Layer) | None => return guess(root),
     })
 }
@@ -178,7 +180,18 @@ fn kind_of(root: &Value, kind: Option<LoneKind>) -> Option<DocKind> {
 fn guess(root: &Value) -> Option<DocKind> {
     let has = |name: &str| root.get(name).is_some();
     if root.is_array() {
-        return Some(DocKind::DockerArchive);
+        // In any letter case, as some producers write them.
+        let item = |item: &Value| {
+            let named =
+                |name: &str| item.members().iter().any(|m| m.key.to_string().eq_ignore_ascii_case(name));
+            ["Config", "RepoTags", "Layers"].iter().any(|name| named(name))
+        };
+        let items = root.items();
+        return (items.is_empty() || items.iter().any(item)).then_some(DocKind::DockerArchive);
+    }
+    let parts = ["schemaVersion", "config", "layers", "manifests", "blobs", "fsLayers"];
+    if has("digest") && has("size") && !parts.iter().any(|name| has(name)) {
+        return Some(DocKind::Descriptor);
     }
     if has("imageLayoutVersion") {
         return Some(DocKind::OciLayout);
@@ -264,6 +277,17 @@ mod tests {
         assert_eq!(found(item("app:1").as_bytes(), None), [""; 0]);
         assert_eq!(found(item("App:1").as_bytes(), None), ["name/bad-reference"]);
         assert_eq!(found(b"[]", None), ["archive/no-images"]);
+        let descriptor = |digest: &str| {
+            let media_type = "application/vnd.oci.image.manifest.v1+json";
+            format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":7}}"#)
+        };
+        assert_eq!(found(descriptor(&format!("sha256:{id}")).as_bytes(), None), [""; 0]);
+        let bad = descriptor("sha256:5");
+        assert_eq!(found(bad.as_bytes(), None), ["descriptor/bad-digest"]);
+        assert_eq!(found(bad.as_bytes(), Some(LoneKind::Descriptor)), ["descriptor/bad-digest"]);
+        let none = br#"[{"_type":"https://in-toto.io/Statement/v1"}]"#;
+        let opened = open_as(Input::Stream(Box::new(std::io::Cursor::new(none.to_vec()))), Some(None), None);
+        assert!(matches!(opened, Err(Error::NotAnArchive { .. })));
         assert_eq!(found(b"{", None), ["json/syntax"]);
         assert_eq!(found(b"x", Some(LoneKind::Config)), ["json/syntax"]);
     }
@@ -274,7 +298,8 @@ mod tests {
         std::fs::write(file.path(), b"[1,2]").expect("written");
         for (values, expected) in [(3, &[][..]), (2, &["archive/limit-hit"])] {
             let limits = Limits { json_values: values, ..Limits::default() };
-            let archive = open("here", file.path(), None, &limits).expect("opens");
+            let kind = Some(LoneKind::DockerArchive);
+            let archive = open("here", file.path(), kind, &limits).expect("opens");
             let mut found = names(&run(&archive, &Default::default(), Scope::All));
             found.retain(|name| name.starts_with("archive/"));
             assert_eq!(found, expected, "{values}");
@@ -282,19 +307,22 @@ mod tests {
     }
 
     #[test]
-    fn a_tar_that_is_no_archive_is_a_layer() {
+    fn a_tar_that_is_no_archive_is_a_layer_only_if_that_is_said() {
         let plain = tar();
         let zstd = zstd::encode_all(&plain[..], 1).expect("in memory");
         for bytes in [&plain[..], &zstd[..]] {
             let file = tempfile::NamedTempFile::new().expect("temporary file");
             std::fs::write(file.path(), bytes).expect("written");
             let open = |lone, form| open_as(Input::Path(file.path().to_owned()), lone, form);
-            let archive = open(Some(None), None).expect("opens");
+            let stream = || Input::Stream(Box::new(std::io::Cursor::new(bytes.to_vec())));
+            let words = |archive: Result<Archive>| archive.err().map(|error| error.to_string());
+            let told = words(open(Some(None), None)).expect("no archive");
+            assert!(told.ends_with("if it is a layer, judge it as one with --as layer"), "{told}");
+            assert_eq!(words(open_as(stream(), Some(None), None)), Some(told));
+            // Said to be one, it is one.
+            let archive = open(Some(Some(LoneKind::Layer)), None).expect("opens");
             assert_eq!((archive.form, archive.blobs.len()), (Form::Layer, 1));
             assert!(archive.blobs[0].layer && archive.blobs[0].referenced);
-            let found = names(&run(&archive, &Default::default(), Scope::All));
-            assert_eq!(found, ["archive/judged-as-layer"]);
-            // Said to be one, it is one.
             assert_eq!(self::found(bytes, Some(LoneKind::Layer)), [""; 0]);
             // Only `check` takes layers, and only without a form.
             assert!(matches!(open(None, None), Err(Error::NotAnArchive { .. })));
@@ -303,21 +331,24 @@ mod tests {
     }
 
     #[test]
-    fn a_tar_that_was_cut_is_a_layer_unless_it_may_be_an_archive() {
+    fn of_a_tar_that_was_cut_that_is_said() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
-        let layer = "etc/manifest";
-        let of_archives = ["x/layer.tar", "blobs/x", &format!("{}.json", "5".repeat(64))];
-        for (name, form) in
-            of_archives.map(|name| (name, Form::Unknown)).into_iter().chain([(layer, Form::Layer)])
-        {
+        for name in ["x/layer.tar", "blobs/x", &format!("{}.json", "5".repeat(64)), "etc/manifest"] {
             let mut header = ::tar::Header::new_ustar();
             header.set_size(1000);
             header.set_mode(0o644);
             let mut builder = ::tar::Builder::new(Vec::new());
             builder.append_data(&mut header, name, &[0; 1000][..]).expect("in memory");
             std::fs::write(file.path(), &builder.into_inner().expect("in memory")[..600]).expect("written");
-            let archive = open_as(Input::Path(file.path().to_owned()), Some(None), None).expect("opens");
-            assert_eq!(archive.form, form, "{name}");
+            let bytes = std::fs::read(file.path()).expect("read");
+            for input in
+                [Input::Path(file.path().to_owned()), Input::Stream(Box::new(std::io::Cursor::new(bytes)))]
+            {
+                let archive = open_as(input, Some(None), None).expect("opens");
+                assert_eq!(archive.form, Form::Unknown, "{name}");
+                let found = names(&run(&archive, &Default::default(), Scope::All));
+                assert_eq!(found, ["archive/truncated"], "{name}");
+            }
         }
     }
 

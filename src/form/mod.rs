@@ -11,6 +11,7 @@ pub mod archive;
 mod detect;
 pub mod docker_archive;
 pub mod lone;
+mod nested;
 pub mod oci_layout;
 mod open;
 pub mod place;

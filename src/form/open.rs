@@ -2,16 +2,17 @@
 
 use std::fs::File;
 
-use super::detect::{Input, ROOTFS, describe, first_bytes, first_of, is_of_an_archive, is_tar, reason};
-use super::{FORMATS, Format, by_id, docker_archive, lone, oci_layout};
+use super::detect::{Input, first_bytes, first_of, is_of_an_archive, or_layer, why_not};
+use super::{FORMATS, Format, by_id, docker_archive, lone, nested, oci_layout};
+use crate::digest::Digest;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::Archive;
 use crate::model::build::Builder;
-use crate::model::{Form, LoneKind};
+use crate::model::{Anomaly, Form, LoneKind};
 use crate::progress::{Phase, Progress};
-use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, ingest};
+use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, foreign, ingest};
 
 /// How to open an archive.
 pub struct OpenOptions<'a> {
@@ -41,7 +42,6 @@ pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
 
 fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let mut input = input;
-    let mut layer = None;
     if let Some(kind) = options.lone {
         if kind.is_some() && (options.form.is_some() || matches!(&input, Input::Path(path) if path.is_dir()))
         {
@@ -52,67 +52,77 @@ fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
             ));
         }
         if options.form.is_none() {
-            (input, layer) = match input {
+            input = match input {
                 Input::Path(path) if path.is_file() => {
                     if kind.is_some() || lone::looks_like_json(&first_bytes(&path)?) {
                         return lone::open(options.place, &path, kind, options.limits);
                     }
                     if let Some(because) = lone::no_archive(&path, options.limits)? {
-                        return lone::layer(options.place, &path, Some(because), options.limits);
+                        let place = options.place.to_owned();
+                        return Err(Error::NotAnArchive { place, reason: or_layer(because) });
                     }
-                    (Input::Path(path.clone()), Some(path))
+                    Input::Path(path)
                 }
-                Input::Path(path) if path.is_dir() => (Input::Path(path), None),
+                Input::Path(path) if path.is_dir() => Input::Path(path),
                 other => {
                     let (first, stream) = first_of(other, options.place)?;
                     if kind.is_some() || lone::looks_like_json(&first) {
                         let spool = (options.spool)()?;
                         return lone::spooled(options.place, stream, kind, &spool, options.limits);
                     }
-                    (Input::Stream(stream), None)
+                    Input::Stream(stream)
                 }
             };
         }
     }
     let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
-    let format = match options.form {
-        Some(id) => by_id(id).filter(|format| (format.detect)(&tree) || accepts_damaged(id, &tree)),
-        None => FORMATS.iter().find(|format| (format.detect)(&tree)).or_else(|| cut_short(&tree)),
-    };
-    let Some(format) = format else {
-        // What would tell the form may be in the part that is missing: the image is wrong, not the request.
-        let named =
-            tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name));
-        let archive = layer.is_none() || named;
-        let cut = tree.is_cut() && archive && (!tree.members.is_empty() || tree.outer.is_some());
-        // Or who extracts it finds a document where there is none by the names.
-        if cut || named && hides_a_document(&tree) {
-            return Ok(
-                Builder::new(Form::Unknown, tree, ingested, options.limits, Box::new(|_, _, _| None)).archive
-            );
+    if let Some(format) = format_of(&tree, options.form) {
+        return (format.open)(tree, ingested, options.limits);
+    }
+    let tree = match nested::inside(tree, options.limits)? {
+        (tree, Some(folder)) if format_of(&tree, options.form).is_some() => {
+            let format = format_of(&tree, options.form);
+            let mut archive = match format {
+                Some(format) => (format.open)(tree, ingested, options.limits)?,
+                None => return Err(not_an_archive(&tree, options.form)),
+            };
+            archive.anomalies.push(Anomaly::InsideFolder { folder });
+            return Ok(archive);
         }
-        if let Some(limit) = tree.cut_at_members() {
-            // What shows what it is may follow, so it is not judged as what it seems to be.
-            let message = format!(
-                "{}: nothing among the first {limit} members shows what it is, and the rest was not read",
-                tree.place
-            );
-            let help = "raise the limit with --limit members=VALUE; if it is a layer, say so with --as layer";
-            return Err(Error::refused_help(message, help).of(ErrorKind::Limit));
-        }
-        // A tar that is no image archive. If it is compressed it is read twice: only its end shows that it is none.
-        return match layer {
-            Some(path) => {
-                lone::layer(options.place, &path, Some(why_not(&tree, options.form)), options.limits)
-            }
-            None if options.lone.is_some() && options.form.is_none() && !tree.is_folder() => {
-                let reason = why_not(&tree, None) + "; if it is a layer, say so with --as layer";
-                Err(Error::NotAnArchive { place: tree.place, reason })
-            }
-            None => Err(not_an_archive(&tree, options.form)),
-        };
+        (tree, _) => tree,
     };
-    (format.open)(tree, ingested, options.limits)
+    // What would tell the form may be in the part that is missing: the image is wrong, not the request.
+    let cut = tree.is_cut()
+        && tree.cut_at_members().is_none()
+        && (!tree.members.is_empty() || tree.outer.is_some());
+    let named = tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name));
+    // Or who extracts it finds a document where there is none by the names.
+    if cut || named && hides_a_document(&tree) {
+        let nowhere = Box::new(|_: &Tree, _: &Digest, _: bool| None);
+        return Ok(Builder::new(Form::Unknown, tree, ingested, options.limits, nowhere).archive);
+    }
+    if let Some(limit) = tree.cut_at_members() {
+        // What shows what it is may follow, so it is not judged as what it seems to be.
+        let message = format!(
+            "{}: nothing among the first {limit} members shows what it is, and the rest was not read",
+            tree.place
+        );
+        let help = "raise the limit with --limit members=VALUE; if it is a layer, say so with --as layer";
+        return Err(Error::refused_help(message, help).of(ErrorKind::Limit));
+    }
+    if options.lone.is_some() && options.form.is_none() && !tree.is_folder() {
+        let reason = or_layer(reason_of(&tree, None));
+        return Err(Error::NotAnArchive { place: tree.place, reason });
+    }
+    Err(not_an_archive(&tree, options.form))
+}
+
+/// The form of a tree: the one that was asked for, if it can be read as that, or else the first that is recognised.
+fn format_of(tree: &Tree, asked: Option<&'static str>) -> Option<&'static Format> {
+    match asked {
+        Some(id) => by_id(id).filter(|format| (format.detect)(tree) || accepts_damaged(id, tree)),
+        None => FORMATS.iter().find(|format| (format.detect)(tree)).or_else(|| cut_short(tree)),
+    }
 }
 
 fn tree_of(
@@ -140,9 +150,8 @@ fn tree_of(
         let file = File::open(&path).at("cannot open", &path)?;
         return ingest(place, Box::new(file), spool()?, limits, progress);
     }
-    if !is_tar(&path, &file)? {
-        let what = describe(&path, &first, meta.len());
-        return Err(Error::NotAnArchive { place: place.to_owned(), reason: what });
+    if let Some(reason) = foreign::no_tar(Codec::Plain, &first) {
+        return Err(Error::NotAnArchive { place: place.to_owned(), reason });
     }
     Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
 }
@@ -196,14 +205,13 @@ fn hides_a_document(tree: &Tree) -> bool {
 }
 
 fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
-    Error::NotAnArchive { place: tree.place.clone(), reason: why_not(tree, asked) }
+    Error::NotAnArchive { place: tree.place.clone(), reason: reason_of(tree, asked) }
 }
 
 /// Why a tree is no image archive.
-fn why_not(tree: &Tree, asked: Option<&str>) -> String {
+fn reason_of(tree: &Tree, asked: Option<&str>) -> String {
     let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
-    let rootfs = ROOTFS.iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
-    reason(asked, found, tree.members.len(), rootfs)
+    why_not(tree, asked, found)
 }
 
 #[cfg(test)]

@@ -288,7 +288,7 @@ pub struct Lacking {
 /// What is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
-    /// A manifest or index that the source does not have.
+    /// A manifest or index that the source does not have, or that is left out.
     Manifest,
     /// A blob that the source does not have.
     Blob,

@@ -13,6 +13,8 @@ pub struct Image {
     pub name: String,
     /// Manifest, config and layers.
     pub members: BTreeSet<MemberId>,
+    /// The image in the graph.
+    pub node: NodeId,
 }
 
 /// Characters of a name and of a platform: each image below an index is called by the index's name, too.
@@ -63,7 +65,7 @@ pub fn images(archive: &Archive) -> Vec<Image> {
             let named = || image_name(archive, node, &first.name, many.then_some(&platform));
             let nth = *known.entry(node).or_insert(found.len());
             if nth == found.len() {
-                let image = Image { name: named(), members: members(archive, node) };
+                let image = Image { name: named(), members: members(archive, node), node };
                 found.push(Found { image, name: None, more: 0 });
             }
             let held = &mut found[nth];

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::media::Family;
-use crate::model::{Archive, Body, DocKind, Form, select};
+use crate::model::{Archive, Body, DocKind, Form, NodeId, select};
 
 /// What a single document or layer was taken for, or what an archive holds: `2 images and 1 artifact`.
 pub fn of(archive: &Archive) -> String {
@@ -28,27 +28,48 @@ fn alone(archive: &Archive) -> &'static str {
         DocKind::DockerArchive => "a manifest.json of a docker-archive",
         DocKind::Repositories => "a repositories file",
         DocKind::V1Image => "a v1 image's json",
+        DocKind::Descriptor => "a descriptor",
+    }
+}
+
+/// What a part of an archive is, in words: `1 of 5 images`.
+pub fn part(archive: &Archive, holds: &dyn Fn(NodeId) -> bool) -> String {
+    let (all, some) = (count(archive, &|_| true), count(archive, holds));
+    let of = |some: usize, all: usize, one: &str| format!("{some} of {}", plural(all, one));
+    match (all, some) {
+        ((images, 0), (some, _)) => of(some, images, "image"),
+        ((0, others), (_, some)) => of(some, others, "artifact"),
+        ((images, others), (some, more)) => {
+            format!("{} and {}", of(some, images, "image"), of(more, others, "artifact"))
+        }
     }
 }
 
 /// What an archive holds, in words.
 fn contents(archive: &Archive) -> String {
-    let mut images = 0;
-    let mut others = 0;
+    match count(archive, &|_| true) {
+        (images, 0) => plural(images, "image"),
+        (0, others) => plural(others, "artifact"),
+        (images, others) => format!("{} and {}", plural(images, "image"), plural(others, "artifact")),
+    }
+}
+
+fn plural(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// Images, and what is none, that are there and to be counted.
+fn count(archive: &Archive, counts: &dyn Fn(NodeId) -> bool) -> (usize, usize) {
+    let (mut images, mut others) = (0, 0);
     let mut seen = HashSet::new();
     for root in &archive.roots {
         for node in archive.below_unseen(root.node, &mut seen) {
             let body = &archive.node(node).body;
-            if matches!(body, Body::Absent | Body::Index { .. }) {
+            if matches!(body, Body::Absent | Body::Index { .. }) || !counts(node) {
                 continue;
             }
             if select::is_image(archive, node) { images += 1 } else { others += 1 }
         }
     }
-    let plural = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-    match others {
-        0 => plural(images, "image"),
-        _ if images == 0 => plural(others, "artifact"),
-        _ => format!("{} and {}", plural(images, "image"), plural(others, "artifact")),
-    }
+    (images, others)
 }

@@ -351,6 +351,8 @@ pub(super) fn of_anomaly(kind: AnomalyKind) -> Option<(Oddity, Detail)> {
         AnomalyKind::NoEndBlocks { .. } | AnomalyKind::NotPadded { .. } => (Oddity::NoEnd, tar),
         AnomalyKind::DataAfterEnd { bytes } => (Oddity::HiddenData, Detail::Size(bytes)),
         AnomalyKind::EntriesAfterEnd { bytes } => (Oddity::HiddenEntries, Detail::Size(bytes)),
+        // Written there by every builder of eStargz.
+        AnomalyKind::TocAfterEnd { .. } => return None,
         AnomalyKind::MalformedPax { fault: PaxFault::Duplicate | PaxFault::Empty }
         | AnomalyKind::SparseRecords
         | AnomalyKind::RepeatedExtension { .. }

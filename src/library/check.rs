@@ -1,7 +1,7 @@
 //! Judging an archive.
 
 use super::{Options, Report};
-use crate::check::{digests, run};
+use crate::check::{Part, digests, digests_part, run, run_part};
 use crate::error::Result;
 use crate::model::Archive;
 
@@ -16,13 +16,37 @@ pub fn check<'a>(archive: &'a Archive, options: &Options<'_>) -> Result<Report<'
     Ok(Report::new(archive, options.policy.judged(found.findings)).with(found.facts.changes))
 }
 
-/// As [`check()`], without decompressing: documents are read, blobs hashed as they are stored. Those of a registry are not
-/// read at all: it said, when the archive was opened, which it has and how large they are, and no more is known of them.
+/// Reads what a part of an archive is made of, and judges that: what is wrong with other images is not told, nor what is
+/// odd about the archive and hinders nobody.
+///
+/// # Errors
+///
+/// As of [`check`].
+pub fn check_part<'a>(archive: &'a Archive, part: &Part, options: &Options<'_>) -> Result<Report<'a>> {
+    let found = run_part(archive, part, &options.reading(), options.progress)?;
+    Ok(Report::of_part(archive, part, options.policy.judged(found.findings)).with(found.facts.changes))
+}
+
+/// As [`check()`] or [`check_part`], without decompressing: documents are read, blobs hashed as they are stored. Those of a
+/// registry are not read at all: it said, when the archive was opened, which it has and how large they are, and no more is
+/// known of them.
 ///
 /// # Errors
 ///
 /// As of [`check()`].
-pub fn check_digests<'a>(archive: &'a Archive, options: &Options<'_>) -> Result<Report<'a>> {
-    let found = digests(archive, &options.reading(), options.progress)?;
-    Ok(Report::new(archive, options.policy.judged(found.findings)))
+pub fn check_digests<'a>(
+    archive: &'a Archive,
+    part: Option<&Part>,
+    options: &Options<'_>,
+) -> Result<Report<'a>> {
+    match part {
+        Some(part) => {
+            let found = digests_part(archive, part, &options.reading(), options.progress)?;
+            Ok(Report::of_part(archive, part, options.policy.judged(found.findings)))
+        }
+        None => {
+            let found = digests(archive, &options.reading(), options.progress)?;
+            Ok(Report::new(archive, options.policy.judged(found.findings)))
+        }
+    }
 }

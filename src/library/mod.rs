@@ -14,7 +14,7 @@ mod page;
 mod registry;
 mod report;
 
-pub use check::{check, check_digests};
+pub use check::{check, check_digests, check_part};
 pub use compare::compare;
 pub use convert::{Destination, DockerFormat, convert};
 #[doc(hidden)]

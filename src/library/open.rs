@@ -7,7 +7,7 @@ use super::{Options, RegistryOptions, registry};
 use crate::error::{Error, Result};
 use crate::form::place::Place;
 use crate::form::{self, Input, OpenOptions};
-use crate::model::{Archive, LoneKind, select};
+use crate::model::{Archive, LoneKind};
 use crate::source::SpoolDir;
 
 /// What is opened: a place, or a stream in its stead.
@@ -101,15 +101,4 @@ pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive>
             progress: options.progress,
         },
     )
-}
-
-impl Archive {
-    /// Sees that something in the archive has this name.
-    ///
-    /// # Errors
-    ///
-    /// Nothing has, or several things have.
-    pub fn must_hold(&self, name: &str) -> Result<()> {
-        select::roots(self, &[name.to_owned()]).map(|_| ())
-    }
 }

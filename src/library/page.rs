@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Options;
 use super::inspect::roots;
 use super::report::with_source;
+use crate::check::Part;
 use crate::error::Result;
 use crate::facts::Changed;
 use crate::finding::{Finding, Level};
@@ -23,12 +24,14 @@ pub struct Looked<'a> {
     pub changes: Option<&'a Changed>,
     /// The images that are shown, as `--image` takes them; all if there is none.
     pub images: &'a [String],
+    /// What was judged, if that is not all.
+    pub part: Option<&'a Part>,
 }
 
 impl Looked<'_> {
     /// So much of it; no layer was looked into, and all images are shown.
     pub fn of(proof: Proof) -> Self {
-        Looked { proof, changes: None, images: &[] }
+        Looked { proof, changes: None, images: &[], part: None }
     }
 }
 
@@ -44,7 +47,7 @@ pub fn picture(
     let none = Changed::new();
     let changes = looked.changes.unwrap_or(&none);
     let view = roots(archive, looked.images).and_then(|roots| View::with(archive, &roots, changes)).ok();
-    with_source(archive, findings, path, |source| page.add(source, view, looked.proof));
+    with_source(archive, looked.part, findings, path, |source| page.add(source, view, looked.proof));
 }
 
 /// Reads the layers of an archive to see what each does to those below it; nothing is judged.

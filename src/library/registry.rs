@@ -8,7 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::form::place::Place;
 #[cfg(feature = "registry")]
 use crate::form::registry::{Address, PushOptions, Pushed, Wanted, may_set_all, takes_all};
-use crate::form::sink::{Lacking, Sink};
+#[cfg(feature = "registry")]
+use crate::form::sink::Lacking;
+use crate::form::sink::Sink;
 #[cfg(feature = "registry")]
 use crate::http::{Client, Environment, Options, Secret};
 use crate::limits::Limits;

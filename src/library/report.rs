@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use crate::check::Part;
 use crate::facts::Changed;
 use crate::finding::{Finding, Level, Locator, Summary};
 use crate::inspect::{images as named, summary};
-use crate::model::{Archive, Form};
+use crate::model::{Archive, Form, NodeId};
 #[cfg(feature = "cli")]
 use crate::report::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
@@ -25,11 +26,17 @@ pub struct Report<'a> {
     /// What its layers do to those below them, if that was asked for.
     #[doc(hidden)]
     pub changes: Changed,
+    /// What was judged, if that is not all.
+    part: Option<Part>,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(archive: &'a Archive, findings: Vec<Finding>) -> Report<'a> {
-        Report { archive, findings, changes: Changed::new() }
+        Report { archive, findings, changes: Changed::new(), part: None }
+    }
+
+    pub(super) fn of_part(archive: &'a Archive, part: &Part, findings: Vec<Finding>) -> Report<'a> {
+        Report { part: Some(part.clone()), ..Report::new(archive, findings) }
     }
 
     pub(super) fn with(self, changes: Changed) -> Report<'a> {
@@ -45,7 +52,7 @@ impl<'a> Report<'a> {
 
     /// Adds it to a report for machines. `path` is the file or folder that holds the archive, to which some formats lead.
     pub fn add_to(&self, report: &mut dyn Renderer, path: Option<&Path>) {
-        render(report, self.archive, &self.levelled(), path);
+        render(report, self.archive, self.part.as_ref(), &self.levelled(), path);
     }
 
     /// Findings with their levels, as reports take them.
@@ -76,8 +83,24 @@ impl Archive {
 
 /// The images of an archive, as reports take them.
 pub fn images(archive: &Archive) -> Vec<Image> {
+    images_that(archive, &|_| true)
+}
+
+fn images_that(archive: &Archive, wanted: &dyn Fn(NodeId) -> bool) -> Vec<Image> {
     let image = |found: named::Image| Image { name: found.name, members: found.members };
-    named::images(archive).into_iter().map(image).collect()
+    named::images(archive).into_iter().filter(|found| wanted(found.node)).map(image).collect()
+}
+
+impl Part {
+    /// How much of the archive it is, in a few words: `1 of 5 images`.
+    pub fn summary(&self, archive: &Archive) -> String {
+        summary::part(archive, &|node| self.holds(node))
+    }
+
+    /// Its images, as reports take them.
+    pub fn images(&self, archive: &Archive) -> Vec<Image> {
+        images_that(archive, &|node| self.holds(node))
+    }
 }
 
 /// A format of reports for machines.
@@ -135,24 +158,26 @@ impl ReportFormat {
     }
 }
 
-/// Adds what was found in an archive to a report for machines.
+/// Adds what was found in an archive, or in a part of it, to a report for machines.
 pub fn render(
     report: &mut dyn Renderer,
     archive: &Archive,
+    part: Option<&Part>,
     findings: &[(Level, &Finding)],
     path: Option<&Path>,
 ) {
-    with_source(archive, findings, path, |source| report.add(source));
+    with_source(archive, part, findings, path, |source| report.add(source));
 }
 
 pub(super) fn with_source(
     archive: &Archive,
+    part: Option<&Part>,
     findings: &[(Level, &Finding)],
     path: Option<&Path>,
     then: impl FnOnce(&Source<'_>),
 ) {
     let docs = ArchiveDocuments::of(archive);
-    let images = images(archive);
+    let images = part.map_or_else(|| images(archive), |part| part.images(archive));
     let container = match archive.form {
         Form::Document | Form::Layer => Container::Document,
         _ if archive.tree.is_folder() => Container::Folder,

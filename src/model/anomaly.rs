@@ -131,10 +131,10 @@ pub enum Anomaly {
         /// How many members.
         members: u64,
     },
-    /// A tar that is judged as a layer, and nobody said that it is one.
-    TakenForLayer {
-        /// Why it is no image archive.
-        because: String,
+    /// All of it lies in a folder: it was packed one level too high.
+    InsideFolder {
+        /// The folder.
+        folder: String,
     },
     /// The archive holds no image at all.
     Empty {

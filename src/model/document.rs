@@ -52,4 +52,6 @@ pub enum DocKind {
     Repositories,
     /// `<id>/json` of a v1 image.
     V1Image,
+    /// A descriptor on its own, as tools print it.
+    Descriptor,
 }

@@ -69,6 +69,8 @@ pub enum LoneKind {
     Repositories,
     /// v1 image JSON.
     V1Image,
+    /// A descriptor.
+    Descriptor,
     /// A layer.
     Layer,
 }

@@ -12,6 +12,7 @@ mod form;
 pub mod kind;
 pub mod legacy;
 mod nesting;
+pub mod partial;
 mod parts;
 pub mod referrers;
 pub mod select;

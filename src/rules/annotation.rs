@@ -206,6 +206,10 @@ fn is_reserved(key: &str) -> bool {
 }
 
 fn is_defined(key: &str) -> bool {
+    // image-spec 1.1.0-rc1 and rc2 had them, for the artifact manifests that were withdrawn with them.
+    if matches!(key, "org.opencontainers.artifact.created" | "org.opencontainers.artifact.description") {
+        return true;
+    }
     let Some(name) = key.strip_prefix(IMAGE) else { return false };
     KEYS.contains(&name) || RUNTIME_KEYS.contains(&name) || name.starts_with("enc.")
 }
@@ -269,6 +273,8 @@ mod tests {
         for (annotations, expected) in [
             (r#""com.example.a":"1","org.opencontainers.image.title":"t""#, &[][..]),
             (r#""org.opencontainers.image.enc.pubopts":"x""#, &[]),
+            (r#""org.opencontainers.artifact.created":"2022-01-01T00:00:00Z""#, &[]),
+            (r#""org.opencontainers.artifact.title":"x""#, &["annotation/reserved-key"]),
             // In the namespace of somebody else.
             (r#""org.opencontainersx":"x""#, &[]),
             (r#""org.opencontainers.image.license":"MIT""#, &["annotation/reserved-key"]),

@@ -100,7 +100,7 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 AnomalyKind::DataAfterEnd { bytes } => {
                     (&DATA_AFTER_END, format!("{bytes} bytes that are not zero follow the end of the tar"))
                 }
-                AnomalyKind::EntriesAfterEnd { bytes } => {
+                AnomalyKind::EntriesAfterEnd { bytes } | AnomalyKind::TocAfterEnd { bytes } => {
                     (&DATA_AFTER_END, format!("another tar of {bytes} bytes follows the end of the first"))
                 }
                 // What follows it is no header either: that is said.
@@ -169,7 +169,7 @@ pub fn judge(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         // Nothing is wrong with it: a conversion tells in its account that the members stay behind.
         Anomaly::LegacyIgnored { .. } => None,
         Anomaly::MissingMember { name, of } => Some(archive::missing_member(name, of, archive)),
-        Anomaly::TakenForLayer { because } => Some(archive::taken_for_layer(because)),
+        Anomaly::InsideFolder { folder } => Some(archive::inside_folder(folder)),
         Anomaly::Empty { at } => Some(archive::empty(at)),
         Anomaly::LimitHit { at, name, limit } => Some(archive::limit_hit(at, name, *limit)),
         Anomaly::DocumentTooLarge { member, size, limit, name } => {

@@ -21,7 +21,7 @@ pub const RULES: &[&Rule] = &[
     &MISSING_OCI_LAYOUT,
     &MISSING_INDEX,
     &MISSING_MANIFEST_JSON,
-    &TAKEN_FOR_LAYER,
+    &INSIDE_FOLDER,
     &NO_IMAGES,
     &LIMIT_HIT,
     &HALVES_DISAGREE,
@@ -40,6 +40,7 @@ rule! {
     matters: "An archive that was cut off in transfer holds only part of its image (POSIX tar). Every tool fails on it, most with `unexpected EOF` and no place.",
     example: "A `docker save` that stopped when the disk was full: the last member needs 10240 bytes and 4096 are there.",
     mend: "Save or copy the archive again; what is missing cannot be recomputed.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// A tar header that is none.
@@ -48,6 +49,7 @@ rule! {
     matters: "Nothing behind a damaged header can be located (POSIX tar). All tools stop there.",
     example: "A byte of the file was overwritten: the header at offset 1536 sums to another value than it says.",
     mend: "Save or copy the archive again.",
+    breaks: [Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// Two readers would see two archives.
@@ -64,6 +66,7 @@ rule! {
     matters: "Docker extracts a docker-archive and follows the links that it made; skopeo, crane and containerd look names up. Where these differ, two tools load two images from one file.",
     example: "A link `b` to `.`, and then `b/manifest.json`: Docker writes it over `manifest.json`, skopeo reads the first one.",
     mend: "Treat the archive as hostile; write it again without links.",
+    breaks: [Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// Two archives in one file.
@@ -72,6 +75,7 @@ rule! {
     matters: "Tools that go by the first bytes decompress the file, GNU tar and those that do not know the compression read it as a tar: they see two archives. A skippable frame of zstd, or the extra field of a gzip header, has room for one.",
     example: "A zstd skippable frame that holds one archive, and behind it a frame that holds another.",
     mend: "Treat the archive as hostile; decompress it and check what comes out.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// Something hides behind the end.
@@ -88,6 +92,7 @@ rule! {
     matters: "Docker extracts to disk and takes the last, skopeo and crane take the first: two tools load two images from one file.",
     example: "`manifest.json` stands at the beginning and, with another content, at the end.",
     mend: "Find out which one was meant, and write the archive again without the other.",
+    breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// One name, one content, twice.
@@ -104,6 +109,7 @@ rule! {
     matters: "A tool that extracts without checking writes outside its directory. Docker refuses or clamps such names; restow never uses them as paths.",
     example: "A member called `../../etc/passwd`.",
     mend: "Treat the archive as hostile; convert it with -W archive/escaping-name to keep only what the image needs.",
+    breaks: [Skopeo, Podman, Buildah],
 }
 rule! {
     /// `oci-layout` is missing.
@@ -112,6 +118,7 @@ rule! {
     matters: "OCI image layout demands it. skopeo and crane read without it; umoci, containerd and regctl refuse.",
     example: "A folder with `index.json` and `blobs/` alone.",
     mend: "Add `oci-layout` with the content `{\"imageLayoutVersion\":\"1.0.0\"}`, or convert with -W archive/missing-oci-layout.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// `index.json` is missing.
@@ -120,6 +127,7 @@ rule! {
     matters: "OCI image layout demands it; without it nothing says which blobs are images. All tools fail.",
     example: "A folder with `oci-layout` and `blobs/` alone.",
     mend: "Write the layout again with the tool that made it.",
+    breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// The docker half is missing.
@@ -128,15 +136,16 @@ rule! {
     matters: "It is the only list of images that Docker's classic store and skopeo's docker-archive transport read.",
     example: "An OCI archive named with the prefix `docker-archive:`.",
     mend: "Name the archive without prefix, or with `oci-archive:`.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
-    /// A tar that is no image archive.
-    TAKEN_FOR_LAYER = "archive/judged-as-layer", Warning, No, [1],
-    checks: "A tar without the members of an image archive is named as a layer, with --as layer.",
-    matters: "What `docker export` writes, a build context and a layer look alike. `check` judges each of them as a layer; `docker load` and the other tools that take archives refuse them all.",
-    example: "`docker export` where `docker save` was meant.",
-    mend: "If it is a layer, say so with --as layer. For an image, use `docker save`.",
-    breaks: [Docker, Containerd, Podman, Skopeo, Crane, Umoci],
+    /// An archive one folder too deep.
+    INSIDE_FOLDER = "archive/inside-folder", Note, No, [1],
+    checks: "Whether the members of an archive lie at its top, not all of them in one folder.",
+    matters: "Every tool that loads archives looks for `manifest.json` or `index.json` at the top and finds none. restow reads the folder.",
+    example: "`tar cf app.tar app/` where `tar cf app.tar -C app .` was meant.",
+    mend: "Convert the archive: restow writes it as tools look for it.",
+    breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// There is no image.
@@ -145,6 +154,7 @@ rule! {
     matters: "Tools either do nothing and report success (Docker's classic store) or fail with unrelated words.",
     example: "`index.json` with `\"manifests\": []`.",
     mend: "Save the image again; Docker 25.0.0 to 25.0.2 wrote such an index for images without tag.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// A cap on hostile archives was reached.
@@ -161,6 +171,7 @@ rule! {
     matters: "Docker's classic store reads the one, containerd the other: they would load different images. No other tool compares them.",
     example: "Docker 25.0.0 wrote the layers of a manifest in random order; `manifest.json` has them right.",
     mend: "Save the image again. With -W archive/halves-disagree restow takes the half whose layers fit `diff_ids`.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// One half lacks something that the other has.
@@ -169,6 +180,7 @@ rule! {
     matters: "Docker since 25.0.3 loses untagged images from `index.json` when tagged ones are saved with them; containerd does not see them. What `manifest.json` lacks Docker's classic store does not see. restow reads the union.",
     example: "`docker save app:1 0fef9c035493`: the second image is in `manifest.json` only.",
     mend: "Convert the archive: restow writes both halves complete.",
+    breaks: [Containerd],
 }
 rule! {
     /// A link in registry storage that is no digest.
@@ -177,6 +189,7 @@ rule! {
     matters: "A registry answers 500 for such a link.",
     example: "A link that an editor saved with a newline at its end.",
     mend: "Write the digest alone into the link.",
+    breaks: [Registry],
 }
 rule! {
     /// A tag that points nowhere.
@@ -185,6 +198,7 @@ rule! {
     matters: "The tag is listed by some versions of the registry, and answers 404 MANIFEST_UNKNOWN.",
     example: "`_manifests/tags/1/` with `index/` only.",
     mend: "Remove the tag's directory, or push the tag again.",
+    breaks: [Registry],
 }
 rule! {
     /// A tag's manifest is not a revision of its repository.
@@ -193,6 +207,7 @@ rule! {
     matters: "The registry answers 404 MANIFEST_UNKNOWN for it although the blob is there.",
     example: "Storage that was copied without `_manifests/revisions`.",
     mend: "Convert the storage: restow writes the link.",
+    breaks: [Registry],
 }
 rule! {
     /// A name that is no reference.
@@ -201,6 +216,7 @@ rule! {
     matters: "Docker refuses to load an archive with a tag that it cannot parse; skopeo ignores it, and then the image has no name.",
     example: "`\"RepoTags\": [\"App:1\"]`: repository names are lower case.",
     mend: "Give the image another name with --tag NAME:TAG.",
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// One tag for two images.
@@ -315,10 +331,10 @@ pub fn missing_member(name: &str, of: &str, archive: &Archive) -> Finding {
     }
 }
 
-/// A tar that is judged as a layer.
-pub fn taken_for_layer(because: &str) -> Finding {
-    let message = format!("judged as a layer, not as an image archive: {because}");
-    Finding::new(&TAKEN_FOR_LAYER, Location::archive(), message)
+/// An archive in a folder of the archive.
+pub fn inside_folder(folder: &str) -> Finding {
+    let message = format!("the archive lies in the folder `{folder}`, where no other tool looks for it");
+    Finding::new(&INSIDE_FOLDER, Location::archive(), message)
 }
 
 /// A list without any image.
@@ -453,6 +469,23 @@ mod tests {
         assert!(null.contains(&"archive/no-images"), "{null:?}");
         assert_eq!(of_index("x"), ["json/syntax"]);
         assert_eq!(of_index(r#"{"schemaVersion":2}"#), ["index/manifests-missing"]);
+    }
+
+    #[test]
+    fn an_archive_one_folder_too_deep_is_read() {
+        let index = br#"{"schemaVersion":2,"manifests":[]}"#;
+        let found = |folder: &str| {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let inside = dir.path().join(folder);
+            std::fs::create_dir_all(inside.join("blobs")).expect("directory");
+            std::fs::write(inside.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#).expect("written");
+            std::fs::write(inside.join("index.json"), index).expect("written");
+            let archive = crate::rules::fixture::open_path(dir.path());
+            let found = crate::rules::run(&archive, &Default::default(), crate::rules::Scope::All);
+            names(&found).into_iter().filter(|name| name.starts_with("archive/")).collect::<Vec<_>>()
+        };
+        assert_eq!(found("app"), ["archive/no-images", "archive/inside-folder"]);
+        assert_eq!(found(""), ["archive/no-images"]);
     }
 
     #[test]

@@ -7,13 +7,16 @@ use crate::digest::Digest;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::location::{Location, MemberId};
 use crate::media::LayerType;
-use crate::model::{Archive, Blob, Descriptor, Part};
+use crate::model::partial::is_mirror;
+use crate::model::{Archive, Blob, Descriptor, Form, Part};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
     &MISSING,
     &MISSING_NONDISTRIBUTABLE,
     &MISSING_CHILD,
+    &CHILD_LOST,
+    &HOLLOW_INDEX,
     &DIGEST_MISMATCH,
     &UNREFERENCED_MISMATCH,
     &CUT,
@@ -29,6 +32,7 @@ rule! {
     matters: "The image cannot be used. `docker load` with the containerd store exits 0 all the same.",
     example: "A layer was lost when files were copied out of `blobs/sha256/`.",
     mend: "Save the image again, or copy the blob from where it is: its digest tells the right one.",
+    breaks: [Docker, Skopeo, Registry],
 }
 rule! {
     /// A layer that nobody needs to carry.
@@ -41,10 +45,29 @@ rule! {
 rule! {
     /// A child of an index is not in the archive.
     MISSING_CHILD = "index/missing-child", Warning, No, [96],
-    checks: "Whether the archive holds every child of an index, and whether every child that it holds has a config or layers there.",
+    checks: "Whether the archive holds every child of an index, and of each child any layer of its own: one that no whole child uses. Registry storage is `storage/missing-child`.",
     matters: "A sparse export is legal (image-spec image layout) and common: Docker and `ctr` leave out other platforms. Using such a platform fails with `content digest … not found`.",
     example: "`ctr images export --platform linux/amd64` of an image for two platforms.",
     mend: "Pull all platforms before saving, or keep one with --platform, which rewrites the index.",
+    breaks: [Skopeo, Registry],
+}
+rule! {
+    /// A child of an index is not in registry storage.
+    CHILD_LOST = "storage/missing-child", Error, Soft, [96],
+    checks: "Registry storage holds every child of an index, but for the cache of a registry that mirrors another one.",
+    matters: "A registry takes no index whose children it lacks, so something has removed them since: Distribution's garbage collector did up to 2.8 with `--delete-untagged`. Whoever pulls the platform gets 404.",
+    example: "Garbage was collected, and the manifest for linux/arm64 went, while the index stays.",
+    mend: "Push the image again; or keep what is there with --platform, which rewrites the index.",
+    breaks: [Registry],
+}
+rule! {
+    /// No image of an index is there.
+    HOLLOW_INDEX = "index/no-image-here", Error, Soft, [52, 96],
+    checks: "Of the images that an index lists the archive holds at least one whole.",
+    matters: "There is nothing that can be run: skopeo, Docker and containerd fail on such an index for every platform.",
+    example: "A layout with the index of `alpine` alone, of which no platform was pulled.",
+    mend: "Save or copy the image again, for at least one platform.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Registry],
 }
 rule! {
     /// A blob is not what its digest says.
@@ -53,6 +76,7 @@ rule! {
     matters: "image-spec descriptor: content must be verified. skopeo and crane do not check the manifest blob; registries serve a corrupt blob with 200.",
     example: "One bit of a layer flipped on a worn disk.",
     mend: "Fetch the blob again; no tool can repair it.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// A blob that nothing points at is not what its name says.
@@ -77,6 +101,7 @@ rule! {
     matters: "image-spec descriptor: content of another size must not be trusted. umoci, containerd and registries refuse it, skopeo and Docker do not look.",
     example: "The manifest says 32, the layer is 33 bytes.",
     mend: "Write the right size into the descriptor; if it stands in a manifest, the manifest's digest changes.",
+    breaks: [Umoci],
 }
 rule! {
     /// What should be a digest is none.
@@ -85,6 +110,7 @@ rule! {
     matters: "image-spec descriptor. No tool finds a blob under such a name.",
     example: "`sha256:ABC`: too short, and upper case.",
     mend: "Write the digest of the blob that was meant.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Umoci, Registry],
 }
 rule! {
     /// A digest that restow cannot compute.
@@ -93,6 +119,21 @@ rule! {
     matters: "image-spec allows others; the content is then carried unverified.",
     example: "`blake3:` and 64 hex digits.",
     mend: "Use sha256, which every tool knows.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Umoci, Registry],
+}
+
+/// A child of an index that is not there: `manifest` tells whether its manifest is not either. What mirrors another
+/// registry holds what was asked of it.
+pub fn missing_child(archive: &Archive, at: Location, what: &str, manifest: bool) -> Finding {
+    let rule = match archive.form == Form::RegistryStorage && !is_mirror(archive) {
+        true => &CHILD_LOST,
+        false => &MISSING_CHILD,
+    };
+    let message = match manifest {
+        true => format!("the archive does not hold {what}"),
+        false => format!("the archive holds no layer that only {what} has"),
+    };
+    Finding::new(rule, at, message)
 }
 
 /// What a descriptor says, by itself. `length` is that of its blob, if that is known; `held` tells whether the archive

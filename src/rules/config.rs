@@ -31,16 +31,15 @@ rule! {
     matters: "image-spec config: tools must fail on another value when they verify or unpack. crane and umoci do, Docker and skopeo do not look. Docker 1.10 for Windows wrote `layers+base`, which is taken in Docker's configs.",
     example: "`\"rootfs\": {\"type\": \"snapshots\", …}`",
     mend: "Write `layers`. The image ID changes with it.",
-    breaks: [Umoci, Crane],
+    breaks: [Umoci],
 }
 rule! {
     /// No list of diff IDs, in an image without layers.
     DIFF_IDS_MISSING = "config/diff-ids-missing", Warning, No, [111],
     checks: "`rootfs.diff_ids` is an array, even if there are no layers.",
-    matters: "image-spec config demands it. BuildKit and skopeo write `null` for an image without layers, and Docker leaves it out; umoci fails. With layers it is `config/layer-count`.",
+    matters: "image-spec config demands it. BuildKit and skopeo write `null` for an image without layers, and Docker leaves it out. With layers it is `config/layer-count`.",
     example: "`\"rootfs\": {\"type\": \"layers\", \"diff_ids\": null}`",
     mend: "Write `[]`. The image ID changes with it.",
-    breaks: [Umoci],
 }
 rule! {
     /// History of layers that are not there.
@@ -49,7 +48,7 @@ rule! {
     matters: "image-spec config: items without `empty_layer` stand for layers. Docker refuses with `too many non-empty layers in History section`.",
     example: "One diff ID, two history items without `empty_layer`.",
     mend: "Add `\"empty_layer\": true` to the steps that made none. The image ID changes with it.",
-    breaks: [Docker],
+    breaks: [Docker, Buildah],
 }
 rule! {
     /// Layers without history.
@@ -58,6 +57,7 @@ rule! {
     matters: "image-spec config. Tools cannot tell which step made which layer; conversion to schema 1 fails.",
     example: "Two diff IDs, one history item.",
     mend: "Rebuild the image, or remove `history` altogether.",
+    breaks: [Buildah],
 }
 rule! {
     /// No history.
@@ -74,15 +74,16 @@ rule! {
     matters: "skopeo cannot convert such an image to schema 1, and no step accounts for the layers.",
     example: "Two diff IDs and a history of `\"empty_layer\": true` only.",
     mend: "Rebuild the image.",
+    breaks: [Buildah],
 }
 rule! {
     /// A time that tools cannot read.
     BAD_CREATED = "config/bad-created", Error, No, [117],
     checks: "`created` of the config and of history items is a time as RFC 3339 and Go have it.",
-    matters: "image-spec config. Docker, skopeo and crane refuse the whole config; containerd does not look.",
+    matters: "image-spec config. Go's decoder refuses the whole config, wherever a tool reads the time.",
     example: "`\"created\": \"2024-01-02 03:04:05\"`",
     mend: "Write the time as `2024-01-02T03:04:05Z`. The image ID changes with it.",
-    breaks: [Docker, Skopeo, Podman, Crane],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A time that says nothing.
@@ -96,10 +97,9 @@ rule! {
     /// An OCI config without platform.
     PLATFORM_MISSING = "config/platform-missing", Error, No, [119],
     checks: "An OCI config of an image with layers has `architecture` and `os`, neither empty.",
-    matters: "image-spec config demands both. umoci refuses an empty `os`.",
+    matters: "image-spec config demands both. Whoever chooses by platform cannot tell what the image is for.",
     example: "`\"architecture\": \"\", \"os\": \"\"` under `application/vnd.oci.image.config.v1+json`.",
     mend: "Rebuild the image for a platform.",
-    breaks: [Umoci],
 }
 rule! {
     /// A Docker config without platform.

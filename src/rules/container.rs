@@ -37,17 +37,17 @@ rule! {
     matters: "No specification allows it. Docker takes gzip, bzip2 and xz, and zstd since version 23; skopeo takes all four. crane and `ctr` 1.6 fail with `invalid tar header`, `ctr` 2 reads gzip and zstd.",
     example: "`docker save app:1 | gzip > app.tar.gz`",
     mend: "Decompress it, or convert it: restow compresses layers, never archives.",
-    breaks: [Containerd, Crane],
+    breaks: [Containerd, Umoci],
     optional: true,
 }
 rule! {
     /// Something follows the compressed stream.
     BYTES_AFTER_STREAM = "archive/bytes-after-stream", Warning, No, [4],
     checks: "Nothing follows the compressed stream around the tar.",
-    matters: "RFC 1952 and RFC 8878 know further members and frames only. Go's gzip fails with `invalid header`, so that Docker and skopeo refuse the archive or pass over it, depending on when they stop to read; the gzip program ignores it.",
+    matters: "RFC 1952 and RFC 8878 know further members and frames only. Go's gzip fails with `invalid header`, so a tool refuses the archive or passes over it, depending on when it stops to read; the gzip program ignores it.",
     example: "A `.tar.gz` padded with zeros to the blocks of a tape.",
     mend: "Decompress it and compress it again, or convert it.",
-    breaks: [Docker, Skopeo],
+    breaks: [Containerd],
 }
 rule! {
     /// The tar does not say that it ends.
@@ -64,6 +64,7 @@ rule! {
     matters: "POSIX tar ends with two. Go's reader stops there with `invalid tar header`, so Docker, containerd, skopeo and crane refuse the archive; GNU tar warns and reads on, as restow does.",
     example: "Two tars put one behind the other by a tool that cut one end block off.",
     mend: "Write the tar again, or convert it with -W archive/lone-zero-block.",
+    breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// A number in a header is none.
@@ -72,6 +73,7 @@ rule! {
     matters: "Go's reader refuses such a header (`invalid tar header`), and with it the archive.",
     example: "A mode field that holds letters.",
     mend: "Write the tar again, or convert it with -W archive/bad-number.",
+    breaks: [Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// A name that begins at the root.
@@ -84,20 +86,20 @@ rule! {
 }
 rule! {
     /// A link that leads nowhere.
-    BROKEN_LINK = "archive/broken-link", Error, Soft, [11],
+    BROKEN_LINK = "archive/broken-link", Warning, No, [11],
     checks: "Links of an archive have targets that are relative, inside it, there, and reached in at most 16 steps.",
     matters: "Docker confines links to its temporary directory, skopeo follows one step, containerd none. What a broken link stands for is missing. If an image needs it, `blob/missing` says so and shows the link.",
     example: "`e0a7…/layer.tar` is a link to `../2c61…/layer.tar`, which was left out when the archive was packed again.",
-    mend: "Save the image again. To leave the link out, convert with -W archive/broken-link.",
+    mend: "If no image needs it, convert the archive: restow writes no links. Otherwise save the image again.",
+    breaks: [Containerd],
 }
 rule! {
     /// A symlink that skopeo cannot read.
     SYMLINK = "archive/symlink", Warning, No, [12],
     checks: "Symlinks in a tar lead in one step to a layer.",
-    matters: "Docker has written such links for repeated layers since 1.13, and skopeo for its legacy names, and both read those. At any other member skopeo reads 0 bytes.",
+    matters: "Docker has written such links for repeated layers since 1.13, and skopeo for its legacy names, and both read those. Readers that look members up by name see a link of 0 bytes.",
     example: "`config.json` is a link to `0fef….json`.",
     mend: "Convert the archive: restow writes no links.",
-    breaks: [Skopeo],
     optional: true,
 }
 rule! {
@@ -107,7 +109,7 @@ rule! {
     matters: "No tool writes them. Docker and crane follow them, skopeo reads an empty file and fails with a digest error, containerd does not find the layer.",
     example: "An archive that was unpacked on a file system that joins equal files, and packed again.",
     mend: "Convert the archive: restow writes no links.",
-    breaks: [Skopeo, Containerd],
+    breaks: [Containerd, Skopeo, Podman, Buildah],
     optional: true,
 }
 rule! {
@@ -125,6 +127,7 @@ rule! {
     matters: "Readers differ: Go expands sparse files, restow and others read their stored form or take the map for content; skopeo reads a member of an unknown type as a file, Docker refuses the archive, GNU tar and Python make files of some and obey others as headers.",
     example: "A layer packed with `tar --sparse`.",
     mend: "Write the tar again with regular files only; convert it with -W archive/odd-entry to keep only what the image needs.",
+    breaks: [Skopeo, Podman, Buildah],
 }
 
 /// Findings about the stream around the tar and about headers, of those that say what one reader takes for another.

@@ -47,6 +47,7 @@ rule! {
     matters: "image-spec guidance for an empty descriptor gives its digest, size and data; anything else is no empty descriptor.",
     example: "`application/vnd.oci.empty.v1+json` with the digest of an empty file.",
     mend: "Write digest sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a, size 2, and `e30=` if there is data.",
+    breaks: [Containerd],
 }
 rule! {
     /// A type of release candidates.
@@ -55,7 +56,6 @@ rule! {
     matters: "Both were withdrawn before 1.1; current registries reject the artifact manifest.",
     example: "A signature that an old notation wrote as `application/vnd.oci.artifact.manifest.v1+json`.",
     mend: "Make the artifact again with a current tool.",
-    breaks: [Registry],
 }
 rule! {
     /// The subject is no manifest.
@@ -72,17 +72,16 @@ rule! {
     matters: "Only sha256 is mandatory (image-spec descriptor). umoci, crane and everything on go-containerregistry know nothing else; sha384 was never registered.",
     example: "`sha512:` and 128 hex digits.",
     mend: "Rebuild the image with sha256 digests.",
-    breaks: [Umoci, Crane],
+    breaks: [Containerd, Skopeo, Umoci],
     optional: true,
 }
 rule! {
     /// Inline data that is not the blob.
     BAD_DATA = "descriptor/bad-data", Error, No, [87],
     checks: "`data` is the blob in base64 with padding: it decodes, has the digest and the size.",
-    matters: "image-spec descriptor: consumers may take it in place of the blob. umoci and oras verify it, all others use or ignore it unseen.",
+    matters: "image-spec descriptor: consumers may take it in place of the blob. oras verifies it; others use it or ignore it unseen.",
     example: "`\"data\": \"e30\"`, which lacks padding.",
     mend: "Write the blob in standard base64, or leave `data` out.",
-    breaks: [Umoci],
 }
 rule! {
     /// Inline data that is too large.
@@ -107,7 +106,6 @@ rule! {
     matters: "image-spec descriptor: they should. registry 3 refuses other schemes.",
     example: "`\"urls\": [\"ftp://example.com/layer\"]`",
     mend: "Serve the blob by https.",
-    breaks: [Registry],
 }
 rule! {
     /// `urls` where nothing needs them.
@@ -116,6 +114,7 @@ rule! {
     matters: "They are legal and nobody reads them: the blob comes from the registry.",
     example: "`urls` on a layer of the type `application/vnd.oci.image.layer.v1.tar+gzip`.",
     mend: "Nothing to mend.",
+    breaks: [Skopeo, Podman, Buildah, Registry],
 }
 rule! {
     /// `platform` on a config or layer.
@@ -141,6 +140,8 @@ enum Use {
     Layer,
     Child,
     Subject,
+    /// Nobody knows.
+    Alone,
 }
 
 /// Findings about every descriptor of a manifest or index. `held` tells whether the archive holds a blob: then its
@@ -151,6 +152,10 @@ pub fn check(document: &Document, held: &dyn Fn(&Digest) -> bool, out: &mut Vec<
         DocKind::Manifest(_) => &[("config", Use::Config), ("layers", Use::Layer), ("subject", Use::Subject)],
         DocKind::Index(_) => &[("manifests", Use::Child), ("subject", Use::Subject)],
         DocKind::ArtifactManifest => &[("blobs", Use::Layer), ("subject", Use::Subject)],
+        DocKind::Descriptor => {
+            one(root, Location::pointer(document.member, ""), Use::Alone, held, out);
+            return;
+        }
         _ => return,
     };
     if document.kind == DocKind::ArtifactManifest {
@@ -176,7 +181,7 @@ pub fn check(document: &Document, held: &dyn Fn(&Digest) -> bool, out: &mut Vec<
 fn one(value: &Value, at: Location, used: Use, held: &dyn Fn(&Digest) -> bool, out: &mut Vec<Finding>) {
     let descriptor = Descriptor::of(value, at.clone());
     types(&descriptor, value, used, held, out);
-    if used == Use::Subject {
+    if matches!(used, Use::Subject | Use::Alone) {
         // All others are judged with the blob that they point at.
         super::blob::descriptor(&descriptor, None, held, out);
     }

@@ -33,7 +33,7 @@ rule! {
     matters: "They are names of members. Docker looks below its temporary directory and finds them; containerd, skopeo and crane do not.",
     example: "`\"Config\": \"/0fef….json\"` for the member `0fef….json`.",
     mend: "Write the name as the tar has it, or convert the archive with -W docker-archive/absolute-path.",
-    breaks: [Containerd, Skopeo, Crane],
+    breaks: [Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// A path in the style of Windows.
@@ -42,7 +42,7 @@ rule! {
     matters: "Docker on Windows wrote them before 18.05, for members with `/`. restow tries both; skopeo, crane and containerd find nothing.",
     example: "`\"Layers\": [\"2c61…08\\\\layer.tar\"]`",
     mend: "Convert the archive: restow writes `/`.",
-    breaks: [Containerd, Skopeo, Crane],
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// A path with `./`.
@@ -102,7 +102,7 @@ rule! {
     matters: "Docker's classic store refuses to load the archive (`invalid tag`); containerd, skopeo, podman and crane take `latest`.",
     example: "`\"RepoTags\": [\"busybox\"]`",
     mend: "Write the tag, or convert the archive: restow writes `latest`, as most tools read it.",
-    breaks: [Docker],
+    breaks: [Docker, Containerd, Podman],
 }
 
 /// Findings about `manifest.json` and `repositories`, where both or one of them is there.

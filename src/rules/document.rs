@@ -30,6 +30,7 @@ rule! {
     matters: "Nothing can be said about a document that does not parse. All tools fail, most without a place.",
     example: "A config of which one brace was lost in editing.",
     mend: "Restore the document; its digest tells whether the bytes are the right ones.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A document that gives itself a type that it cannot have.
@@ -62,6 +63,7 @@ rule! {
     matters: "RFC 8259 forbids writing it; every tool written in Go fails with `invalid character`.",
     example: "A `manifest.json` that was saved by an editor on Windows.",
     mend: "Remove the first three bytes, if no digest covers the document.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// More after the end.
@@ -70,6 +72,7 @@ rule! {
     matters: "Docker and crane ignore it, skopeo and registries refuse the document.",
     example: "`manifest.json` with a second array behind the first.",
     mend: "Cut the document after its first value, if no digest covers it.",
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// Nested beyond reason.
@@ -86,6 +89,7 @@ rule! {
     matters: "`dir:` and registry storage keep no media types; readers guess, each by its own rule.",
     example: "A `manifest.json` without `mediaType` and with `schemaVersion` 99999.",
     mend: "Add `mediaType` with the type that the document was written as. The digest changes with it.",
+    breaks: [Docker, Skopeo, Podman, Buildah],
 }
 rule! {
     /// The descriptor says one type, the document another.
@@ -94,6 +98,7 @@ rule! {
     matters: "image-spec manifest; CVE-2021-41190. umoci, registries and regctl refuse a difference, skopeo ignores it.",
     example: "`index.json` says OCI manifest, the document says Docker schema 2.",
     mend: "Correct the descriptor if it stands in `index.json`, which no digest covers.",
+    breaks: [Docker, Skopeo, Podman, Buildah, Umoci, Registry],
 }
 rule! {
     /// Manifest and index in one.
@@ -102,6 +107,7 @@ rule! {
     matters: "CVE-2021-41190: one digest with two meanings. containers/image, containerd, umoci and registries refuse such a document; regctl and oras take it.",
     example: "A document with `layers` and `manifests`: a scanner sees the image, the runtime pulls from the index.",
     mend: "Treat the archive as hostile: nobody writes this by mistake.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Registry],
 }
 rule! {
     /// An index that contains itself.
@@ -110,6 +116,7 @@ rule! {
     matters: "Possible only if a digest does not fit its content. crane loops forever on it.",
     example: "An index whose child has the digest of the index.",
     mend: "Treat the archive as hostile.",
+    breaks: [Containerd],
 }
 
 /// Members that make a document a manifest, an index or a schema 1 manifest.

@@ -54,7 +54,7 @@ rule! {
     matters: "Programs that do not guard against it write outside of the container's root. Recent Docker refuses it (`breakout`), containerd and older Docker stop at the root.",
     example: "`../etc/passwd`",
     mend: "Do not use the image; nothing but an attack or a broken tool writes such a path.",
-    breaks: [Docker],
+    breaks: [Buildah],
 }
 rule! {
     /// An entry without a name.
@@ -63,7 +63,7 @@ rule! {
     matters: "Such an entry is the root itself, which can be nothing but a directory. umoci refuses the layer, buildah fails when it commits an image upon it, and Docker, containerd and podman pass over the entry or write it where nobody looks.",
     example: "A file whose name is the empty text, or `.`.",
     mend: "Leave the entry out, or give it a name.",
-    breaks: [Umoci],
+    breaks: [Buildah, Umoci],
 }
 rule! {
     /// A hard link with an absolute target.
@@ -80,7 +80,7 @@ rule! {
     matters: "A program that does not guard against it links to a file of the host, through which the container can change it. Docker refuses it (`invalid hardlink`).",
     example: "A hard link to `../../etc/shadow`.",
     mend: "Do not use the image; nothing but an attack or a broken tool writes such a link.",
-    breaks: [Docker],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A symbolic link that climbs above the root.
@@ -114,6 +114,7 @@ rule! {
     matters: "Linux takes no longer ones (`ENAMETOOLONG`), so the layer cannot be unpacked.",
     example: "A name of 300 letters.",
     mend: "Rename the file and make the layer anew.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A device.
@@ -146,7 +147,7 @@ rule! {
     matters: "The kernel takes no other (`invalid argument`), so no tool that unpacks with privileges can unpack the layer.",
     example: "A value in text (`cap_net_raw+ep`) instead of the 20 bytes that it means.",
     mend: "Make the layer anew from a file that `setcap` was used on.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// Extended attributes of security modules.
@@ -163,6 +164,7 @@ rule! {
     matters: "That is how an overlay file system marks a deleted file. In a layer it is a device, which is unpacked as one; a layer marks it by a file `.wh.NAME`.",
     example: "The upper directory of an overlay mount that was packed as it is.",
     mend: "Write `.wh.NAME`, an empty file, instead.",
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// Attributes of overlay file systems.
@@ -171,6 +173,7 @@ rule! {
     matters: "They are how an overlay file system marks opaque directories and moved files. In a layer they mean nothing, and upset the overlay that they are unpacked into.",
     example: "`trusted.overlay.opaque`",
     mend: "Write `.wh..wh..opq` into the directory, or whole files, instead.",
+    breaks: [Docker, Podman, Buildah],
 }
 rule! {
     /// Names of owners.
@@ -188,7 +191,7 @@ rule! {
     matters: "image-spec layer: duplicates MUST NOT occur. Docker's classic store and podman refuse the layer (`duplicates of file paths not supported`), as does `crane validate`; containerd and umoci take the last. So tools see different files.",
     example: "`etc/hosts` and `./etc/hosts`",
     mend: "Make the layer anew; `tar --update` and `--append` write duplicates.",
-    breaks: [Docker, Podman, Crane],
+    breaks: [Docker, Podman, Buildah],
 }
 rule! {
     /// An entry through a link that leaves the root.
@@ -197,6 +200,7 @@ rule! {
     matters: "A program that follows the link writes outside of the container's root: the way of many attacks on programs that unpack tars. Container tools resolve it inside the root.",
     example: "`a` is a link to `../../tmp`, and then comes `a/file`.",
     mend: "Do not use the image; nothing but an attack or a broken tool writes such entries.",
+    breaks: [Docker, Podman, Buildah],
 }
 rule! {
     /// An entry through a link out of its layer.
@@ -205,7 +209,7 @@ rule! {
     matters: "Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman), what the link leads to is in another layer or nowhere. Docker, podman and buildah fail (`no such file or directory`); containerd and umoci make the directory that the link leads to.",
     example: "`run` is a link to `var/run`, which a lower layer has, and then comes `run/app.pid`.",
     mend: "Write the entry where the link leads (`var/run/app.pid`).",
-    breaks: [Docker, Podman],
+    breaks: [Docker, Podman, Buildah],
 }
 rule! {
     /// An entry through a link within its layer.
@@ -222,7 +226,7 @@ rule! {
     matters: "It cannot be unpacked: every tool fails (`not a directory`).",
     example: "`a` is a file, and then comes `a/b`.",
     mend: "Make the layer anew.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// An entry through a link of a lower layer.
@@ -231,7 +235,7 @@ rule! {
     matters: "Tools that write layers without unpacking those below (ko, jib, bazel) do so. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the entry brings a directory that replaces the link: what was found through the link is not found any more. umoci, which unpacks all layers into one directory, follows the link.",
     example: "A lower layer has `var/run` as a link to `/run`, this one has `var/run/app`.",
     mend: "Write the entry where the link leads (`run/app`).",
-    breaks: [Docker, Containerd, Podman],
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// What the limits kept from being judged.
@@ -273,7 +277,7 @@ rule! {
     matters: "Linux has no such links: every tool fails when it unpacks the layer.",
     example: "`b` is a hard link to `a/`.",
     mend: "Make it a symbolic link.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A hard link to nothing.
@@ -282,7 +286,7 @@ rule! {
     matters: "image-spec layer, hard links. Every tool fails when it unpacks the layer (`no such file or directory`).",
     example: "`b` is a hard link to `a`, which comes after it or is nowhere.",
     mend: "Put the target before the link, or write the file itself.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A hard link whose target lies below a symbolic link.
@@ -299,7 +303,7 @@ rule! {
     matters: "image-spec layer allows targets in lower layers. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the target is not there, and they fail with `no such file or directory`: tried with Docker 20.10 (overlay2), containerd 1.6 and podman 4.3; umoci and Docker's vfs driver link.",
     example: "Layer 0 has `a`, layer 1 nothing but a hard link to it.",
     mend: "Write the target into the layer as well, before the link.",
-    breaks: [Docker, Containerd, Podman],
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// Something else at the root of a Windows layer.
@@ -308,6 +312,7 @@ rule! {
     matters: "Windows' unpacker (hcsshim) knows no others and fails, or drops them.",
     example: "`app/app.exe` instead of `Files/app/app.exe`",
     mend: "Put files below `Files/`.",
+    breaks: [Docker, Umoci],
 }
 rule! {
     /// A Windows layer in another image.

@@ -55,6 +55,11 @@ impl Layout {
         layout
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Writes a file.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) {
         let path = self.dir.path().join(name);

@@ -34,7 +34,6 @@ rule! {
     matters: "image-spec has no such type, and a signed one has another digest than its bytes. containerd and Docker since 28.2 refuse it.",
     example: "A layout into which a pull-through cache wrote an image of 2015.",
     mend: "Convert with `--manifest-format oci`, or pull the image again in schema 2.",
-    breaks: [Docker, Containerd],
 }
 rule! {
     /// A file among the blobs that is none.
@@ -51,6 +50,7 @@ rule! {
     matters: "One content has one size, so one of them is wrong. If the archive holds the blob, `descriptor/size-mismatch` says which.",
     example: "Two indexes with different sizes for a manifest that the archive lacks.",
     mend: "Fetch the blob and write its size.",
+    breaks: [Skopeo, Registry],
 }
 rule! {
     /// One blob, two types.
@@ -91,6 +91,7 @@ rule! {
     matters: "distribution-spec, referrers tag schema: clients take the list as it is.",
     example: "An SBOM of another image in the list.",
     mend: "Remove the item from the index.",
+    breaks: [Containerd],
 }
 rule! {
     /// A base digest that is none.

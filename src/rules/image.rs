@@ -35,6 +35,7 @@ rule! {
     matters: "image-spec config. Docker, containerd and skopeo's docker-archive refuse; umoci panics if there are fewer diff IDs.",
     example: "Three diff IDs, one layer.",
     mend: "Rebuild the image; nobody can tell which layers are missing.",
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// A layer's content is not what the config says.
@@ -43,6 +44,7 @@ rule! {
     matters: "image-spec config. Docker, containerd and umoci fail when they unpack; skopeo, crane and registries never look.",
     example: "Two layers of one image that changed places.",
     mend: "If the layer is right, the config must say its digest, which changes the image ID. If it is not, fetch it again.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A diff ID that is no digest.
@@ -51,6 +53,7 @@ rule! {
     matters: "image-spec config; upper-case hex is refused by every tool.",
     example: "`\"diff_ids\": [\"sha256:ABCD\"]`",
     mend: "Write the digest of the decompressed layer.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A diff ID that restow did not compute.
@@ -59,6 +62,7 @@ rule! {
     matters: "image-spec allows others; whether the layer is the one that the config means is then not known.",
     example: "`blake3:` and 64 hex digits in `diff_ids`.",
     mend: "Rebuild the image with sha256 diff IDs.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A diff ID of another algorithm than sha256.
@@ -67,7 +71,7 @@ rule! {
     matters: "image-spec descriptor allows others, and restow verifies sha384 and sha512. Docker, containerd and umoci compute sha256 alone, and fail when they compare: the image loads nowhere.",
     example: "`sha512:` and 128 hex digits in `diff_ids`.",
     mend: "Rebuild the image with sha256 diff IDs.",
-    breaks: [Docker, Containerd, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// The bytes are compressed otherwise than the OCI media type says.
@@ -76,6 +80,7 @@ rule! {
     matters: "image-spec layer. umoci trusts the type and fails, containerd trusts it for plain layers, skopeo looks at the bytes.",
     example: "`…layer.v1.tar+gzip` over a plain tar.",
     mend: "Convert with `--manifest-format oci -W layer/codec-mismatch`, which writes the type from the bytes.",
+    breaks: [Umoci],
 }
 rule! {
     /// The same for Docker's media types, where tools look at the bytes.
@@ -92,6 +97,7 @@ rule! {
     matters: "RFC 1952 and RFC 8878. Every tool fails when it unpacks the layer, with the image half in place.",
     example: "A gzip layer whose CRC-32 is wrong.",
     mend: "Fetch the layer again.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A compressed layer ends too early.
@@ -100,6 +106,7 @@ rule! {
     matters: "RFC 1952 and RFC 8878. Every tool fails when it unpacks the layer.",
     example: "A layer that was cut while it was copied, and then named by the digest of what was left.",
     mend: "Fetch the layer again.",
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// A layer expands beyond the limit.
@@ -116,7 +123,7 @@ rule! {
     matters: "podman, buildah and umoci refuse the layer, zeros too (`gzip: invalid header`, `unexpected EOF`); Docker and containerd took it where they were tried. The bytes are part of the digest, but of no file.",
     example: "A gzip layer padded with zeros to a multiple of 512.",
     mend: "Compress the layer anew with --compress gzip:6.",
-    breaks: [Podman, Umoci],
+    breaks: [Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// Two layers in one blob.
@@ -133,6 +140,7 @@ rule! {
     matters: "Cloud Native Buildpacks' imgutil saves images so; Docker skips the file if it has the layer, every other tool fails.",
     example: "Members `blank_0` and `blank_1` of 0 bytes.",
     mend: "Save the image with `docker save` from the daemon that has the base layers.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// The config's name is another digest than its content's.
@@ -149,6 +157,7 @@ rule! {
     matters: "Docker decompresses bzip2 and xz when it loads a docker-archive; as layers of a manifest no tool takes them.",
     example: "An xz-compressed layer under `…layer.v1.tar+gzip`.",
     mend: "Compress the layer anew: --compress gzip.",
+    breaks: [Docker, Containerd, Umoci],
 }
 
 /// `diff_ids` against the layers of an image. `facts` are those of each layer, where it was read and is sound; `told`

@@ -57,10 +57,9 @@ rule! {
     /// An item of a manifest list without platform.
     LIST_ITEM_WITHOUT_PLATFORM = "index/list-item-without-platform", Warning, No, [69],
     checks: "Every item of a Docker manifest list has a `platform`.",
-    matters: "Distribution's specification demands it. skopeo and podman never choose such an item; containerd looks into the config instead.",
+    matters: "Distribution's specification demands it. Beside others such an item is chosen last or never; containerd looks into the config instead.",
     example: "A manifest list of which one item has only type, digest and size.",
     mend: "Add the platform that the image's config names. The digest changes with it.",
-    breaks: [Skopeo, Podman],
 }
 rule! {
     /// An image without platform beside others.
@@ -80,11 +79,12 @@ rule! {
 }
 rule! {
     /// An index in a manifest list.
-    NESTED_LIST = "index/nested-list", Error, No, [71],
+    NESTED_LIST = "index/nested-list", Warning, No, [71],
     checks: "A Docker manifest list has no list or index among its items.",
-    matters: "Distribution's specification defines manifests only as items, and no tool writes anything else.",
+    matters: "Distribution's specification defines manifests only as items. Lists of lists were published all the same, and tools that follow an index follow them.",
     example: "A manifest list whose item is a manifest list.",
-    mend: "Convert with `--manifest-format oci`.",
+    mend: "Nothing to mend, where the tools in use take it.",
+    breaks: [Skopeo],
 }
 rule! {
     /// An item that is neither manifest nor index.
@@ -93,15 +93,15 @@ rule! {
     matters: "image-spec index: other types must not raise an error; tools pass over them.",
     example: "An item of the type `application/xml`.",
     mend: "Nothing to mend.",
+    breaks: [Skopeo, Registry],
 }
 rule! {
     /// A root that is neither manifest nor index.
     UNKNOWN_ROOT_TYPE = "layout/unknown-root-type", Warning, No, [72],
     checks: "What `index.json` lists are manifests or indexes.",
-    matters: "image-spec image layout allows other types; Docker, containerd, skopeo and umoci refuse to use such an item.",
+    matters: "image-spec image layout allows other types; tools pass over such an item, and refuse to use it where it is asked for.",
     example: "A descriptor of a config in `index.json`.",
     mend: "List the manifest that is meant.",
-    breaks: [Docker, Containerd, Skopeo, Umoci],
 }
 rule! {
     /// `index.json` is a Docker list.

@@ -56,6 +56,7 @@ rule! {
     matters: "containerd's and podman's lazy pulls read the table first and fail, or fall back to the whole layer.",
     example: "A `manifest-position` behind the end of the blob, after the layer was compressed anew.",
     mend: "Remove the annotations, or convert the layer again.",
+    breaks: [Skopeo, Podman, Buildah],
 }
 rule! {
     /// A docker-archive layer in a compression that no manifest can name.
@@ -64,6 +65,7 @@ rule! {
     matters: "`docker load` decompresses them; no registry takes them as they are, so restow compresses them anew by gzip for every other form.",
     example: "An archive whose `layer.tar` files were packed by `bzip2`.",
     mend: "Nothing to mend.",
+    breaks: [Containerd],
 }
 rule! {
     /// A layer of nothing.
@@ -80,6 +82,7 @@ rule! {
     matters: "An extension of ocicrypt: containerd and skopeo need the key, others fail. Content and diff ID cannot be verified.",
     example: "`application/vnd.oci.image.layer.v1.tar+gzip+encrypted`",
     mend: "Nothing to mend.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// An encrypted layer that nobody can decrypt.
@@ -88,6 +91,7 @@ rule! {
     matters: "ocicrypt: without them the layer cannot be decrypted by anybody.",
     example: "An encrypted layer whose annotations were lost in a copy.",
     mend: "Encrypt the image again, or restore the annotations.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A gzip header that changes from build to build.

@@ -31,7 +31,7 @@ rule! {
     matters: "image-spec layer; POSIX ustar. Every tool fails when it unpacks the layer, most with `archive/tar: invalid tar header`.",
     example: "A layer that is not a tar at all, such as a single file that was compressed.",
     mend: "Make the layer anew.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A layer's tar that breaks off.
@@ -40,7 +40,7 @@ rule! {
     matters: "The bytes are those that the diff ID promises, so the layer was broken when the image was made. Every tool fails when it unpacks it (`unexpected EOF`).",
     example: "A tar whose last file is announced with 1000 bytes, of which 200 are there.",
     mend: "Make the layer anew.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A block of zeros between entries.
@@ -49,7 +49,7 @@ rule! {
     matters: "Go's `archive/tar`, with which all loaders read layers, fails at a single one; GNU tar warns and goes on.",
     example: "Two tars put one after the other, of which the first lost one of its two end blocks.",
     mend: "Make the layer anew.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A tar without its end.
@@ -82,7 +82,7 @@ rule! {
     matters: "POSIX pax. Go's `archive/tar` refuses the tar (`invalid tar header`), so no loader unpacks the layer; other readers pass over the record and see another file.",
     example: "A record `30 mtime=1748089464.951928467a`.",
     mend: "Make the layer anew.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// An extension header above the limit.
@@ -91,7 +91,6 @@ rule! {
     matters: "Readers hold it in memory as a whole. Go's `archive/tar` refuses more than 1 MiB.",
     example: "A GNU long name of 2 GiB.",
     mend: "Make the layer anew, or raise the limit: `--limit extension-bytes=…`.",
-    breaks: [Docker, Containerd, Podman, Umoci],
 }
 rule! {
     /// Extension headers that readers understand differently.
@@ -100,6 +99,7 @@ rule! {
     matters: "Readers take the first or the last, so that they see other files than each other (CVE-2025-62518 is one such case): a way to hide a file from a scanner.",
     example: "Two GNU long names before one entry.",
     mend: "Make the layer anew with one writer of tars.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A global header that renames.
@@ -108,6 +108,7 @@ rule! {
     matters: "POSIX applies them to all entries that follow. Docker and containerd ignore them; other readers of tars do not.",
     example: "A global header with `path=x`.",
     mend: "Make the layer anew. The comment that `git archive` writes is harmless.",
+    breaks: [Umoci],
 }
 rule! {
     /// A header field that is no number.
@@ -116,7 +117,7 @@ rule! {
     matters: "POSIX ustar. Go's `archive/tar` refuses the tar, so no loader unpacks the layer.",
     example: "A mode of `abcdefg`.",
     mend: "Make the layer anew.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A type flag that nobody knows.
@@ -125,7 +126,7 @@ rule! {
     matters: "image-spec layer, file types. Docker, containerd and podman fail with `unhandled tar header type`.",
     example: "A volume header of GNU tar (`V`), or a multi-volume part (`M`).",
     mend: "Make the layer anew, without `--label` and `--multi-volume`.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A sparse file in GNU's old form.
@@ -134,7 +135,7 @@ rule! {
     matters: "image-spec layer: sparse files SHOULD NOT be used. No loader unpacks a layer with one of this form (`unhandled tar header type 83`), though Go's `archive/tar` reads it.",
     example: "What `tar --sparse --format=gnu` writes.",
     mend: "Make the layer without `--sparse`.",
-    breaks: [Docker, Containerd, Podman, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A sparse file.
@@ -151,6 +152,7 @@ rule! {
     matters: "Go and Python step over no data after them whatever the size says; others step over it, and read other entries.",
     example: "A symbolic link with size 512.",
     mend: "Make the layer anew.",
+    breaks: [Buildah],
 }
 rule! {
     /// An owner that no file system holds.

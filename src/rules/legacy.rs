@@ -44,6 +44,7 @@ rule! {
     matters: "The layers of an image are those of all its ancestors; Docker aborts the load.",
     example: "An archive from which the base image's directory was removed.",
     mend: "Save the image again.",
+    breaks: [Docker],
 }
 rule! {
     /// A tag of an image that is not there.
@@ -52,6 +53,7 @@ rule! {
     matters: "Docker aborts the load with `invalid target ID`.",
     example: "`{\"app\":{\"1\":\"4f0c…\"}}` without a directory `4f0c…`.",
     mend: "Remove the tag from `repositories`.",
+    breaks: [Docker],
 }
 rule! {
     /// An archive that newer tools do not load.
@@ -60,7 +62,6 @@ rule! {
     matters: "Archives of the first era have none. Docker 1.10 to 28 loads them; Docker 29, containerd, skopeo, podman and crane never did or no longer do.",
     example: "What Docker 1.9 saved.",
     mend: "Convert it: docker-archive, OCI and every other form that restow writes have manifests.",
-    breaks: [Containerd, Skopeo, Podman, Crane],
 }
 rule! {
     /// Nothing shows a change.
@@ -119,7 +120,6 @@ rule! {
     matters: "Docker removed it in 28.2, containerd in 2.1, Distribution in 3.0. skopeo and crane still read it.",
     example: "An image that was pushed by Docker 1.9 and never again.",
     mend: "Convert it with --manifest-format oci.",
-    breaks: [Docker, Containerd, Registry],
     optional: true,
 }
 rule! {

@@ -41,7 +41,6 @@ rule! {
     matters: "distribution-spec asks registries to take 4 MiB; Distribution answers 400 above it, skopeo and podman read no more of a manifest or config.",
     example: "A manifest with megabytes of annotations or inline data.",
     mend: "Move what makes it large into a blob.",
-    breaks: [Skopeo, Podman, Registry],
 }
 rule! {
     /// A `manifest.json` that skopeo refuses to read.
@@ -50,7 +49,6 @@ rule! {
     matters: "containers/image reads no more of it.",
     example: "Thousands of images in one archive.",
     mend: "Save fewer images into one archive.",
-    breaks: [Skopeo, Podman],
     optional: true,
 }
 rule! {
@@ -82,10 +80,9 @@ rule! {
     /// `null` in place of an empty list.
     LAYERS_NULL = "manifest/layers-null", Warning, No, [54],
     checks: "`layers` is an array, even if there are none.",
-    matters: "image-spec manifest. BuildKit writes `null` for an image without layers; containerd cannot unpack it.",
+    matters: "image-spec manifest. BuildKit writes `null` for an image without layers.",
     example: "`\"layers\": null` in what `docker buildx build` made of `FROM scratch` and labels.",
     mend: "Write `[]`. The digest changes with it.",
-    breaks: [Containerd],
 }
 rule! {
     /// No layers.
@@ -110,7 +107,7 @@ rule! {
     matters: "Without one it is an artifact, no image: umoci and Docker refuse it, skopeo copies it.",
     example: "Layers of `application/vnd.oci.image.layer.v1.tar+gzip` under a config of `application/vnd.example+json`.",
     mend: "Nothing to mend, if it is meant as an artifact.",
-    breaks: [Docker, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A config type of broken old registries.
@@ -119,7 +116,7 @@ rule! {
     matters: "Old pushes wrote `application/octet-stream`, `text/html`, `application/json` or nothing; Docker takes it for an image config.",
     example: "`\"config\": {\"mediaType\": \"application/octet-stream\", …}` in an image of 2016.",
     mend: "Push the image again from its source.",
-    breaks: [Umoci],
+    breaks: [Containerd],
 }
 rule! {
     /// A layer of an unknown type in an image.
@@ -128,7 +125,7 @@ rule! {
     matters: "image-spec manifest: tools must not fail on copying it. They fail on unpacking it.",
     example: "A layer of `application/vnd.oci.image.layer.v1.tar+br` among others.",
     mend: "Write the layer in a known compression.",
-    breaks: [Containerd, Umoci],
+    breaks: [Docker, Containerd, Buildah, Umoci],
 }
 rule! {
     /// Docker's types in an OCI document, or the reverse.
@@ -137,7 +134,7 @@ rule! {
     matters: "Mixed graphs are common and most tools read them; umoci knows no Docker type.",
     example: "An OCI index whose child is a Docker schema 2 manifest.",
     mend: "Convert with `--manifest-format oci`.",
-    breaks: [Umoci],
+    breaks: [Buildah, Umoci],
     optional: true,
 }
 rule! {
@@ -147,7 +144,7 @@ rule! {
     matters: "Docker's formats have no zstd type. Docker's classic store cannot pull it, skopeo refuses to write it, crane does not know it; containerd and regctl read it, so that it is no error by itself.",
     example: "`application/vnd.docker.image.rootfs.diff.tar.zstd`",
     mend: "Convert with `--manifest-format oci`, or with `--compress gzip`.",
-    breaks: [Docker, Crane],
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// A layer that must not be distributed.

@@ -309,6 +309,7 @@ pub fn check(document: &Document, out: &mut Vec<Finding>) {
         DocKind::Schema1 => (&SCHEMA1, None),
         DocKind::ArtifactManifest => (&ARTIFACT, None),
         DocKind::V1Image => (&V1_IMAGE, None),
+        DocKind::Descriptor => (&DESCRIPTOR, Some(Family::Oci)),
         // A map of maps: Go does not fold the keys of those.
         DocKind::Repositories => return,
     };

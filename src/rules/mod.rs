@@ -41,11 +41,12 @@ pub mod members;
 pub mod name;
 pub mod platform;
 pub mod policy;
-mod reach;
+pub mod reach;
 pub mod run;
 pub mod run_config;
 #[cfg(test)]
 mod run_tests;
+pub mod seen;
 pub mod shape;
 pub mod specification;
 pub mod storage;

@@ -22,6 +22,7 @@ rule! {
     matters: "It is legal. `docker load` shows such an image as `<none>`, and it can be used by its ID only.",
     example: "`docker save 0fef9c035493`: `\"RepoTags\": null`.",
     mend: "Give it a name: --tag NAME:TAG.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// A name that is against the grammar.
@@ -30,6 +31,7 @@ rule! {
     matters: "image-spec annotations: it should match. All tools take the text as it is; some legal tags do not match, such as those that end with `-`.",
     example: "`\"org.opencontainers.image.ref.name\": \"my image\"`",
     mend: "Give the image another name with --rename.",
+    breaks: [Podman, Buildah, Umoci],
 }
 rule! {
     /// One name, two images.
@@ -73,7 +75,6 @@ rule! {
     matters: "Docker 29 and podman take the tag for a repository and make `v1:latest` of `v1`; `ctr` needs --base-name.",
     example: "`ref.name` `v1` without `io.containerd.image.name`, as skopeo and umoci write it.",
     mend: "Give it a full name: --tag NAME:TAG.",
-    breaks: [Docker, Podman],
     optional: true,
 }
 

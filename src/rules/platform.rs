@@ -27,25 +27,23 @@ rule! {
     matters: "image-spec config and index: they should be. Docker refuses an unknown one with `operating system is not supported`.",
     example: "`\"architecture\": \"AMD64\"`",
     mend: "Write the name that `go tool dist list` knows.",
-    breaks: [Docker],
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// Another name of an architecture, in a config.
     ARCHITECTURE_ALIAS = "config/architecture-alias", Warning, No, [121],
     checks: "`architecture` of a config is the GOARCH name, no other name of it.",
-    matters: "image-spec config. containerd knows the other names; skopeo and podman compare the text.",
+    matters: "image-spec config. containerd knows the other names; whoever compares the text does not find the image for its platform.",
     example: "`\"architecture\": \"x86_64\"`",
     mend: "Rebuild the image with the name that the message gives.",
-    breaks: [Skopeo, Podman],
 }
 rule! {
     /// A platform that is not in normal form, in an index.
     NOT_NORMALISED = "platform/not-normalised", Warning, No, [142],
     checks: "Platforms in an index are written in their normal form, arm with its variant.",
-    matters: "skopeo and podman compare the text, so they do not find `aarch64` for arm64, and take `arm` without variant for any.",
+    matters: "Tools that compare the text do not find `aarch64` for arm64, and take `arm` without variant for any.",
     example: "`\"platform\": {\"os\": \"linux\", \"architecture\": \"aarch64\"}`",
     mend: "Write the form that the message gives. The digest of the index changes with it.",
-    breaks: [Skopeo, Podman],
 }
 rule! {
     /// A variant that is in no table.
@@ -78,7 +76,7 @@ rule! {
     matters: "No rule of image-spec demands it, but containerd filters by both and may find no image; Docker warns when it runs one.",
     example: "An item for linux/arm64 whose config says amd64.",
     mend: "Correct the index if the config is right; otherwise build the image for the platform.",
-    breaks: [Containerd],
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// The index says another variant, version or feature than the config.
@@ -95,7 +93,7 @@ rule! {
     matters: "image-spec config: Windows matches the build of the host; Docker on Windows cannot choose the image without it.",
     example: "`\"os\": \"windows\"` without `os.version`.",
     mend: "Rebuild the image; builders take the version from the base image.",
-    breaks: [Docker],
+    breaks: [Docker, Umoci],
 }
 
 /// Findings about the platforms that an index gives its items.

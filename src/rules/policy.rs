@@ -222,7 +222,7 @@ pub fn unknown(selector: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{archive, blob, config};
+    use crate::rules::{archive, blob, name};
 
     #[test]
     fn the_last_flag_wins() {
@@ -262,10 +262,10 @@ mod tests {
         assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Warning);
         let mut policy = Policy::default();
         policy.profile(Profile::Portable);
-        assert_eq!(policy.level(&config::DIFF_IDS_MISSING), Level::Error);
+        assert_eq!(policy.level(&name::REPEATED), Level::Error);
         let mut policy = Policy::default();
         policy.profile(Profile::Docker);
-        assert_eq!(policy.level(&config::DIFF_IDS_MISSING), Level::Warning);
+        assert_eq!(policy.level(&name::REPEATED), Level::Warning);
     }
 
     #[cfg(feature = "cli")]

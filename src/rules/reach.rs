@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::finding::{Affected, Finding};
+use crate::finding::{Affected, Finding, Integrity};
 use crate::location::{At, Location, MemberId};
 use crate::model::{Archive, Body, DocKind, Edge, NodeId, Root, select};
 
@@ -177,6 +177,21 @@ impl<'a> Reach<'a> {
         Some((edge.node.unwrap_or(*node), platform.normalised().to_string()))
     }
 
+    /// Whether the other entry points that a finding is about were chosen, too.
+    fn is_among(&self, finding: &'a Finding, chosen: &dyn Fn(&[usize]) -> bool) -> bool {
+        finding.related.iter().all(|label| match self.hit(&label.location) {
+            Hit::Roots(found) => chosen(&found),
+            _ => true,
+        })
+    }
+
+    /// The child of an index that a descriptor in it points at.
+    fn child_at(&self, index: &[NodeId], at: &Location) -> Option<NodeId> {
+        let [index] = index else { return None };
+        let Body::Index { children, .. } = &self.archive.node(*index).body else { return None };
+        children.iter().find(|edge| edge.descriptor.at == *at)?.node
+    }
+
     fn affected(&mut self, hit: &Hit<'_>) -> Option<Affected> {
         let roots = self.roots(hit)?;
         if roots.is_empty() {
@@ -218,6 +233,40 @@ pub fn tell(archive: &Archive, findings: &mut [Finding]) {
         };
         finding.affects = affected;
     }
+}
+
+/// Leaves of findings what a choice of images reaches, and faults that hinder reading the archive at all: those that
+/// belong to no image and that `convert` does not survive. `roots` are the places of the entry points that were chosen.
+pub fn retain(
+    archive: &Archive,
+    nodes: &HashSet<NodeId>,
+    roots: &HashSet<&Location>,
+    findings: &mut Vec<Finding>,
+) {
+    let reach = Reach::of(archive, findings);
+    let chosen = |found: &[usize]| found.iter().any(|&root| roots.contains(&archive.roots[root].at));
+    findings.retain(|finding| match reach.hit(&finding.primary.location) {
+        Hit::Nodes(found, Some(at)) => match reach.child_at(&found, at) {
+            Some(child) => nodes.contains(&child),
+            None => found.iter().any(|node| nodes.contains(node)),
+        },
+        Hit::Nodes(found, None) => found.iter().any(|node| nodes.contains(node)),
+        Hit::Roots(found) => chosen(&found) && reach.is_among(finding, &chosen),
+        Hit::Nothing => finding.rule.integrity != Integrity::No,
+    });
+}
+
+/// Leaves of findings about entry points those about entry points that were chosen: what two names have in common is no
+/// fault where only one of them is taken.
+pub fn retain_names(archive: &Archive, roots: &HashSet<&Location>, findings: &mut Vec<Finding>) {
+    let reach = Reach::of(archive, findings);
+    let chosen = |found: &[usize]| found.iter().any(|&root| roots.contains(&archive.roots[root].at));
+    findings.retain(|finding| match reach.hit(&finding.primary.location) {
+        Hit::Roots(found) if finding.rule.family() == "name" => {
+            chosen(&found) && reach.is_among(finding, &chosen)
+        }
+        _ => true,
+    });
 }
 
 /// A root as people call it, and as `--image` takes it.

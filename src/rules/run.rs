@@ -17,6 +17,7 @@ use crate::facts::Facts;
 use crate::finding::{self, Finding, Label, Rule};
 use crate::location::{Location, MemberId};
 use crate::model::Form;
+use crate::model::partial::Partial;
 use crate::model::{
     Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, ImageParts, Node, NodeId, Part,
     Role, Root,
@@ -101,8 +102,8 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         storage::misplaced(archive, &walk.explained, &mut walk.out);
         let all = !cut && walk.sees_all();
         stray::check(archive, &mut walk.out);
-        if !all && archive.form == Form::DockerArchive {
-            // Nobody knows what a list that cannot be read has.
+        if cut || !all && archive.form == Form::DockerArchive {
+            // Nobody knows what a list has that cannot be read, or is not there any more.
             walk.out.retain(|finding| finding.rule.name != stray::UNKNOWN_MEMBER.name);
         }
     }
@@ -199,8 +200,8 @@ struct Walk<'a> {
     facts: &'a Facts,
     /// The archive ends too early: what it lacks is a consequence.
     cut: bool,
-    /// What roots point at.
-    rooted: HashSet<NodeId>,
+    /// What is here of the children of indexes.
+    partial: Partial,
     out: Vec<Finding>,
     /// Blobs whose content was judged, so that a shared one is reported once.
     judged: HashSet<BlobId>,
@@ -254,7 +255,7 @@ impl<'a> Walk<'a> {
             archive,
             facts,
             cut,
-            rooted: archive.roots.iter().map(|root| root.node).collect(),
+            partial: Partial::of(archive),
             out: Vec::new(),
             missing: HashMap::new(),
             judged: HashSet::new(),
@@ -363,7 +364,10 @@ impl Walk<'_> {
         }
         meaning::node(archive, node, &mut self.out);
         match &node.body {
-            Body::Index { children, .. } => children.iter().for_each(|edge| self.child(edge)),
+            Body::Index { children, .. } => {
+                children.iter().for_each(|edge| self.child(edge));
+                self.hollow(id);
+            }
             Body::Manifest { parts, .. } => {
                 if !self.sparse(id) {
                     self.image(id, parts);
@@ -413,25 +417,26 @@ impl Walk<'_> {
                 .platform
                 .as_ref()
                 .map_or_else(|| digest.clone(), |p| format!("{} ({digest})", p.normalised()));
-            let message = if absent {
-                format!("the archive does not hold {what}")
-            } else {
-                format!("the archive holds neither config nor layers of {what}")
-            };
-            self.out.push(Finding::new(&blob::MISSING_CHILD, edge.descriptor.at.clone(), message));
+            let at = edge.descriptor.at.clone();
+            self.out.push(blob::missing_child(self.archive, at, &what, absent));
         }
     }
 
-    /// A manifest of which nothing else is here, below an index: Docker's save can write that
-    /// (docs/architecture.md#platforms).
-    fn sparse(&self, node: NodeId) -> bool {
-        let Some(parts) = self.archive.node(node).parts() else { return false };
-        if self.archive.form == Form::Document {
-            return false;
+    /// An index of which no image is here.
+    fn hollow(&mut self, id: NodeId) {
+        if self.cut || self.archive.form == Form::Document || !self.partial.hollow.contains(&id) {
+            return;
         }
-        let rooted = self.rooted.contains(&node);
-        let any = std::iter::once(&parts.config).chain(&parts.layers).any(|part| self.archive.holds(part));
-        !rooted && !any
+        if let Some(document) = self.archive.node(id).document {
+            let at = Location::pointer(self.archive.document(document).member, "/manifests");
+            let message = "the archive holds none of the images that the index lists";
+            self.out.push(Finding::new(&blob::HOLLOW_INDEX, at, message));
+        }
+    }
+
+    /// A manifest of which nothing of its own is here, below an index.
+    fn sparse(&self, node: NodeId) -> bool {
+        self.archive.form != Form::Document && self.partial.absent.contains(&node)
     }
 
     fn image(&mut self, id: NodeId, parts: &ImageParts) {

@@ -41,10 +41,10 @@ rule! {
     /// A port that is none.
     BAD_PORT = "config/bad-port", Warning, No, [125],
     checks: "Names in `ExposedPorts` are a port from 1 to 65535 or a range of them, with tcp, udp, sctp or nothing behind a slash.",
-    matters: "image-spec config. Docker fails when it creates a container.",
+    matters: "image-spec config. `docker run -P` and others publish what is written here.",
     example: "`\"ExposedPorts\": {\"http\": {}}`",
     mend: "Rebuild the image with the number.",
-    breaks: [Docker],
+    breaks: [Podman],
 }
 rule! {
     /// A set whose items hold something.
@@ -69,6 +69,7 @@ rule! {
     matters: "image-spec config. Docker takes an item without `=` from the host when it runs the image; others ignore or refuse it.",
     example: "`\"Env\": [\"PATH\"]`",
     mend: "Rebuild the image with `NAME=` and the value.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// A NUL in the environment.
@@ -77,6 +78,7 @@ rule! {
     matters: "No process can be started with it: the kernel ends the text there.",
     example: "`\"Env\": [\"A=b\\u0000c\"]`",
     mend: "Rebuild the image without it.",
+    breaks: [Docker, Containerd, Podman],
 }
 rule! {
     /// One variable twice.
@@ -93,7 +95,6 @@ rule! {
     matters: "Very old images have a string, which Docker 20.10 and skopeo take, Docker 29 and crane refuse.",
     example: "`\"Cmd\": \"/bin/sh\"` in `<id>/json`.",
     mend: "Rebuild the image with the exec form.",
-    breaks: [Docker, Crane],
 }
 rule! {
     /// A working directory that is not absolute.
@@ -102,6 +103,7 @@ rule! {
     matters: "image-spec config. Docker takes it from the root, runtimes refuse it.",
     example: "`\"WorkingDir\": \"app\"`",
     mend: "Rebuild the image with the whole path.",
+    breaks: [Docker, Containerd, Podman],
 }
 rule! {
     /// A user that cannot be one.
@@ -110,15 +112,16 @@ rule! {
     matters: "image-spec config. Runtimes find no such user and fail.",
     example: "`\"User\": \":staff\"`",
     mend: "Rebuild the image with `user`, `uid`, `user:group` or `uid:gid`.",
+    breaks: [Docker, Containerd, Podman, Umoci],
 }
 rule! {
     /// A signal that nobody knows.
     BAD_STOP_SIGNAL = "config/bad-stop-signal", Warning, No, [132],
     checks: "`StopSignal` is the name of a signal, such as SIGTERM or SIGRTMIN+3, or a number from 1 to 64.",
-    matters: "image-spec config. Docker refuses to create a container.",
+    matters: "image-spec config. The container is stopped by another signal than was meant, or not created.",
     example: "`\"StopSignal\": \"SIGSTOPPED\"`",
     mend: "Rebuild the image with a known signal.",
-    breaks: [Docker],
+    breaks: [Podman],
 }
 rule! {
     /// A label without name.
@@ -127,21 +130,21 @@ rule! {
     matters: "image-spec config: labels follow the rules of annotations, whose keys must not be empty. No known tool fails, so this is no error, unlike a value that is no string.",
     example: "`\"Labels\": {\"\": \"x\"}`",
     mend: "Rebuild the image without it.",
+    breaks: [Containerd],
 }
 rule! {
     /// A health check that Docker refuses.
     BAD_HEALTHCHECK = "config/bad-healthcheck", Warning, No, [134],
     checks: "`Healthcheck` has a test of the form NONE, CMD or CMD-SHELL, times of 0 or at least one millisecond, and no negative number of retries.",
-    matters: "Docker refuses to create a container. Times are nanoseconds, which hand-written configs forget.",
+    matters: "The API of Docker refuses such a check where a user gives it; that of an image is taken, and does not do what was meant. Times are nanoseconds, which hand-written configs forget.",
     example: "`\"Healthcheck\": {\"Test\": [\"CMD\", \"/ok\"], \"Interval\": 30}`, which is 30 nanoseconds.",
     mend: "Rebuild the image; write times in nanoseconds.",
-    breaks: [Docker],
 }
 rule! {
     /// A Windows setting elsewhere.
-    ARGS_ESCAPED = "config/args-escaped", Warning, No, [136],
+    ARGS_ESCAPED = "config/args-escaped", Note, No, [136],
     checks: "`ArgsEscaped` is true in Windows images only.",
-    matters: "image-spec 1.1 deprecates it; it means something on Windows only. Docker before 20.10 wrote it in Linux images too, where it is ignored.",
+    matters: "image-spec 1.1 deprecates it; it means something on Windows only. Docker before 20.10 wrote it in Linux images too, and BuildKit does, where it is ignored.",
     example: "`\"ArgsEscaped\": true` in a Linux image.",
     mend: "Rebuild the image with a current builder.",
 }

@@ -42,6 +42,7 @@ rule! {
     matters: "All tools decode documents into typed structures and refuse another type, mostly naming only the Go type.",
     example: "`\"schemaVersion\": \"2\"`, a string where an integer was expected.",
     mend: "Write the value as the type that the message names.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// `null` where something must be.
@@ -50,6 +51,7 @@ rule! {
     matters: "Go reads `null` as absent, so the document lacks a required member.",
     example: "`\"config\": null` in a manifest.",
     mend: "Write the value that was meant.",
+    breaks: [Umoci],
 }
 rule! {
     /// An integer in another notation.
@@ -58,7 +60,7 @@ rule! {
     matters: "Go's decoder refuses `1.0` and `1e3` for an integer; other languages take them (RFC 7493).",
     example: "`\"size\": 1e3`",
     mend: "Write the number in plain digits.",
-    breaks: [Docker, Containerd, Skopeo, Podman, Umoci, Crane, Registry],
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Umoci, Registry],
 }
 rule! {
     /// An integer that not every reader can hold.
@@ -75,6 +77,7 @@ rule! {
     matters: "image-spec manifest and index demand the value 2; registries refuse a document without it, other tools do not look.",
     example: "An `index.json` with `manifests` alone.",
     mend: "Add `\"schemaVersion\": 2`.",
+    breaks: [Registry],
 }
 rule! {
     /// A Docker document does not say its type.
@@ -83,6 +86,7 @@ rule! {
     matters: "Docker's specification demands it (unlike OCI's); without it the type is a guess.",
     example: "A schema 2 manifest without `mediaType`.",
     mend: "Add the type. The digest changes with it.",
+    breaks: [Skopeo, Podman, Buildah, Registry],
 }
 rule! {
     /// An index without children's list.
@@ -99,6 +103,7 @@ rule! {
     matters: "image-spec manifest demands it. Registries answer DIGEST_INVALID, others fail.",
     example: "A manifest with `layers` alone.",
     mend: "Artifacts without config use the empty descriptor (image-spec guidance).",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci, Registry],
 }
 rule! {
     /// A manifest without layers' list.
@@ -115,6 +120,7 @@ rule! {
     matters: "image-spec image layout demands it. umoci, containerd and regctl fail without it.",
     example: "`oci-layout` with the content `{}`.",
     mend: "Write `{\"imageLayoutVersion\":\"1.0.0\"}`.",
+    breaks: [Containerd, Umoci],
 }
 rule! {
     /// A descriptor lacks one of its three members.
@@ -123,6 +129,7 @@ rule! {
     matters: "image-spec descriptor demands all three. Go reads a missing size as 0.",
     example: "`{\"mediaType\": \"…\", \"digest\": \"sha256:…\"}`",
     mend: "Add the member that the message names.",
+    breaks: [Umoci],
 }
 rule! {
     /// A platform lacks one of its two members.
@@ -139,6 +146,7 @@ rule! {
     matters: "image-spec config demands it. Docker: `invalid image JSON, no RootFS key`.",
     example: "A config that was written for the v1 format.",
     mend: "Rebuild the image.",
+    breaks: [Docker, Containerd, Umoci],
 }
 rule! {
     /// `rootfs` does not say its type.
@@ -147,6 +155,7 @@ rule! {
     matters: "image-spec config demands `layers`; crane and umoci refuse anything else.",
     example: "`\"rootfs\": {\"diff_ids\": […]}`",
     mend: "Rebuild the image.",
+    breaks: [Umoci],
 }
 rule! {
     /// A command that is no list.
@@ -155,6 +164,7 @@ rule! {
     matters: "image-spec config. Docker 29 and crane refuse a string, Docker 20.10 and skopeo take it.",
     example: "`\"Cmd\": \"/bin/sh\"`",
     mend: "Rebuild the image with the exec form.",
+    breaks: [Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A label that is no text.
@@ -163,6 +173,7 @@ rule! {
     matters: "image-spec config: labels follow the rules of annotations. Tools fail to decode the config.",
     example: "`\"Labels\": {\"build\": 7}`",
     mend: "Rebuild the image with the value in quotes.",
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// An annotation that is no text.
@@ -171,6 +182,7 @@ rule! {
     matters: "image-spec annotations: they must be strings. Tools fail to decode the document.",
     example: "`\"annotations\": {\"build\": 7}`",
     mend: "Write the value in quotes.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Umoci, Registry],
 }
 rule! {
     /// `manifest.json` is no list.
@@ -179,6 +191,7 @@ rule! {
     matters: "It lists the images. Every tool fails.",
     example: "`manifest.json` with the content `null`.",
     mend: "Save the image again.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// An item without config.
@@ -187,6 +200,7 @@ rule! {
     matters: "Without it the item is no image. Every tool fails.",
     example: "`[{\"RepoTags\": [\"app:1\"], \"Layers\": []}]`",
     mend: "Save the image again.",
+    breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
     /// An item without layers.
@@ -229,6 +243,7 @@ pub fn check(document: &Document, blobs: &dyn Fn(&Digest) -> Option<Known>, out:
         DocKind::DockerArchive => DocumentKind::DockerArchiveManifest,
         DocKind::Repositories => DocumentKind::Repositories,
         DocKind::V1Image => DocumentKind::V1Json,
+        DocKind::Descriptor => DocumentKind::Descriptor,
         // Withdrawn before it had a schema of its own.
         DocKind::ArtifactManifest => return,
     };

@@ -30,7 +30,6 @@ rule! {
     matters: "A registry answers 404 for the manifest, and fails to collect garbage or to list it.",
     example: "Storage from which a blob was removed by hand.",
     mend: "Remove the link, or push the manifest again.",
-    breaks: [Registry],
 }
 rule! {
     /// A link to a blob that is gone.
@@ -81,7 +80,6 @@ rule! {
     matters: "A registry looks there and nowhere else. If an image needs the blob, `blob/missing` says so and shows where it stands.",
     example: "`blobs/sha256/00/7fbf…/data`",
     mend: "Move the blob to the folder that the message names.",
-    breaks: [Registry],
 }
 rule! {
     /// A blob of no repository.
@@ -98,7 +96,6 @@ rule! {
     matters: "Readers do not look; skopeo refuses to write into a folder whose `version` is not exactly the current text.",
     example: "`version` without its line feed.",
     mend: "Write `Directory Transport Version: 1.1` and a line feed.",
-    breaks: [Skopeo],
 }
 rule! {
     /// A child under the name of a blob.
@@ -107,7 +104,6 @@ rule! {
     matters: "skopeo finds them by no other name, and fails with --all.",
     example: "A manifest in a file that is called by its bare digest.",
     mend: "Rename the file as the message says.",
-    breaks: [Skopeo],
 }
 rule! {
     /// A signature that is not found.
@@ -124,7 +120,7 @@ rule! {
     matters: "skopeo and podman fail to read the image's signatures at any other one.",
     example: "An armoured signature, as `gpg --armor` writes it.",
     mend: "Sign the image again.",
-    breaks: [Skopeo, Podman],
+    breaks: [Skopeo, Podman, Buildah],
 }
 
 /// From what the readers of these forms noted.
@@ -259,7 +255,7 @@ mod tests {
         }
         let found = run(&open_path(dir.path()), &Default::default(), Scope::All);
         let wanted = |name: &&str| {
-            ["storage/", "dir/", "blob/missing", "name/bad", "index/missing"]
+            ["storage/", "dir/", "blob/missing", "name/bad", "index/missing", "index/no-image"]
                 .iter()
                 .any(|p| name.starts_with(p))
         };
@@ -374,6 +370,24 @@ mod tests {
         assert_eq!(with("_layers/sha256/HEX", &here), ["storage/link-mismatch"]);
         // A blob that was pushed under another algorithm.
         assert_eq!(with(&format!("_layers/sha512/{}", "0".repeat(128)), &here), [""; 0]);
+    }
+
+    #[test]
+    fn a_child_that_was_collected() {
+        let mut storage = storage();
+        assert_eq!(found(&storage.files), [""; 0]);
+        storage.files.remove(&storage.data(2));
+        storage.files.remove(&storage.revision(2));
+        let lost = ["index/no-image-here", "storage/missing-child"];
+        let mut names = found(&storage.files);
+        names.sort_unstable();
+        assert_eq!(names[..1], lost[..1]);
+        assert!(names.contains(&"storage/missing-child"), "{names:?}");
+        // A mirror has what was asked of it.
+        storage.files.insert("scheduler-state.json".into(), b"{}".to_vec());
+        let mirror = found(&storage.files);
+        assert!(mirror.contains(&"index/missing-child"), "{mirror:?}");
+        assert!(!mirror.contains(&"storage/missing-child"), "{mirror:?}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ rule! {
     matters: "image-spec image layout demands it, empty or not. If something points at a blob, `blob/missing` says what is missing.",
     example: "A folder with `oci-layout` and an empty `index.json`.",
     mend: "Make the folder, or copy the layout again.",
+    breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
     /// Something that a tool left behind.

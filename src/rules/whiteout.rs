@@ -25,6 +25,7 @@ rule! {
     matters: "image-spec layer, whiteouts. All known tools take any type and size; what such an entry holds is never unpacked.",
     example: "A directory `.wh.etc`.",
     mend: "Write an empty regular file.",
+    breaks: [Buildah],
 }
 rule! {
     /// A whiteout of nothing, or of a directory by its short name.
@@ -33,7 +34,7 @@ rule! {
     matters: "image-spec layer: a whiteout without a name is an error; the others would take away a directory or what is above it. umoci and containerd 2 refuse the layer.",
     example: "`etc/.wh.` or `etc/.wh...`",
     mend: "Remove the entry, or give it a name; for all of a directory it is `.wh..wh..opq`.",
-    breaks: [Docker, Containerd, Umoci],
+    breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
     /// A whiteout of what the same layer holds.
@@ -42,7 +43,7 @@ rule! {
     matters: "image-spec layer: whiteouts apply to lower layers only. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the whiteout is a device at that path: it cannot be made where something is (`file exists`), and nothing can be made below it (`not a directory`). umoci keeps the path.",
     example: "`etc/hosts`, then `etc/.wh.hosts`; or `.wh.etc`, then `etc/hosts` without an entry `etc/` between them.",
     mend: "Leave out the one that is not meant, or put the whiteout first.",
-    breaks: [Docker, Containerd, Podman],
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// A directory that is hidden and made anew in one layer.
@@ -51,7 +52,7 @@ rule! {
     matters: "image-spec layer: what lower layers have in the directory is hidden. On overlay file systems the new directory takes the whiteout's place and is not opaque: Docker, containerd, podman and buildah show what was to be hidden. umoci does not.",
     example: "`.wh.srv`, then `srv/` and `srv/new`, above a layer that has `srv/old`.",
     mend: "Write `srv/` and in it `.wh..wh..opq`, in place of `.wh.srv`.",
-    breaks: [Docker, Containerd, Podman],
+    breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
     /// A whiteout below a whiteout.

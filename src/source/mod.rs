@@ -5,6 +5,7 @@
 
 mod bytes;
 mod folder;
+pub mod foreign;
 mod members;
 mod names;
 mod paths;
@@ -165,6 +166,34 @@ impl Tree {
 
     fn names(&self) -> Names<'_> {
         Names { members: &self.members, by_name: &self.by_name }
+    }
+
+    /// The tree of what lies in a folder of it, in which all members lie; each keeps its ID.
+    ///
+    /// # Errors
+    ///
+    /// A folder cannot be listed.
+    pub fn inside(self, folder: &str, limits: &Limits) -> Result<Tree> {
+        if let Backing::Folder { path, .. } = &self.backing {
+            return Tree::of_folder(&self.place, &path.join(folder), limits);
+        }
+        let below = format!("{folder}/");
+        let Tree { place, mut members, mut anomalies, outer, backing, .. } = self;
+        for member in &mut members {
+            if let Some(name) = member.name.strip_prefix(below.as_bytes()) {
+                member.name = name.into();
+            }
+            if let MemberKind::Hardlink(target) = &mut member.kind {
+                if let Some(inside) = target.strip_prefix(below.as_bytes()) {
+                    *target = inside.into();
+                }
+            }
+        }
+        // They follow from names.
+        anomalies.retain(|odd| !matches!(odd, TreeAnomaly::Duplicate { .. } | TreeAnomaly::Ambiguous { .. }));
+        let mut tree = Tree::new(&place, members, anomalies, backing);
+        tree.outer = outer;
+        Ok(tree)
     }
 
     /// The member itself.

@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly};
+use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly, foreign};
 use crate::blob::stage::{Keep, Request};
 use crate::blob::{BlobFacts, pipeline};
 use crate::codec::{self, caps};
@@ -48,7 +48,15 @@ pub fn ingest(
     let window = caps(limits).window_log;
     let problem = Arc::new(Mutex::new(None));
     let (plain, rest) = codec::reader(outer, whole, window).at("cannot decompress", place)?;
-    let plain = Decoded { inner: plain, failed, problem: Arc::clone(&problem) };
+    let mut plain = Decoded { inner: plain, failed, problem: Arc::clone(&problem) };
+    let mut first = Vec::with_capacity(foreign::FIRST);
+    (&mut plain).take(foreign::FIRST as u64).read_to_end(&mut first).at("cannot read", place)?;
+    // Of what breaks off that is said.
+    let broken = problem.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+    if let Some(reason) = foreign::no_tar(outer, &first).filter(|_| !broken) {
+        return Err(Error::NotAnArchive { place: place.to_owned(), reason });
+    }
+    let plain = io::Cursor::new(first).chain(plain);
 
     let mut members: Vec<Member> = Vec::new();
     let mut anomalies = Vec::new();

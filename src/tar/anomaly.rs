@@ -50,6 +50,11 @@ pub enum AnomalyKind {
         /// Bytes from there to the end of the input.
         bytes: u64,
     },
+    /// The table of contents of an eStargz layer after the end blocks, where its readers look for it, and nothing else.
+    TocAfterEnd {
+        /// Bytes from there to the end of the input.
+        bytes: u64,
+    },
     /// Two headers of one kind before one entry. The last one counts, as in Go; Python takes the first.
     RepeatedExtension {
         /// Which kind.

@@ -223,6 +223,7 @@ impl Scanner {
                 if let Some(i) = block.iter().position(|&b| b != 0) {
                     let header = field::checksum_holds(block);
                     let at = if header { at } else { at + i as u64 };
+                    self.block = *block;
                     self.state = State::Done { rest: Some((at, header)) };
                 }
                 false
@@ -337,10 +338,10 @@ impl Scanner {
             }
             State::Done { rest: Some((at, header)) } => {
                 let bytes = total.saturating_sub(at);
-                let kind = if header {
-                    AnomalyKind::EntriesAfterEnd { bytes }
-                } else {
-                    AnomalyKind::DataAfterEnd { bytes }
+                let kind = match header {
+                    true if is_toc(&self.block, bytes) => AnomalyKind::TocAfterEnd { bytes },
+                    true => AnomalyKind::EntriesAfterEnd { bytes },
+                    false => AnomalyKind::DataAfterEnd { bytes },
                 };
                 self.note(at, kind);
             }
@@ -493,6 +494,14 @@ impl Scanner {
             left => self.state = State::Padding { left },
         }
     }
+}
+
+/// Whether this header and the bytes from it to the end of the input are an eStargz layer's table of contents and end
+/// blocks, and nothing else.
+fn is_toc(block: &[u8; BLOCK], bytes: u64) -> bool {
+    let size = field::unsigned(&block[field::SIZE]);
+    let whole = |size: u64| size.checked_add(padding(size))?.checked_add(3 * BLOCK as u64);
+    field::text(&block[field::NAME]) == b"stargz.index.json" && size.and_then(whole) == Some(bytes)
 }
 
 /// Bytes that fill data of this size up to a whole block.

@@ -191,6 +191,14 @@ fn ends() {
             [&ended(&[&a])[..], &[0; 512], &ended(&[&a])].concat(),
             vec![(2560, EntriesAfterEnd { bytes: 2048 })],
         ),
+        (
+            [&ended(&[&a])[..], &ended(&[&member(b'0', b"stargz.index.json", b"{}")])].concat(),
+            vec![(2048, TocAfterEnd { bytes: 2048 })],
+        ),
+        (
+            [&ended(&[&a])[..], &ended(&[&member(b'0', b"stargz.index.json", b"{}"), &a])].concat(),
+            vec![(2048, EntriesAfterEnd { bytes: 3072 })],
+        ),
         (ended(&[&pax(&[("path", "b")])]), vec![(0, DanglingExtension { extension: Extension::Pax })]),
         (
             member(b'K', b"a", b"b"),
@@ -533,7 +541,9 @@ fn note(kind: AnomalyKind) -> Option<String> {
         AnomalyKind::LoneZeroBlock => "lone zero block".into(),
         AnomalyKind::NoEndBlocks { .. } => "no end-of-archive blocks".into(),
         AnomalyKind::NotPadded { .. } => "not padded to 512".into(),
-        AnomalyKind::EntriesAfterEnd { bytes } => format!("(concatenated), {bytes} bytes"),
+        AnomalyKind::EntriesAfterEnd { bytes } | AnomalyKind::TocAfterEnd { bytes } => {
+            format!("(concatenated), {bytes} bytes")
+        }
         AnomalyKind::RepeatedExtension { .. } => "repeated".into(),
         AnomalyKind::DanglingExtension { .. } => "dangling extension header".into(),
         AnomalyKind::MalformedPax { fault: PaxFault::Number(Field::Mtime) } => "pax: bad mtime".into(),

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::common::tree_digest::{files, sha256};
 use crate::common::{Output, Restow};
-use crate::oracle::Held;
+use crate::oracle::{Held, Image};
 use crate::stored::{case, decompressed};
 use crate::{Test, same_bytes, shared};
 
@@ -96,10 +96,17 @@ fn obstacles(held: &Held, target: &str) -> Result<Vec<Obstacle>, Failed> {
             }
         }
         "dir" if held.roots.len() > 1 => found.push(until("dir: holds one image", &["--image", "@0"])),
-        "registry-storage" if needs_repository(held) => {
-            found.push(Obstacle::Repository {
-                says: &["registry storage needs one", "cannot be a repository"],
-            });
+        "registry-storage" => {
+            if needs_repository(held) {
+                found.push(Obstacle::Repository {
+                    says: &["registry storage needs one", "cannot be a repository"],
+                });
+            }
+            if held.sparse {
+                let whole = |image: &&Image| image.runs && !image.diff_ids.iter().any(|id| id == "missing");
+                let first = held.images.values().find(whole).ok_or("an index without image")?;
+                found.push(until("--platform", &["--platform", &first.platform]));
+            }
         }
         _ => {}
     }

@@ -26,6 +26,8 @@ mod rehearsal;
 mod render;
 /// What every rule of the registry must have.
 mod rules;
+/// File, folder and stream say the same.
+mod same;
 /// The cases of `corpus/`, and what makes their archives.
 mod stored;
 /// Conversions that are killed at every system call that changes the disk.
@@ -44,6 +46,7 @@ const FAMILIES: &[Family] = &[
     ("corpus", corpus::tests),
     ("rules", rules::tests),
     ("render", render::tests),
+    ("same", same::tests),
     ("broken", broken::tests),
     ("convert", convert::tests),
     ("rehearsal", rehearsal::tests),

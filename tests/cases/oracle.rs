@@ -31,6 +31,8 @@ pub struct Held {
     pub names: BTreeMap<String, BTreeSet<String>>,
     /// Entry points, each with its names: one a manifest, index, or image without manifest.
     pub roots: BTreeMap<String, Root>,
+    /// Whether an index lists something of which nothing is there, or its manifest alone.
+    pub sparse: bool,
 }
 
 /// An image or artifact.
@@ -205,7 +207,16 @@ impl Reader<'_> {
         if let Some(children) = json["manifests"].as_array() {
             self.held.indexes.insert(digest.to_owned());
             for child in children {
-                self.node(child["digest"].as_str().unwrap_or_default(), reached, documents)?;
+                let child = child["digest"].as_str().unwrap_or_default();
+                self.node(child, reached, documents)?;
+                let manifest = self.blob(child).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+                let lacks =
+                    |part: &Value| part["digest"].as_str().is_none_or(|digest| self.blob(digest).is_none());
+                let gone = manifest.is_none_or(|manifest| {
+                    let layers = manifest["layers"].as_array();
+                    layers.is_some_and(|layers| !layers.is_empty() && layers.iter().all(lacks))
+                });
+                self.held.sparse |= gone;
             }
             return Ok(true);
         }

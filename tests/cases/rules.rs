@@ -9,11 +9,14 @@ use restow::rules;
 use crate::Test;
 use crate::stored::{bad, case};
 
+mod claims;
 mod page;
 mod unit_tests;
 
 pub fn tests() -> Vec<Test> {
     vec![
+        Test::plain("claims_about_tools_are_what_was_seen", claims::are_what_was_seen),
+        Test::plain("evidence_is_of_the_cases_as_they_are", claims::are_of_these_cases),
         Test::plain("the_page_of_rules_is_current", the_page_of_rules_is_current),
         Test::plain("unit_tests_fire_every_rule_and_just_do_not", unit_tests_fire_every_rule_and_just_do_not),
         Test::plain("every_rule_has_a_case_in_the_corpus", every_rule_has_a_case_in_the_corpus),

@@ -57,9 +57,9 @@ fn stable(word: &str) -> String {
         let name = end.rsplit('/').next().unwrap_or_default();
         return format!("…/{}{}", stable(name), &word[end.len()..]);
     }
-    if let Some(rest) = word.strip_prefix("127.0.0.1:") {
+    if let Some((before, rest)) = word.split_once("127.0.0.1:") {
         let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        return format!("registry{}", stable(rest));
+        return format!("{before}registry{}", stable(rest));
     }
     let mut text = String::new();
     for part in word.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
@@ -88,6 +88,7 @@ pub fn test() -> Result<(), String> {
         (log, "open …/layer.tar: no \"such\""),
         ("docker: Error response from daemon: bad.\nSee 'docker run --help'.", "bad."),
         ("ctr: pull 127.0.0.1:4123/case-9: no", "pull registry/…: no"),
+        ("Error: docker://127.0.0.1:4123/case-9: no", "docker://registry/…: no"),
         (&digest, "sha256:abababababab… is wrong"),
         ("error: storage123456789 is gone", "storageN is gone"),
     ];

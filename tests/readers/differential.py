@@ -61,7 +61,8 @@ class Run:
     @staticmethod
     def passes(source: dict) -> tuple[bool, bool]:
         summary = source.get("summary", {})
-        return "error" not in source and summary.get("errors", 1) == 0, summary.get("warnings", 0) > 0
+        # What is refused as no archive at all has no verdict.
+        return source.get("sound") is True and summary.get("errors", 1) == 0, summary.get("warnings", 0) > 0
 
     def images(self, path: Path) -> frozenset:
         """The IDs of what restow itself sees."""

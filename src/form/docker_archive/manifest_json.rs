@@ -79,6 +79,11 @@ pub fn items<'a>(output: &'a Output, platform: Option<&Platform>) -> Result<Vec<
     for root in &output.roots {
         let mut images = Vec::new();
         collect(&documents, &root.target, &mut BTreeSet::new(), &mut images);
+        // Of platforms that were not pulled there may be a config.
+        let whole = |item: &Item<'_>| item.layers.iter().all(|layer| layer.present);
+        if images.iter().any(whole) {
+            images.retain(whole);
+        }
         let Some(chosen) = choose(images, platform, &root.target)? else { continue };
         let digest = &chosen.document.digest;
         let at = match places.get(digest) {

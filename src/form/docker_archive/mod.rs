@@ -29,7 +29,8 @@ pub fn detect(tree: &Tree) -> bool {
         Some(id) => {
             let head = tree.head(id, 64).unwrap_or_default();
             let object = head.trim_ascii_start().starts_with(b"{");
-            !object || tree.get(b"index.json").is_some()
+            // Beside a whole layout an object is a file of somebody else's: image-spec allows any.
+            !object || tree.get(b"index.json").is_some() && !oci_layout::detect(tree)
         }
         // `repositories` alone is too little: registry storage has a folder of that name.
         None => !oci_layout::detect(tree) && v1::detect(tree),
@@ -277,7 +278,8 @@ fn node_of(
             return node;
         }
     }
-    if !known.by_config.is_empty() {
+    // A layout that lists nothing lacks the image, too: what reads that half finds none.
+    if !known.by_config.is_empty() || builder.archive.index_json.is_some() {
         // Of a tag that is another image there, that is what is told.
         let mut tags = item.tags.iter().filter_map(|(text, _)| Reference::parse(text).ok());
         let tag = tags.find(|tag| !known.names.contains_key(&tag.canonical()));

@@ -97,7 +97,7 @@ pub fn takes_all(registries: &Arc<Registries>, domain: &str, lacking: &[Lacking]
                 format!("index {of} lists {item}, which is no manifest: registries take none such")
             }
             Absence::Manifest => format!(
-                "index {of} lists {item}, which neither the source nor {} has: registries take none such",
+                "index {of} lists {item}, which is not sent, and {} does not have it: registries take none such",
                 repository.shown()
             ),
             Absence::Blob => format!(

@@ -242,7 +242,8 @@ fn payload(
         problems.push("/signatures/0/protected".into(), ProblemKind::Cut { length: first.length });
         return None;
     }
-    if !matches!(first.tail.split_last(), Some((b'}', before)) if white(before)) {
+    // docker/libtrust takes the tail from the document as it was, line feed at its end included.
+    if !matches!(first.tail.trim_ascii_end().split_last(), Some((b'}', before)) if white(before)) {
         problems.push("/signatures/0/protected".into(), ProblemKind::Tail);
         return None;
     }
@@ -413,6 +414,14 @@ mod tests {
         let jws = with_protected(r#"{"formatLength":379,"formatTail":"fQ","time":"2016-01-01T00:00:00Z"}"#);
         assert_eq!(jws.digest(), read(SIGNED).digest());
         assert_eq!(jws.signatures[0].verdict, Some(Verdict::DoesNotVerify));
+    }
+
+    #[test]
+    fn white_space_behind_the_brace_belongs_to_the_payload() {
+        let jws = with_protected(r#"{"formatLength":379,"formatTail":"fQo"}"#);
+        assert_eq!(jws.problems, []);
+        let whole = read(SIGNED).payload.expect("signed");
+        assert_eq!(jws.payload, Some([&whole[..], b"\n"].concat()));
     }
 
     #[test]

@@ -77,7 +77,9 @@ This page is made from the rules: `BLESS=1 cargo test --test cases rules::` writ
 
 **Level** is the level as written, which `--profile`, `restow.toml`, `-A`, `-W` and `-D` change. **In convert** says
 whether a finding keeps `restow convert` from writing; without `--check` it looks at nothing else. **Breaks** lists
-tools that refuse or misread what the rule finds: `--profile portable`, or one named like the tool, makes it an error.
+tools that take a sound archive and refuse or change every archive of the corpus that has the fault: `--profile
+portable`, or one named like the tool, makes it an error. What they were seen to do stands in each section, with their
+versions and words; it is recorded from real tools on overlay file systems, and says nothing of tools that are not named.
 **Specification** is where it is written; *entry* is the row of [the table of what is checked](formats.md#h) with what
 tools do.
 
@@ -115,14 +117,20 @@ fn section(page: &mut String, rule: &Rule) {
         let _ = writeln!(page, "- Breaks: {}", tools.join(", "));
     }
     let _ = writeln!(page, "- Specification: {}", sources.join("; "));
-    for (heading, text) in [
-        ("What it checks", rule.checks),
-        ("Why it matters", rule.matters),
-        ("Example", rule.example),
-        ("How to mend it", rule.mend),
-    ] {
+    let paragraph = |page: &mut String, heading: &str, text: &str| {
         let _ = write!(page, "\n**{heading}.** {}\n", escaped(text));
+    };
+    paragraph(page, "What it checks", rule.checks);
+    paragraph(page, "Why it matters", rule.matters);
+    let seen = rules::seen::of(rule);
+    if !seen.is_empty() {
+        let _ = write!(page, "\n**What tools were seen to do with it.**\n\n");
     }
+    for line in seen {
+        let _ = writeln!(page, "- {}", escaped(line));
+    }
+    paragraph(page, "Example", rule.example);
+    paragraph(page, "How to mend it", rule.mend);
 }
 
 /// Keeps Markdown from reading `<`, `*` and `_` outside code as markup.
