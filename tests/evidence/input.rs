@@ -22,6 +22,7 @@ pub enum Form {
 }
 
 /// A case of the corpus.
+#[derive(Clone)]
 pub struct Subject {
     /// `good/oci/minimal`, `bad/blob/missing`
     pub name: String,

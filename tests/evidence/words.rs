@@ -39,8 +39,14 @@ fn message(line: &str) -> String {
         line = rest.strip_suffix('"').unwrap_or(rest).replace("\\\"", "\"").replace("\\\\", "\\");
     }
     let marks = ["Error:", "error:", "docker:", "ctr:", "Error response from daemon:", "⨯", "fatal:"];
-    while let Some(rest) = marks.iter().find_map(|mark| line.strip_prefix(mark)) {
-        line = rest.trim_start().to_owned();
+    // `docker://` begins a place.
+    let behind = |line: &str| {
+        let rest =
+            marks.iter().find_map(|mark| line.strip_prefix(mark)).filter(|rest| !rest.starts_with("//"));
+        rest.map(|rest| rest.trim_start().to_owned())
+    };
+    while let Some(rest) = behind(&line) {
+        line = rest;
     }
     match line.strip_prefix("FATA[").and_then(|rest| rest.split_once(']')) {
         Some((_, rest)) => rest.trim_start().to_owned(),
