@@ -77,8 +77,10 @@ fn check_one(
     total: &mut Total,
 ) -> Result<()> {
     let kind = args.as_;
+    // A registry is asked for these alone; of an archive they are the part that is judged.
+    let asked = if place.is_remote() { platforms } else { &[] };
     let archive =
-        open(place, (Side::First, platforms), shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
+        open(place, (Side::First, asked), shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
     let part = part(place, args, platforms, &archive)?;
     let told = Told::new(&shell.common);
     let options = Options {

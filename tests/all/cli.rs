@@ -116,6 +116,25 @@ fn platforms_are_kept_by_name_or_the_ones_that_exist_are_listed() {
     test.says(2, &missing, &["no image for linux/s390x", "linux/amd64, linux/arm/v7, linux/arm64"]);
 }
 
+/// A part of an archive is judged alone: by a name behind the place or with `--image`, and by `--platform`; the verdict says
+/// how much it is.
+#[test]
+fn a_part_of_an_archive_is_judged_alone() {
+    let test = Test::new();
+    let multi = case(MULTI);
+    for (options, said) in [
+        (&["--platform", "linux/arm64"][..], "1 of "),
+        (&["--platform", "linux/arm64", "--platform", "linux/amd64"], "2 of "),
+        (&["--platform", "linux/arm64", "--verify", "digests"], "1 of "),
+        (&["--image", "@0", "--platform", "linux/arm64"], "1 of "),
+    ] {
+        test.says(0, &[&["check"], options, &[&multi]].concat(), &[said, "sound"]);
+    }
+    test.says(0, &["check", &format!("docker-archive:{}:lab/dup:one", case(DUAL))], &["sound"]);
+    test.says(2, &["check", "--platform", "linux/s390x", &multi], &["linux/s390x", "linux/arm64"]);
+    test.says(2, &["check", "--image", "lab/none:1", &multi], &["no image `lab/none:1`"]);
+}
+
 #[test]
 fn names_are_replaced_and_changed() {
     let test = Test::new();
