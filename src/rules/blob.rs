@@ -98,7 +98,7 @@ rule! {
     /// A descriptor's size is wrong.
     SIZE_MISMATCH = "descriptor/size-mismatch", Error, Soft, [82, 83],
     checks: "`size` in a descriptor is the length of the blob.",
-    matters: "image-spec descriptor: content of another size must not be trusted. umoci, containerd and registries refuse it, skopeo and Docker do not look.",
+    matters: "image-spec descriptor: content of another size must not be trusted. umoci refuses it, the others go by the digest.",
     example: "The manifest says 32, the layer is 33 bytes.",
     mend: "Write the right size into the descriptor; if it stands in a manifest, the manifest's digest changes.",
     breaks: [Umoci],

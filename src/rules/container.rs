@@ -124,7 +124,7 @@ rule! {
     /// Something that readers take differently.
     ODD_ENTRY = "archive/odd-entry", Error, Soft, [14],
     checks: "No member of a tar is a sparse file or of an unknown type.",
-    matters: "Readers differ: Go expands sparse files, restow and others read their stored form or take the map for content; skopeo reads a member of an unknown type as a file, Docker refuses the archive, GNU tar and Python make files of some and obey others as headers.",
+    matters: "Readers differ: Go expands sparse files, restow and others read their stored form or take the map for content; skopeo, podman and buildah refuse a member of an unknown type, GNU tar and Python make files of some and obey others as headers.",
     example: "A layer packed with `tar --sparse`.",
     mend: "Write the tar again with regular files only; convert it with -W archive/odd-entry to keep only what the image needs.",
     breaks: [Skopeo, Podman, Buildah],

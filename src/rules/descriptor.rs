@@ -53,7 +53,7 @@ rule! {
     /// A type of release candidates.
     WITHDRAWN_TYPE = "manifest/withdrawn-type", Warning, No, [67],
     checks: "No artifact manifest and no scratch type of the release candidates of image-spec 1.1 is used.",
-    matters: "Both were withdrawn before 1.1; current registries reject the artifact manifest.",
+    matters: "Both were withdrawn before 1.1: what reads images need not know them.",
     example: "A signature that an old notation wrote as `application/vnd.oci.artifact.manifest.v1+json`.",
     mend: "Make the artifact again with a current tool.",
 }

@@ -36,7 +36,7 @@ rule! {
     /// A document that gives itself a type that it cannot have.
     UNKNOWN_TYPE = "document/unknown-media-type", Error, Soft, [49],
     checks: "A document whose type nothing else declares (`index.json`, the manifest of a `dir:` layout or of a repository) has a `mediaType` that fits what it is.",
-    matters: "image-spec index and manifest: `mediaType` MUST be that of the document. It is what tools go by where there is no descriptor: skopeo refuses an unknown one, registries answer 404.",
+    matters: "image-spec index and manifest: `mediaType` MUST be that of the document. It is what tools may go by where there is no descriptor.",
     example: "`index.json` with `\"mediaType\": \"application/vnd.oci.image.manifest.v1+json\"`.",
     mend: "Write the right type.",
 }
@@ -69,7 +69,7 @@ rule! {
     /// More after the end.
     TRAILING_DATA = "json/trailing-data", Error, Soft, [38],
     checks: "Nothing but white space follows the top-level value.",
-    matters: "Docker and crane ignore it, skopeo and registries refuse the document.",
+    matters: "Docker, containerd, podman and buildah refuse a config with bytes behind it, skopeo and umoci take it.",
     example: "`manifest.json` with a second array behind the first.",
     mend: "Cut the document after its first value, if no digest covers it.",
     breaks: [Docker, Containerd, Podman, Buildah],

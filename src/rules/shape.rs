@@ -109,7 +109,7 @@ rule! {
     /// A manifest without layers' list.
     LAYERS_MISSING = "manifest/layers-missing", Error, Soft, [54],
     checks: "A manifest has `layers`, an array.",
-    matters: "image-spec manifest demands it. containerd fails to unpack, others treat it as empty.",
+    matters: "image-spec manifest demands it; tools treat it as empty.",
     example: "A manifest with `config` alone.",
     mend: "Write `\"layers\": []` if there are none.",
 }
