@@ -12,26 +12,11 @@ import time
 listen, server, delay = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) / 1000
 
 
-def pump(source, target, late):
+def carry(source, target, before):
+    """Hands on what comes, after `before`, until one side ends."""
     try:
         while data := source.recv(1 << 18):
-            if late["asked"]:
-                late["asked"] = False
-                time.sleep(delay)
-            target.sendall(data)
-    except OSError:
-        pass
-    finally:
-        try:
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-
-def ask(source, target, late):
-    try:
-        while data := source.recv(1 << 18):
-            late["asked"] = True
+            before()
             target.sendall(data)
     except OSError:
         pass
@@ -47,8 +32,17 @@ def serve(client):
     for end in (client, upstream):
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     late = {"asked": False}
-    threading.Thread(target=ask, args=(client, upstream, late), daemon=True).start()
-    pump(upstream, client, late)
+
+    def ask():
+        late["asked"] = True
+
+    def answer():
+        if late["asked"]:
+            late["asked"] = False
+            time.sleep(delay)
+
+    threading.Thread(target=carry, args=(client, upstream, ask), daemon=True).start()
+    carry(upstream, client, answer)
 
 
 listener = socket.create_server(("127.0.0.1", listen), backlog=64)

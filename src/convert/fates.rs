@@ -275,13 +275,8 @@ fn words(archive: &Archive, item: &Item) -> String {
     match item {
         Item::Name(root) => format!("the name {}", archive.roots[*root].name.shown()),
         Item::BadName(text) => format!("the name {text}"),
-        Item::BadRoot(n) => {
-            let roots = archive.unreadable_roots();
-            match roots.get(*n).and_then(|root| root.digest.as_ref()) {
-                Some(Err((text, _))) => format!("the entry `{text}` of index.json"),
-                Some(Ok(_)) | None => "an entry of index.json without digest".to_owned(),
-            }
-        }
+        Item::BadRoot(Some(text)) => format!("the entry `{text}` of index.json"),
+        Item::BadRoot(None) => "an entry of index.json without digest".to_owned(),
         Item::Node(node) => format!("the manifest {}", select::described(archive, *node)),
         Item::Blob(blob, _) => match &archive.blob(*blob).digest {
             Some(digest) => format!("the blob {digest}"),

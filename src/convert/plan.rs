@@ -6,7 +6,7 @@ use crate::codec::Compression;
 use crate::convert::account::{Entry, Names};
 use crate::digest::Digest;
 use crate::form::sink::{Absence, Lacking, OutName};
-use crate::media::{Family, LayerType};
+use crate::media::Family;
 use crate::model::partial::Partial;
 use crate::model::{Archive, BlobId, Body, NodeId, Root};
 
@@ -133,15 +133,17 @@ impl Plan {
     }
 
     /// What manifests and indexes that are to be written point at and is not written with them: the source does not have it,
-    /// it is left out, or it is no manifest. Only of indexes that stay as they are, or lose items, is this known beforehand; those of others are all
-    /// made.
+    /// it is left out, or it is no manifest. Only of indexes that stay as they are, or lose items, is this known beforehand;
+    /// those of others are all made.
     pub fn lacking(&self, archive: &Archive) -> Vec<Lacking> {
         let mut found = Vec::new();
         let written: HashSet<&Digest> =
             self.documents().filter_map(|node| archive.node(node).digest.as_ref()).collect();
+        // Many roots of a repository may share one large index.
+        let mut seen: HashMap<&str, HashSet<NodeId>> = HashMap::new();
         for planned in &self.roots {
             let Some((repository, _)) = &planned.repository else { continue };
-            for node in archive.below(planned.root.node) {
+            for node in archive.below_unseen(planned.root.node, seen.entry(repository).or_default()) {
                 let index = archive.node(node);
                 if let Body::Manifest { .. } = &index.body {
                     found.extend(self.blobs_lacking(archive, node, repository));
@@ -159,7 +161,6 @@ impl Plan {
                 }
             }
         }
-        found.dedup();
         found
     }
 
@@ -195,10 +196,8 @@ impl Plan {
         let manifest = archive.node(node);
         let made = self.make.contains_key(&node);
         let absent = manifest.all_parts().into_iter().filter(|part| {
-            let kind =
-                part.descriptor.as_ref().and_then(|descriptor| LayerType::of(descriptor.type_or_empty()));
-            let foreign = kind.is_some_and(|kind| kind.nondistributable);
-            made && !foreign && part.blob.is_some_and(|blob| archive.blob(blob).member.is_none())
+            let gone = part.blob.is_some_and(|blob| archive.blob(blob).member.is_none());
+            made && gone && !part.is_foreign()
         });
         let lacking = absent.filter_map(|part| {
             let item = archive.blob(part.blob?).digest.clone()?;

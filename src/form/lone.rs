@@ -97,14 +97,7 @@ pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
         body: Body::Layer { layers },
         signatures: Vec::new(),
     });
-    builder.archive.roots.push(Root {
-        at,
-        name: Name::None,
-        node,
-        descriptor: None,
-        repository: None,
-        via: Via::List,
-    });
+    builder.archive.roots.push(Root::listed(at, node));
     Ok(builder.archive)
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
 use crate::location::MemberId;
-use crate::model::{Anomaly, Archive, BlobId, Body, Form, Name, NodeId, legacy};
+use crate::model::{Anomaly, Archive, BlobId, Body, Descriptor, Form, Name, NodeId, legacy};
 use crate::source::MemberKind;
 
 /// Something that an archive holds, or names.
@@ -17,8 +17,8 @@ pub enum Item {
     Name(usize),
     /// A text where a name should be, of which nothing came.
     BadName(String),
-    /// An entry of `index.json` that leads nowhere, as what it has for a digest is none: its place in the list.
-    BadRoot(usize),
+    /// An entry of `index.json` that leads nowhere, as what it has for a digest is none: that text, if there is one.
+    BadRoot(Option<String>),
     /// A manifest or index, or an image that has no manifest; there or only named.
     Node(NodeId),
     /// A config, a layer or any other blob that is no manifest.
@@ -60,7 +60,8 @@ impl Inventory {
     pub fn of(archive: &Archive) -> Inventory {
         let mut listed = Inventory::default();
         listed.names(archive);
-        listed.items.extend((0..archive.unreadable_roots().len()).map(Item::BadRoot));
+        let text = |root: Descriptor| root.digest.and_then(Result::err).map(|(text, _)| text);
+        listed.items.extend(archive.unreadable_roots().into_iter().map(|root| Item::BadRoot(text(root))));
         let nodes = (0..archive.nodes.len() as u32).map(NodeId);
         for node in nodes.clone() {
             let alike =

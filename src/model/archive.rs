@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::digest::{Algorithm, Digest};
 use crate::json::Value;
 use crate::location::{Location, MemberId};
-use crate::media::Family;
+use crate::media::{Family, LayerType};
 use crate::model::anomaly::Anomaly;
 use crate::model::document::Document;
 use crate::model::form::Form;
@@ -186,6 +186,14 @@ pub struct Part {
     pub wanted: String,
 }
 
+impl Part {
+    /// Whether its type says that it may stand elsewhere.
+    pub(crate) fn is_foreign(&self) -> bool {
+        let descriptor = self.descriptor.as_ref();
+        descriptor.and_then(|d| LayerType::of(d.type_or_empty())).is_some_and(|kind| kind.nondistributable)
+    }
+}
+
 /// A child of an index.
 #[derive(Debug, Clone)]
 pub struct Edge {
@@ -214,6 +222,13 @@ pub struct Root {
     pub repository: Option<String>,
     /// What leads to it.
     pub via: Via,
+}
+
+impl Root {
+    /// What a list has without a name.
+    pub(crate) fn listed(at: Location, node: NodeId) -> Root {
+        Root { at, name: Name::None, node, descriptor: None, repository: None, via: Via::List }
+    }
 }
 
 /// What leads to a root.

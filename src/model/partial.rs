@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::media::LayerType;
 use crate::model::Form;
 use crate::model::archive::{Archive, Body, Edge, NodeId, Part, Role};
 
@@ -87,14 +86,10 @@ fn may_run(archive: &Archive, node: NodeId) -> bool {
 
 /// Whether a child is here with all that is to be carried of it, or is nothing that can lack something.
 fn is_whole(archive: &Archive, node: NodeId) -> bool {
-    let foreign = |part: &Part| {
-        let descriptor = part.descriptor.as_ref();
-        descriptor.and_then(|d| LayerType::of(d.type_or_empty())).is_some_and(|t| t.nondistributable)
-    };
     match &archive.node(node).body {
         Body::Index { .. } | Body::Absent => false,
         Body::Opaque => true,
-        _ => archive.node(node).all_parts().iter().all(|part| archive.holds(part) || foreign(part)),
+        _ => archive.node(node).all_parts().iter().all(|part| archive.holds(part) || part.is_foreign()),
     }
 }
 

@@ -125,14 +125,7 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
         // No tag, or another image has taken it.
         if rooted.insert(node) {
             let at = item.at.clone();
-            builder.archive.roots.push(Root {
-                at,
-                name: Name::None,
-                node,
-                descriptor: None,
-                repository: None,
-                via: Via::List,
-            });
+            builder.archive.roots.push(Root::listed(at, node));
         }
     }
     if !empty {

@@ -95,14 +95,7 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         }
         let node = node_of(builder, id, &documents, &parents, &mut nodes);
         let at = Location::member(builder.archive.document(document).member);
-        builder.archive.roots.push(Root {
-            at,
-            name: Name::None,
-            node,
-            descriptor: None,
-            repository: None,
-            via: Via::List,
-        });
+        builder.archive.roots.push(Root::listed(at, node));
     }
     Ok(())
 }

@@ -46,14 +46,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     let at = Location::member(member);
     if let Some(node) = builder.manifest(digest, None, &at)? {
         signatures(&mut builder)?;
-        builder.archive.roots.push(Root {
-            at,
-            name: Name::None,
-            node,
-            descriptor: None,
-            repository: None,
-            via: Via::List,
-        });
+        builder.archive.roots.push(Root::listed(at, node));
     }
     version(&mut builder)?;
     stored_blobs(&mut builder);
