@@ -14,7 +14,7 @@ use restow::layer::{LayerScan, Spool};
 use restow::limits::Limits;
 use restow::media::Codec;
 
-const CAPS: Caps = Caps { bytes: 1 << 30, window_log: 27 };
+const CAPS: Caps = Caps { bytes: 1 << 30, window_log: 27, empty_parts: 1_000 };
 
 /// Entries of [`LAYER`].
 const ENTRIES: usize = 20_000;

@@ -17,7 +17,7 @@ use crate::tar::{self, ReadAt};
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
-const CAPS: Caps = Caps { bytes: 1 << 30, window_log: 27 };
+const CAPS: Caps = Caps { bytes: 1 << 30, window_log: 27, empty_parts: 1_000 };
 
 /// Moves a few bytes at a time, is interrupted every other time, and fails for good after `left` bytes.
 struct Faulty<T> {

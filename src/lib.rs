@@ -174,7 +174,7 @@ pub use staging::remove_all as remove_staged;
 
 // What the command alone takes: it draws reports for people itself.
 #[doc(hidden)]
-pub use form::place::{account_apart, is_part};
+pub use form::apart::{Used, replaces};
 #[cfg(feature = "page")]
 #[doc(hidden)]
 pub use page::{Page, Proof, Style as PageStyle, write as write_page};
@@ -183,6 +183,9 @@ pub use page::{Page, Proof, Style as PageStyle, write as write_page};
 pub use report::human::{self, HumanOptions, Verdict};
 #[doc(hidden)]
 pub use rules::policy::PROFILES;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use staging::fresh_name;
 
 /// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
 /// that the text holds, the most particular first; none where no message is known.

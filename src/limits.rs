@@ -31,8 +31,18 @@ pub struct Limits {
     /// Bytes of one layer once decompressed. 64 GiB: gzip and zstd bombs.
     pub layer_bytes: u64,
     /// Bytes of members that are spooled from standard input or from a compressed archive. 64 GiB: they take as much of the
-    /// folder for temporary files, however few they came from.
+    /// folder for temporary files, however few they came from. Of the stream as a whole, end and all, a GiB more is read.
     pub spool_bytes: u64,
+    /// Bytes of one such member. 32 GiB: a layer that is larger than half of all would not be pushed anywhere.
+    pub spooled_member_bytes: u64,
+    /// Bytes that a compressed archive may unfold to for each byte of it, once they are more than a GiB. 250: layers are
+    /// compressed already, and a disk of zeros comes to 1,000 in gzip and to 30,000 in zstd.
+    pub spool_ratio: u64,
+    /// Members or frames without content that may follow each other in a compressed stream. 1,000: each costs as much as one
+    /// with content; writers end with one, and put one before each frame.
+    pub empty_frames: u64,
+    /// Names (RepoTags) in one docker-archive. 100,000: the images of a registry; each costs some kilobytes.
+    pub names: u64,
     /// Bytes of one PAX header or one GNU long name. 1 MiB.
     pub extension_bytes: u64,
     /// Entries of one layer. 10,000,000.
@@ -40,7 +50,7 @@ pub struct Limits {
     /// Paths of one layer that are compared, with every directory above them. 40,000,000: four for each entry; each takes
     /// about 100 bytes of the temporary directory.
     pub layer_paths: u64,
-    /// zstd window, as a power of two. 27 (128 MiB) accepts `zstd --long`.
+    /// zstd window, as a power of two; of xz the dictionary. 27 (128 MiB) accepts `zstd --long`.
     pub zstd_window_log: u64,
     /// Seconds until a connection to a host must have come about. 30: two more tries of TCP than most need.
     pub connect_seconds: u64,
@@ -79,6 +89,10 @@ impl Default for Limits {
             layers: 1_000,
             layer_bytes: 64 << 30,
             spool_bytes: 64 << 30,
+            spooled_member_bytes: 32 << 30,
+            spool_ratio: 250,
+            empty_frames: 1_000,
+            names: 100_000,
             extension_bytes: 1 << 20,
             entries: 10_000_000,
             layer_paths: 40_000_000,
@@ -111,6 +125,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("layers", "layers of one image"),
     ("layer-bytes", "bytes of one decompressed layer"),
     ("spool-bytes", "bytes of members spooled from a stream or a compressed archive"),
+    ("spooled-member-bytes", "bytes of one such member"),
+    ("spool-ratio", "bytes that a compressed archive unfolds to for each of it"),
+    ("empty-frames", "frames without content in a row"),
+    ("names", "names in one docker-archive"),
     ("extension-bytes", "bytes of one PAX header or long name"),
     ("entries", "entries of one layer"),
     ("layer-paths", "paths of one layer that are compared"),
@@ -143,6 +161,10 @@ impl Limits {
             "layers" => &mut self.layers,
             "layer-bytes" => &mut self.layer_bytes,
             "spool-bytes" => &mut self.spool_bytes,
+            "spooled-member-bytes" => &mut self.spooled_member_bytes,
+            "spool-ratio" => &mut self.spool_ratio,
+            "empty-frames" => &mut self.empty_frames,
+            "names" => &mut self.names,
             "extension-bytes" => &mut self.extension_bytes,
             "entries" => &mut self.entries,
             "layer-paths" => &mut self.layer_paths,

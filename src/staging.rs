@@ -1,11 +1,14 @@
 //! Everything that is written before a commit, and its removal.
 //!
-//! What is staged has a name that starts with `.restow-`, which every reader ignores, and is renamed when all of it is
-//! verified. It is removed when its guard is dropped, and by [`remove_all`] when a signal ends the process; after
+//! What is staged has a name that starts with `.restow-`, which every reader ignores, and that nobody else gives
+//! ([`fresh_name`]); it is renamed when all of it is verified. It is removed when its guard is dropped, and by [`remove_all`] when a signal ends the process; after
 //! `kill -9` it stays until the next run to the same place (`sweep`).
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::RandomState;
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -14,10 +17,35 @@ use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
+use crate::digest::Digest;
 use crate::error::{Context, Result};
 
 /// How the name of everything staged begins.
 pub const PREFIX: &str = ".restow-";
+
+/// Digits of a name after [`PREFIX`]: of a number that no other run has drawn, and of its digest.
+const DIGITS: (usize, usize) = (16, 8);
+
+/// A new name for what is staged. Its last digits are those of a digest over the others, so that a run which finds it later
+/// knows it for its own: what a person calls `.restow-notes` is not swept away.
+pub fn fresh_name() -> String {
+    // The keys of a hasher are as random as the system gives them.
+    let random = RandomState::new().build_hasher().finish();
+    let number = format!("{random:0width$x}", width = DIGITS.0);
+    format!("{PREFIX}{number}{}", sum(&number))
+}
+
+/// Whether a name is one that [`fresh_name`] gave, in whatever run.
+pub(crate) fn is_ours(name: &OsStr) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+    let parts = digits.and_then(|digits| digits.split_at_checked(DIGITS.0));
+    parts.is_some_and(|(number, rest)| rest.len() == DIGITS.1 && rest == sum(number))
+}
+
+fn sum(number: &str) -> String {
+    let digest = Digest::sha256(format!("staged by restow: {number}").as_bytes());
+    digest.encoded().chars().take(DIGITS.1).collect()
+}
 
 /// The paths that this process has staged and not yet published.
 struct Live(Mutex<State>);
@@ -92,13 +120,23 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
-    /// An empty directory in `parent`, mode 0755 less the umask.
+    /// An empty directory in `parent`, mode 0755 less the umask: parts of it are published.
     pub(crate) fn directory(parent: &Path) -> Result<Owned> {
+        Owned::directory_of(parent, 0o755)
+    }
+
+    /// The same for what is never published, and is nobody else's to read: mode 0700.
+    pub(crate) fn private(parent: &Path) -> Result<Owned> {
+        Owned::directory_of(parent, 0o700)
+    }
+
+    fn directory_of(parent: &Path, mode: u32) -> Result<Owned> {
         let path = LIVE
             .while_open(|state| {
-                let mode = Permissions::from_mode(0o755);
-                let made =
-                    tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir_in(parent)?.keep();
+                let name = fresh_name();
+                let mut builder = tempfile::Builder::new();
+                builder.prefix(&name).rand_bytes(0).permissions(Permissions::from_mode(mode));
+                let made = builder.tempdir_in(parent)?.keep();
                 state.paths.insert(made.clone());
                 Ok(made)
             })
@@ -114,7 +152,9 @@ impl Owned {
         let (file, path) = LIVE
             .while_open(|state| {
                 let mode = Permissions::from_mode(0o644);
-                let made = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempfile_in(parent)?;
+                let name = fresh_name();
+                let mut builder = tempfile::Builder::new();
+                let made = builder.prefix(&name).rand_bytes(0).permissions(mode).tempfile_in(parent)?;
                 let (file, path) = made.keep()?;
                 state.paths.insert(path.clone());
                 Ok((file, path))
@@ -187,7 +227,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 pub(crate) fn sweep(directory: &Path) {
     let own = rustix::process::geteuid().as_raw();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+        if !is_ours(&entry.file_name()) {
             continue;
         }
         let Ok(meta) = entry.metadata() else { continue };
@@ -229,6 +269,44 @@ pub(crate) fn while_open<T>(action: impl FnOnce() -> io::Result<T>) -> io::Resul
 mod tests {
     use super::*;
     use crate::form::write::testing::names;
+
+    #[test]
+    fn names_are_told_from_those_that_others_give() {
+        let name = fresh_name();
+        assert!(is_ours(OsStr::new(&name)) && name != fresh_name(), "{name}");
+        let last = if name.ends_with('0') { "1" } else { "0" };
+        let altered = format!("{}{last}", &name[..name.len() - 1]);
+        for other in [".restow-", ".restow-notes", ".restow-x7Yz01", "restow", &altered, &format!("{name}0")]
+        {
+            assert!(!is_ours(OsStr::new(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_swept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (ours, fresh) = (fresh_name(), fresh_name());
+        for name in [".restow-notes", ".restow-abc123", &ours, &fresh] {
+            fs::create_dir(dir.path().join(name)).expect("made");
+            let file = File::open(dir.path().join(name)).expect("opened");
+            let old = std::time::SystemTime::now() - Duration::from_secs(60);
+            if name != fresh {
+                file.set_modified(old).expect("aged");
+            }
+        }
+        sweep(dir.path());
+        let mut left = vec![".restow-abc123".to_owned(), ".restow-notes".to_owned(), fresh];
+        left.sort();
+        assert_eq!(names(dir.path()), left);
+    }
+
+    #[test]
+    fn what_is_spooled_is_nobody_elses_to_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let owned = Owned::private(dir.path()).expect("made");
+        let mode = fs::metadata(owned.path()).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 
     #[test]
     fn a_signal_removes_everything_and_stops_commits() {

@@ -7,7 +7,7 @@ use restow::blob::pipeline;
 use restow::blob::stage::{Keep, Request};
 use restow::digest::Digest;
 
-const CAPS: Caps = Caps { bytes: 8 << 20, window_log: 23 };
+const CAPS: Caps = Caps { bytes: 8 << 20, window_log: 23, empty_parts: 1_000 };
 
 /// The first byte says how they arrive and what is kept.
 pub fn run(data: &[u8]) {

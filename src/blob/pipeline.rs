@@ -102,7 +102,7 @@ mod tests {
     use crate::codec::{Compression, Encoder, Fault};
     use crate::digest::{Algorithm, Digest};
 
-    const CAPS: Caps = Caps { bytes: 64 << 20, window_log: 27 };
+    const CAPS: Caps = Caps { bytes: 64 << 20, window_log: 27, empty_parts: 1_000 };
 
     type Outcome = (io::Result<(BlobFacts, Kept)>, Vec<u8>, Vec<u8>);
 

@@ -12,14 +12,14 @@ use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
 use crate::platform::Specifier;
-use crate::{Archive, Form, HumanOptions, Looked, Options, Part, Place, Policy, Proof, Verdict, human};
+use crate::{Archive, Form, HumanOptions, Looked, Options, Part, Place, Policy, Proof, Used, Verdict, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
     let mut places = Vec::new();
     for source in &args.source {
         let place = Place::parse(source)?;
-        reports.apart(&place)?;
+        reports.apart(&place, Used::Read)?;
         places.push(place);
     }
     let wanted = platforms(&args.platform)?;
@@ -34,7 +34,7 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
     if reports.human && !total.alone {
         shell.print(&total.told(shell, shell.human(&io::stdout())))?;
     }
-    reports.finish(shell)?;
+    reports.finish(shell, None)?;
     Ok(match total {
         Total { failed: 1.., .. } => FAILED,
         Total { unsound: 1.., .. } => WRONG,

@@ -19,8 +19,8 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     shell.sides_are_clear(&first, &second)?;
     let mut reports = Reports::parse(&args.report, args.json.then_some("the JSON"), Own::Stdout)?;
     reports.only_pages("compare")?;
-    reports.apart(&first)?;
-    reports.apart(&second)?;
+    reports.apart(&first, crate::Used::Read)?;
+    reports.apart(&second, crate::Used::Read)?;
     // Of a registry and an archive, the images of the registry that the archive was made of.
     let (wanted, none) = (platforms(&args.platform)?, Vec::new());
     let any = first.is_remote() || second.is_remote();
@@ -63,7 +63,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         let text: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
         shell.print(&text)?;
     }
-    reports.finish(shell)?;
+    reports.finish(shell, None)?;
     Ok(if comparison.is_same() { 0 } else { WRONG })
 }
 

@@ -1,6 +1,7 @@
 //! `restow convert`: rewrites an archive in another form, verified on the way.
 
 use std::io;
+use std::path::Path;
 
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
 use super::open::{source, standard_output};
@@ -14,7 +15,7 @@ use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
     Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, EntryKind, Finding, Level,
-    Looked, ManifestFormat, Options, Outcome, Place, Policy, Proof, Request, Verdict, Verify,
+    Looked, ManifestFormat, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict, Verify,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -22,11 +23,11 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     let (destination, _) = Place::destination(&args.destination)?;
     let taken = if destination.is_standard() { Some("the archive") } else { None };
     let mut reports = Reports::parse(&args.report, taken, Own::Stderr)?;
-    reports.apart(&source)?;
-    reports.apart(&destination)?;
+    reports.apart(&source, Used::Read)?;
+    reports.apart(&destination, Used::Written)?;
     let result = converted(args, &source, &destination, policy, shell).and_then(|outcome| {
         let pushed = outcome.pushed.clone();
-        let code = told(args, &source, outcome, policy, shell, &mut reports)?;
+        let code = told(args, (&source, &destination), outcome, policy, shell, &mut reports)?;
         if let Some(line) = pushed {
             shell.say(&format!("  {line}"));
         }
@@ -35,7 +36,7 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     if let Err(error) = &result {
         reports.failed(&source.text, error);
     }
-    let written = reports.finish(shell);
+    let written = reports.finish(shell, Some(&destination));
     let code = result?;
     written.map(|()| code)
 }
@@ -65,10 +66,9 @@ fn converted(
     if to.is_standard() {
         standard_output()?;
     }
-    if let Some(file) = &args.account {
-        let local: Vec<_> =
-            [from, to].into_iter().filter(|place| !place.is_remote()).map(|place| &place.path).collect();
-        crate::account_apart(file, &local)?;
+    for (option, file) in beside(args) {
+        may_stand(option, file, from, Used::Read)?;
+        may_stand(option, file, to, Used::Written)?;
         report::writable(file)?;
     }
     let told = Told::new(&shell.common);
@@ -85,10 +85,25 @@ fn converted(
     outcome
 }
 
+/// Files that are written beside the destination, with the option that names each.
+fn beside(args: &ConvertArgs) -> impl Iterator<Item = (&'static str, &Path)> {
+    let files = [("--account", &args.account), ("--digestfile", &args.digestfile)];
+    files.into_iter().filter_map(|(option, file)| Some((option, file.as_deref()?)))
+}
+
+/// Refuses to write such a file over what is converted, or into what is written.
+fn may_stand(option: &str, file: &Path, place: &Place, used: Used) -> Result<()> {
+    if !crate::replaces(file, place, used) {
+        return Ok(());
+    }
+    let message = format!("{option} would overwrite {}", file.display());
+    Err(Error::refused_help(message, format!("give it a file that is not part of {}", place.path.display())))
+}
+
 /// Tells what became of it; the exit status.
 fn told(
     args: &ConvertArgs,
-    source: &Place,
+    (source, destination): (&Place, &Place),
     Outcome { archive, findings, end, called, .. }: Outcome,
     policy: &Policy,
     shell: &Shell,
@@ -104,6 +119,10 @@ fn told(
             return Ok(WRONG);
         }
         End::Written { output, account, unseen } => {
+            // What was written may have come to be under the name of such a file.
+            for (option, file) in beside(args) {
+                may_stand(option, file, destination, Used::Written)?;
+            }
             if let Some(file) = &args.digestfile {
                 let lines: String = output.digests().iter().map(|line| format!("{line}\n")).collect();
                 report::write(file, lines.as_bytes())?;

@@ -14,7 +14,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
     let mut reports = Reports::parse(&args.report, args.json.then_some("the JSON"), Own::Stdout)?;
     reports.only_pages("inspect")?;
-    reports.apart(&place)?;
+    reports.apart(&place, crate::Used::Read)?;
     if args.tags {
         return tags(&place, shell);
     }
@@ -36,7 +36,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     if !args.report.is_empty() {
         page(&place, &archive, &images, shell, &mut reports)?;
     }
-    reports.finish(shell)?;
+    reports.finish(shell, None)?;
     Ok(0)
 }
 

@@ -88,18 +88,19 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     })
 }
 
-/// Profiles, then `restow.toml`, then `-A`, `-W` and `-D` in the order in which they were typed: the last one wins.
+/// `restow.toml`, then the profiles that were typed, then `-A`, `-W` and `-D` in the order in which they were: the last one
+/// wins.
 fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Policy, Error> {
     let mut policy = Policy::default();
-    for name in &levels.profile {
-        policy.profile(Profile::parse(name)?);
-    }
     let here = Path::new("restow.toml");
     match &levels.config {
         Some(file) => policy.read(file)?,
         // A folder or a link to nothing of that name is told, not passed over.
         None if reads_file && here.symlink_metadata().is_ok() => policy.read(here)?,
         None => {}
+    }
+    for name in &levels.profile {
+        policy.profile(Profile::parse(name)?);
     }
     let Some((_, matches)) = matches.subcommand() else { return Ok(policy) };
     let mut flags: Vec<(usize, Level, &String)> = Vec::new();

@@ -8,7 +8,7 @@ use super::shell::Shell;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::{
-    Account, Archive, Comparison, HumanOptions, Looked, Page, PageStyle, Place, Renderer, ReportFormat,
+    Account, Archive, Comparison, HumanOptions, Looked, Page, PageStyle, Place, Renderer, ReportFormat, Used,
     Verdict,
 };
 
@@ -106,13 +106,10 @@ impl Reports {
         self.wanted.iter().any(|report| report.file.is_none())
     }
 
-    /// Refuses a report that would replace a file which the command reads or writes.
-    pub fn apart(&self, place: &Place) -> Result<()> {
-        if place.is_remote() {
-            return Ok(());
-        }
+    /// Refuses a report that would replace a file which the command reads or writes, or add one to what it writes.
+    pub fn apart(&self, place: &Place, used: Used) -> Result<()> {
         let mut files = self.wanted.iter().filter_map(|report| report.file.as_deref());
-        match files.find(|file| crate::is_part(file, &place.path)) {
+        match files.find(|file| crate::replaces(file, place, used)) {
             Some(file) => {
                 let message =
                     format!("a report cannot replace {}: `{}` holds it", file.display(), place.text);
@@ -183,8 +180,11 @@ impl Reports {
         }
     }
 
-    /// Writes every report.
-    pub fn finish(self, shell: &Shell) -> Result<()> {
+    /// Writes every report. `written` is the place that the command wrote, which may have come to be under a name of a file.
+    pub fn finish(self, shell: &Shell, written: Option<&Place>) -> Result<()> {
+        if let Some(place) = written {
+            self.apart(place, Used::Written)?;
+        }
         for report in self.wanted {
             let to = move |out: &mut dyn Write| match report.kind {
                 Kind::Human(text) => out.write_all(text.as_bytes()),
@@ -270,10 +270,14 @@ fn write_with(file: &Path, to: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     }
     // A symlink stays one.
     let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let name = crate::fresh_name();
     let staged = move || {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666); // less the umask
-        let mut staged =
-            tempfile::Builder::new().prefix(".restow-").permissions(mode).tempfile_in(parent(&target))?;
+        let mut staged = tempfile::Builder::new()
+            .prefix(&name)
+            .rand_bytes(0)
+            .permissions(mode)
+            .tempfile_in(parent(&target))?;
         buffered(staged.as_file_mut(), to)?;
         staged.persist(&target).map_err(|error| error.error)
     };
@@ -340,7 +344,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("file");
         let name = file.path().to_str().expect("UTF-8");
         let reports = Reports::parse(&[format!("json={name}")], None, Own::Stdout).expect("good");
-        assert!(reports.apart(&Place::parse(name).expect("a place")).is_err());
-        assert!(reports.apart(&Place::parse("/dev").expect("a place")).is_ok());
+        assert!(reports.apart(&Place::parse(name).expect("a place"), Used::Read).is_err());
+        assert!(reports.apart(&Place::parse("/dev").expect("a place"), Used::Read).is_ok());
     }
 }

@@ -1,8 +1,8 @@
 //! Standard output and error: escaping, colours, width, and what happens when a pipe closes or a signal comes.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::args::{ColorWhen, Common};
 use super::remote_args::SidesArgs;
@@ -253,7 +253,10 @@ pub(super) fn end_on_signals() {
         }));
     }
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    // A file that may grow no further (`ulimit -f`) would end the process by this signal, and leave what is staged. Where it
+    // is taken, writing fails instead, as on a full disk.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {

@@ -1,5 +1,7 @@
 //! What is wrong with a compressed stream, and what follows it: facts.
 
+use std::io;
+
 /// Bytes behind the last gzip member or zstd frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trailing {
@@ -34,4 +36,35 @@ pub enum Fault {
         /// The limit, as a power of two.
         limit: u64,
     },
+    /// More frames without content in a row than the limit `empty-frames`.
+    EmptyFrames {
+        /// The limit.
+        limit: u64,
+    },
+}
+
+/// A limit that a stream goes beyond; inside of an I/O error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Exceeded {
+    /// Frames or members without content, one after the other.
+    #[error("more than {0} frames without content in a row")]
+    Frames(u64),
+    /// A dictionary of xz, as a power of two.
+    #[error("a dictionary of xz above 2^{0} bytes")]
+    Dictionary(u32),
+}
+
+impl Exceeded {
+    /// What an error says of a limit, if it does.
+    pub(crate) fn of(error: &io::Error) -> Option<Exceeded> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+
+    /// The limit's name and value.
+    pub(crate) fn limit(self) -> (&'static str, u64) {
+        match self {
+            Exceeded::Frames(limit) => ("empty-frames", limit),
+            Exceeded::Dictionary(limit) => ("zstd-window-log", u64::from(limit)),
+        }
+    }
 }

@@ -13,6 +13,7 @@ use flate2::bufread::GzDecoder;
 use zstd_frame::{Frame, WindowTooLarge};
 
 pub use encode::{Compression, Encoder};
+pub(crate) use fault::Exceeded;
 pub use fault::{Fault, Trailing};
 pub use reader::{Rest, reader};
 
@@ -47,11 +48,17 @@ pub struct Caps {
     pub bytes: u64,
     /// zstd window as a power of two.
     pub window_log: u32,
+    /// Members or frames without content that may follow each other.
+    pub empty_parts: u64,
 }
 
 /// Caps of the pipeline from the limits.
 pub fn caps(limits: &Limits) -> Caps {
-    Caps { bytes: limits.layer_bytes, window_log: limits.zstd_window_log.min(31) as u32 }
+    Caps {
+        bytes: limits.layer_bytes,
+        window_log: limits.zstd_window_log.min(31) as u32,
+        empty_parts: limits.empty_frames,
+    }
 }
 
 /// Takes decompressed bytes where they are written, so that they need not be copied.
@@ -117,7 +124,10 @@ pub fn decode_into(
         }
         Codec::Xz => {
             done.parts = 1;
-            copy(&mut liblzma::bufread::XzDecoder::new_multi_decoder(&mut input), caps, &mut done, out)
+            match Xz::new(&mut input, caps) {
+                Ok(mut plain) => copy(&mut plain, caps, &mut done, out),
+                Err(error) => Err(Stop::Stream(error)),
+            }
         }
     };
     if let Some(error) = input.failed.take() {
@@ -143,6 +153,11 @@ enum Stop {
 
 fn fault_of(error: &io::Error, offset: u64) -> Fault {
     let window = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match Exceeded::of(error) {
+        Some(Exceeded::Frames(limit)) => return Fault::EmptyFrames { limit },
+        Some(Exceeded::Dictionary(limit)) => return Fault::WindowTooLarge { limit: u64::from(limit) },
+        None => {}
+    }
     match window {
         Some(WindowTooLarge(limit)) => Fault::WindowTooLarge { limit: u64::from(*limit) },
         None if error.kind() == io::ErrorKind::UnexpectedEof => Fault::Truncated { offset },
@@ -166,12 +181,69 @@ fn copy(from: &mut dyn Read, caps: Caps, done: &mut Decoded, out: &mut dyn Room)
     }
 }
 
+/// A decoder of xz that takes no more memory than a zstd window may, with what a decoder needs besides: a dictionary may
+/// claim four GiB.
+struct Xz<R> {
+    inner: liblzma::bufread::XzDecoder<R>,
+    window_log: u32,
+}
+
+impl<R: BufRead> Xz<R> {
+    fn new(input: R, caps: Caps) -> io::Result<Xz<R>> {
+        let memory = (1 << caps.window_log) + XZ_BESIDES;
+        let stream = liblzma::stream::Stream::new_stream_decoder(memory, liblzma::stream::CONCATENATED)?;
+        let inner = liblzma::bufread::XzDecoder::new_stream(input, stream);
+        Ok(Xz { inner, window_log: caps.window_log })
+    }
+}
+
+impl<R: BufRead> Read for Xz<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(into).map_err(|error| {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+            match inner {
+                Some(liblzma::stream::Error::MemLimit) => {
+                    io::Error::other(Exceeded::Dictionary(self.window_log))
+                }
+                _ => error,
+            }
+        })
+    }
+}
+
+/// Bytes that a decoder of xz takes besides its dictionary: about a hundred KiB.
+const XZ_BESIDES: u64 = 1 << 20;
+
+/// Counts parts without content that follow each other.
+pub(crate) struct Empties {
+    most: u64,
+    seen: u64,
+}
+
+impl Empties {
+    pub(crate) fn new(caps: Caps) -> Empties {
+        Empties { most: caps.empty_parts, seen: 0 }
+    }
+
+    /// After a part that was empty or not; an error where there are too many.
+    pub(crate) fn after(&mut self, empty: bool) -> io::Result<()> {
+        self.seen = if empty { self.seen + 1 } else { 0 };
+        if self.seen > self.most {
+            return Err(io::Error::other(Exceeded::Frames(self.most)));
+        }
+        Ok(())
+    }
+}
+
 /// Member by member: flate2's own multi-member reader cannot tell trailing bytes from a broken header.
 fn gzip(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn Room) -> Result<(), Stop> {
+    let mut empties = Empties::new(caps);
     loop {
+        let before = done.size;
         let mut member = GzDecoder::new(&mut *input);
         copy(&mut member, caps, done, out)?;
         done.parts += 1;
+        empties.after(done.size == before).map_err(Stop::Stream)?;
         let next = peek(input, 2).map_err(Stop::Stream)?;
         match next {
             [0x1f, 0x8b] => {}
@@ -186,7 +258,9 @@ fn gzip(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn 
 
 /// Frame by frame, skippable ones included, for the same reason.
 fn zstd(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn Room) -> Result<(), Stop> {
+    let mut empties = Empties::new(caps);
     loop {
+        let before = done.size;
         let next = peek(input, 4).map_err(Stop::Stream)?;
         match next {
             [] => return Ok(()),
@@ -208,6 +282,7 @@ fn zstd(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn 
             _ if done.parts > 0 => break,
             _ => return Err(Stop::Stream(io::Error::other("not a zstd frame"))),
         }
+        empties.after(done.size == before).map_err(Stop::Stream)?;
     }
     let offset = input.offset;
     done.trailing = Some(trailing(input, offset).map_err(Stop::Stream)?);
@@ -337,7 +412,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    const CAPS: Caps = Caps { bytes: 1 << 20, window_log: 27 };
+    const CAPS: Caps = Caps { bytes: 1 << 20, window_log: 27, empty_parts: 1_000 };
 
     fn run(codec: Codec, bytes: &[u8], caps: Caps) -> (Decoded, Vec<u8>) {
         let mut out = Vec::new();
@@ -367,7 +442,7 @@ mod tests {
                 let done = decode(Codec::Zstd, &mut pieces, CAPS, &mut |_| Ok(())).expect("no I/O error");
                 assert_eq!(done.fault, wanted);
             }
-            let (mut whole, _) = reader(Codec::Zstd, &bytes[..], 27).expect("a reader");
+            let (mut whole, _) = reader(Codec::Zstd, &bytes[..], CAPS).expect("a reader");
             assert!(whole.read_to_end(&mut Vec::new()).is_err());
         }
     }
@@ -424,7 +499,7 @@ mod tests {
             let one = encode(compression, &[7; 300_000]);
             for (tail, zeros) in [(&b""[..], None), (&[0; 700][..], Some(true)), (b"tail", Some(false))] {
                 let stored = [&one, &one, tail].concat();
-                let (mut plain, rest) = reader(compression.codec(), &stored[..], 27).expect("reader");
+                let (mut plain, rest) = reader(compression.codec(), &stored[..], CAPS).expect("reader");
                 let mut out = Vec::new();
                 plain.read_to_end(&mut out).expect("sound");
                 drop(plain);
@@ -432,7 +507,7 @@ mod tests {
                 let rest = *rest.lock().expect("one thread");
                 assert_eq!((out.len(), rest), (600_000, expected), "{compression:?}");
             }
-            let (mut plain, rest) = reader(compression.codec(), &one[..one.len() - 3], 27).expect("reader");
+            let (mut plain, rest) = reader(compression.codec(), &one[..one.len() - 3], CAPS).expect("reader");
             assert!(plain.read_to_end(&mut Vec::new()).is_err(), "{compression:?}");
             assert_eq!(*rest.lock().expect("one thread"), None);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::bufread::GzDecoder;
 
-use super::{CHUNK, Lookahead, trailing};
+use super::{CHUNK, Caps, Empties, Lookahead, Xz, trailing};
 use crate::codec::Trailing;
 use crate::codec::zstd_frame::Frame;
 use crate::media::Codec;
@@ -20,17 +20,19 @@ pub type Rest = Arc<Mutex<Option<Trailing>>>;
 pub fn reader<'a>(
     codec: Codec,
     input: impl Read + Send + 'a,
-    window_log: u32,
+    caps: Caps,
 ) -> io::Result<(Box<dyn Read + Send + 'a>, Rest)> {
     let rest = Rest::default();
     let buffered = |input| BufReader::with_capacity(CHUNK, input);
     let reader: Box<dyn Read + Send + 'a> = match codec {
         Codec::Plain => Box::new(buffered(input)),
         Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(input))),
-        Codec::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(input))),
+        Codec::Xz => Box::new(Xz::new(buffered(input), caps)?),
         Codec::Gzip | Codec::Zstd => {
             let input = Counted { inner: Lookahead::new(input), offset: 0 };
-            Box::new(Parts { codec, window_log, state: Some(Part::Between(input)), rest: Arc::clone(&rest) })
+            let (window_log, empties) = (caps.window_log, Empties::new(caps));
+            let state = Some(Part::Between(input));
+            Box::new(Parts { codec, window_log, state, rest: Arc::clone(&rest), empties, empty: false })
         }
     };
     Ok((reader, rest))
@@ -43,6 +45,9 @@ struct Parts<R: BufRead> {
     /// `None` after a fault, and at the end.
     state: Option<Part<R>>,
     rest: Rest,
+    empties: Empties,
+    /// Whether nothing has come of the part so far.
+    empty: bool,
 }
 
 /// Where a stream of parts is.
@@ -82,6 +87,10 @@ impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
             };
             match n {
                 Ok(0) if !into.is_empty() => {
+                    if !matches!(part, Part::Between(_)) {
+                        self.empties.after(self.empty)?;
+                    }
+                    self.empty = true;
                     self.state = match part {
                         Part::Between(input) => self.begin(input)?,
                         Part::Gzip(member) => Some(Part::Between(member.into_inner())),
@@ -90,6 +99,7 @@ impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
                 }
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 n => {
+                    self.empty &= !matches!(n, Ok(1..));
                     self.state = Some(part);
                     return n;
                 }

@@ -230,9 +230,7 @@ impl Account {
     /// As JSON, version 1: `{version, source, destination, entries: [{kind, action, what, before?, after?, why?}]}`.
     pub fn to_json(&self, source: &str, destination: &str) -> String {
         let published = Published { version: 1, source, destination, entries: &self.entries };
-        let mut text = serde_json::to_string_pretty(&published).unwrap_or_default();
-        text.push('\n');
-        text
+        crate::json::safe::pretty(&published)
     }
 }
 

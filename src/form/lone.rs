@@ -50,7 +50,7 @@ pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
         return Ok(None);
     }
     let file = std::fs::File::open(path).at("cannot open", path)?;
-    let Ok((plain, _)) = codec::reader(codec, file, crate::codec::caps(limits).window_log) else {
+    let Ok((plain, _)) = codec::reader(codec, file, codec::caps(limits)) else {
         return Ok(None);
     };
     let mut tar = tar::Stream::new(plain.take(limits.layer_bytes), tar::Limits::from(limits));

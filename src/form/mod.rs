@@ -7,6 +7,7 @@
 //! 2. One line in [`FORMATS`].
 //! 3. One good case in `corpus/`; the conversion matrix picks it up by itself.
 
+pub mod apart;
 pub mod archive;
 mod detect;
 pub mod docker_archive;

@@ -142,30 +142,6 @@ pub fn apart(source: &Path, destination: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file that is there, and is to be replaced, is an archive or a file of one in a folder. Links are followed,
-/// and one that is not there counts as what it will be.
-pub fn is_part(file: &Path, archive: &Path) -> bool {
-    if file == archive {
-        return true;
-    }
-    match (file.canonicalize(), archive.canonicalize()) {
-        (Ok(file), Ok(archive)) => file.is_file() && file.starts_with(archive),
-        _ => false,
-    }
-}
-
-/// Refuses to write the account over what is converted.
-pub fn account_apart(account: &Path, places: &[&PathBuf]) -> Result<()> {
-    match places.iter().find(|place| is_part(account, place)) {
-        Some(place) => {
-            let message = format!("--account would overwrite {}", account.display());
-            let help = format!("give it a file that is not part of {}", place.display());
-            Err(Error::refused_help(message, help))
-        }
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -167,9 +167,7 @@ impl View {
 
     /// As JSON.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
+        crate::json::safe::pretty(self)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod edit;
 pub mod fold;
 mod parse;
 pub mod pointer;
+pub mod safe;
 pub mod write;
 
 pub use parse::parse;

@@ -264,6 +264,15 @@ impl<'a> Builder<'a> {
         self.cap(images, at, "manifests", self.limits.manifests);
     }
 
+    /// Whether the n-th name of an archive is one more than the limit, which is told of the first such.
+    pub fn too_many_names(&mut self, n: u64, at: &Location) -> bool {
+        let limit = self.limits.names;
+        if n == limit.saturating_add(1) {
+            self.odd(Anomaly::LimitHit { at: at.clone(), name: "names", limit });
+        }
+        n > limit
+    }
+
     fn cap<T>(&mut self, list: &mut Vec<T>, at: Location, name: &'static str, limit: u64) {
         if list.len() as u64 > limit {
             self.odd(Anomaly::LimitHit { at, name, limit });

@@ -9,11 +9,12 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{Formatter as _, Serializer};
 
 use super::{Renderer, Source};
-use crate::escape::{is_unsafe, utf8};
+use crate::escape::utf8;
 use crate::finding::{Change, Edit, Finding, Label, Level, Locator, Summary, Target, advice};
+use crate::json::safe::{Safe, pretty};
 
 /// The shape's schema.
 pub const SCHEMA: &str = include_str!("../../schemas/report-v1.json");
@@ -199,7 +200,7 @@ pub(super) struct List {
 impl List {
     /// Adds an item; where its text begins.
     pub(super) fn push(&mut self, place: &Place, item: &impl Serialize) -> usize {
-        let mut formatter = Safe(PrettyFormatter::new());
+        let mut formatter = Safe::default();
         // Writing to memory does not fail, and no type here can refuse to be serialised.
         for _ in 0..place.depth {
             let _ = formatter.begin_array(&mut io::sink());
@@ -292,63 +293,6 @@ fn place<'a>(label: &'a Label, locator: &Locator<'a>) -> PlaceView {
         column: place.position.map(|position| position.column),
         entry: place.entry.map(|entry| utf8(entry).into_owned()),
         text: Some(label.text.clone()).filter(|text| !text.is_empty()),
-    }
-}
-
-/// JSON that people can read, and that nothing in it can harm a terminal. Ends with a line feed.
-pub(super) fn pretty(value: &impl Serialize) -> String {
-    let mut out = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut out, Safe(PrettyFormatter::new()));
-    // Writing to memory does not fail, and no type here can refuse to be serialised.
-    let _ = value.serialize(&mut serializer);
-    out.push(b'\n');
-    String::from_utf8(out).unwrap_or_default()
-}
-
-/// Writes what a terminal would obey, hide or turn around as `\u` escapes.
-struct Safe(PrettyFormatter<'static>);
-
-impl Formatter for Safe {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(is_unsafe) {
-            out.write_all(&rest.as_bytes()[..at])?;
-            let mut chars = rest[at..].chars();
-            let mut units = [0; 2];
-            for unit in chars.next().unwrap_or_default().encode_utf16(&mut units) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            rest = chars.as_str();
-        }
-        out.write_all(rest.as_bytes())
-    }
-
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_array(out)
-    }
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array(out)
-    }
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(out, first)
-    }
-    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_array_value(out)
-    }
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object(out)
-    }
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object(out)
-    }
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(out, first)
-    }
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(out)
-    }
-    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.0.end_object_value(out)
     }
 }
 
@@ -459,7 +403,7 @@ mod tests {
     #[test]
     fn hostile_text_is_kept_but_cannot_act() {
         let (text, value) = report();
-        assert!(!text.chars().any(|c| is_unsafe(c) && c != '\n'), "something that acts");
+        assert!(!text.chars().any(|c| crate::escape::is_unsafe(c) && c != '\n'), "something that acts");
         assert!(text.contains(r"evil\u001b[2J\u001b]0;owned\u0007/\u202egpj.\\xff"), "{text}");
         let mut findings = value["sources"][0]["findings"].as_array().expect("array").iter();
         assert!(findings.any(|f| f["message"] == "the name is `\u{1b}[31m\u{202e}red`"));

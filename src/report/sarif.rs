@@ -20,12 +20,13 @@ use shape::{
     Replacement, ResultProperties, ResultView, Run, Text, Tool, Words,
 };
 
-use super::json::{self, List, pretty};
+use super::json::{self, List};
 use super::{Container, Renderer, Source};
 use crate::digest::Digest;
 use crate::escape::utf8;
 use crate::finding::{Finding, Fix, Label, Level, Locator, Place, Rule, Target, advice};
 use crate::json::Span;
+use crate::json::safe::pretty;
 use crate::location::{At, MemberId};
 
 const SCHEMA: &str =

@@ -127,11 +127,18 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 format!("the compressed stream around the archive cannot be read to its end: {problem}");
             out.push(Finding::new(&TRUNCATED, Location::archive(), message));
         }
-        TreeAnomaly::SpoolTooLarge { limit } => {
-            let message = format!("the members are more than {limit} bytes once spooled (limit spool-bytes)");
-            out.push(
-                Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("spool-bytes", "VALUE")),
-            );
+        TreeAnomaly::SpoolTooLarge { name, limit } => {
+            let what = match *name {
+                "spooled-member-bytes" => format!("a member is more than {limit} bytes"),
+                "spool-ratio" => format!("the archive unfolds to more than {limit} times its size"),
+                "empty-frames" => {
+                    format!("the archive has more than {limit} frames without content in a row")
+                }
+                "zstd-window-log" => format!("the archive needs a dictionary above 2^{limit} bytes"),
+                _ => format!("the members are more than {limit} bytes once spooled"),
+            };
+            let message = format!("{what} (limit {name})");
+            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise(name, "VALUE")));
         }
         TreeAnomaly::TooManyMembers { limit } => {
             let message = format!("the archive has more than {limit} members (limit members)");

@@ -158,7 +158,7 @@ rule! {
 }
 rule! {
     /// A cap on hostile archives was reached.
-    LIMIT_HIT = "archive/limit-hit", Error, Hard, [109, 237, 238, 239, 240, 241, 243, 246],
+    LIMIT_HIT = "archive/limit-hit", Error, Hard, [109, 237, 238, 239, 240, 241, 243, 246, 249],
     checks: "The archive stays below restow's limits on members, documents, inline data, nesting and layers.",
     matters: "An archive from a stranger must not be able to exhaust memory or time.",
     example: "An index nested 20 deep.",

@@ -402,7 +402,7 @@ mod tests {
             other: None,
             plain: false,
             plain_other: None,
-            caps: Caps { bytes: 1 << 20, window_log: 27 },
+            caps: Caps { bytes: 1 << 20, window_log: 27, empty_parts: 1_000 },
         };
         let short = |bytes: &[u8]| {
             let (facts, _) =

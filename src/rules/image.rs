@@ -317,8 +317,14 @@ pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &m
         }
         Some(Fault::WindowTooLarge { limit }) => {
             let message =
-                format!("{which} needs a zstd window above 2^{limit} bytes (limit zstd-window-log)");
+                format!("{which} needs a {codec} window above 2^{limit} bytes (limit zstd-window-log)");
             let help = crate::finding::raise("zstd-window-log", "VALUE");
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
+        }
+        Some(Fault::EmptyFrames { limit }) => {
+            let message =
+                format!("{which} has more than {limit} frames without content in a row (limit empty-frames)");
+            let help = crate::finding::raise("empty-frames", "VALUE");
             out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
         }
         None => {}

@@ -269,7 +269,7 @@ mod tests {
             other: None,
             plain: true,
             plain_other: None,
-            caps: Caps { bytes: 1 << 20, window_log: 27 },
+            caps: Caps { bytes: 1 << 20, window_log: 27, empty_parts: 1_000 },
         };
         let (facts, _) = pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)
             .expect("in memory");
@@ -300,7 +300,7 @@ mod tests {
                 other: None,
                 plain: true,
                 plain_other: None,
-                caps: Caps { bytes: 1 << 20, window_log: 27 },
+                caps: Caps { bytes: 1 << 20, window_log: 27, empty_parts: 1_000 },
             };
             let (mut facts, _) =
                 pipeline::run(&mut &bytes[..], request, Keep::Nothing, &mut std::io::sink(), None)

@@ -1,7 +1,7 @@
-//! Which level a rule has in one run (docs/architecture.md#levels): the rule, then profiles, then `restow.toml`,
-//! then the flags in order. The last one wins.
+//! Which level a rule has in one run (docs/architecture.md#levels): the rule, then `restow.toml`, then the command line's
+//! profiles, then its flags in order. The last one wins, but no word lowers what always blocks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 #[cfg(feature = "cli")]
 use std::path::Path;
 
@@ -72,8 +72,15 @@ impl Profile {
 /// The levels in force.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    profiles: Vec<Profile>,
-    overrides: HashMap<&'static str, Level>,
+    /// What was said, in order.
+    steps: Vec<Said>,
+}
+
+/// One word about levels.
+#[derive(Debug, Clone)]
+enum Said {
+    Profile(Profile),
+    Levels(HashMap<&'static str, Level>),
 }
 
 /// `restow.toml`
@@ -86,7 +93,7 @@ struct File {
     profiles: Vec<Spanned<String>>,
     /// Levels by rule or family: `"layer/sparse" = "deny"`.
     #[serde(default)]
-    levels: std::collections::BTreeMap<Spanned<String>, Word>,
+    levels: BTreeMap<Spanned<String>, Word>,
 }
 
 #[cfg(feature = "cli")]
@@ -102,12 +109,17 @@ enum Word {
 }
 
 impl Policy {
-    /// Adds a profile; several are a union.
+    /// Adds a profile; several are a union. It raises what was said before it, and what is said after it wins.
     pub fn profile(&mut self, profile: Profile) {
-        self.profiles.push(profile);
+        self.steps.push(Said::Profile(profile));
     }
 
-    /// Reads `restow.toml`. Its families come before its single rules, whatever their order in the file.
+    /// Reads `restow.toml`: its profiles, then its levels, of which families come before single rules, whatever their order
+    /// in the file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, is no such file, names what is none, or lowers a single rule that always blocks.
     #[cfg(feature = "cli")]
     pub fn read(&mut self, path: &Path) -> Result<()> {
         let text = std::fs::read_to_string(path).at("cannot read", path)?;
@@ -146,29 +158,32 @@ impl Policy {
     }
 
     /// Applies `-A`, `-W` or `-D` for a rule, a family or `all`.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has that name, or it is that of a single rule which always blocks, and `level` would lower it. Of a family and
+    /// of `all` such rules keep their level.
     pub fn set(&mut self, selector: &str, level: Level) -> Result<()> {
         let matching: Vec<&'static Rule> = all()
             .into_iter()
             .filter(|rule| selector == "all" || rule.name == selector || rule.family() == selector)
             .collect();
-        if matching.is_empty() {
-            return Err(unknown(selector));
+        match matching.as_slice() {
+            [] => return Err(unknown(selector)),
+            [rule] if rule.name == selector && rule.integrity == Integrity::Hard && level < rule.level => {
+                let message = format!("`{selector}` always blocks, so its level cannot be lowered");
+                return Err(Error::refused_help(message, format!("`restow explain {selector}` says why")));
+            }
+            _ => {}
         }
-        for rule in matching {
-            self.overrides.insert(rule.name, level);
-        }
+        let levels = matching.into_iter().map(|rule| (rule.name, level)).collect();
+        self.steps.push(Said::Levels(levels));
         Ok(())
     }
 
     /// The level of a rule.
     pub fn level(&self, rule: &Rule) -> Level {
-        if let Some(level) = self.overrides.get(rule.name) {
-            return *level;
-        }
-        if rule.optional && !self.profiles.contains(&Profile::Portable) {
-            return Level::Allow;
-        }
-        self.profiles.iter().fold(rule.level, |level, profile| profile.raise(rule, level))
+        level_by(&self.steps, rule)
     }
 
     /// Gives findings the levels in force, and leaves out those that are allowed.
@@ -195,6 +210,23 @@ impl Policy {
             Integrity::No => false,
         }
     }
+}
+
+/// The level that these words give a rule, one after the other.
+fn level_by(steps: &[Said], rule: &Rule) -> Level {
+    // An optional rule is off until something names it.
+    let mut level = (!rule.optional).then_some(rule.level);
+    for step in steps {
+        level = match step {
+            Said::Profile(Profile::Portable) => {
+                Some(Profile::Portable.raise(rule, level.unwrap_or(rule.level)))
+            }
+            Said::Profile(profile) => level.map(|level| profile.raise(rule, level)),
+            Said::Levels(levels) => levels.get(rule.name).copied().or(level),
+        };
+    }
+    let level = level.unwrap_or(Level::Allow);
+    if rule.integrity == Integrity::Hard { level.max(rule.level) } else { level }
 }
 
 /// An unknown name is an error that suggests the nearest one.
@@ -236,10 +268,35 @@ mod tests {
 
     #[test]
     fn hard_rules_block_whatever_the_flags_say() {
+        for selector in ["all", "blob", "descriptor"] {
+            let mut policy = Policy::default();
+            policy.set(selector, Level::Allow).expect("several rules");
+            assert!(policy.blocks(&blob::DIGEST_MISMATCH), "{selector}");
+            assert_eq!(policy.level(&blob::DIGEST_MISMATCH), Level::Error, "{selector}");
+            assert_eq!(policy.blocks(&blob::SIZE_MISMATCH), selector == "blob", "{selector}");
+        }
+        for level in [Level::Allow, Level::Note, Level::Warning] {
+            let error = Policy::default().set("blob/digest-mismatch", level).expect_err("it always blocks");
+            assert_eq!(error.help(), Some("`restow explain blob/digest-mismatch` says why"));
+        }
+        Policy::default().set("blob/digest-mismatch", Level::Error).expect("as it is");
+    }
+
+    /// A profile of the command line raises what a file lowered; a flag has the last word.
+    #[test]
+    fn the_file_comes_first() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("restow.toml");
+        std::fs::write(&path, "[levels]\nall = \"note\"\n").expect("file");
         let mut policy = Policy::default();
-        policy.set("all", Level::Allow).expect("all");
-        assert!(policy.blocks(&blob::DIGEST_MISMATCH));
-        assert!(!policy.blocks(&blob::SIZE_MISMATCH));
+        policy.read(&path).expect("good");
+        assert_eq!(policy.level(&name::REPEATED), Level::Note);
+        assert_eq!(policy.level(&blob::DIGEST_MISMATCH), Level::Error, "it always blocks");
+        policy.profile(Profile::Portable);
+        assert_eq!(policy.level(&name::REPEATED), Level::Error, "raised after the file");
+        policy.set("all", Level::Warning).expect("all");
+        assert_eq!(policy.level(&name::REPEATED), Level::Warning);
+        assert_eq!(policy.level(&blob::DIGEST_MISMATCH), Level::Error);
     }
 
     #[test]
@@ -298,6 +355,7 @@ mod tests {
             ("[levels]\n\"blob/mising\" = \"deny\"\n", "2:1", "`blob/mising`"),
             ("profiles = [\"spec\",\n  \"docke\"]", "2:3", "`docke`"),
             ("[levels]\narchive = \"fatal\"\n", "2:11", "`fatal`"),
+            ("[levels]\n\"blob/missing\" = \"warn\"\n", "2:1", "always blocks"),
             ("[levels\n", "1:8", ""),
             ("level = {}\n", "1:1", "`level`"),
         ] {

@@ -120,8 +120,10 @@ pub enum TreeAnomaly {
     },
     /// Bytes follow the compressed stream around the whole archive.
     AfterStream(crate::codec::Trailing),
-    /// More bytes would be spooled than the limit; the rest was not read.
+    /// More would be spooled, or read of a stream, than a limit allows; the rest was not read.
     SpoolTooLarge {
+        /// The limit's name.
+        name: &'static str,
         /// The limit.
         limit: u64,
     },

@@ -34,7 +34,7 @@ use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::media::Codec;
-use crate::{codec, tar};
+use crate::{codec, staging, tar};
 
 /// The members of an archive.
 pub struct Tree {
@@ -93,7 +93,7 @@ impl Tree {
         Ok(Tree::new(place, vec![member], Vec::new(), backing))
     }
 
-    /// Lists a folder. Directories whose name begins with `.restow-` are restow's own left-overs and are passed over.
+    /// Lists a folder. Directories that restow staged and a killed run left are passed over.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
         let mut members = Vec::new();
@@ -112,7 +112,7 @@ impl Tree {
                 let kind = entry.file_type().at("cannot read", path.join(&name))?;
                 let text = BString::from(<[u8]>::from_path(&name).unwrap_or_default());
                 if kind.is_dir() {
-                    if entry.file_name().as_encoded_bytes().starts_with(b".restow-") {
+                    if staging::is_ours(&entry.file_name()) {
                         continue;
                     }
                     pending.push(name);
@@ -280,9 +280,9 @@ impl Tree {
             return Ok(true);
         }
         let mut first = Vec::with_capacity(tar::BLOCK);
-        let window = codec::caps(limits).window_log;
         // That the head breaks off is no fault of the file, and what came until then counts.
-        if let Ok((plain, _)) = codec::reader(Codec::sniff(&head), io::Cursor::new(head), window) {
+        if let Ok((plain, _)) = codec::reader(Codec::sniff(&head), io::Cursor::new(head), codec::caps(limits))
+        {
             let _ = plain.take(tar::BLOCK as u64).read_to_end(&mut first);
         }
         Ok(begins(&first))

@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly, foreign};
 use crate::blob::stage::{Keep, Request};
 use crate::blob::{BlobFacts, pipeline};
-use crate::codec::{self, caps};
+use crate::codec::{self, Exceeded, caps};
 use crate::digest::Algorithm;
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
@@ -24,6 +24,9 @@ use crate::tar;
 
 /// Members up to this size share one file.
 const PACKED: u64 = 64 << 10;
+
+/// Bytes that a stream may come to whatever it is made of, and may have behind its end.
+const FREE: u64 = 1 << 30;
 
 /// The facts of large members, gathered while a stream was spooled.
 pub type Ingested = HashMap<MemberId, Box<BlobFacts>>;
@@ -44,11 +47,18 @@ pub fn ingest(
     let outer = Codec::sniff(&first);
     let polyglot = outer != Codec::Plain && tar::begins_with_header(&first);
     let failed = Arc::new(AtomicBool::new(false));
-    let whole = Stored { inner: io::Cursor::new(first).chain(stream), failed: Arc::clone(&failed) };
-    let window = caps(limits).window_log;
+    let stored = Arc::new(AtomicU64::new(0));
+    let whole = io::Cursor::new(first).chain(stream);
+    let whole = Stored { inner: whole, failed: Arc::clone(&failed), bytes: Arc::clone(&stored) };
     let problem = Arc::new(Mutex::new(None));
-    let (plain, rest) = codec::reader(outer, whole, window).at("cannot decompress", place)?;
-    let mut plain = Decoded { inner: plain, failed, problem: Arc::clone(&problem) };
+    let (plain, rest) = codec::reader(outer, whole, caps(limits)).at("cannot decompress", place)?;
+    let bounds = Bounds {
+        all: limits.spool_bytes.saturating_add(FREE),
+        ratio: (outer != Codec::Plain).then_some(limits.spool_ratio),
+        limits,
+    };
+    let problem_of = Arc::clone(&problem);
+    let mut plain = Decoded { inner: plain, failed, problem: problem_of, stored, bytes: 0, bounds };
     let mut first = Vec::with_capacity(foreign::FIRST);
     (&mut plain).take(foreign::FIRST as u64).read_to_end(&mut first).at("cannot read", place)?;
     // Of what breaks off that is said.
@@ -88,8 +98,12 @@ pub fn ingest(
             continue;
         }
         // By what the header says, before the first byte is written.
-        if member.size > limits.spool_bytes.saturating_sub(total) {
-            anomalies.push(TreeAnomaly::SpoolTooLarge { limit: limits.spool_bytes });
+        let over = [
+            ("spooled-member-bytes", limits.spooled_member_bytes, member.size > limits.spooled_member_bytes),
+            ("spool-bytes", limits.spool_bytes, member.size > limits.spool_bytes.saturating_sub(total)),
+        ];
+        if let Some((name, limit, _)) = over.into_iter().find(|(.., over)| *over) {
+            anomalies.push(TreeAnomaly::SpoolTooLarge { name, limit });
             break;
         }
         let mut data = tar.data();
@@ -118,7 +132,8 @@ pub fn ingest(
     pack.flush().at("cannot spool", place)?;
     match problem.lock().unwrap_or_else(PoisonError::into_inner).take() {
         // That the tar ends where its compression breaks off goes without saying.
-        Some(problem) => anomalies.push(TreeAnomaly::OuterStream { problem }),
+        Some(Problem::Stream(problem)) => anomalies.push(TreeAnomaly::OuterStream { problem }),
+        Some(Problem::Limit(name, limit)) => anomalies.push(TreeAnomaly::SpoolTooLarge { name, limit }),
         None => anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar)),
     }
     anomalies.extend(rest.lock().unwrap_or_else(PoisonError::into_inner).map(TreeAnomaly::AfterStream));
@@ -133,6 +148,7 @@ pub fn ingest(
 struct Stored<R> {
     inner: R,
     failed: Arc<AtomicBool>,
+    bytes: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Stored<R> {
@@ -141,19 +157,54 @@ impl<R: Read> Read for Stored<R> {
         if result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
             self.failed.store(true, Ordering::Relaxed);
         }
+        self.bytes.fetch_add(result.as_ref().map_or(0, |n| *n as u64), Ordering::Relaxed);
         result
     }
 }
 
 /// The stream without its compression. Where that breaks off the stream ends: what came before it is still judged, and
 /// the problem is kept. Failures of reading stay failures.
-struct Decoded<R> {
+struct Decoded<'a, R> {
     inner: R,
     failed: Arc<AtomicBool>,
-    problem: Arc<Mutex<Option<String>>>,
+    problem: Arc<Mutex<Option<Problem>>>,
+    /// Bytes that were read of the stream as it comes.
+    stored: Arc<AtomicU64>,
+    /// Bytes that came of them.
+    bytes: u64,
+    bounds: Bounds<'a>,
 }
 
-impl<R: Read> Read for Decoded<R> {
+/// Why a stream ended before its end.
+enum Problem {
+    /// What its decoder said.
+    Stream(String),
+    /// A limit, by its name.
+    Limit(&'static str, u64),
+}
+
+/// What a stream may unfold to.
+struct Bounds<'a> {
+    /// Bytes in all, with those behind the end of the tar.
+    all: u64,
+    /// Bytes for each byte of a compressed one.
+    ratio: Option<u64>,
+    limits: &'a Limits,
+}
+
+impl Bounds<'_> {
+    /// The limit that so many bytes, from so many stored ones, go beyond.
+    fn hit(&self, bytes: u64, stored: u64) -> Option<Problem> {
+        if bytes > self.all {
+            return Some(Problem::Limit("spool-bytes", self.limits.spool_bytes));
+        }
+        let most = |ratio: u64| ratio.saturating_mul(stored).max(FREE);
+        let ratio = self.ratio.filter(|ratio| bytes > most(*ratio))?;
+        Some(Problem::Limit("spool-ratio", ratio))
+    }
+}
+
+impl<R: Read> Read for Decoded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
         if problem.is_some() {
@@ -163,8 +214,19 @@ impl<R: Read> Read for Decoded<R> {
             Err(error)
                 if error.kind() != io::ErrorKind::Interrupted && !self.failed.load(Ordering::Relaxed) =>
             {
-                *problem = Some(error.to_string());
+                *problem = Some(match Exceeded::of(&error) {
+                    Some(exceeded) => {
+                        let (name, limit) = exceeded.limit();
+                        Problem::Limit(name, limit)
+                    }
+                    None => Problem::Stream(error.to_string()),
+                });
                 Ok(0)
+            }
+            Ok(n) => {
+                self.bytes += n as u64;
+                *problem = self.bounds.hit(self.bytes, self.stored.load(Ordering::Relaxed));
+                Ok(if problem.is_some() { 0 } else { n })
             }
             result => result,
         }

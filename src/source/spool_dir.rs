@@ -19,7 +19,7 @@ impl SpoolDir {
     /// A directory for spooled members in `parent`, or in the system's directory for temporary files.
     pub fn new(parent: Option<&Path>) -> Result<SpoolDir> {
         let parent = parent.map_or_else(std::env::temp_dir, PathBuf::from);
-        Ok(SpoolDir(Spool::Own(Owned::directory(&parent)?)))
+        Ok(SpoolDir(Spool::Own(Owned::private(&parent)?)))
     }
 
     /// A directory that a sink offers.

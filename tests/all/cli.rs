@@ -354,6 +354,34 @@ fn a_destination_is_never_harmed_by_accident() {
     test.says(2, &["convert", &case(DUAL), "oci:-"], &["standard output"]);
 }
 
+/// No word about levels makes sound what always blocks, and what is typed comes after the file.
+#[test]
+fn what_always_blocks_is_not_lowered() {
+    let test = Test::new();
+    let bad = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/bad").join(name);
+        folder.join("archive.tar").display().to_string()
+    };
+    let (odd, wrong) = (bad("archive/data-after-end"), bad("blob/digest-mismatch"));
+    for words in [&["-A", "all"][..], &["-A", "blob"], &["-W", "all"]] {
+        let arguments = [&["check"], words, &[wrong.as_str()]].concat();
+        let out = String::from_utf8(test.run(1, &arguments).stdout).expect("UTF-8");
+        assert!(out.contains("error[blob/digest-mismatch]") && !out.contains(": sound"), "{out}");
+    }
+    for flag in ["-A", "-W"] {
+        let output = test.run(2, &["check", flag, "blob/digest-mismatch", &wrong]);
+        assert!(output.stderr.contains("always blocks"), "{}", output.stderr);
+    }
+    let file = test.path("tmp/restow.toml");
+    std::fs::write(&file, "[levels]\n\"archive/data-after-end\" = \"warning\"\n").expect("written");
+    test.says(1, &["check", "--profile", "strict", &odd], &["error[archive/data-after-end]"]);
+    test.says(
+        0,
+        &["check", "--profile", "strict", "-W", "archive", &odd],
+        &["warning[archive/data-after-end]"],
+    );
+}
+
 #[test]
 fn soft_faults_are_lowered_by_flags_and_hard_ones_are_not() {
     let test = Test::new();

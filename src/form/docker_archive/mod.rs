@@ -9,6 +9,7 @@ mod v1;
 mod write_legacy;
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::oci_layout;
 use crate::digest::Digest;
@@ -87,15 +88,20 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
     let mut rooted: HashSet<NodeId> = known.reached.keys().copied().collect();
     let oci_roots = builder.archive.roots.len();
     let mut joined = HashSet::new();
-    let mut layers: HashMap<String, Vec<Option<MemberId>>> = HashMap::new();
+    let mut layers: HashMap<String, Rc<[Option<MemberId>]>> = HashMap::new();
+    let mut names = 0;
     for mut item in list {
         let parts = parts(builder, &mut item)?;
-        let members: Vec<Option<MemberId>> =
+        let members: Rc<[Option<MemberId>]> =
             parts.layers.iter().map(|layer| builder.archive.blob(layer.blob?).member).collect();
         let node = node_of(builder, &item, parts, &known, &mut by_config);
         joined.insert(node);
         let before = builder.archive.roots.len();
         for (text, at) in &item.tags {
+            names += 1;
+            if builder.too_many_names(names, at) {
+                break;
+            }
             let name = match Reference::parse(text) {
                 Ok(reference) if reference.digest().is_none() => reference.with_default_tag(),
                 Ok(_) => {
@@ -118,7 +124,7 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
                 continue;
             }
             tagged.insert(canonical.clone(), (node, at.clone()));
-            layers.insert(canonical, members.clone());
+            layers.insert(canonical, Rc::clone(&members));
             add_name(builder, &known, node, name, at);
         }
         rooted.extend(builder.archive.roots[before..].iter().map(|root| root.node));
@@ -271,11 +277,11 @@ fn node_of(
             return node;
         }
     }
-    // A layout that lists nothing lacks the image, too: what reads that half finds none.
-    if !known.by_config.is_empty() || builder.archive.index_json.is_some() {
-        // Of a tag that is another image there, that is what is told.
-        let mut tags = item.tags.iter().filter_map(|(text, _)| Reference::parse(text).ok());
-        let tag = tags.find(|tag| !known.names.contains_key(&tag.canonical()));
+    // Of a tag that is another image there, that is what is told.
+    let mut tags = item.tags.iter().filter_map(|(text, _)| Reference::parse(text).ok());
+    let tag = tags.find(|tag| !known.names.contains_key(&tag.canonical()));
+    // An index without images is that of Docker 25.0.0 where nothing has a tag.
+    if !known.by_config.is_empty() || (builder.archive.index_json.is_some() && tag.is_some()) {
         let what = Disagreement::ImageMissing(tag.map(|tag| tag.familiar()));
         builder.odd(Anomaly::HalvesDisagree { at: item.at.clone(), other: None, what });
     }

@@ -1,6 +1,7 @@
 //! The v1 images that stand beside a `manifest.json`: nothing reads them, but they should be the same images.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use crate::error::Result;
 use crate::json::{self, Value};
@@ -21,7 +22,10 @@ const MAX_IMAGES: usize = 100_000;
 type Image = (Option<String>, Option<MemberId>);
 
 /// Reads `repositories`, and follows each of its tags that `layers` knows, by canonical name, to the base.
-pub(super) fn read(builder: &mut Builder<'_>, layers: &HashMap<String, Vec<Option<MemberId>>>) -> Result<()> {
+pub(super) fn read(
+    builder: &mut Builder<'_>,
+    layers: &HashMap<String, Rc<[Option<MemberId>]>>,
+) -> Result<()> {
     let Some(member) = builder.file("repositories") else { return Ok(()) };
     let Some(document) = builder.document(member, DocKind::Repositories)? else { return Ok(()) };
     let mut tags = Vec::new();

@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn an_empty_directory_is_filled_and_merged_into() {
         let dir = tempfile::tempdir().expect("a directory");
-        fs::create_dir(dir.path().join(".restow-stale")).expect("made");
+        fs::create_dir(dir.path().join(crate::staging::fresh_name())).expect("made");
         let sink =
             layout_dir(dir.path(), &WriteOptions { fsync: true, ..Default::default() }).expect("a sink");
         let output = write_image(&*sink, "lab/app:1");

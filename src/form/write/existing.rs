@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::form::preview::Members;
-use crate::staging::{PREFIX, parent_of, sweep};
+use crate::staging::{is_ours, parent_of, sweep};
 
 /// An existing destination directory under an exclusive `flock` that lasts as long as this value.
 pub(in crate::form) struct Existing {
@@ -67,7 +67,7 @@ impl Existing {
     fn survey(&mut self) -> Result<()> {
         for entry in self.dir.entries().at("cannot list", &self.path)? {
             let name = entry.at("cannot list", &self.path)?.file_name();
-            if !name.to_string_lossy().starts_with(PREFIX) {
+            if !is_ours(&name) {
                 self.held = match self.held {
                     Held::Nothing => Held::One(name),
                     Held::One(_) | Held::More => Held::More,
@@ -183,6 +183,7 @@ impl Existing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::staging::fresh_name;
     use std::fs;
 
     #[test]
@@ -210,16 +211,20 @@ mod tests {
     #[test]
     fn only_dead_staging_is_removed() {
         let dir = tempfile::tempdir().expect("a directory");
-        fs::create_dir_all(dir.path().join(".restow-dead/tree")).expect("made");
-        fs::write(dir.path().join(".restow-file"), b"").expect("made");
-        fs::create_dir(dir.path().join(".restow-live")).expect("made");
-        let live = File::open(dir.path().join(".restow-live")).expect("opened");
+        let [dead, file, alive] = [(); 3].map(|()| fresh_name());
+        fs::create_dir_all(dir.path().join(&dead).join("tree")).expect("made");
+        fs::write(dir.path().join(&file), b"").expect("made");
+        fs::create_dir(dir.path().join(&alive)).expect("made");
+        let live = File::open(dir.path().join(&alive)).expect("opened");
         flock(&live, FlockOperation::LockExclusive).expect("locked");
         let existing = Existing::open(dir.path()).expect("opened").expect("there");
         assert!(existing.is_empty());
-        assert!(
-            !existing.has(".restow-dead") && !existing.has(".restow-file") && existing.has(".restow-live")
-        );
+        assert!(!existing.has(&dead) && !existing.has(&file) && existing.has(&alive));
+        // What only begins so is somebody's, and the folder not empty.
+        drop(existing);
+        fs::create_dir(dir.path().join(".restow-notes")).expect("made");
+        let existing = Existing::open(dir.path()).expect("opened").expect("there");
+        assert!(!existing.is_empty() && existing.has(".restow-notes"));
     }
 
     #[test]

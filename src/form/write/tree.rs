@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +44,8 @@ impl Tree {
         let owned = Owned::directory(place)?;
         let (tree, spool) = (owned.path().join("tree"), owned.path().join("spool"));
         fs::create_dir(&tree).at("cannot create", &tree)?;
-        fs::create_dir(&spool).at("cannot create", &spool)?;
+        // Files leave it by a link or a rename; until then they are nobody else's to read.
+        fs::DirBuilder::new().mode(0o700).create(&spool).at("cannot create", &spool)?;
         Ok(Tree { owned, tree, spool, kept: Mutex::default(), fsync })
     }
 

@@ -18,6 +18,32 @@ pub const FORMS: &[(&str, &[&str])] = &[
     ("registry-storage:OUT", &[]),
 ];
 
+/// `ulimit -f`: the signal that ends other processes leaves nothing behind here.
+#[test]
+fn a_file_that_may_grow_no_further_is_told() {
+    let bench = Bench::new();
+    let tar = docker_archive(&bench.dir.path().join("in.tar"), "a:1", &[layer_of("f", &noise(1, 400_000))]);
+    let folder = bench.dir.path().join("to");
+    fs::create_dir(&folder).expect("a folder");
+    for (place, options) in FORMS {
+        let place = place.replace("OUT", &folder.join("out").display().to_string());
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            r#"ulimit -f 200; exec "$0" "$@""#,
+            env!("CARGO_BIN_EXE_restow"),
+            "convert",
+            "-q",
+        ]);
+        command.args(*options).args([&tar, &place]).env("TMPDIR", &folder);
+        let output = command.output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{place}: {said}");
+        let left: Vec<_> = fs::read_dir(&folder).expect("listed").collect();
+        assert!(left.is_empty(), "{place}: {left:?}");
+    }
+}
+
 /// A file system in memory; unmounted when dropped.
 struct Small(PathBuf);
 

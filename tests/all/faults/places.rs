@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Stdio;
 
 use super::disk::FORMS;
@@ -78,6 +79,50 @@ fn reports_and_accounts_replace_no_part_of_an_archive() {
     bench.run(2, &["convert", "--report", &json, &tar, &layout]);
     bench.run(2, &["convert", "--account", &index, &tar, &layout]);
     assert!(tree_digest::files(&bench.dir.path().join("out")).expect("read") == before);
+}
+
+/// What is written is not replaced by a report or account of another name, nor added to; nor is what stands on a stream.
+#[test]
+fn reports_and_accounts_replace_nothing_under_another_name() {
+    let bench = Bench::new();
+    let tar = source(&bench);
+    let at = |name: &str| bench.dir.path().join(name);
+    let shown = |name: &str| at(name).display().to_string();
+    // A link to what is not there yet, and names inside of it.
+    symlink("out", at("dangling")).expect("linked");
+    for file in ["dangling", "out", "x/../out", "out/index.json", "dangling/index.json"] {
+        for form in ["oci", "oci-archive"] {
+            let json = format!("json={}", shown(file));
+            bench.run(2, &["convert", "-q", "--report", &json, &tar, &bench.out(form)]);
+            bench.run(2, &["convert", "-q", "--account", &shown(file), &tar, &bench.out(form)]);
+        }
+    }
+    assert!(!at("out").exists());
+    // An empty folder that is there, and its other name.
+    fs::create_dir(at("out")).expect("a folder");
+    for file in ["out/index.json", "out/report.json", "dangling/report.json"] {
+        let json = format!("json={}", shown(file));
+        bench.run(2, &["convert", "-q", "--report", &json, &tar, &bench.out("oci")]);
+        bench.run(2, &["convert", "-q", "--account", &shown(file), &tar, &bench.out("oci")]);
+    }
+    assert_eq!(fs::read_dir(at("out")).expect("listed").count(), 0);
+    // Standard output, by its own name and by that of the file that it is; standard input likewise.
+    bench.run(2, &["convert", "-q", "--report", "json=/dev/stdout", &tar, "docker-archive:-"]);
+    bench.run(2, &["convert", "-q", "--account", "/proc/self/fd/1", &tar, "docker-archive:-"]);
+    let file = shown("streamed.tar");
+    let mut command = bench.restow.command();
+    command.args(["convert", "-q", "--account", &file, &tar, "docker-archive:-"]);
+    command.stdout(fs::File::create(&file).expect("created"));
+    assert_eq!(command.status().expect("restow runs").code(), Some(2));
+    let before = fs::read(&tar).expect("read");
+    for option in ["--account", "--report"] {
+        let value = if option == "--report" { format!("json={tar}") } else { tar.clone() };
+        let arguments = ["convert", "-q", option, &value, "-", &format!("oci:{}", shown("new"))];
+        let arguments = arguments.map(str::to_owned);
+        let output = bench.restow.run_with(&arguments, Some(Path::new(&tar))).expect("restow runs");
+        assert_eq!(output.code, 2, "{}", output.stderr);
+    }
+    assert!(fs::read(&tar).expect("read") == before);
 }
 
 #[test]

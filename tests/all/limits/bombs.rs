@@ -421,3 +421,55 @@ fn names_of_two_megabytes() {
         let _ = std::fs::remove_dir_all(&out).or_else(|_| std::fs::remove_file(&out));
     }
 }
+
+/// What a few kilobytes unfold to is no more than their share of the disk, whether it is a member or follows the end.
+#[test]
+fn zeros_in_and_behind_a_compressed_archive() {
+    let bench = Bench::new();
+    let path = bench.dir.path().join("bomb.tar.zst");
+    let mut header = tar::Header::new_ustar();
+    header.set_path("blobs/sha256/a").expect("a name");
+    header.set_mode(0o644);
+    header.set_size(8 << 30);
+    header.set_cksum();
+    let frame = |data: &[u8]| zstd::stream::encode_all(data, 1).expect("memory");
+    // Blocks of 128 KiB: more than a GiB of zeros.
+    let zeros = zstd_zeros(9 * 1024);
+    let mut small = header.clone();
+    small.set_path("oci-layout").expect("a name");
+    small.set_size(0);
+    small.set_cksum();
+    for begin in [header.as_bytes().to_vec(), [&small.as_bytes()[..], &[0; 1024]].concat()] {
+        std::fs::write(&path, [frame(&begin), zeros.clone()].concat()).expect("written");
+        let (code, said) = bounded(&bench, None, &["check", &path.display().to_string()]);
+        assert!(code == 1 && said.contains("limit spool-ratio"), "{said}");
+        let (code, said) = bounded(&bench, Some(&path), &["check", "-"]);
+        assert!(code == 1 && said.contains("limit spool-ratio"), "{said}");
+    }
+}
+
+/// Half a million names: what an archive of 20 MB may hold.
+#[test]
+fn half_a_million_names() {
+    let bench = Bench::new();
+    let layer = layer_of("file", b"content");
+    let diff_id = Digest::sha256(&layer);
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff_id}"]}}}}"#
+    );
+    let tags: Vec<String> = (0..490_000).map(|i| format!(r#""example.com/a:{i}""#)).collect();
+    let manifest = format!(r#"[{{"Config":"c.json","RepoTags":[{}],"Layers":["l.tar"]}}]"#, tags.join(","));
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, data) in
+        [("c.json", config.as_bytes()), ("l.tar", &layer), ("manifest.json", manifest.as_bytes())]
+    {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, data).expect("memory");
+    }
+    let path = bench.dir.path().join("names.tar");
+    std::fs::write(&path, archive.into_inner().expect("memory")).expect("written");
+    let (code, said) = bounded_by(&bench, None, &["check", &path.display().to_string()], 600 << 20);
+    assert!(code == 1 && said.contains("limit names"), "{}", &said[..said.len().min(2000)]);
+}

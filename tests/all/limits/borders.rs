@@ -85,6 +85,91 @@ fn bytes_of_the_spool() {
     let compressed = bench.dir.path().join("compressed");
     std::fs::write(&compressed, zstd).expect("written");
     border(&bench, &compressed.display().to_string(), "spool-bytes", n);
+    // The layer is the largest member: a header, the file, what fills its block, and the end.
+    let largest = 512 + 100_352 + 1024;
+    border(&bench, &compressed.display().to_string(), "spooled-member-bytes", largest);
+    border_of(&bench, &path.display().to_string(), "spooled-member-bytes", largest, true);
+}
+
+/// What nothing came of: members of gzip and frames of zstd, around the archive and of a layer. Each has one more in front
+/// than is allowed to follow another.
+#[test]
+fn frames_without_content() {
+    let plain = layer_of("file", b"content");
+    let gzip = |data: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let zstd = |data: &[u8]| zstd::stream::encode_all(data, 1).expect("memory");
+    let skipped = |_: &[u8]| b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+    type Pack<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let packs: [(&str, Pack<'_>, Pack<'_>); 3] =
+        [("gzip", &gzip, &gzip), ("zstd", &zstd, &zstd), ("zstd", &skipped, &zstd)];
+    for (codec, empty, full) in packs {
+        let stored = [empty(b"").repeat(5), full(&plain)].concat();
+        let bench = Bench::new();
+        let mut layout = bench.layout();
+        one_layer(&mut layout, &format!("{LAYER}+{codec}"), &stored, &plain);
+        let source = layout.finish();
+        border(&bench, &source, "empty-frames", 5);
+        let tar = std::fs::read(tar(&bench.dir.path().join("layout"))).expect("read");
+        let around = bench.dir.path().join("around");
+        std::fs::write(&around, [empty(b"").repeat(6), full(&tar)].concat()).expect("written");
+        border(&bench, &around.display().to_string(), "empty-frames", 6);
+    }
+}
+
+/// A dictionary of xz is what a window of zstd is.
+#[test]
+fn dictionaries_of_xz() {
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &layer_of("file", b"content"));
+    layout.root(&image, "a");
+    layout.finish();
+    let tar = std::fs::read(tar(&bench.dir.path().join("layout"))).expect("read");
+    let mut options = liblzma::stream::LzmaOptions::new_preset(0).expect("a preset");
+    options.dict_size(32 << 20);
+    let mut filters = liblzma::stream::Filters::new();
+    filters.lzma2(&options);
+    let stream = liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc32);
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream.expect("an encoder"));
+    encoder.write_all(&tar).expect("memory");
+    let path = bench.dir.path().join("a.tar.xz");
+    std::fs::write(&path, encoder.finish().expect("memory")).expect("written");
+    let source = path.display().to_string();
+    assert_eq!(said(&bench, &source, "zstd-window-log", 25, false).0, 0);
+    let (code, text) = said(&bench, &source, "zstd-window-log", 24, false);
+    assert!(code == 1 && text.contains("limit zstd-window-log"), "{text}");
+}
+
+/// Names of a docker-archive, over all of its images.
+#[test]
+fn names_of_a_docker_archive() {
+    let bench = Bench::new();
+    let layer = layer_of("file", b"content");
+    let diff_id = restow::digest::Digest::sha256(&layer);
+    let config = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff_id}"]}}}}"#
+    );
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut add = |name: &str, data: &[u8]| {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, data).expect("memory");
+    };
+    add("c.json", config.as_bytes());
+    add("l.tar", &layer);
+    let tags: Vec<String> = (0..40).map(|i| format!(r#""example.com/app:{i}""#)).collect();
+    let item = |tags: &[String]| {
+        format!(r#"{{"Config":"c.json","RepoTags":[{}],"Layers":["l.tar"]}}"#, tags.join(","))
+    };
+    add("manifest.json", format!("[{},{}]", item(&tags[..15]), item(&tags[15..])).as_bytes());
+    let path = bench.dir.path().join("names.tar");
+    std::fs::write(&path, archive.into_inner().expect("memory")).expect("written");
+    border(&bench, &path.display().to_string(), "names", 40);
 }
 
 /// A document alone on a stream is not spooled beyond what is read of it.
