@@ -83,6 +83,8 @@ pub mod codec;
 #[doc(hidden)]
 pub mod compare;
 #[doc(hidden)]
+pub mod compose;
+#[doc(hidden)]
 pub mod convert;
 #[doc(hidden)]
 pub mod digest;
@@ -152,6 +154,7 @@ pub mod time;
 
 pub use check::Part;
 pub use compare::{Aspects, Comparison, Difference};
+pub use compose::{Annotate, IndexFormat};
 pub use convert::{
     Account, Action, Compress, DropSet, End, Entry, Kind as EntryKind, ManifestFormat, Outcome, Request,
     Verify,

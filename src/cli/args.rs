@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::index_args::IndexArgs;
 use super::remote_args::{RemoteArgs, SidesArgs};
 use super::words;
 use crate::LoneKind;
@@ -45,6 +46,7 @@ pub(super) enum Command {
     Convert(ConvertArgs),
     Inspect(InspectArgs),
     Compare(CompareArgs),
+    Index(IndexArgs),
     Explain(ExplainArgs),
     /// Print a bundled JSON Schema; without NAME, the list.
     #[command(
@@ -79,6 +81,9 @@ impl Command {
         match self {
             Command::Convert(args) => args.sides.clone(),
             Command::Compare(args) => args.sides.clone(),
+            Command::Index(args) => {
+                args.command.writing().map(|write| write.sides.clone()).unwrap_or_default()
+            }
             _ => SidesArgs::default(),
         }
     }
@@ -89,6 +94,7 @@ impl Command {
             Command::Convert(args) => args.common.clone(),
             Command::Inspect(args) => args.common.clone(),
             Command::Compare(args) => args.common.clone(),
+            Command::Index(args) => args.command.common().clone(),
             Command::Explain(args) => Common { color: args.color, ..Common::default() },
             Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
         }
@@ -221,6 +227,13 @@ pub(super) struct ConvertArgs {
     /// With --platform: keep indexes byte for byte, although they name images that are left out
     #[arg(long, requires = "platform")]
     pub sparse: bool,
+    /// Cut indexes to the images that are there, with what attests them; the account says what went
+    #[arg(long, conflicts_with = "sparse")]
+    pub present_only: bool,
+    /// Take what SOURCE names and does not have from this place, of any form, each blob proved by its
+    /// digest. Can be given several times
+    #[arg(long, value_name = "PLACE")]
+    pub fill_from: Vec<String>,
     /// Give the one selected image this name instead of its own
     #[arg(long, value_name = "NAME")]
     pub tag: Vec<String>,
@@ -315,6 +328,8 @@ pub(super) enum DropArg {
     Attestations,
     Annotations,
     Nested,
+    /// With --present-only: what refers to an index that is cut
+    Stale,
 }
 
 /// Show what is in an archive, a table if it is several images; layers are not read.

@@ -27,7 +27,15 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     reports.apart(&destination, Used::Written)?;
     let result = converted(args, &source, &destination, policy, shell).and_then(|outcome| {
         let pushed = outcome.pushed.clone();
-        let code = told(args, (&source, &destination), outcome, policy, shell, &mut reports)?;
+        let telling = Telling {
+            all: args.check,
+            beside: beside(args),
+            dry_run: args.dry_run,
+            source: &args.source,
+            destination: &args.destination,
+            to: &destination,
+        };
+        let code = told(&telling, &source, outcome, policy, shell, &mut reports)?;
         if let Some(line) = pushed {
             shell.say(&format!("  {line}"));
         }
@@ -66,7 +74,7 @@ fn converted(
     if to.is_standard() {
         standard_output()?;
     }
-    for (option, file) in beside(args) {
+    for (option, file) in beside(args).files() {
         may_stand(option, file, from, Used::Read)?;
         may_stand(option, file, to, Used::Written)?;
         report::writable(file)?;
@@ -74,7 +82,13 @@ fn converted(
     let told = Told::new(&shell.common);
     let options =
         Options { policy: policy.clone(), ..shell.options(&told, from.is_remote() || to.is_remote())? };
-    let source = source(from, Side::First, &[], shell)?;
+    let fill = |text: &String| {
+        let place = Place::parse(text)?;
+        shell.sides_are_clear(&place, to)?;
+        source(&place, Side::First, &[], shell)
+    };
+    let others = args.fill_from.iter().map(fill).collect::<Result<_>>()?;
+    let source = source(from, Side::First, &[], shell)?.filled_from(others);
     doing(match (shell.common.quiet || args.dry_run, to.is_remote()) {
         (true, _) => Doing::Nothing,
         (false, true) => Doing::Sending,
@@ -85,14 +99,27 @@ fn converted(
     outcome
 }
 
-/// Files that are written beside the destination, with the option that names each.
-fn beside(args: &ConvertArgs) -> impl Iterator<Item = (&'static str, &Path)> {
-    let files = [("--account", &args.account), ("--digestfile", &args.digestfile)];
-    files.into_iter().filter_map(|(option, file)| Some((option, file.as_deref()?)))
+/// Files that are written beside the destination.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    pub account: Option<&'a Path>,
+    pub digestfile: Option<&'a Path>,
+}
+
+impl<'a> Beside<'a> {
+    /// Each, with the option that names it.
+    pub fn files(self) -> impl Iterator<Item = (&'static str, &'a Path)> {
+        let files = [("--account", self.account), ("--digestfile", self.digestfile)];
+        files.into_iter().filter_map(|(option, file)| Some((option, file?)))
+    }
+}
+
+fn beside(args: &ConvertArgs) -> Beside<'_> {
+    Beside { account: args.account.as_deref(), digestfile: args.digestfile.as_deref() }
 }
 
 /// Refuses to write such a file over what is converted, or into what is written.
-fn may_stand(option: &str, file: &Path, place: &Place, used: Used) -> Result<()> {
+pub(super) fn may_stand(option: &str, file: &Path, place: &Place, used: Used) -> Result<()> {
     if !crate::replaces(file, place, used) {
         return Ok(());
     }
@@ -100,11 +127,23 @@ fn may_stand(option: &str, file: &Path, place: &Place, used: Used) -> Result<()>
     Err(Error::refused_help(message, format!("give it a file that is not part of {}", place.path.display())))
 }
 
+/// How what was done is told.
+pub(super) struct Telling<'a> {
+    /// All findings, not only those that blocked it.
+    pub all: bool,
+    pub beside: Beside<'a>,
+    pub dry_run: bool,
+    /// As they were typed.
+    pub source: &'a str,
+    pub destination: &'a str,
+    pub to: &'a Place,
+}
+
 /// Tells what became of it; the exit status.
-fn told(
-    args: &ConvertArgs,
-    (source, destination): (&Place, &Place),
-    Outcome { archive, findings, end, called, .. }: Outcome,
+pub(super) fn told(
+    args: &Telling<'_>,
+    source: &Place,
+    Outcome { archive, findings, end, called, loads, .. }: Outcome,
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
@@ -112,7 +151,7 @@ fn told(
     let levelled: Vec<_> = findings.iter().map(|finding| (finding.level, finding)).collect();
     let (account, unseen) = match end {
         End::Refused => {
-            let asked = |finding: &Finding| args.check || policy.blocks(finding.rule);
+            let asked = |finding: &Finding| args.all || policy.blocks(finding.rule);
             let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
             judged(source, &archive, Some(&shown), &levelled, shell, reports);
             shell.say("nothing was written");
@@ -120,30 +159,33 @@ fn told(
         }
         End::Written { output, account, unseen } => {
             // What was written may have come to be under the name of such a file.
-            for (option, file) in beside(args) {
-                may_stand(option, file, destination, Used::Written)?;
+            for (option, file) in args.beside.files() {
+                may_stand(option, file, args.to, Used::Written)?;
             }
-            if let Some(file) = &args.digestfile {
+            if let Some(file) = args.beside.digestfile {
                 let lines: String = output.digests().iter().map(|line| format!("{line}\n")).collect();
                 report::write(file, lines.as_bytes())?;
             }
             (account, unseen)
         }
     };
-    let asked = args.check || reports.human_on_stdout() || shell.common.verbose;
+    let asked = args.all || reports.human_on_stdout() || shell.common.verbose;
     let shown = asked.then_some(&levelled[..]);
     if !asked {
         count_warnings(&levelled, shell);
     }
     judged(source, &archive, shown, &levelled, shell, reports);
-    reports.account(&account, &args.destination);
-    if let Some(file) = &args.account {
-        report::write(file, account.to_json(&args.source, &args.destination).as_bytes())?;
+    reports.account(&account, args.destination);
+    if let Some(file) = args.beside.account {
+        report::write(file, account.to_json(args.source, args.destination).as_bytes())?;
     }
     if args.dry_run {
-        rehearsed(&account, &args.destination, shell, reports)?;
+        rehearsed(&account, args.destination, shell, reports)?;
     } else {
-        tell(&account, &args.destination, &called, shell);
+        tell(&account, args.destination, &called, shell);
+        if shell.common.verbose {
+            loads.iter().for_each(|line| shell.say(&format!("  {:12} {}", "load it with", escape_str(line))));
+        }
     }
     if !unseen.is_empty() {
         shell.say(&format!("not looked at: {}; --check looks at all", unseen.join(", ")));
@@ -164,6 +206,7 @@ fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
         images: args.image.clone(),
         platforms: platforms(&args.platform)?,
         sparse: args.sparse,
+        present_only: args.present_only,
         referrers: shell.referrers()?,
         compress: Compress::parse(&args.compress)?,
         manifest_format: match args.manifest_format {
@@ -176,6 +219,7 @@ fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
             attestations: args.drop.contains(&DropArg::Attestations),
             annotations: args.drop.contains(&DropArg::Annotations),
             nested: args.drop.contains(&DropArg::Nested),
+            stale: args.drop.contains(&DropArg::Stale),
         },
         tags: args.tag.clone(),
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,

@@ -50,11 +50,11 @@ pub(super) fn run(mut command: Command, name: Option<&str>, shell: &Shell) -> Re
     match name {
         None => {
             page(&command, &mut out)?;
-            subs.iter().try_for_each(|sub| page(sub, &mut out))?;
+            subs.iter().try_for_each(|sub| pages(sub, &mut out))?;
         }
         Some("restow") => page(&command, &mut out)?,
         Some(name) => match subs.iter().find(|sub| sub.get_name() == name) {
-            Some(sub) => page(sub, &mut out)?,
+            Some(sub) => pages(sub, &mut out)?,
             None => {
                 let names: Vec<&str> = subs.iter().map(|sub| sub.get_name()).collect();
                 let help = format!("the commands are {}", names.join(", "));
@@ -63,6 +63,13 @@ pub(super) fn run(mut command: Command, name: Option<&str>, shell: &Shell) -> Re
         },
     }
     shell.print_bytes(&out)
+}
+
+/// Adds the page of a command, and those of its own commands behind it.
+fn pages(command: &Command, out: &mut Vec<u8>) -> Result<()> {
+    page(command, out)?;
+    let below = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+    below.into_iter().try_for_each(|sub| pages(sub, out))
 }
 
 /// Adds the page of one command.

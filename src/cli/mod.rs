@@ -6,6 +6,8 @@ mod compare;
 mod convert;
 mod explain;
 mod explain_error;
+mod index;
+mod index_args;
 mod inspect;
 mod man;
 mod open;
@@ -66,6 +68,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Convert(args) => {
             policy(&args.levels, args.check, &matches).and_then(|policy| convert::run(args, &policy, &shell))
         }
+        // What is written is the same wherever it is.
+        Command::Index(args) => match args.command.writing() {
+            Some(write) => policy(&write.levels, write.check, &matches)
+                .and_then(|policy| index::run(&args.command, &policy, &shell)),
+            None => index::run(&args.command, &Policy::default(), &shell),
+        },
         Command::Inspect(args) => inspect::run(args, &shell),
         // A comparison is the same wherever it is run.
         Command::Compare(args) => {
@@ -103,6 +111,7 @@ fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Pol
         policy.profile(Profile::parse(name)?);
     }
     let Some((_, matches)) = matches.subcommand() else { return Ok(policy) };
+    let matches = matches.subcommand().map_or(matches, |(_, below)| below);
     let mut flags: Vec<(usize, Level, &String)> = Vec::new();
     for (id, level) in [("allow", Level::Allow), ("warn", Level::Warning), ("deny", Level::Error)] {
         let indices = matches.indices_of(id).into_iter().flatten();

@@ -107,7 +107,8 @@ pub(super) fn with_places(script: &str, shell: clap_complete::Shell) -> String {
             // What stands behind a colon is a word of its own there, and so a file.
             let function = format!(
                 "\n_restow_with_places() {{\n    _restow \"$@\"\n    local cur=\"${{COMP_WORDS[COMP_CWORD]}}\"\n    if [[ \
-                 ${{COMP_CWORD}} -ge 2 && $cur != -* && ${{COMP_WORDS[1]}} =~ ^(check|convert|inspect|compare)$ && \
+                 ${{COMP_CWORD}} -ge 2 && $cur != -* && ( ${{COMP_WORDS[1]}} =~ ^(check|convert|inspect|compare)$ || \
+                 ${{COMP_CWORD}} -ge 3 && ${{COMP_WORDS[1]}} == index ) && \
                  ${{COMP_WORDS[COMP_CWORD-1]}} != -* && ${{COMP_WORDS[COMP_CWORD-1]}} != : && $cur != : ]]; then\n        \
                  COMPREPLY=($(compgen -W \"{prefixes}\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n    fi\n    [[ \
                  ${{COMPREPLY[*]}} == *: || ${{COMPREPLY[*]}} == */ ]] && compopt -o nospace 2>/dev/null\n    return 0\n}}\n"
@@ -120,7 +121,7 @@ pub(super) fn with_places(script: &str, shell: clap_complete::Shell) -> String {
         }
         Shell::Fish => {
             let line = format!(
-                "complete -c restow -n \"__fish_seen_subcommand_from check convert inspect compare\" -a \"{prefixes}\"\n"
+                "complete -c restow -n \"__fish_seen_subcommand_from check convert inspect compare create add remove annotate split\" -a \"{prefixes}\"\n"
             );
             format!("{script}{line}")
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::convert::request::Request;
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::model::partial::Partial;
 use crate::model::select::{self, Chosen, Lost};
 use crate::model::{Archive, Root, Via, referrers};
 
@@ -29,13 +30,34 @@ pub(super) fn choose(archive: &Archive, request: &Request) -> Result<Choice> {
     let images = if images.is_empty() { asked } else { images };
     let images = with_history(archive, request, images);
     let (mut chosen, lost) = select::platforms(archive, images, &request.platforms, request.sparse)?;
-    let reached = go_along(archive, request, &about, &mut chosen);
+    let cut = if request.present_only { cut(archive, &mut chosen) } else { HashSet::new() };
+    let stale = if request.drop.stale { cut } else { HashSet::new() };
+    let reached = go_along(archive, request, &about, &mut chosen, &stale);
     chosen.sort_by_key(|chosen| chosen.index);
     let taken: HashSet<usize> =
         chosen.iter().map(|chosen| chosen.index).chain(lost.iter().map(|lost| lost.index)).collect();
     let others = archive.roots.iter().enumerate().filter(|(i, _)| !taken.contains(i));
-    let left = others.map(|(i, root)| (i, why(request, root, about.get(&i), &reached))).collect();
+    let why = |i: usize, root: &Root| match about.get(&i).filter(|digest| stale.contains(digest)) {
+        Some(_) => "it refers to the index before it was cut".to_owned(),
+        None => why(request, root, about.get(&i), &reached),
+    };
+    let left = others.map(|(i, root)| (i, why(i, root))).collect();
     Ok(Choice { chosen, lost, left })
+}
+
+/// `--present-only`: of each index that lacks something only what is there. The digests of these, which change.
+fn cut(archive: &Archive, chosen: &mut [Chosen]) -> HashSet<Digest> {
+    let partial = Partial::of(archive);
+    let mut cut = HashSet::new();
+    for chosen in chosen {
+        let here = partial.there(archive, chosen.root.node, chosen.only.as_ref());
+        // An index of which nothing is there stays whole, and is refused for that.
+        if let Some(here) = here.filter(|here| here.contains(&chosen.root.node)) {
+            chosen.only = Some(here);
+            cut.extend(archive.node(chosen.root.node).digest.clone());
+        }
+    }
+    cut
 }
 
 /// Adds the revisions that no tag names, where all is asked for and the target keeps such.
@@ -72,6 +94,7 @@ fn go_along(
     request: &Request,
     about: &HashMap<usize, Digest>,
     chosen: &mut Vec<Chosen>,
+    stale: &HashSet<Digest>,
 ) -> HashSet<Place> {
     let mut reached = HashSet::new();
     let reach = |chosen: &Chosen, reached: &mut HashSet<Place>| {
@@ -82,7 +105,8 @@ fn go_along(
     if !request.target.holds_referrers() {
         return reached;
     }
-    let mut waiting: BTreeSet<usize> = about.keys().copied().collect();
+    let current = about.iter().filter(|(_, digest)| !stale.contains(digest));
+    let mut waiting: BTreeSet<usize> = current.map(|(i, _)| *i).collect();
     for chosen in chosen.iter() {
         waiting.remove(&chosen.index);
     }

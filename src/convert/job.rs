@@ -103,6 +103,8 @@ pub struct Outcome {
     pub pushed: Option<String>,
     /// Of what was written under a name, the places to type next: `oci:app:latest`.
     pub called: Vec<String>,
+    /// Commands that load what was written with all its platforms, where there are several.
+    pub loads: Vec<String>,
 }
 
 /// How a conversion ended.
@@ -149,6 +151,7 @@ pub fn run(
         archive,
         pushed: None,
         called: Vec::new(),
+        loads: Vec::new(),
     })
 }
 
@@ -283,7 +286,8 @@ impl Job<'_> {
             let message = format!(
                 "index {index} lists {child}, which is not there: registry storage holds whole indexes"
             );
-            let help = "keep what is there with --platform, or write an OCI layout, which holds such indexes";
+            let help = "keep what is there with --present-only or --platform, bring the rest with --fill-from PLACE, \
+                        or write an OCI layout, which holds such indexes";
             return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
         }
         if self.request.check && !writing.can_take_back() {

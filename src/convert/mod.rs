@@ -16,6 +16,7 @@ mod indexes;
 mod job;
 mod judged;
 mod layers;
+pub mod loads;
 mod losses;
 mod manifests;
 pub mod names;

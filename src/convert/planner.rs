@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::convert::account::Names;
+use crate::convert::account::{Action, Entry, Kind, Names};
 use crate::convert::choice::{Choice, choose};
 use crate::convert::names;
 use crate::convert::plan::{Dropped, Make, Plan, Step, Treatment};
@@ -11,7 +11,7 @@ use crate::convert::request::{ManifestFormat, Request, Target};
 use crate::error::{Error, Result};
 use crate::media::{self, Codec, Family, LayerType};
 use crate::model::select::{self, Chosen, Lost};
-use crate::model::{Archive, BlobId, Body, Descriptor, ImageParts, Name, NodeId, Part, Role};
+use crate::model::{Archive, BlobId, Body, Descriptor, Edge, ImageParts, Name, NodeId, Part, Role};
 
 /// Decides everything, or refuses. `codecs` are the compressions of layers by their first bytes.
 pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec>) -> Result<Plan> {
@@ -258,13 +258,11 @@ impl Planner<'_> {
         &mut self,
         node: NodeId,
         family: Family,
-        children: &[crate::model::Edge],
+        children: &[Edge],
         what: &str,
         only: Option<&HashSet<NodeId>>,
     ) -> Result<Make> {
-        let wanted = |edge: &crate::model::Edge| {
-            only.is_none_or(|only| edge.node.is_some_and(|node| only.contains(&node)))
-        };
+        let wanted = |edge: &Edge| only.is_none_or(|only| edge.node.is_some_and(|node| only.contains(&node)));
         let mut keep = Vec::new();
         let mut changed = false;
         for (i, edge) in children.iter().enumerate() {
@@ -275,9 +273,10 @@ impl Planner<'_> {
                     keep.push(i);
                     "not among the platforms asked for; the index names it still"
                 } else {
-                    "not among the platforms asked for"
+                    self.why_cut(edge)
                 };
                 if let Some(child) = edge.node {
+                    self.tell_absent(edge, &name, why);
                     self.drop(child, Some(name), why);
                 }
                 continue;
@@ -306,17 +305,46 @@ impl Planner<'_> {
             return Ok(Make::Keep);
         }
         if to != family {
-            let absent = |edge: &&crate::model::Edge| {
+            let absent = |edge: &&Edge| {
                 edge.node.is_some_and(|child| matches!(self.archive.node(child).body, Body::Absent))
             };
             if let Some(edge) = keep.iter().filter_map(|&i| children.get(i)).find(absent) {
                 let digest = edge.descriptor.good_digest().map(ToString::to_string).unwrap_or_default();
                 let message =
                     format!("{what} names {digest}, which is not in the archive and so cannot be converted");
-                return Err(Error::refused_help(message, "choose what is there with --platform"));
+                let help =
+                    "choose what is there with --present-only or --platform, or bring it with --fill-from";
+                return Err(Error::refused_help(message, help));
             }
         }
         Ok(Make::Reindex { family: to, keep })
+    }
+
+    /// Why a child that is not wanted is left out of its index.
+    fn why_cut(&self, edge: &Edge) -> &'static str {
+        let there = |node: NodeId| {
+            let held = self.archive.node(node);
+            !matches!(held.body, Body::Absent)
+                && held.all_parts().iter().all(|part| self.archive.holds(part) || part.is_foreign())
+        };
+        match edge.node {
+            Some(node) if self.request.present_only && edge.attestation && there(node) => {
+                "it attests an image that is not there"
+            }
+            Some(node) if self.request.present_only && !there(node) => "it is not there",
+            _ => "not among the platforms asked for",
+        }
+    }
+
+    /// Of what an index no longer names, and what was not there, the account has a line here: nothing was lost with it.
+    fn tell_absent(&mut self, edge: &Edge, name: &str, why: &str) {
+        let absent = edge.node.is_some_and(|node| matches!(self.archive.node(node).body, Body::Absent));
+        if absent && self.request.present_only {
+            let what = if edge.attestation { format!("attestation of {name}") } else { name.to_owned() };
+            let mut entry = Entry::note(Kind::Manifest, Action::Dropped, what, why);
+            entry.before = edge.descriptor.good_digest().cloned();
+            self.plan.entries.push(entry);
+        }
     }
 
     fn manifest(&mut self, node: NodeId, family: Family, parts: &ImageParts) -> Result<Make> {

@@ -122,6 +122,8 @@ pub struct DropSet {
     pub annotations: bool,
     /// Indexes inside indexes.
     pub nested: bool,
+    /// What refers to an index that is cut to what is there.
+    pub stale: bool,
 }
 
 /// What is verified of layers that are kept as they are. Layers whose diff IDs are needed to write the destination, or
@@ -146,6 +148,8 @@ pub struct Request {
     pub platforms: Vec<Specifier>,
     /// `--sparse`
     pub sparse: bool,
+    /// `--present-only`: indexes are cut to the images that are there.
+    pub present_only: bool,
     /// `--referrers`: how many edges away from an image what is about it is taken along.
     pub referrers: u64,
     /// `--compress`
@@ -160,6 +164,8 @@ pub struct Request {
     pub renames: Vec<(String, String)>,
     /// `:REF` of the destination, which says it.
     pub(crate) destination_name: Option<String>,
+    /// An index at the destination whose place the one of the same name takes.
+    pub(crate) replaces: Option<crate::digest::Digest>,
     /// `--docker-platform`
     pub docker_platform: Option<Platform>,
     /// `--preserve-digests`
@@ -190,6 +196,7 @@ impl Request {
             images: Vec::new(),
             platforms: Vec::new(),
             sparse: false,
+            present_only: false,
             referrers: u64::MAX,
             compress: Compress::Keep,
             manifest_format: ManifestFormat::Keep,
@@ -197,6 +204,7 @@ impl Request {
             tags: Vec::new(),
             renames: Vec::new(),
             destination_name: None,
+            replaces: None,
             docker_platform: None,
             preserve_digests: false,
             keep_tags: false,

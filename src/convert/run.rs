@@ -58,7 +58,8 @@ pub(super) fn run(
     // What a change of the source led to is not what is to be told.
     archive.tree.unchanged()?;
     written?;
-    let (output, mut account) = documents.finish();
+    let (mut output, mut account) = documents.finish();
+    output.replaces.clone_from(&request.replaces);
     let facts = pool.finish();
     if writer.stopped() {
         return Ok(Ran { facts, written: None, unplaced: writer.unplaced() });

@@ -11,6 +11,7 @@ pub mod apart;
 pub mod archive;
 mod detect;
 pub mod docker_archive;
+pub mod gathered;
 pub mod lone;
 mod nested;
 pub mod oci_layout;

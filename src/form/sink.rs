@@ -19,6 +19,8 @@ pub struct Output {
     pub roots: Vec<OutRoot>,
     /// The source's own `index.json`, if it had one: its other members are carried into a new layout.
     pub index_json: Option<Arc<[u8]>>,
+    /// What stands at the destination and is replaced by a root of the same name: nothing lists it from then on.
+    pub replaces: Option<Digest>,
 }
 
 impl Output {

@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use super::registry::Push;
-use super::{Options, RegistryOptions, Source, registry};
+use super::{Options, RegistryOptions, Source, open};
 use crate::convert::called::called;
+use crate::convert::loads::loads;
 use crate::convert::{
     Destination as To, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
 };
 use crate::error::{Error, Result};
-use crate::form::place::{Place, Transport};
+use crate::form::place::{Place, Transport, apart};
 use crate::model::Archive;
 
 /// Which docker-archive is written.
@@ -58,6 +59,16 @@ impl Destination {
         Ok(Destination { place, target, stream: None, registry: RegistryOptions::default() })
     }
 
+    /// A place of which the form is known.
+    pub(super) fn to_target(place: Place, target: Target) -> Destination {
+        Destination { place, target, stream: None, registry: RegistryOptions::default() }
+    }
+
+    /// Whether what stands there is replaced as a whole, and not added to.
+    pub(super) fn is_replaced(&self) -> bool {
+        matches!(self.target, Target::DockerArchive | Target::OciTar | Target::SkopeoDir)
+    }
+
     /// The place.
     pub fn place(&self) -> &Place {
         &self.place
@@ -92,23 +103,37 @@ pub fn convert(
 ) -> Result<Outcome> {
     let source = source.into();
     let mut request = request;
-    request.target = destination.target;
-    request.read = options.reading();
     request.images.extend(source.place.name.clone());
-    request.destination_name.clone_from(&destination.place.name);
     request.keep_tags =
         source.registry.all_tags || source.place.path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let place = source.place.clone();
+    let filled = !source.fill.is_empty();
+    if filled && !place.is_remote() && !place.is_standard() && !destination.place.is_remote() {
+        apart(&place.path, &destination.place.path)?;
+    }
+    let origin = match filled || place.is_remote() {
+        true => Origin::Archive(Box::new(open(source, options)?)),
+        false => Origin::Input(source.input),
+    };
+    carried(&place, origin, destination, request, options)
+}
+
+/// The same of what is open already, or is opened by the conversion.
+pub(super) fn carried(
+    source: &Place,
+    origin: Origin,
+    destination: Destination,
+    request: Request,
+    options: &Options<'_>,
+) -> Result<Outcome> {
+    let mut request = request;
+    request.target = destination.target;
+    request.read = options.reading();
+    request.destination_name.clone_from(&destination.place.name);
     let place = &destination.place;
     let push = match destination.target {
-        Target::Registry => Some(Push::prepare(&source.place, place, &destination.registry, &mut request)?),
+        Target::Registry => Some(Push::prepare(source, place, &destination.registry, &mut request)?),
         _ => None,
-    };
-    let origin = match source.place.is_remote() {
-        true => {
-            let archive = registry::open(&source.place, true, &source.registry, &request.read.limits)?;
-            Origin::Archive(Box::new(archive))
-        }
-        false => Origin::Input(source.input),
     };
     let make = |plan: &Plan, archive: &Archive| match &push {
         Some(push) => push.sink(plan, archive),
@@ -119,12 +144,13 @@ pub fn convert(
         (false, Some(stream)) => To { place, goal: Goal::Stream(stream) },
         (false, None) => To::at(place),
     };
-    let from = From { place: &source.place, origin };
+    let from = From { place: source, origin };
     let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
     let (written, refused) =
         (matches!(outcome.end, End::Written { .. }), matches!(outcome.end, End::Refused));
     if let (End::Written { output, .. }, false) = (&outcome.end, request.dry_run) {
         outcome.called = called(request.target, place, output);
+        outcome.loads = loads(request.target, place, output);
     }
     outcome.pushed = push.filter(|_| written && !request.dry_run).and_then(|push| push.line());
     outcome.findings = match refused {

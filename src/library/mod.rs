@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod convert;
 mod explain;
+mod index;
 mod inspect;
 mod open;
 mod options;
@@ -20,6 +21,7 @@ pub use convert::{Destination, DockerFormat, convert};
 #[doc(hidden)]
 pub use explain::unknown_rule;
 pub use explain::{explain, schemas};
+pub use index::{IndexEdit, IndexPart, create_index, edit_index, show_index, split_index};
 pub use inspect::{inspect, raw};
 pub use open::{Source, open};
 pub use options::Options;

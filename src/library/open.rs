@@ -19,13 +19,15 @@ pub struct Source {
     lone: Option<Option<LoneKind>>,
     /// Whether blobs are going to be read: what a registry lacks of them is not asked for otherwise.
     blobs: bool,
+    /// Where what it lacks is taken from.
+    pub(super) fill: Vec<Source>,
 }
 
 impl From<Place> for Source {
     /// The place that a command line means: `-` is standard input.
     fn from(place: Place) -> Source {
         let registry = RegistryOptions::default();
-        Source { input: place.input(), place, registry, lone: None, blobs: true }
+        Source { input: place.input(), place, registry, lone: None, blobs: true, fill: Vec::new() }
     }
 }
 
@@ -64,6 +66,13 @@ impl Source {
         self
     }
 
+    /// What the archive names and does not have is taken from these, the first that has it: manifests, configs and layers,
+    /// each proved by its digest. What none of them has stays missing.
+    pub fn filled_from(mut self, others: Vec<Source>) -> Source {
+        self.fill = others;
+        self
+    }
+
     /// How a registry is spoken to.
     pub fn registry(mut self, options: RegistryOptions) -> Source {
         self.registry = options;
@@ -77,7 +86,17 @@ impl Source {
 ///
 /// What cannot be read, or holds no image. A broken archive is no error: see [`check()`](super::check()).
 pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive> {
-    let source = source.into();
+    let mut source = source.into();
+    let others = std::mem::take(&mut source.fill);
+    let archive = opened(source, options)?;
+    if others.is_empty() {
+        return Ok(archive);
+    }
+    let others = others.into_iter().map(|other| open(other, options)).collect::<Result<_>>()?;
+    crate::compose::fill(archive, others, &options.limits)
+}
+
+fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
     if let (false, [first, ..]) = (source.place.is_remote(), &source.registry.platforms[..]) {
         let message = format!("--platform {first} goes with docker://, not with {}", source.place.text);
         let help = "restow convert --platform takes the images of an archive apart";

@@ -70,6 +70,57 @@ impl Partial {
     }
 }
 
+impl Partial {
+    /// Of an index and what is below it, what is there: images with what attests them, artifacts, and the indexes above
+    /// them; of `only`, if that is given. `None` if nothing is missing.
+    pub fn there(
+        &self,
+        archive: &Archive,
+        root: NodeId,
+        only: Option<&HashSet<NodeId>>,
+    ) -> Option<HashSet<NodeId>> {
+        let mut nodes = archive.below(root);
+        let gone = |node: &NodeId| {
+            matches!(archive.node(*node).body, Body::Absent)
+                || self.absent.contains(node)
+                || only.is_some_and(|only| !only.contains(node))
+        };
+        if !nodes.iter().any(&gone) {
+            return None;
+        }
+        let mut here: HashSet<NodeId> = HashSet::new();
+        nodes.reverse();
+        for node in nodes {
+            match &archive.node(node).body {
+                Body::Index { children, .. } => {
+                    let lost: HashSet<String> = children
+                        .iter()
+                        .filter(|edge| edge.node.is_some_and(|child| gone(&child)))
+                        .filter_map(|edge| edge.descriptor.good_digest().map(ToString::to_string))
+                        .collect();
+                    // What attests an image that is not there goes with it.
+                    let with_it =
+                        |edge: &&Edge| edge.attests.as_ref().is_some_and(|digest| lost.contains(digest));
+                    children.iter().filter(with_it).filter_map(|edge| edge.node).for_each(|node| {
+                        here.remove(&node);
+                    });
+                    let any = |edge: &Edge| {
+                        !edge.attestation && edge.node.is_some_and(|child| here.contains(&child))
+                    };
+                    if children.iter().any(any) {
+                        here.insert(node);
+                    }
+                }
+                _ if gone(&node) => {}
+                _ => {
+                    here.insert(node);
+                }
+            }
+        }
+        Some(here)
+    }
+}
+
 /// Whether storage is the cache of a registry that mirrors another one: it holds what was asked of it.
 pub fn is_mirror(archive: &Archive) -> bool {
     archive.tree.members.iter().any(|member| member.name.ends_with(b"scheduler-state.json"))

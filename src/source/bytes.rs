@@ -23,6 +23,14 @@ pub trait Remote: Send + Sync {
     /// # Errors
     /// They cannot be had.
     fn head(&self, at: usize, n: usize) -> Result<Vec<u8>>;
+
+    /// Fails if what is read was changed meanwhile, where that can be told.
+    ///
+    /// # Errors
+    /// It was changed.
+    fn unchanged(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 pub(super) enum Backing {

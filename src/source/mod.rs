@@ -6,6 +6,7 @@
 mod bytes;
 mod folder;
 pub mod foreign;
+mod gathered;
 mod members;
 mod names;
 mod paths;
@@ -24,6 +25,7 @@ use cap_std::fs::Dir;
 pub use bytes::Remote;
 use bytes::{Backing, Range, Stamp};
 use folder::{Guarded, follow};
+pub use gathered::Held;
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
 use members::{Place, member_of};
 use names::Names;
@@ -334,6 +336,9 @@ impl Tree {
 
     /// Fails if the file behind the tree was changed since it was opened, or a file of a folder since it was listed.
     pub fn unchanged(&self) -> Result<()> {
+        if let Backing::Remote(remote) = &self.backing {
+            return remote.unchanged();
+        }
         if let Backing::Folder { changed, .. } = &self.backing {
             if let Some(path) = changed.get() {
                 return Err(Error::SourceChanged { path: path.clone() });

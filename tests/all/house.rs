@@ -39,7 +39,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("check", "read rules finding facts model layer source location"),
     ("convert", "read rules finding facts inventory model layer source location form blob codec staging"),
     ("repair", "check convert form store registry source"),
-    ("compose", "convert model source"),
+    ("compose", "convert form model source location"),
     ("scrub", "check read form store"),
     ("page", "report finding inspect compare convert check layer location"),
     (

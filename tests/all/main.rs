@@ -20,6 +20,8 @@ mod fixes;
 mod hostile;
 /// Which room of `src/` imports which.
 mod house;
+/// Images for many platforms.
+mod index;
 /// Whatever an archive holds has exactly one fate.
 mod inventory;
 /// OCI layouts made in place, and a folder with the binary to try them on.

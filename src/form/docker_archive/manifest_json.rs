@@ -210,7 +210,12 @@ mod tests {
         let children = documents.iter().map(|d| d.digest.clone()).collect();
         documents.push(out_document("i", media::OCI_INDEX, OutBody::Index { children }));
         let target = Digest::sha256(b"i");
-        Output { documents, roots: roots.iter().map(|name| root(&target, name)).collect(), index_json: None }
+        Output {
+            documents,
+            roots: roots.iter().map(|name| root(&target, name)).collect(),
+            index_json: None,
+            replaces: None,
+        }
     }
 
     fn chosen(platforms: &[&str], wanted: Option<&str>) -> String {

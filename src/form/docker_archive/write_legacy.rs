@@ -276,7 +276,7 @@ mod tests {
         let config = CONFIG.replacen('{', &format!("{{\"comment\":\"{comment}\","), 1);
         let document = image(&format!("manifest {comment}"), &config, layers, "linux/amd64");
         let root = root(&document.digest, name);
-        Output { documents: vec![document], roots: vec![root], index_json: None }
+        Output { documents: vec![document], roots: vec![root], index_json: None, replaces: None }
     }
 
     fn plan(output: &Output) -> LegacyNames {

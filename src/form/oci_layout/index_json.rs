@@ -92,7 +92,11 @@ pub fn merged(output: &Output, existing: Option<&[u8]>) -> Result<(Vec<u8>, Vec<
             let json = sound_object(text).ok_or_else(refuse)?;
             let manifests = json.root.get("manifests").filter(|m| m.is_array() || m.is_null());
             let held = manifests.ok_or_else(refuse)?.items().iter();
-            let held = held.map(|item| Entry::of_existing(text, item)).collect();
+            let mut held: Vec<Entry> = held.map(|item| Entry::of_existing(text, item)).collect();
+            let mut roots = roots;
+            if let Some(before) = &output.replaces {
+                replace(&mut held, &mut roots, before.as_str());
+            }
             let entries = merge(held, roots, &mut displaced);
             assemble(Some((text, json)), entries, &mut displaced)
         }
@@ -314,6 +318,21 @@ fn names_of(descriptor: &Value) -> Names {
     Names { image_name: text(IMAGE_NAME), ref_name: text(REF_NAME) }
 }
 
+/// Descriptors of what is replaced stay where they are, and point at what takes its place.
+fn replace(held: &mut [Entry], roots: &mut Vec<Entry>, before: &str) {
+    roots.retain(|root| {
+        let is_it = |entry: &&mut Entry| {
+            let unnamed = entry.names.is_none() && root.names.is_none();
+            entry.digest == before && root.digest != before && (unnamed || entry.has_name_of(root))
+        };
+        let Some(entry) = held.iter_mut().find(is_it) else { return true };
+        entry.digest.clone_from(&root.digest);
+        entry.target.clone_from(&root.target);
+        entry.artifact_type.clone_from(&root.artifact_type);
+        false
+    });
+}
+
 /// What the destination holds, with the roots added.
 fn merge(mut held: Vec<Entry>, roots: Vec<Entry>, displaced: &mut Vec<Displaced>) -> Vec<Entry> {
     // Layouts of many images are merged into layouts of many: only entries that may match are compared.
@@ -456,7 +475,20 @@ mod tests {
             documents: ["a", "b", "c"].map(document).into(),
             roots: roots.iter().map(root).collect(),
             index_json: None,
+            replaces: None,
         }
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_listed_any_more() {
+        let names = [("a", full("docker.io/lab/app:1")), ("b", full("docker.io/lab/other:1"))];
+        let before = index_json(&output(&names), None).expect("an index");
+        let mut after = output(&[("c", full("docker.io/lab/app:1"))]);
+        after.replaces = Some(Digest::sha256(b"a"));
+        let after = index_json(&after, Some(&before)).expect("an index");
+        let text = String::from_utf8(before).expect("text");
+        let (a, c) = (Digest::sha256(b"a"), Digest::sha256(b"c"));
+        assert_eq!(String::from_utf8(after).expect("text"), text.replace(a.as_str(), c.as_str()));
     }
 
     /// (document, image name, ref.name) of each descriptor; `-` for an annotation that is absent.

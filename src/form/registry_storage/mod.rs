@@ -38,6 +38,12 @@ fn prefix(tree: &Tree) -> Option<String> {
         .then_some(prefix)
 }
 
+/// Where storage has the blob of a digest.
+pub(in crate::form) fn blob_place(tree: &Tree, digest: &Digest) -> Option<String> {
+    let (base, hex) = (prefix(tree)?, digest.encoded());
+    Some(format!("{base}blobs/{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?))
+}
+
 /// Recognises storage by its folders.
 pub fn detect(tree: &Tree) -> bool {
     prefix(tree).is_some()

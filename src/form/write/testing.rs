@@ -81,7 +81,7 @@ pub fn output(name: &str) -> Output {
         image.diff_ids = vec![Digest::parse(diff_id).expect("a digest")];
     }
     let root = root(&document.digest, name);
-    Output { documents: vec![document], roots: vec![root], index_json: None }
+    Output { documents: vec![document], roots: vec![root], index_json: None, replaces: None }
 }
 
 /// Stages and keeps one blob; `known` says whether digest and size are given beforehand.

@@ -1,0 +1,121 @@
+//! What an archive lacks, taken from elsewhere: manifests first, then what they name in turn. Each blob is proved by its
+//! digest: documents here, the others as a conversion reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::form::gathered::{Found, filled};
+use crate::limits::Limits;
+use crate::location::MemberId;
+use crate::model::{Archive, Body, NodeId, Part};
+use crate::source::{Held, Tree};
+
+/// An archive that others are filled from.
+struct Store {
+    tree: Arc<Tree>,
+    blobs: BTreeMap<Digest, MemberId>,
+}
+
+impl Store {
+    fn of(archive: Archive) -> Store {
+        let mut blobs = BTreeMap::new();
+        for blob in &archive.blobs {
+            if let (Some(digest), Some(member)) = (&blob.digest, blob.member) {
+                blobs.insert(digest.clone(), member);
+            }
+        }
+        // Of layers without a name of their own the config says what they are while they are not compressed.
+        for parts in archive.nodes.iter().filter_map(crate::model::Node::parts) {
+            let Some(config) = archive.config(parts) else { continue };
+            if let Some(member) = parts.config.blob.and_then(|blob| archive.blob(blob).member) {
+                blobs.entry(config.document.sha256.clone()).or_insert(member);
+            }
+            for (layer, diff_id) in parts.layers.iter().zip(config.diff_ids().unwrap_or_default()) {
+                let blob = layer.blob.map(|blob| archive.blob(blob));
+                let unnamed = blob.filter(|blob| blob.digest.is_none()).and_then(|blob| blob.member);
+                if let (Some(member), Some(diff_id)) = (unnamed, diff_id) {
+                    blobs.entry(diff_id).or_insert(member);
+                }
+            }
+        }
+        Store { tree: Arc::new(archive.tree), blobs }
+    }
+
+    /// Where this place has a blob. A document must be what its name says; of others that is found out as they are read.
+    fn find(&self, digest: &Digest, manifest: bool, limits: &Limits) -> Result<Option<Held>> {
+        let Some(&member) = self.blobs.get(digest) else { return Ok(None) };
+        let held = Held::Member(Arc::clone(&self.tree), member);
+        if !manifest {
+            return Ok(Some(held));
+        }
+        let bytes = self.tree.read(member, limits.document_bytes)?;
+        Ok(bytes.filter(|bytes| digest.of_same_kind(bytes).as_ref() == Some(digest)).map(|_| held))
+    }
+}
+
+/// Fills an archive from others, the first that has a blob giving it. What none of them has stays missing.
+///
+/// # Errors
+/// The form of the archive has no place for blobs; a document cannot be read.
+pub fn fill(archive: Archive, others: Vec<Archive>, limits: &Limits) -> Result<Archive> {
+    let stores: Vec<Store> = others.into_iter().map(Store::of).collect();
+    let mut archive = archive;
+    let mut asked: BTreeSet<Digest> = BTreeSet::new();
+    loop {
+        let mut found = Vec::new();
+        for (digest, manifest) in missing(&archive) {
+            // A manifest that was found may name more.
+            if !asked.insert(digest.clone()) {
+                continue;
+            }
+            for store in &stores {
+                if let Some(held) = store.find(&digest, manifest, limits)? {
+                    found.push(Found { digest: digest.clone(), manifest, held });
+                    break;
+                }
+            }
+        }
+        if found.is_empty() {
+            return Ok(archive);
+        }
+        archive = filled(archive, found, limits)?;
+    }
+}
+
+/// What an archive names and does not have, and whether it is a manifest; layers that stand elsewhere by their type are
+/// not missed.
+fn missing(archive: &Archive) -> BTreeMap<Digest, bool> {
+    let mut missing = BTreeMap::new();
+    for node in &archive.nodes {
+        if let (Body::Absent, Some(digest)) = (&node.body, &node.digest) {
+            missing.insert(digest.clone(), true);
+        }
+        let lacks = |part: &&&Part| !archive.holds(part) && !part.is_foreign();
+        for part in node.all_parts().iter().filter(lacks) {
+            let digest = part.blob.and_then(|blob| archive.blob(blob).digest.clone());
+            if let Some(digest) = digest {
+                missing.entry(digest).or_insert(false);
+            }
+        }
+    }
+    missing
+}
+
+/// What is still missing of each child of an index, in words.
+pub fn lacking(archive: &Archive) -> Vec<String> {
+    let partial = crate::model::partial::Partial::of(archive);
+    let nodes = (0..archive.nodes.len() as u32).map(NodeId);
+    let mut words = Vec::new();
+    for node in nodes {
+        for edge in super::child::edges(archive, node) {
+            let gone =
+                |child| matches!(archive.node(child).body, Body::Absent) || partial.absent.contains(&child);
+            if edge.node.is_some_and(gone) {
+                words.push(super::child::described(archive, edge));
+            }
+        }
+    }
+    words
+}

@@ -1,0 +1,69 @@
+//! Archives of which the parts lie elsewhere: a layout that is put together from others, and an archive with what it
+//! lacked. Nothing is copied: members are read where they are.
+
+use std::sync::Arc;
+
+use bstr::BString;
+
+use super::by_id;
+use super::oci_layout::{self, OCI_LAYOUT, blob_path};
+use super::registry_storage::blob_place;
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::form::sink::Output;
+use crate::limits::Limits;
+use crate::model::{Anomaly, Archive, Form};
+use crate::source::{Held, Ingested, Tree};
+
+/// An OCI layout of these blobs, with the roots of `output`.
+///
+/// # Errors
+/// A root that points at no document; documents that cannot be read.
+pub fn layout(place: &str, blobs: Vec<(Digest, Held)>, output: &Output, limits: &Limits) -> Result<Archive> {
+    let index = oci_layout::index_json(output, None)?;
+    let mut members: Vec<(BString, Held)> = vec![
+        ("oci-layout".into(), Held::Made(Arc::from(OCI_LAYOUT))),
+        ("index.json".into(), Held::Made(index.into())),
+    ];
+    members.extend(blobs.into_iter().map(|(digest, held)| (blob_path(&digest).into(), held)));
+    oci_layout::open(Tree::gathered(place, members), Ingested::new(), limits)
+}
+
+/// A blob that an archive lacks and that was found elsewhere.
+pub struct Found {
+    /// Its digest.
+    pub digest: Digest,
+    /// Whether it is a manifest or index.
+    pub manifest: bool,
+    /// Where it is.
+    pub held: Held,
+}
+
+/// An archive opened anew with what it lacked.
+///
+/// # Errors
+/// Its form has no place for blobs; documents cannot be read.
+pub fn filled(archive: Archive, more: Vec<Found>, limits: &Limits) -> Result<Archive> {
+    let Archive { form, tree, anomalies, ingested, .. } = archive;
+    let name = |found: &Found| -> Option<BString> {
+        let digest = &found.digest;
+        Some(match form {
+            Form::Oci | Form::DockerArchive => blob_path(digest).into(),
+            Form::Dir if found.manifest => format!("{}.manifest.json", digest.encoded()).into(),
+            Form::Dir => digest.encoded().into(),
+            Form::RegistryStorage => blob_place(&tree, digest)?.into(),
+            Form::Registry | Form::Document | Form::Layer | Form::Unknown => return None,
+        })
+    };
+    let named: Option<Vec<(BString, Held)>> =
+        more.iter().map(|found| Some((name(found)?, found.held.clone()))).collect();
+    let (Some(named), Some(format)) = (named, by_id(form.id())) else {
+        let message = format!("{} cannot be filled: a {form} place has no blobs of its own", tree.place);
+        let help = "convert it to an OCI layout first, and fill that";
+        return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+    };
+    let mut archive = (format.open)(tree.with(named), ingested, limits)?;
+    // It was found by who looked for the form.
+    archive.anomalies.extend(anomalies.into_iter().filter(|odd| matches!(odd, Anomaly::InsideFolder { .. })));
+    Ok(archive)
+}
