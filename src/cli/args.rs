@@ -2,104 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
-use super::index_args::IndexArgs;
 use super::remote_args::{RemoteArgs, SidesArgs};
 use super::words;
 use crate::LoneKind;
-
-const PLACES: &str = "\
-Places:
-  docker-archive:FILE[:REF]          `docker save`, any version, or a folder
-  oci:DIR[:TAG]                      OCI layout
-  oci-archive:FILE[:TAG]             OCI layout in a tar
-  dir:DIR                            dir: layout of skopeo and podman
-  registry-storage:DIR[:REPO[:TAG]]  storage of Docker Distribution
-  docker://HOST/NAME[:TAG|@DIGEST]   a live registry; docker://HOST/ is all of it
-  A SOURCE may be a path without prefix, whose form is found from its
-  content, or `-`, standard input. A DESTINATION needs a prefix;
-  docker-archive:- and oci-archive:- are standard output.
-
-Exit status:
-  0              done, nothing wrong
-  1              the image is wrong, or (compare) the places differ
-  2              the command could not, or may not, do what was asked
-  129, 130, 143  ended by a signal; nothing half-written stays
-
-Examples:
-  restow check app.tar
-  restow convert app.tar oci:layout
-  docker save app:1 | restow check -";
-
-/// Check, inspect and convert container image archives of any form.
-#[derive(Debug, Parser)]
-#[command(name = "restow", version, about, after_help = PLACES, max_term_width = 100)]
-pub(super) struct Cli {
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    Check(CheckArgs),
-    Convert(ConvertArgs),
-    Inspect(InspectArgs),
-    Compare(CompareArgs),
-    Index(IndexArgs),
-    Explain(ExplainArgs),
-    /// Print a bundled JSON Schema; without NAME, the list.
-    #[command(
-        after_help = "Examples:\n  restow schema\n  restow schema oci-manifest\n  restow schema report-v1 > report-v1.json"
-    )]
-    Schema {
-        /// The schema, such as oci-manifest
-        #[arg(value_parser = words::schemas(), hide_possible_values = true)]
-        name: Option<String>,
-    },
-    /// Print a completion script.
-    #[command(
-        after_help = "Examples:\n  restow completions bash > ~/.local/share/bash-completion/completions/restow\n  restow completions zsh > ~/.zfunc/_restow\n  restow completions fish > ~/.config/fish/completions/restow.fish"
-    )]
-    Completions {
-        /// The shell that it is for.
-        shell: clap_complete::Shell,
-    },
-    /// Print the man page of a command; without COMMAND, all of them.
-    #[command(
-        after_help = "Examples:\n  restow man check | man -l -\n  restow man restow > restow.1\n  restow man convert > restow-convert.1"
-    )]
-    Man {
-        /// The command, such as check; restow is the page that leads to the others
-        command: Option<String>,
-    },
-}
-
-impl Command {
-    /// Options of two places, where a command has two.
-    pub fn sides(&self) -> SidesArgs {
-        match self {
-            Command::Convert(args) => args.sides.clone(),
-            Command::Compare(args) => args.sides.clone(),
-            Command::Index(args) => {
-                args.command.writing().map(|write| write.sides.clone()).unwrap_or_default()
-            }
-            _ => SidesArgs::default(),
-        }
-    }
-
-    pub fn common(&self) -> Common {
-        match self {
-            Command::Check(args) => args.common.clone(),
-            Command::Convert(args) => args.common.clone(),
-            Command::Inspect(args) => args.common.clone(),
-            Command::Compare(args) => args.common.clone(),
-            Command::Index(args) => args.command.common().clone(),
-            Command::Explain(args) => Common { color: args.color, ..Common::default() },
-            Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
-        }
-    }
-}
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]

@@ -161,7 +161,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::cli::args::Cli;
+    use crate::cli::command::Cli;
 
     #[test]
     fn every_command_has_a_page_with_every_section() {

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod command;
 mod compare;
 mod convert;
 mod explain;
@@ -27,7 +28,8 @@ use std::sync::OnceLock;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use args::{Cli, Command, Levels};
+use args::Levels;
+use command::{Cli, Command};
 use shell::Shell;
 use status::FAILED;
 

@@ -426,6 +426,10 @@ impl Destination {
                 to.name = None;
             }
         }
+        if let (None, Some(name)) = (&to.name, &place.name) {
+            let text = to.text.strip_suffix(&format!(":{name}")).map(str::to_owned);
+            to.text = text.unwrap_or(to.text);
+        }
         Ok(Destination::to_target(to, target))
     }
 }
