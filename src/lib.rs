@@ -88,6 +88,8 @@ pub mod compose;
 pub mod convert;
 #[doc(hidden)]
 pub mod digest;
+#[cfg(test)]
+mod elsewhere;
 #[doc(hidden)]
 pub mod error;
 #[doc(hidden)]

@@ -21,5 +21,6 @@ pub fn digests(archive: &Archive, options: &Options, progress: &dyn Progress) ->
         _ => read::stored(archive, &options.context(false, progress))?,
     };
     let findings = judge(archive, &facts, Scope::All);
+    archive.unchanged()?;
     Ok(Report { facts, findings })
 }

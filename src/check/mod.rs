@@ -22,5 +22,6 @@ use crate::rules::{Scope, judge};
 pub fn run(archive: &Archive, options: &Options, progress: &dyn Progress) -> Result<Report> {
     let facts = read::all(archive, &options.context(true, progress))?;
     let findings = judge(archive, &facts, Scope::All);
+    archive.unchanged()?;
     Ok(Report { facts, findings })
 }

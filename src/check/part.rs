@@ -63,7 +63,7 @@ pub fn run_part(
     progress: &dyn Progress,
 ) -> Result<Report> {
     let facts = read::of(archive, &part.nodes, &options.context(true, progress))?;
-    Ok(judged(archive, part, facts))
+    judged(archive, part, facts)
 }
 
 /// The same without decompressing, as [`digests`].
@@ -78,15 +78,16 @@ pub fn digests_part(
     progress: &dyn Progress,
 ) -> Result<Report> {
     let facts = digests(archive, options, progress)?.facts;
-    Ok(judged(archive, part, facts))
+    judged(archive, part, facts)
 }
 
-fn judged(archive: &Archive, part: &Part, facts: Facts) -> Report {
+fn judged(archive: &Archive, part: &Part, facts: Facts) -> Result<Report> {
     let mut findings = rules::run(archive, &facts, Scope::Nodes(&part.nodes));
     reach::retain(archive, &part.nodes, &part.roots.iter().collect(), &mut findings);
     reach::tell(archive, &mut findings);
     finding::sort(&mut findings, &ArchiveDocuments::of(archive));
-    Report { facts, findings }
+    archive.unchanged()?;
+    Ok(Report { facts, findings })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::json::{self, Value};
 use crate::location::MemberId;
 use crate::media::{Codec, IMAGE_NAME, REF_NAME};
 use crate::model::select::{self, Chosen};
-use crate::model::{Archive, Body, Descriptor, Document, Form, Name, NodeId, Part, Role};
+use crate::model::{Archive, Body, Descriptor, DocId, Form, Name, NodeId, Part, Role};
 use crate::read;
 
 /// How deep a descriptor may nest: more is no descriptor.
@@ -159,8 +159,8 @@ impl Holding {
 
 /// Everything that roots reach, each once, parents before children; and what leads there.
 fn reached(archive: &Archive, roots: &[Chosen]) -> (Vec<NodeId>, HashMap<NodeId, Above>) {
-    let documents: HashMap<MemberId, &Document> =
-        archive.documents.iter().map(|document| (document.member, document)).collect();
+    let documents: HashMap<MemberId, DocId> =
+        archive.documents.iter().zip(0..).map(|(listed, id)| (listed.member, DocId(id))).collect();
     let mut order = Vec::new();
     let mut above: HashMap<NodeId, Above> = HashMap::new();
     // Many names may lead to one large index, which is walked once.
@@ -174,7 +174,7 @@ fn reached(archive: &Archive, roots: &[Chosen]) -> (Vec<NodeId>, HashMap<NodeId,
         }
         names.entry(node).or_default().extend(shown(&chosen.root.name));
         if let Some(descriptor) = &chosen.root.descriptor {
-            let own = annotations(&documents, descriptor);
+            let own = annotations(archive, &documents, descriptor);
             above.entry(node).or_default().annotations.get_or_insert_default().extend(own);
         }
     }
@@ -225,11 +225,14 @@ fn shown(name: &Name) -> Option<String> {
 
 /// The annotations of a descriptor, without those that are names.
 fn annotations(
-    documents: &HashMap<MemberId, &Document>,
+    archive: &Archive,
+    documents: &HashMap<MemberId, DocId>,
     descriptor: &Descriptor,
 ) -> BTreeMap<String, String> {
-    let document = descriptor.at.member.and_then(|member| documents.get(&member));
-    let text = document.and_then(|document| document.bytes.get(descriptor.span.start..descriptor.span.end));
+    let id = descriptor.at.member.and_then(|member| documents.get(&member));
+    let document = id.map(|id| archive.document(*id));
+    let text =
+        document.as_ref().and_then(|document| document.bytes.get(descriptor.span.start..descriptor.span.end));
     let Some(json) = text.and_then(|text| json::parse(text, DEPTH).ok()) else {
         return BTreeMap::new();
     };
@@ -268,7 +271,7 @@ fn thing(archive: &Archive, facts: &Facts, node: NodeId, above: Above) -> Option
     let own = select::platform_of(archive, node, None).map(|own| own.normalised().to_string());
     let platform = own.filter(|own| !own.is_empty() && kind == Kind::Image).or(above.platform);
     let artifact_type = match kind {
-        Kind::Artifact => held.document.and_then(|id| artifact_type(archive.document(id).root()?)),
+        Kind::Artifact => archive.node_document(node).and_then(|document| artifact_type(document.root()?)),
         _ => None,
     };
     let arrangement = Arrangement(parts(archive, node).into_iter().map(|part| layer(facts, part)).collect());

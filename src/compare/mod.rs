@@ -94,6 +94,7 @@ impl Judged {
         let mut faults = policy.blocking(findings.clone());
         faults.retain(|finding| finding.level == Level::Error);
         let holding = Holding::of(archive, &facts, &roots);
+        archive.unchanged()?;
         Ok(Judged { holding, findings: policy.judged(findings), faults, changes: facts.changes })
     }
 }

@@ -19,7 +19,7 @@ struct Store {
 }
 
 impl Store {
-    fn of(archive: Archive) -> Store {
+    fn of(archive: Archive) -> Result<Store> {
         let mut blobs = BTreeMap::new();
         for blob in &archive.blobs {
             if let (Some(digest), Some(member)) = (&blob.digest, blob.member) {
@@ -40,7 +40,8 @@ impl Store {
                 }
             }
         }
-        Store { tree: Arc::new(archive.tree), blobs }
+        archive.unchanged()?;
+        Ok(Store { tree: Arc::new(archive.tree), blobs })
     }
 
     /// Where this place has a blob. A document must be what its name says; of others that is found out as they are read.
@@ -60,7 +61,7 @@ impl Store {
 /// # Errors
 /// The form of the archive has no place for blobs; a document cannot be read.
 pub fn fill(archive: Archive, others: Vec<Archive>, limits: &Limits) -> Result<Archive> {
-    let stores: Vec<Store> = others.into_iter().map(Store::of).collect();
+    let stores: Vec<Store> = others.into_iter().map(Store::of).collect::<Result<_>>()?;
     let mut archive = archive;
     let mut asked: BTreeSet<Digest> = BTreeSet::new();
     loop {

@@ -149,11 +149,11 @@ impl Gathering {
         };
         let descriptor = root.descriptor.as_ref().and_then(|descriptor| {
             let member = descriptor.at.member?;
-            let document = archive.documents.iter().find(|document| document.member == member)?;
+            let document = archive.document_at(member)?;
             document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)
         });
         self.output.roots.push(OutRoot { target, name, descriptor, repository: None });
-        Ok(())
+        archive.unchanged()
     }
 
     /// Opens it as an OCI layout. `place` is what messages call it.
@@ -177,7 +177,9 @@ impl Gathering {
 pub(super) fn bytes(archive: &Archive, node: NodeId) -> Result<Option<Arc<[u8]>>> {
     let node = archive.node(node);
     if let Some(document) = node.document {
-        return Ok(Some(Arc::clone(&archive.document(document).bytes)));
+        let bytes = Arc::clone(&archive.document(document).bytes);
+        archive.unchanged()?;
+        return Ok(Some(bytes));
     }
     if matches!(node.body, Body::Absent) {
         return Ok(None);

@@ -61,6 +61,7 @@ pub fn pick(archive: &Archive, names: &[String], wanted: Option<&Specifier>) -> 
     for &node in &nodes {
         picking.root(node)?;
     }
+    archive.unchanged()?;
     let Picking { mut pick, .. } = picking;
     pick.index = match nodes[..] {
         [one] if matches!(archive.node(one).body, Body::Index { .. }) => Some(one),
@@ -127,8 +128,9 @@ impl Picking<'_> {
         }
         let (Some(digest), Some(bytes)) = (&held.digest, bytes(archive, node)?) else { return Ok(()) };
         let media_type = held.media_type.as_deref().unwrap_or_default();
-        let document = held.document.and_then(|id| archive.document(id).root());
-        let artifact_type = document.and_then(|root| root.get("artifactType")?.as_str());
+        let document = archive.node_document(node);
+        let root = document.as_ref().and_then(|document| document.root());
+        let artifact_type = root.and_then(|root| root.get("artifactType")?.as_str());
         let facts = (media_type, digest.as_str(), bytes.len() as u64);
         self.pick.children.push(Child {
             node,
@@ -184,9 +186,9 @@ impl Picking<'_> {
     fn child(&mut self, edge: &Edge, node: NodeId, platform: Option<Platform>) {
         let archive = self.archive;
         let at = &edge.descriptor.at;
-        let document = archive.documents.iter().find(|document| Some(document.member) == at.member);
+        let document = at.member.and_then(|member| archive.document_at(member));
         let span = edge.descriptor.span;
-        let text = document.and_then(|document| document.bytes.get(span.start..span.end));
+        let text = document.as_ref().and_then(|document| document.bytes.get(span.start..span.end));
         let (Some(text), Some(digest)) = (text, edge.descriptor.good_digest()) else { return };
         self.pick.children.push(Child {
             node,

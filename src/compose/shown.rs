@@ -91,8 +91,9 @@ fn buildx(archive: &Archive, chosen: &Chosen) -> Result<String> {
 
 /// The annotations of a descriptor, sorted as Go prints a map.
 fn annotations(archive: &Archive, descriptor: &Descriptor) -> Vec<(String, String)> {
-    let document = archive.documents.iter().find(|document| Some(document.member) == descriptor.at.member);
-    let text = document.and_then(|document| document.bytes.get(descriptor.span.start..descriptor.span.end));
+    let document = descriptor.at.member.and_then(|member| archive.document_at(member));
+    let span = descriptor.span;
+    let text = document.as_ref().and_then(|document| document.bytes.get(span.start..span.end));
     let json = text.and_then(|text| crate::json::parse(text, 8).ok());
     let members = json.as_ref().and_then(|json| json.root.get("annotations")).map(|list| list.members());
     let mut pairs: Vec<(String, String)> = members

@@ -22,8 +22,8 @@ impl Planner<'_> {
 
     /// What OCI demands of a config and Docker does not, and this one lacks. Configs keep their bytes: it stays so.
     fn lacks(&self, parts: &ImageParts) -> Vec<String> {
-        let root =
-            self.archive.part_document(&parts.config).and_then(Document::root).filter(|v| v.is_object());
+        let document = self.archive.part_document(&parts.config);
+        let root = document.as_ref().and_then(Document::root).filter(|v| v.is_object());
         let empty =
             |root: &Value, key: &str| root.get(key).is_none_or(|v| v.is_null() || v.as_str() == Some(""));
         let lacks = |key: &&&str| root.is_some_and(|root| empty(root, key));

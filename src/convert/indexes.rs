@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::form::sink::{OutBody, OutRoot};
 use crate::media::{self, Family};
 use crate::model::{Body, Edge, Name, NodeId};
+use crate::model::{DocId, Document};
 
 impl Documents<'_> {
     pub(super) fn index(&mut self, node: NodeId, from: Family, children: &[Edge], make: Make) -> Result<()> {
@@ -49,7 +50,7 @@ impl Documents<'_> {
         if make == Make::Keep {
             return self.keep(node, body);
         }
-        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else {
+        let Some(document) = self.archive.node_document(node) else {
             return Ok(());
         };
         let Ok(json) = &document.json else { return Ok(()) };
@@ -83,8 +84,11 @@ impl Documents<'_> {
                 stale
                     .extend(attested.filter_map(|edge| Some(("attestation of", edge.attests.clone()?, why))));
             }
-            let root = held.document.and_then(|id| archive.document(id).root());
-            let subject = root.and_then(|root| root.get("subject")?.get("digest")?.as_str());
+            let document = archive.node_document(node);
+            let subject = document
+                .as_ref()
+                .and_then(Document::root)
+                .and_then(|root| root.get("subject")?.get("digest")?.as_str());
             let why = "its subject is the old digest";
             stale.extend(subject.map(|digest| ("referrer of", digest.to_owned(), why)));
         }
@@ -117,12 +121,12 @@ impl Documents<'_> {
         let index_json = self.archive.index_json.map(|id| self.archive.document(id));
         self.output.index_json = index_json.map(|document| Arc::clone(&document.bytes));
         let by_member: HashMap<_, _> =
-            self.archive.documents.iter().map(|document| (document.member, document)).collect();
+            self.archive.documents.iter().zip(0..).map(|(listed, id)| (listed.member, DocId(id))).collect();
         for planned in &self.plan.roots {
             let Some(now) = self.now.get(&planned.root.node) else { continue };
             let descriptor = planned.root.descriptor.as_ref().and_then(|descriptor| {
                 let member = descriptor.at.member?;
-                let document = by_member.get(&member)?;
+                let document = self.archive.document(*by_member.get(&member)?);
                 document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)
             });
             self.output.roots.push(OutRoot {

@@ -3,7 +3,6 @@
 //! What is promised of destinations (`SECURITY.md`) holds from here on: source and destination are apart, nothing is
 //! visible before all of it is verified, and what the policy blocks is not written.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::convert::account::Account;
@@ -29,8 +28,7 @@ use crate::form::skopeo_dir::skopeo_dir;
 use crate::form::write::WriteOptions;
 use crate::form::{self, Input, OpenOptions};
 use crate::inventory::{self, Inventory, Item};
-use crate::media::Codec;
-use crate::model::{Archive, BlobId, Body, NodeId, Part};
+use crate::model::{Archive, Body, NodeId, Part};
 use crate::progress::Progress;
 use crate::read;
 use crate::rules::{self, Policy, Scope, judge};
@@ -271,15 +269,15 @@ impl Job<'_> {
         let nothing = Default::default();
         let mut known = Facts::of(archive.blobs.len());
         read::duplicates(archive, &mut known)?;
-        if self.blocked(&self.found(&known, Scope::Nodes(&nothing))) {
+        if self.blocked(&self.found(&known, Scope::Nodes(&nothing))?) {
             return self.refuse(known, Scope::All);
         }
         let inventory = Inventory::of(archive);
-        let plan = planner::plan(archive, self.request, &codecs(archive)?)?;
+        let plan = planner::plan(archive, self.request)?;
         let settled = fates::settle(archive, &inventory, self.request.target, plan)?;
         let plan = &settled.plan;
         let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
-        if self.blocked(&self.found(&known, scope)) {
+        if self.blocked(&self.found(&known, scope)?) {
             return self.refuse(known, scope);
         }
         if let (Target::Storage, Some((index, child))) = (self.request.target, plan.sparse(archive)) {
@@ -293,7 +291,7 @@ impl Job<'_> {
         if self.request.check && !writing.can_take_back() {
             let context = self.request.read.context(true, self.progress);
             read::rest(archive, &mut known, &context)?;
-            let findings = self.judged(&known, scope);
+            let findings = self.judged(&known, scope)?;
             if self.blocked(&findings) {
                 return Ok((findings, End::Refused));
             }
@@ -306,7 +304,9 @@ impl Job<'_> {
         // Of what is only tried nothing is staged.
         if !self.request.dry_run {
             let limits = &self.request.read.limits;
-            before_commit(archive, &findings, &written, &*sink, self.policy, limits)?;
+            let sound = before_commit(archive, &findings, &written, &*sink, self.policy, limits);
+            archive.unchanged()?;
+            sound?;
         }
         let Written { output, mut account, .. } = written;
         account.displaced(sink.prepare(&output)?);
@@ -330,7 +330,7 @@ impl Job<'_> {
         if self.request.check {
             read::rest(self.archive, &mut facts, &context)?;
         }
-        let findings = self.judged(&facts, scope);
+        let findings = self.judged(&facts, scope)?;
         let blocked = self.blocked(&findings);
         if let (Some(error), false) = (ran.unplaced, blocked) {
             return Err(error);
@@ -370,21 +370,23 @@ impl Job<'_> {
     fn refuse(&self, mut known: Facts, scope: Scope<'_>) -> Result<(Vec<Finding>, End)> {
         let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
         read::rest(self.archive, &mut known, &context)?;
-        Ok((self.judged(&known, scope), End::Refused))
+        Ok((self.judged(&known, scope)?, End::Refused))
     }
 
     /// What is wrong, with names as they will be, in any order.
-    fn found(&self, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+    fn found(&self, facts: &Facts, scope: Scope<'_>) -> Result<Vec<Finding>> {
         let mut findings = rules::run(self.archive, facts, scope);
         new_names::retain(self.archive, self.request, &mut findings);
-        findings
+        self.archive.unchanged()?;
+        Ok(findings)
     }
 
     /// The same in the order of reports.
-    fn judged(&self, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+    fn judged(&self, facts: &Facts, scope: Scope<'_>) -> Result<Vec<Finding>> {
         let mut findings = judge(self.archive, facts, scope);
         new_names::retain(self.archive, self.request, &mut findings);
-        findings
+        self.archive.unchanged()?;
+        Ok(findings)
     }
 
     /// The names of members in the old docker-archive form follow from configs and diff IDs. Where configs are made only
@@ -420,18 +422,4 @@ impl Job<'_> {
         }
         docker_archive::legacy_names(images.iter().map(|(config, diff_ids)| (&config[..], &diff_ids[..])))
     }
-}
-
-/// The compression of every layer, by its first bytes.
-fn codecs(archive: &Archive) -> Result<HashMap<BlobId, Codec>> {
-    let mut found = HashMap::new();
-    for (i, blob) in archive.blobs.iter().enumerate().filter(|(_, blob)| blob.layer) {
-        let Some(member) = blob.member else { continue };
-        let codec = match archive.ingested.get(&member) {
-            Some(facts) => facts.codec,
-            None => Codec::sniff(&archive.tree.head(member, 16)?),
-        };
-        found.insert(BlobId(i as u32), codec);
-    }
-    Ok(found)
 }

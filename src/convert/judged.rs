@@ -13,7 +13,7 @@ use crate::finding::{Finding, Level, Rule};
 use crate::form::preview::Preview;
 use crate::form::sink::Sink;
 use crate::limits::Limits;
-use crate::model::{Archive, NodeId};
+use crate::model::{Archive, DocId, NodeId};
 use crate::rules::{self, Policy, Scope, index};
 
 /// Warnings that no archive comes by unless its writer left something stale behind.
@@ -32,19 +32,19 @@ pub(super) fn before_commit(
     policy: &Policy,
     limits: &Limits,
 ) -> Result<()> {
-    let mut documents: HashMap<&Digest, &Arc<[u8]>> = HashMap::new();
+    let mut documents: HashMap<&Digest, DocId> = HashMap::new();
     for blob in &source.blobs {
         if let (Some(digest), Some(id)) = (&blob.digest, blob.document) {
-            documents.insert(digest, &source.document(id).bytes);
+            documents.insert(digest, id);
         }
     }
     // Configs that only their members' names tell of, and those that were made.
-    let by_content: HashMap<&Digest, &Arc<[u8]>> =
-        source.documents.iter().map(|document| (&document.sha256, &document.bytes)).collect();
+    let by_content: HashMap<&Digest, DocId> =
+        source.documents.iter().zip(0..).map(|(listed, id)| (&listed.sha256, DocId(id))).collect();
     let made: HashMap<Digest, Arc<[u8]>> = written.output.configs().collect();
     let known = |digest: &Digest| {
         let held = documents.get(digest).or_else(|| by_content.get(digest));
-        held.map(|bytes| Arc::clone(bytes)).or_else(|| made.get(digest).cloned())
+        held.map(|id| Arc::clone(&source.document(*id).bytes)).or_else(|| made.get(digest).cloned())
     };
     let mut allowed: HashSet<&str> = found.iter().map(|finding| finding.rule.name).collect();
     let before = sink.before()?;
@@ -94,6 +94,7 @@ fn findings(
     }
     let nodes = scope(&archive);
     let found = rules::run(&archive, &facts, nodes.as_ref().map_or(Scope::All, Scope::Nodes));
+    archive.unchanged()?;
     Ok((archive, found))
 }
 

@@ -10,11 +10,18 @@ use crate::media::{Codec, Family, LayerType};
 use crate::model::{ImageParts, NodeId, Part, legacy};
 
 impl Planner<'_> {
-    /// Whether a layer's media type names another compression than its bytes have.
-    pub(super) fn mistyped(&self, layer: &Part) -> bool {
-        let declared = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
-        let found = layer.blob.filter(|_| self.archive.holds(layer)).and_then(|blob| self.codecs.get(&blob));
-        matches!((declared, found), (Some(declared), Some(found)) if declared.codec != *found)
+    /// Whether the media type of one of the layers names another compression than its bytes have.
+    pub(super) fn any_mistyped(&self, layers: &[Part]) -> Result<bool> {
+        for layer in layers {
+            let declared = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+            let held = layer.blob.filter(|_| self.archive.holds(layer));
+            if let (Some(declared), Some(blob)) = (declared, held) {
+                if declared.codec != self.codecs.get(blob)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Plans config and layers of an image whose manifest is to be of this family; whether a layer changes.
@@ -57,10 +64,8 @@ impl Planner<'_> {
 
     /// Empty layers of schema 1 have no place in what it is converted to.
     pub(super) fn schema1(&mut self, node: NodeId, layers: &[Part], family: Family) -> Result<()> {
-        let document = self.archive.node(node).document.map(|id| self.archive.document(id));
-        let Some((document, root)) = document.and_then(|document| Some((document, document.root()?))) else {
-            return Ok(());
-        };
+        let Some(document) = self.archive.node_document(node) else { return Ok(()) };
+        let Some(root) = document.root() else { return Ok(()) };
         let parsed = legacy::Schema1::parse(root, document.depth);
         for layer in &parsed.layers {
             let at = format!("/fsLayers/{}/blobSum", layer.index);
@@ -87,9 +92,8 @@ impl Planner<'_> {
             },
             None => None,
         };
-        let codec = self.codecs.get(&blob).copied().unwrap_or(Codec::Plain);
         if self.request.target == Target::DockerLegacy {
-            return Ok(if codec == Codec::Plain {
+            return Ok(if self.codecs.get(blob)? == Codec::Plain {
                 Treatment::Keep
             } else {
                 Treatment::Recompress(Compression::None)
@@ -107,18 +111,17 @@ impl Planner<'_> {
                 .of(ErrorKind::Unsupported));
             }
             let again = level_given && compression.codec() != Codec::Plain;
-            let alike = codec == compression.codec() && !again;
+            let alike = !again && self.codecs.get(blob)? == compression.codec();
             return Ok(if alike { Treatment::Keep } else { Treatment::Recompress(compression) });
         }
         let gzip = Treatment::Recompress(Compression::Gzip(Compression::GZIP_DEFAULT));
-        let foreign_codec = matches!(codec, Codec::Zstd | Codec::Bzip2 | Codec::Xz);
-        if synthesised && foreign_codec {
-            return Ok(gzip);
-        }
-        if self.request.manifest_format == ManifestFormat::Docker && codec == Codec::Zstd {
-            return Ok(gzip);
-        }
-        Ok(Treatment::Keep)
+        // What is kept as it is may be of any compression.
+        let docker = self.request.manifest_format == ManifestFormat::Docker;
+        Ok(match if synthesised || docker { self.codecs.get(blob)? } else { Codec::Plain } {
+            Codec::Zstd => gzip,
+            Codec::Bzip2 | Codec::Xz if synthesised => gzip,
+            _ => Treatment::Keep,
+        })
     }
 
     fn stage_layer(&mut self, node: NodeId, part: &Part, treatment: Treatment) {

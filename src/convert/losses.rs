@@ -71,8 +71,8 @@ impl Planner<'_> {
 
     /// Refuses members that Docker's types do not have, unless they may be dropped.
     pub(super) fn annotations(&mut self, node: NodeId) -> Result<()> {
-        let document = self.archive.node(node).document.map(|id| self.archive.document(id));
-        let Some(root) = document.and_then(|document| document.root()) else { return Ok(()) };
+        let Some(document) = self.archive.node_document(node) else { return Ok(()) };
+        let Some(root) = document.root() else { return Ok(()) };
         let found = oci_only(root);
         if found.is_empty() {
             return Ok(());

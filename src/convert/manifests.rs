@@ -67,7 +67,7 @@ impl Documents<'_> {
             }
             return self.document(node, now, bytes, body, Action::Kept, String::new());
         }
-        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else {
+        let Some(document) = self.archive.node_document(node) else {
             return Ok(());
         };
         let Ok(json) = &document.json else { return Ok(()) };
@@ -121,7 +121,7 @@ impl Documents<'_> {
     }
 
     pub(super) fn schema1(&mut self, node: NodeId, parts: &[Part], make: Make) -> Result<()> {
-        let Some(document) = self.archive.node(node).document.map(|id| self.archive.document(id)) else {
+        let Some(document) = self.archive.node_document(node) else {
             return Ok(());
         };
         let Some(root) = document.root() else { return Ok(()) };

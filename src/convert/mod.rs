@@ -9,6 +9,7 @@
 pub mod account;
 pub mod called;
 mod choice;
+mod codecs;
 mod documents;
 mod families;
 mod fates;

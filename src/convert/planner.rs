@@ -5,21 +5,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::convert::account::{Action, Entry, Kind, Names};
 use crate::convert::choice::{Choice, choose};
+use crate::convert::codecs::Codecs;
 use crate::convert::names;
 use crate::convert::plan::{Dropped, Make, Plan, Step, Treatment};
 use crate::convert::request::{ManifestFormat, Request, Target};
 use crate::error::{Error, Result};
-use crate::media::{self, Codec, Family, LayerType};
+use crate::media::{self, Family, LayerType};
 use crate::model::select::{self, Chosen, Lost};
 use crate::model::{Archive, BlobId, Body, Descriptor, Edge, ImageParts, Name, NodeId, Part, Role};
 
-/// Decides everything, or refuses. `codecs` are the compressions of layers by their first bytes.
-pub fn plan(archive: &Archive, request: &Request, codecs: &HashMap<BlobId, Codec>) -> Result<Plan> {
+/// Decides everything, or refuses. Of layers it reads the first bytes at most, where their compression decides.
+pub fn plan(archive: &Archive, request: &Request) -> Result<Plan> {
     let Choice { chosen, lost, left } = choose(archive, request)?;
     let mut planner = Planner {
         archive,
         request,
-        codecs,
+        codecs: Codecs::of(archive),
         done: HashSet::new(),
         plan: Plan {
             steps: Vec::new(),
@@ -98,7 +99,7 @@ fn one_image(archive: &Archive, roots: &[Chosen]) -> Result<()> {
 pub(super) struct Planner<'a> {
     pub(super) archive: &'a Archive,
     pub(super) request: &'a Request,
-    pub(super) codecs: &'a HashMap<BlobId, Codec>,
+    pub(super) codecs: Codecs<'a>,
     pub(super) plan: Plan,
     done: HashSet<NodeId>,
     pub(super) staged: HashSet<(BlobId, Treatment)>,
@@ -378,8 +379,8 @@ impl Planner<'_> {
         let asked = self.request.manifest_format != ManifestFormat::Keep;
         let mixed = asked && std::iter::once(&parts.config).chain(&parts.layers).any(other_family);
         // A manifest format that is asked for is written as its specification has it: with the types of the bytes.
-        let mistyped = asked && parts.layers.iter().any(|layer| self.mistyped(layer));
-        if recompressed || to != family || mixed || mistyped {
+        let again = recompressed || to != family || mixed;
+        if again || (asked && self.any_mistyped(&parts.layers)?) {
             Ok(Make::Rewrite { family: to })
         } else {
             Ok(Make::Keep)

@@ -56,7 +56,7 @@ pub(super) fn run(
     let written = write(plan, &writer, &pool, &mut documents);
     context.progress.end();
     // What a change of the source led to is not what is to be told.
-    archive.tree.unchanged()?;
+    archive.unchanged()?;
     written?;
     let (mut output, mut account) = documents.finish();
     output.replaces.clone_from(&request.replaces);

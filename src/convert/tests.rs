@@ -1,6 +1,5 @@
 //! Plans over small archives on disk.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,8 +9,8 @@ use super::{ManifestFormat, Request, Target};
 use crate::digest::Digest;
 use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
-use crate::media::{Codec, Family};
-use crate::model::{Archive, BlobId, select};
+use crate::media::Family;
+use crate::model::{Archive, select};
 use crate::source::SpoolDir;
 
 const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
@@ -62,9 +61,7 @@ fn layout(dir: &Path, layer_type: &str) -> Archive {
 
 fn made(archive: &Archive, manifest_format: ManifestFormat) -> Make {
     let request = Request { manifest_format, ..Request::to(Target::OciDir) };
-    let blobs = 0..archive.blobs.len() as u32;
-    let codecs: HashMap<BlobId, Codec> = blobs.map(|id| (BlobId(id), Codec::Plain)).collect();
-    let plan = planner::plan(archive, &request, &codecs).expect("a plan");
+    let plan = planner::plan(archive, &request).expect("a plan");
     plan.make[&archive.roots[0].node].clone()
 }
 

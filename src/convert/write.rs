@@ -14,7 +14,7 @@ use crate::convert::plan::{Plan, Step, Treatment};
 use crate::convert::request::Verify;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
-use crate::form::sink::{Sink, Staged};
+use crate::form::sink::{Presence, Sink, Staged};
 use crate::model::{Archive, BlobId, Body};
 use crate::read::{self, Context, Job, Taken, Tee};
 
@@ -124,9 +124,13 @@ impl<'a> Writer<'a> {
     fn already_there(&self, job: &Job) -> Result<bool> {
         let digest = self.archive.blob(job.blob).digest.as_ref();
         let Some(digest) = digest.filter(|digest| digest.algorithm().is_some()) else { return Ok(false) };
-        let Some(mut held) = self.sink.holds(digest)? else { return Ok(false) };
-        let sound = read::is_sound(&mut held, digest, self.context.limits);
-        let sound = sound.at("cannot read", "the destination")?;
+        let sound = match self.sink.has(digest)? {
+            Presence::No => return Ok(false),
+            Presence::Trusted => true,
+            Presence::ToVerify(mut held) => {
+                read::is_sound(&mut held, digest, self.context.limits).at("cannot read", "the destination")?
+            }
+        };
         if sound {
             self.keep(job, digest.clone(), read::stored_size(self.archive, job.blob));
         } else {

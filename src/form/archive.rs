@@ -2,7 +2,7 @@
 //!
 //! Blobs come first and documents last, so that a tar that is cut short has no index and is refused by every loader.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::write::WriteOptions;
 use super::write::tar_out::{Document, Naming, TarOut};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
 use crate::platform::Platform;
 
 /// Which documents the tar has.
@@ -79,8 +79,8 @@ impl Sink for TarSink {
         None
     }
 
-    fn holds(&self, _digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        Ok(None)
+    fn has(&self, _digest: &Digest) -> Result<Presence<'_>> {
+        Ok(Presence::No)
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::docker_archive;
+use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::json::Value;
 use crate::limits::Limits;
@@ -15,7 +16,7 @@ use crate::media::{Codec, DocumentType, Family};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::legacy::jws::Jws;
-use crate::model::{DocKind, Form, LoneKind, kind};
+use crate::model::{DocKind, Form, LoneKind, Sought, kind};
 use crate::source::{Ingested, SpoolDir, Tree};
 use crate::{codec, tar};
 
@@ -84,7 +85,7 @@ pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let name = tree.member(MemberId(0)).name.to_string();
-    let mut builder = Builder::new(Form::Layer, tree, Ingested::new(), limits, Box::new(|_, _, _| None));
+    let mut builder = Builder::new(Form::Layer, tree, Ingested::new(), limits, ());
     let at = Location::member(MemberId(0));
     let blob = builder.blob_of_member(MemberId(0));
     builder.is_layer(blob);
@@ -109,14 +110,17 @@ pub fn open(place: &str, path: &Path, kind: Option<LoneKind>, limits: &Limits) -
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
     let mut builder =
-        Builder::new(Form::Document, tree, Ingested::new(), limits, Box::new(|_, _, _| Some(MemberId(0))));
+        Builder::new(Form::Document, tree, Ingested::new(), limits, |_: &Tree, _: &Digest, _: Sought| {
+            Some(MemberId(0))
+        });
     let member = MemberId(0);
     let Some(id) = builder.document(member, DocKind::Manifest(Family::Oci))? else {
         return Ok(builder.archive);
     };
-    let found = builder.value(id).and_then(|root| kind_of(root, kind));
+    let document = builder.archive.document(id);
+    let found = document.root().and_then(|root| kind_of(root, kind));
     let Some(doc_kind) = found else {
-        if builder.value(id).is_none() {
+        if document.root().is_none() {
             // Not even JSON: the rule about syntax says so.
             return Ok(builder.archive);
         }
@@ -135,7 +139,6 @@ pub fn open(place: &str, path: &Path, kind: Option<LoneKind>, limits: &Limits) -
         DocKind::Schema1 => Some(DocumentType::Schema1),
         _ => None,
     };
-    let document = builder.archive.document(id);
     let payload = match (&document.json, doc_kind) {
         (Ok(json), DocKind::Schema1) => Jws::read(&document.bytes, &json.root, document.depth).digest(),
         _ => None,
@@ -143,7 +146,7 @@ pub fn open(place: &str, path: &Path, kind: Option<LoneKind>, limits: &Limits) -
     let digest = payload.unwrap_or_else(|| document.sha256.clone());
     // Nothing else is here to be found.
     let own = digest.clone();
-    builder.set_locate(Box::new(move |_, wanted, _| (*wanted == own).then_some(member)));
+    builder.set_find(move |_: &Tree, wanted: &Digest, _: Sought| (*wanted == own).then_some(member));
     if let Some(document_type) = document_type {
         let media_type = Some(kind::type_of(document_type).to_owned());
         builder.manifest(digest, media_type, &Location::member(member))?;

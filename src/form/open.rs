@@ -4,7 +4,6 @@ use std::fs::File;
 
 use super::detect::{Input, first_bytes, first_of, is_of_an_archive, or_layer, why_not};
 use super::{FORMATS, Format, by_id, docker_archive, lone, nested, oci_layout};
-use crate::digest::Digest;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::media::Codec;
@@ -98,8 +97,7 @@ fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let named = tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name));
     // Or who extracts it finds a document where there is none by the names.
     if cut || named && hides_a_document(&tree) {
-        let nowhere = Box::new(|_: &Tree, _: &Digest, _: bool| None);
-        return Ok(Builder::new(Form::Unknown, tree, ingested, options.limits, nowhere).archive);
+        return Ok(Builder::new(Form::Unknown, tree, ingested, options.limits, ()).archive);
     }
     if let Some(limit) = tree.cut_at_members() {
         // What shows what it is may follow, so it is not judged as what it seems to be.

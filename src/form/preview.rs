@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::model::Archive;
-use crate::source::{Ingested, Remote, Tree};
+use crate::source::{Bytes, Ingested, Tree, Wanted};
 
 /// What a preview is called in messages.
 const PLACE: &str = "the destination";
@@ -110,16 +110,17 @@ impl Members {
 
     /// All of them, to be read by `opener`.
     pub(in crate::form) fn preview(self, opener: Opener) -> Preview {
-        let tree = Tree::of_remote(PLACE, self.names, Arc::new(Holding(self.held)));
+        let tree = Tree::of_bytes(PLACE, self.names, Box::new(Holding(self.held)));
         Preview { what: What::Listed(tree), opener }
     }
 }
 
 struct Holding(Vec<Held>);
 
-impl Remote for Holding {
-    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>> {
-        Ok(match self.0.get(at) {
+impl Bytes for Holding {
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        let held = usize::try_from(member.key).ok().and_then(|at| self.0.get(at));
+        Ok(match held {
             Some(Held::Bytes(bytes)) => Box::new(Cursor::new(Arc::clone(bytes))),
             Some(Held::File(path)) => Box::new(File::open(path).at("cannot open", path)?),
             Some(Held::Inside(dir, path)) => {
@@ -127,11 +128,5 @@ impl Remote for Holding {
             }
             Some(Held::Gone) | None => Box::new(std::io::empty()),
         })
-    }
-
-    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>> {
-        let mut head = Vec::with_capacity(n);
-        self.reader(at)?.take(n as u64).read_to_end(&mut head).at("cannot read", "the destination")?;
-        Ok(head)
     }
 }

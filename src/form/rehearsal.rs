@@ -3,13 +3,13 @@
 //! The destination is opened, locked and asked as for a real conversion, so that it refuses what it would refuse. Bytes are
 //! counted and forgotten.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::preview::{Known, Preview};
-use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
 
 /// A destination to which nothing is written.
 pub struct Rehearsal {
@@ -42,8 +42,8 @@ impl Sink for Rehearsal {
         None
     }
 
-    fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        self.destination.holds(digest)
+    fn has(&self, digest: &Digest) -> Result<Presence<'_>> {
+        self.destination.has(digest)
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {

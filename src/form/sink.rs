@@ -168,6 +168,16 @@ pub enum OutName {
     },
 }
 
+/// Whether a destination holds a blob.
+pub enum Presence<'a> {
+    /// It does not, or nobody can tell before it is staged.
+    No,
+    /// It does, and answers for its bytes, as a registry does that hashed them when it took them.
+    Trusted,
+    /// It holds these bytes under the digest: they are sound if they hash to it.
+    ToVerify(Box<dyn Read + Send + 'a>),
+}
+
 /// A name that stands at the destination, and what becomes of it when an output is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Displaced {
@@ -194,7 +204,7 @@ pub enum Fate {
 /// documents that make the rest visible are written by `commit` only ([`write`](super::write)).
 ///
 /// What the form cannot hold is an [`Error::Refused`](crate::error::Error::Refused) as soon as it is known: from the
-/// constructor; from `accepts`, and so from `holds`, `stage`, `keep` and `document`, for a digest; and from `prepare`, and
+/// constructor; from `accepts`, and so from `has`, `stage`, `keep` and `document`, for a digest; and from `prepare`, and
 /// so from `commit`, before anything is visible, for the graph as a whole.
 pub trait Sink: Sync {
     /// Whether blobs and documents must come one at a time, in the plan's order (tars), but for [`Sink::reserve`].
@@ -218,9 +228,9 @@ pub trait Sink: Sync {
     /// A directory on the destination's filesystem where a stream may be spooled, so that [`Staged::adopt`] is a link.
     fn spool_dir(&self) -> Option<&Path>;
 
-    /// When merging: the bytes that the destination already holds under this digest. The caller hashes them; if they
-    /// are sound it stages nothing and calls nothing else for this blob.
-    fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>>;
+    /// Whether the destination holds this blob already, as when merging. If it does, nothing is staged and nothing else is
+    /// called for this blob.
+    fn has(&self, digest: &Digest) -> Result<Presence<'_>>;
 
     /// Starts a config or layer. `expected` is digest and size where both are known beforehand.
     ///

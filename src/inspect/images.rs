@@ -119,7 +119,7 @@ fn cut(text: &str, chars: usize) -> String {
 /// The manifest, config and layers of an image.
 fn members(archive: &Archive, node: NodeId) -> BTreeSet<MemberId> {
     let held = archive.node(node);
-    let document = |id| archive.document(id).member;
+    let document = |id| archive.listed(id).member;
     let chain = match &held.body {
         Body::V1 { chain, .. } => chain.as_slice(),
         _ => &[],

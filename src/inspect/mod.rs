@@ -19,6 +19,7 @@ use crate::facts::Changed;
 use crate::json::Value;
 use crate::layer::Changes;
 use crate::location::At;
+use crate::model::Document;
 use crate::model::view::{annotation, text};
 use crate::model::{Archive, BlobId, Body, Edge, Name, NodeId, Part, Role, Root, select};
 
@@ -264,7 +265,8 @@ fn entry(
         Body::Absent => "missing",
         Body::Opaque => "unknown",
     };
-    let root = held.document.and_then(|id| archive.document(id).root());
+    let document = archive.node_document(node);
+    let root = document.as_ref().and_then(Document::root);
     let described = edge.and_then(|edge| edge.descriptor.platform.as_ref());
     let platform =
         select::platform_of(archive, node, described).filter(|p| !p.os.is_empty() && !p.is_unknown());
@@ -277,8 +279,8 @@ fn entry(
         Body::Manifest { parts, .. } | Body::Item { parts } => parts.layers.iter().collect(),
         _ => held.all_parts(),
     };
-    let history = config.map(|config| config.layer_history(parts.len())).unwrap_or_default();
-    let diff_ids = config.and_then(|config| config.diff_ids()).unwrap_or_default();
+    let history = config.as_ref().map(|config| config.layer_history(parts.len())).unwrap_or_default();
+    let diff_ids = config.as_ref().and_then(|config| config.diff_ids()).unwrap_or_default();
     let layers = parts.iter().enumerate().map(|(i, part)| Layer {
         digest: part_digest(archive, part),
         diff_id: diff_ids.get(i).and_then(|id| id.as_ref()).map(ToString::to_string),
@@ -304,26 +306,27 @@ fn entry(
         Some(child) => entry(archive, known, child, Some(edge), Vec::new()),
         None => Entry::unknown(edge),
     });
-    let v1 = match &held.body {
-        Body::V1 { chain, .. } => chain.last().and_then(|&id| archive.document(id).root()),
+    let first_era = match &held.body {
+        Body::V1 { chain, .. } => chain.last().map(|&id| archive.document(id)),
         _ => None,
     };
+    let v1 = first_era.as_ref().and_then(Document::root);
     let config_type = held.parts().and_then(|parts| parts.config.descriptor.as_ref()?.media_type.clone());
     Entry {
         kind,
         names,
         digest: held.digest.as_ref().map(ToString::to_string),
         media_type: held.media_type.clone(),
-        id: config.map(|config| config.document.sha256.to_string()),
+        id: config.as_ref().map(|config| config.document.sha256.to_string()),
         platform: platform.map(|platform| platform.normalised().to_string()),
-        created: config.map(|config| config.value).or(v1).and_then(|value| text(value, "created")),
+        created: config.as_ref().map(|config| config.value()).or(v1).and_then(|value| text(value, "created")),
         artifact_type: root
             .and_then(|root| text(root, "artifactType"))
             .or_else(|| config_type.filter(|_| kind == "artifact")),
         subject,
         size: sum(layers.iter().map(bytes)),
         shared_size: sum(layers.iter().filter(|layer| layer.shared).map(bytes)).unwrap_or_default(),
-        config: config.map(|config| config.value).or(v1).map(Settings::of),
+        config: config.as_ref().map(|config| config.value()).or(v1).map(Settings::of),
         annotations: annotations
             .iter()
             .filter_map(|member| Some((member.key.to_string(), member.value.as_str()?.to_owned())))

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
+use crate::model::DocId;
 use crate::model::{Archive, Body, NodeId, Root, select};
+use std::sync::Arc;
 
 /// The bytes of `index`, `manifest` or `config` below these roots, or of the document of a digest, of which the first 12
 /// characters are enough.
@@ -18,8 +20,8 @@ pub fn document(archive: &Archive, roots: &[Root], which: &str) -> Result<Vec<u8
         let mut seen = HashSet::new();
         roots.iter().flat_map(|root| archive.below_unseen(root.node, &mut seen)).collect()
     };
-    let bytes = |id| &archive.document(id).bytes[..];
-    let mut found: Vec<(String, &[u8])> = Vec::new();
+    let bytes = |id| archive.document(id).bytes.clone();
+    let mut found: Vec<(String, Arc<[u8]>)> = Vec::new();
     match which {
         "index" => {
             for &node in &nodes {
@@ -46,7 +48,7 @@ pub fn document(archive: &Archive, roots: &[Root], which: &str) -> Result<Vec<u8
             for &node in &nodes {
                 let parts = archive.node(node).parts().filter(|_| select::is_image(archive, node));
                 if let Some(config) = parts.and_then(|parts| archive.part_document(&parts.config)) {
-                    found.push((config.sha256.to_string(), &config.bytes));
+                    found.push((config.sha256.to_string(), config.bytes.clone()));
                 }
             }
         }
@@ -54,9 +56,9 @@ pub fn document(archive: &Archive, roots: &[Root], which: &str) -> Result<Vec<u8
             let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
             let long_enough = hex.len() >= 12;
             let fits = |d: &Digest| d.as_str() == digest || (long_enough && d.encoded().starts_with(hex));
-            for document in &archive.documents {
+            for (document, id) in archive.documents.iter().zip(0..) {
                 if fits(&document.sha256) {
-                    found.push((document.sha256.to_string(), &document.bytes));
+                    found.push((document.sha256.to_string(), bytes(DocId(id))));
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::model::{Archive, Root, select};
 /// It holds nothing of such a name; there is more than anybody could read; the file changed meanwhile.
 pub fn inspect(archive: &Archive, images: &[String]) -> Result<View> {
     let view = View::of(archive, &roots(archive, images)?)?;
-    archive.tree.unchanged()?;
+    archive.unchanged()?;
     Ok(view)
 }
 
@@ -24,9 +24,11 @@ pub fn inspect(archive: &Archive, images: &[String]) -> Result<View> {
 ///
 /// # Errors
 ///
-/// No document fits, or several do.
+/// No document fits, or several do; the file changed meanwhile.
 pub fn raw(archive: &Archive, images: &[String], which: &str) -> Result<Vec<u8>> {
-    bytes::document(archive, &roots(archive, images)?, which)
+    let found = bytes::document(archive, &roots(archive, images)?, which)?;
+    archive.unchanged()?;
+    Ok(found)
 }
 
 /// Without names, everything: revisions that no tag names too, which a conversion takes along only where they have a place.

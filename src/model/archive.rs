@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::{Algorithm, Digest};
+use crate::error::Result;
 use crate::json::Value;
 use crate::location::{Location, MemberId};
 use crate::media::{Family, LayerType};
 use crate::model::anomaly::Anomaly;
-use crate::model::document::Document;
+use crate::model::document::{Document, Listed};
 use crate::model::form::Form;
+use crate::model::texts::Texts;
 use crate::model::view::{Config, Descriptor};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
@@ -45,8 +47,8 @@ pub struct Archive {
     pub form: Form,
     /// Members and their bytes.
     pub tree: Tree,
-    /// Every JSON document that was read, in the order of reading.
-    pub documents: Vec<Document>,
+    /// Every JSON document that was read, in the order of reading; [`document`](Archive::document) gives its text.
+    pub documents: Vec<Listed>,
     /// Every blob that something points at, and every member at a digest's place.
     pub blobs: Vec<Blob>,
     /// Manifests and indexes; children may stand before or after their parents.
@@ -59,6 +61,7 @@ pub struct Archive {
     pub index_json: Option<DocId>,
     /// What was learnt of blobs while a stream was spooled.
     pub ingested: Ingested,
+    pub(super) texts: Texts,
 }
 
 /// A blob.
@@ -268,9 +271,30 @@ impl Name {
 }
 
 impl Archive {
-    /// A document.
-    pub fn document(&self, id: DocId) -> &Document {
+    /// A document with its text. One that cannot be read again, or is no longer what it was, is empty; that is told by
+    /// [`unchanged`](Archive::unchanged), before anybody relies on what was judged.
+    pub fn document(&self, id: DocId) -> Document {
+        self.texts.document(id.0, self.listed(id), &self.tree)
+    }
+
+    /// Fails if the archive, or a document of it, was changed while it was read, or could not be read again.
+    ///
+    /// # Errors
+    ///
+    /// That it changed, or why a document could not be read.
+    pub fn unchanged(&self) -> Result<()> {
+        self.tree.unchanged()?;
+        self.texts.failure().map_or(Ok(()), Err)
+    }
+
+    /// What is kept of a document.
+    pub fn listed(&self, id: DocId) -> &Listed {
         &self.documents[id.index()]
+    }
+
+    /// What is kept of the document that a part's blob was parsed into.
+    pub fn part_listed(&self, part: &Part) -> Option<&Listed> {
+        Some(self.listed(self.blob(part.blob?).document?))
     }
 
     /// A blob.
@@ -284,14 +308,24 @@ impl Archive {
     }
 
     /// The parsed config of an image, if its config is one.
-    pub fn config(&self, parts: &ImageParts) -> Option<Config<'_>> {
-        let document = self.blob(parts.config.blob?).document?;
-        Config::of(self.document(document))
+    pub fn config(&self, parts: &ImageParts) -> Option<Config> {
+        Config::of(self.part_document(&parts.config)?)
     }
 
     /// The document that a part's blob was parsed into.
-    pub fn part_document(&self, part: &Part) -> Option<&Document> {
+    pub fn part_document(&self, part: &Part) -> Option<Document> {
         Some(self.document(self.blob(part.blob?).document?))
+    }
+
+    /// The document that a member was read as.
+    pub fn document_at(&self, member: MemberId) -> Option<Document> {
+        let at = self.documents.iter().position(|listed| listed.member == member)?;
+        Some(self.document(DocId(at as u32)))
+    }
+
+    /// The document of a manifest or index.
+    pub fn node_document(&self, node: NodeId) -> Option<Document> {
+        self.node(node).document.map(|id| self.document(id))
     }
 
     /// A node and everything below it, parents before children, each once.
@@ -351,7 +385,8 @@ impl Archive {
     pub fn diff_algorithms(&self) -> HashMap<BlobId, Algorithm> {
         let mut found = HashMap::new();
         for parts in self.nodes.iter().filter_map(Node::parts).filter(|parts| parts.role == Role::Image) {
-            let list = self.config(parts).and_then(|config| config.value.at("/rootfs/diff_ids"));
+            let Some(config) = self.config(parts) else { continue };
+            let list = config.value().at("/rootfs/diff_ids");
             for (item, layer) in list.map(Value::items).unwrap_or_default().iter().zip(&parts.layers) {
                 let other = item.as_str().filter(|text| !text.starts_with("sha256:"));
                 let other = other.and_then(|text| Digest::parse(text).ok()?.algorithm());

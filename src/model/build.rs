@@ -10,23 +10,22 @@ use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::media::{DocumentType, Family};
 use crate::model::archive::*;
+use crate::model::document::{Listed, Text};
 use crate::model::kind::{guess, kind_of, other_kind, own_type, plainly};
+use crate::model::texts::{Texts, values};
 use crate::model::view::{Descriptor, annotation, text};
-use crate::model::{Anomaly, DocKind, Document, Form};
+use crate::model::{Anomaly, DocKind, Find, Form, Sought};
 use crate::source::{Ingested, MemberKind, Tree};
 
 /// Annotation of an attestation's descriptor: the digest of the image (formats.md F.1).
 pub const ATTESTED: &str = "vnd.docker.reference.digest";
-
-/// Finds the member that holds a digest; the flag asks for a manifest or index.
-pub type Locate = Box<dyn Fn(&Tree, &Digest, bool) -> Option<MemberId>>;
 
 /// Builds an [`Archive`].
 pub struct Builder<'a> {
     /// The archive so far.
     pub archive: Archive,
     pub(super) limits: &'a Limits,
-    locate: Locate,
+    find: Box<dyn Find>,
     by_member: HashMap<MemberId, BlobId>,
     by_digest: HashMap<Digest, BlobId>,
     documents: HashMap<MemberId, DocId>,
@@ -46,7 +45,7 @@ impl<'a> Builder<'a> {
         tree: Tree,
         ingested: Ingested,
         limits: &'a Limits,
-        locate: Locate,
+        find: impl Find + 'static,
     ) -> Builder<'a> {
         let anomalies = tree.anomalies.iter().cloned().map(Anomaly::Tree).collect();
         Builder {
@@ -60,9 +59,10 @@ impl<'a> Builder<'a> {
                 anomalies,
                 index_json: None,
                 ingested,
+                texts: Texts::new(limits),
             },
             limits,
-            locate,
+            find: Box::new(find),
             by_member: HashMap::new(),
             by_digest: HashMap::new(),
             documents: HashMap::new(),
@@ -74,8 +74,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Changes how blobs are found.
-    pub fn set_locate(&mut self, locate: Locate) {
-        self.locate = locate;
+    pub fn set_find(&mut self, find: impl Find + 'static) {
+        self.find = Box::new(find);
+    }
+
+    fn find(&mut self, digest: &Digest, sought: Sought) -> Result<Option<MemberId>> {
+        self.find.find(&mut self.archive.tree, digest, sought)
     }
 
     /// Notes something odd.
@@ -89,13 +93,14 @@ impl<'a> Builder<'a> {
     }
 
     /// Whether the archive holds a blob.
-    pub fn has_blob(&self, digest: &Digest) -> bool {
-        (self.locate)(&self.archive.tree, digest, false).is_some()
+    pub fn has_blob(&mut self, digest: &Digest) -> Result<bool> {
+        Ok(self.find(digest, Sought::Blob)?.is_some())
     }
 
     /// Tells of descriptors in a manifest or index that hold too much of what they point at.
     fn cap_data(&mut self, document: DocId, member: MemberId) {
-        let Some(root) = self.value(document) else { return };
+        let document = self.archive.document(document);
+        let Some(root) = document.root() else { return };
         let lists = ["layers", "manifests", "blobs"].into_iter().flat_map(|key| {
             let items = root.get(key).map_or(&[][..], Value::items).iter().enumerate();
             items.map(move |(i, item)| (format!("/{key}/{i}"), item))
@@ -128,8 +133,7 @@ impl<'a> Builder<'a> {
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "document-bytes" });
             return Ok(None);
         };
-        // Every value but the first stands behind one of these; those in strings are few.
-        let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() as u64 + 1;
+        let values = values(&bytes);
         if values > self.limits.json_values {
             let (at, limit) = (Location::member(member), self.limits.json_values);
             self.odd(Anomaly::LimitHit { at, name: "json-values", limit });
@@ -141,16 +145,11 @@ impl<'a> Builder<'a> {
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "documents-bytes" });
             return Ok(None);
         }
-        let json = json::parse(&bytes, self.limits.json_depth as usize);
         let id = DocId(self.archive.documents.len() as u32);
-        self.archive.documents.push(Document {
-            member,
-            kind,
-            sha256: Digest::sha256(&bytes),
-            depth: self.limits.signature_depth as usize,
-            bytes: Arc::from(bytes),
-            json,
-        });
+        let text = Text::parse(bytes, self.limits);
+        let (size, json) = (text.bytes.len() as u64, text.json.is_ok());
+        self.archive.documents.push(Listed { member, kind, sha256: Digest::sha256(&text.bytes), size, json });
+        self.archive.texts.keep(id.0, Arc::new(text), values);
         self.documents.insert(member, id);
         if let Some(&blob) = self.by_member.get(&member) {
             self.archive.blobs[blob.index()].document = Some(id);
@@ -186,19 +185,14 @@ impl<'a> Builder<'a> {
     }
 
     /// The digest that a stored manifest's `subject` names; the manifest is looked at, not taken into the archive.
-    fn subject_of(&self, digest: &Digest) -> Result<Option<Digest>> {
-        let Some(member) = (self.locate)(&self.archive.tree, digest, true) else { return Ok(None) };
+    fn subject_of(&mut self, digest: &Digest) -> Result<Option<Digest>> {
+        let Some(member) = self.find(digest, Sought::Manifest)? else { return Ok(None) };
         let Some(bytes) = self.archive.tree.read(member, self.limits.document_bytes)? else {
             return Ok(None);
         };
         let Ok(json) = json::parse(&bytes, self.limits.json_depth as usize) else { return Ok(None) };
         let subject = json.root.get("subject").and_then(|subject| text(subject, "digest"));
         Ok(subject.and_then(|text| Digest::parse(&text).ok()))
-    }
-
-    /// The top-level value of a document.
-    pub fn value(&self, id: DocId) -> Option<&Value> {
-        self.archive.document(id).root()
     }
 
     /// The blob that a member holds.
@@ -214,12 +208,16 @@ impl<'a> Builder<'a> {
     }
 
     /// The blob of a digest, whether or not the archive holds it.
-    pub fn blob_of_digest(&mut self, digest: &Digest, manifest: bool) -> BlobId {
+    ///
+    /// # Errors
+    ///
+    /// Nobody can tell whether it does.
+    pub fn blob_of_digest(&mut self, digest: &Digest, sought: Sought) -> Result<BlobId> {
         if let Some(&id) = self.by_digest.get(digest) {
             self.archive.blobs[id.index()].referenced = true;
-            return id;
+            return Ok(id);
         }
-        let member = (self.locate)(&self.archive.tree, digest, manifest);
+        let member = self.find(digest, sought)?;
         let id = match member.and_then(|member| self.by_member.get(&member).copied()) {
             Some(id) if self.archive.blob(id).digest.is_none() => id,
             _ => {
@@ -234,7 +232,7 @@ impl<'a> Builder<'a> {
             self.by_member.entry(member).or_insert(id);
         }
         self.by_digest.insert(digest.clone(), id);
-        id
+        Ok(id)
     }
 
     /// A member at a digest's place that nothing may point at: its name promises its content.
@@ -292,15 +290,19 @@ impl<'a> Builder<'a> {
     }
 
     /// A part that a descriptor points at.
-    pub fn part(&mut self, descriptor: Descriptor) -> Part {
+    ///
+    /// # Errors
+    ///
+    /// Nobody can tell whether the archive holds it.
+    pub fn part(&mut self, descriptor: Descriptor) -> Result<Part> {
         let digest = descriptor.good_digest().cloned();
-        let blob = digest.as_ref().map(|digest| self.blob_of_digest(digest, false));
+        let blob = digest.as_ref().map(|digest| self.blob_of_digest(digest, Sought::Blob)).transpose()?;
         let wanted = match &descriptor.digest {
             Some(Ok(digest)) => digest.to_string(),
             Some(Err((text, _))) => text.clone(),
             None => String::new(),
         };
-        Part { at: descriptor.at.clone(), descriptor: Some(descriptor), blob, wanted }
+        Ok(Part { at: descriptor.at.clone(), descriptor: Some(descriptor), blob, wanted })
     }
 
     /// A part that is named by its member.
@@ -361,7 +363,7 @@ impl<'a> Builder<'a> {
             }
             return Ok(None);
         }
-        let blob = self.blob_of_digest(&digest, true);
+        let blob = self.blob_of_digest(&digest, Sought::Manifest)?;
         let mut node = Node {
             digest: Some(digest),
             media_type: media_type.clone(),
@@ -384,7 +386,9 @@ impl<'a> Builder<'a> {
         }
         let provisional = named.map_or(DocKind::Manifest(Family::Oci), kind_of);
         node.document = self.document(member, provisional)?;
-        let document_type = match (named, node.document.and_then(|id| self.value(id))) {
+        let text = node.document.map(|id| self.archive.document(id));
+        let value = text.as_ref().and_then(|text| text.root());
+        let document_type = match (named, value) {
             // What is plainly of the other kind is taken as that: the descriptor is wrong.
             (Some(named), Some(value)) => {
                 Some(plainly(value).filter(|own| other_kind(*own, named)).unwrap_or(named))
@@ -401,13 +405,13 @@ impl<'a> Builder<'a> {
                 return Ok(Some(known));
             }
             self.nodes.insert(own_key, NodeId(self.archive.nodes.len() as u32));
-            node.media_type = Some(own_type(node.document.and_then(|id| self.value(id)), own));
+            node.media_type = Some(own_type(value, own));
         }
         if let (Some(id), Some(document_type)) = (node.document, document_type) {
             self.archive.documents[id.index()].kind = kind_of(document_type);
         }
         if node.media_type.is_none() {
-            node.media_type = document_type.map(|t| own_type(node.document.and_then(|id| self.value(id)), t));
+            node.media_type = document_type.map(|t| own_type(value, t));
         }
         if named.is_none() && document_type.is_none() && node.document.is_some() {
             self.odd(Anomaly::Undecidable { member });
@@ -416,7 +420,7 @@ impl<'a> Builder<'a> {
         let id = self.node(node);
         self.nodes.insert(key, id);
         if let (Some(document), Some(document_type)) = (document, document_type) {
-            if self.value(document).is_some_and(Value::is_object) {
+            if value.is_some_and(Value::is_object) {
                 let body = self.body(id, document, document_type, at, depth, walk)?;
                 self.archive.nodes[id.index()].body = body;
             }
@@ -451,7 +455,7 @@ impl<'a> Builder<'a> {
         depth: u64,
         walk: &mut Walk,
     ) -> Result<Body> {
-        let member = self.archive.document(document).member;
+        let member = self.archive.listed(document).member;
         Ok(match document_type {
             DocumentType::Index(family) => {
                 let children = self.children(document, "/manifests");
@@ -475,18 +479,21 @@ impl<'a> Builder<'a> {
                 Body::Index { family, children }
             }
             DocumentType::Manifest(family) => Body::Manifest { family, parts: self.parts(document, member)? },
-            DocumentType::Schema1 => Body::Schema1 { layers: self.schema1_layers(document, member) },
+            DocumentType::Schema1 => Body::Schema1 { layers: self.schema1_layers(document, member)? },
             DocumentType::ArtifactManifest => {
                 let blobs = self.descriptors(document, member, "/blobs");
-                Body::ArtifactManifest { blobs: blobs.into_iter().map(|d| self.part(d)).collect() }
+                Body::ArtifactManifest {
+                    blobs: blobs.into_iter().map(|d| self.part(d)).collect::<Result<_>>()?,
+                }
             }
         })
     }
 
     /// The descriptors of `index.json` or of an index, not followed yet.
     pub fn children(&self, document: DocId, pointer: &str) -> Vec<Edge> {
-        let member = self.archive.document(document).member;
-        let Some(list) = self.value(document).and_then(|value| value.at(pointer)) else { return Vec::new() };
+        let document = self.archive.document(document);
+        let member = document.member;
+        let Some(list) = document.root().and_then(|value| value.at(pointer)) else { return Vec::new() };
         let base = Location::pointer(member, pointer);
         let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
         items
@@ -505,5 +512,3 @@ struct Walk {
     pending: Vec<(NodeId, Digest, Option<String>, Location, u64, usize)>,
     open: HashSet<&'static str>,
 }
-
-pub(super) static NOTHING: Value = Value { span: json::Span { start: 0, end: 0 }, kind: json::Kind::Null };

@@ -1,33 +1,80 @@
-//! The JSON documents of an archive.
+//! The JSON documents of an archive: what is kept of each, and its text while somebody looks at it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::json::{Json, SyntaxError};
+use crate::json::{self, Json, SyntaxError};
+use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::media::Family;
 
-/// One JSON document.
+/// What is kept of a document as long as its archive is open; its text comes when it is asked for
+/// ([`Archive::document`](crate::model::Archive::document)).
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Where it stands.
+    pub member: MemberId,
+    /// What it is meant to be.
+    pub kind: DocKind,
+    /// SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// Whether they are JSON.
+    pub json: bool,
+}
+
+/// The text of a document.
 #[derive(Debug)]
+pub struct Text {
+    /// The exact bytes.
+    pub bytes: Arc<[u8]>,
+    /// The parsed text, or why it is not JSON.
+    pub json: Result<Json, SyntaxError>,
+}
+
+/// One JSON document with its text, shared with whoever looks at it at the same time.
+#[derive(Debug, Clone)]
 pub struct Document {
     /// Where it stands.
     pub member: MemberId,
     /// What it is meant to be.
     pub kind: DocKind,
-    /// Its exact bytes.
-    pub bytes: Arc<[u8]>,
-    /// SHA-256 of them.
+    /// SHA-256 of its bytes.
     pub sha256: Digest,
     /// How deep JSON inside its strings may nest: the limit signature-depth.
     pub depth: usize,
-    /// The parsed text, or why it is not JSON.
-    pub json: Result<Json, SyntaxError>,
+    /// Its bytes, and what they say.
+    pub text: Arc<Text>,
+}
+
+impl Text {
+    /// Parses a text, no deeper than the limit.
+    pub fn parse(bytes: Vec<u8>, limits: &Limits) -> Text {
+        let json = json::parse(&bytes, limits.json_depth as usize);
+        Text { bytes: bytes.into(), json }
+    }
 }
 
 impl Document {
+    /// A document by its text.
+    pub fn new(listed: &Listed, text: Arc<Text>, limits: &Limits) -> Document {
+        let Listed { member, kind, sha256, .. } = listed.clone();
+        Document { member, kind, sha256, depth: limits.signature_depth as usize, text }
+    }
+
     /// The top-level value, if it parsed.
-    pub fn root(&self) -> Option<&crate::json::Value> {
+    pub fn root(&self) -> Option<&json::Value> {
         self.json.as_ref().ok().map(|json| &json.root)
+    }
+}
+
+impl Deref for Document {
+    type Target = Text;
+
+    fn deref(&self) -> &Text {
+        &self.text
     }
 }
 

@@ -8,6 +8,7 @@ mod anomaly;
 pub mod archive;
 pub mod build;
 mod document;
+mod find;
 mod form;
 pub mod kind;
 pub mod legacy;
@@ -17,12 +18,14 @@ mod parts;
 pub mod referrers;
 pub mod select;
 pub mod statement;
+mod texts;
 pub mod view;
 
 pub use anomaly::{Anomaly, Disagreement, LegacyProblem, LinkKind, StorageProblem, V1Problem};
 pub use archive::{
     Archive, Blob, BlobId, Body, DocId, Edge, ImageParts, Name, Node, NodeId, Part, Role, Root, Via,
 };
-pub use document::{DocKind, Document};
+pub use document::{DocKind, Document, Listed, Text};
+pub use find::{Find, Sought};
 pub use form::{Form, LoneKind};
 pub use view::{Config, Descriptor};

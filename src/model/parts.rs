@@ -4,22 +4,24 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::location::{Location, MemberId};
 use crate::media::{self, Family, LayerType};
-use crate::model::DocKind;
 use crate::model::archive::*;
-use crate::model::build::{Builder, NOTHING};
+use crate::model::build::Builder;
 use crate::model::kind::is_layer_like;
-use crate::model::view::{Descriptor, text};
+use crate::model::view::{Descriptor, NOTHING, text};
+use crate::model::{DocKind, Sought};
 
 impl Builder<'_> {
     pub(super) fn descriptors(&self, document: DocId, member: MemberId, pointer: &str) -> Vec<Descriptor> {
-        let Some(list) = self.value(document).and_then(|value| value.at(pointer)) else { return Vec::new() };
+        let document = self.archive.document(document);
+        let Some(list) = document.root().and_then(|value| value.at(pointer)) else { return Vec::new() };
         let base = Location::pointer(member, pointer);
         let items = list.items().iter().enumerate().filter(|(_, item)| item.is_object());
         items.map(|(i, item)| Descriptor::of(item, base.child(i))).collect()
     }
 
     pub(super) fn parts(&mut self, document: DocId, member: MemberId) -> Result<ImageParts> {
-        let value = self.value(document);
+        let text_of = self.archive.document(document);
+        let value = text_of.root();
         let artifact_type = value.and_then(|value| text(value, "artifactType"));
         let config = match value.and_then(|value| value.get("config")).filter(|config| config.is_object()) {
             Some(config) => Descriptor::of(config, Location::pointer(member, "/config")),
@@ -42,8 +44,8 @@ impl Builder<'_> {
         } else {
             Role::Artifact
         };
-        let config = self.part(config);
-        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect();
+        let config = self.part(config)?;
+        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect::<Result<_>>()?;
         // Docker's plugins have a config of that shape, and no tool loads one as an image.
         let plugin = config_type == media::DOCKER_PLUGIN_CONFIG;
         let unpacked = role != Role::Image && !plugin && self.unpacks(&config, &layers)?;
@@ -81,9 +83,10 @@ impl Builder<'_> {
     }
 
     /// The layers of a schema 1 manifest, base first; the same blob may occur often (empty layers).
-    pub(super) fn schema1_layers(&mut self, document: DocId, member: MemberId) -> Vec<Part> {
-        let sums: Vec<(usize, String)> = self
-            .value(document)
+    pub(super) fn schema1_layers(&mut self, document: DocId, member: MemberId) -> Result<Vec<Part>> {
+        let document = self.archive.document(document);
+        let sums: Vec<(usize, String)> = document
+            .root()
             .and_then(|value| value.get("fsLayers"))
             .map(|list| {
                 list.items()
@@ -96,11 +99,12 @@ impl Builder<'_> {
         let sums = sums.into_iter().rev().take(self.limits.layers as usize);
         sums.map(|(i, sum)| {
             let at = Location::pointer(member, format!("/fsLayers/{i}/blobSum"));
-            let blob = Digest::parse(&sum).ok().map(|digest| self.blob_of_digest(&digest, false));
+            let digest = Digest::parse(&sum).ok();
+            let blob = digest.map(|digest| self.blob_of_digest(&digest, Sought::Blob)).transpose()?;
             if let Some(blob) = blob {
                 self.is_layer(blob);
             }
-            Part { descriptor: None, blob, at, wanted: sum }
+            Ok(Part { descriptor: None, blob, at, wanted: sum })
         })
         .collect()
     }

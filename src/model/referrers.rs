@@ -8,8 +8,8 @@ use crate::model::{Archive, Name, NodeId, Root};
 
 /// The digest that the `subject` of a manifest or index names.
 pub fn subject_of(archive: &Archive, node: NodeId) -> Option<Digest> {
-    let root = archive.document(archive.node(node).document?).root()?;
-    Digest::parse(&text(root.get("subject")?, "digest")?).ok()
+    let document = archive.node_document(node)?;
+    Digest::parse(&text(document.root()?.get("subject")?, "digest")?).ok()
 }
 
 /// The digest that a tag is about: `sha256-<hex>`, of the referrers fallback, then perhaps cosign's ending

@@ -101,7 +101,7 @@ fn by_digest(archive: &Archive, wanted: &str) -> Found {
         let manifest = node_of.digest.as_ref().is_some_and(|digest| {
             digest.as_str() == wanted || (long_enough && digest.encoded().starts_with(hex))
         });
-        let config = node_of.parts().and_then(|parts| archive.part_document(&parts.config));
+        let config = node_of.parts().and_then(|parts| archive.part_listed(&parts.config));
         manifest || (long_enough && config.is_some_and(|document| document.sha256.encoded().starts_with(hex)))
     };
     let direct: Found = archive
@@ -192,7 +192,7 @@ pub fn described(archive: &Archive, node: NodeId) -> String {
 /// The image ID of a node with a config, as command lines show it.
 pub fn image_id(archive: &Archive, node: NodeId) -> Option<String> {
     let parts = archive.node(node).parts()?;
-    archive.part_document(&parts.config).map(|document| document.sha256.short().to_owned())
+    archive.part_listed(&parts.config).map(|document| document.sha256.short().to_owned())
 }
 
 /// The platform of an image: what its index says, else its config.
@@ -202,8 +202,8 @@ pub fn platform_of(archive: &Archive, node: NodeId, described: Option<&Platform>
             archive.config(parts).map(|config| config.platform())
         }
         Body::V1 { chain, .. } => {
-            let value = archive.document(*chain.last()?).root()?;
-            let mut platform = crate::model::view::platform(value)?;
+            let document = archive.document(*chain.last()?);
+            let mut platform = crate::model::view::platform(document.root()?)?;
             // formats.md B.1: absent means linux on amd64 in archives.
             if platform.os.is_empty() {
                 platform.os = "linux".into();
@@ -214,9 +214,9 @@ pub fn platform_of(archive: &Archive, node: NodeId, described: Option<&Platform>
             Some(platform)
         }
         Body::Schema1 { .. } => {
-            let value = archive.document(archive.node(node).document?).root()?;
+            let document = archive.node_document(node)?;
             let architecture =
-                crate::model::view::text(value, "architecture").unwrap_or_else(|| "amd64".into());
+                crate::model::view::text(document.root()?, "architecture").unwrap_or_else(|| "amd64".into());
             Some(Platform { os: "linux".into(), architecture, ..Platform::default() })
         }
         _ => None,

@@ -1,10 +1,13 @@
 //! Lenient views over documents: what is there and understandable. The schema reports what is not.
 
 use crate::digest::{Digest, DigestError};
-use crate::json::{Span, Value};
+use crate::json::{Kind, Span, Value};
 use crate::location::Location;
 use crate::model::Document;
 use crate::platform::Platform;
+
+/// What stands for a value where there is none.
+pub(super) static NOTHING: Value = Value { span: Span { start: 0, end: 0 }, kind: Kind::Null };
 
 /// A descriptor (formats.md D.2).
 #[derive(Debug, Clone)]
@@ -94,24 +97,26 @@ pub fn platform(value: &Value) -> Option<Platform> {
 }
 
 /// An image config (formats.md B.2, D.5).
-#[derive(Debug, Clone, Copy)]
-pub struct Config<'a> {
+#[derive(Debug, Clone)]
+pub struct Config {
     /// The document.
-    pub document: &'a Document,
-    /// Its top-level object.
-    pub value: &'a Value,
+    pub document: Document,
 }
 
-impl<'a> Config<'a> {
+impl Config {
     /// The view, if the document is a JSON object.
-    pub fn of(document: &'a Document) -> Option<Config<'a>> {
-        let value = document.root().filter(|root| root.is_object())?;
-        Some(Config { document, value })
+    pub fn of(document: Document) -> Option<Config> {
+        document.root().is_some_and(Value::is_object).then_some(Config { document })
+    }
+
+    /// Its top-level object.
+    pub fn value(&self) -> &Value {
+        self.document.root().unwrap_or(&NOTHING)
     }
 
     /// `rootfs.diff_ids`: `None` if it is absent, `null` or no array.
     pub fn diff_ids(&self) -> Option<Vec<Option<Digest>>> {
-        let list = self.value.get("rootfs")?.get("diff_ids")?;
+        let list = self.value().get("rootfs")?.get("diff_ids")?;
         list.is_array().then(|| {
             list.items().iter().map(|item| item.as_str().and_then(|text| Digest::parse(text).ok())).collect()
         })
@@ -119,13 +124,13 @@ impl<'a> Config<'a> {
 
     /// Operating system, architecture and so on.
     pub fn platform(&self) -> Platform {
-        platform(self.value).unwrap_or_default()
+        platform(self.value()).unwrap_or_default()
     }
 
     /// Commands and comments of the history items that made a layer, one for each layer, base first; empty if the
     /// history does not fit the layers.
-    pub fn layer_history(&self, layers: usize) -> Vec<Option<&'a str>> {
-        let history = self.value.get("history").map(Value::items).unwrap_or_default();
+    pub fn layer_history(&self, layers: usize) -> Vec<Option<&str>> {
+        let history = self.value().get("history").map(Value::items).unwrap_or_default();
         let made: Vec<_> = history
             .iter()
             .filter(|item| item.get("empty_layer").and_then(Value::as_bool) != Some(true))

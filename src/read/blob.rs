@@ -256,8 +256,8 @@ impl Reading<'_> {
             return self.read(keep, &mut taken, found);
         };
         let tree = &self.archive.tree;
-        let adopted = match tree.spooled_file(self.member) {
-            Some(file) => taken.adopt(file)?,
+        let adopted = match tree.own_file(self.member) {
+            Some(file) => taken.adopt(&file)?,
             None => false,
         };
         if !adopted {

@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::location::At;
-use crate::model::{Archive, Body, DocId, NodeId, Part, legacy};
+use crate::model::{Archive, Body, DocId, Document, NodeId, Part, legacy};
 
 /// The config of an image with its diff IDs, made from facts where the source has no config.
 pub fn config_of(archive: &Archive, node: NodeId, facts: &Facts) -> Result<Option<(Vec<u8>, Vec<Digest>)>> {
@@ -19,11 +19,8 @@ pub fn config_of(archive: &Archive, node: NodeId, facts: &Facts) -> Result<Optio
             Some((v1_config(archive, chain, &diff_ids)?, diff_ids))
         }
         Body::Schema1 { layers } => {
-            let document = archive.node(node).document.map(|id| archive.document(id));
-            let Some((document, root)) = document.and_then(|document| Some((document, document.root()?)))
-            else {
-                return Ok(None);
-            };
+            let Some(document) = archive.node_document(node) else { return Ok(None) };
+            let Some(root) = document.root() else { return Ok(None) };
             let parsed = legacy::Schema1::parse(root, document.depth);
             let diff_ids: Vec<Digest> =
                 schema1_parts(&parsed, layers).into_iter().filter_map(diff_id).collect();
@@ -39,13 +36,9 @@ pub fn config_of(archive: &Archive, node: NodeId, facts: &Facts) -> Result<Optio
 ///
 /// The documents are no such chain.
 pub fn v1_config(archive: &Archive, chain: &[DocId], diff_ids: &[Digest]) -> Result<Vec<u8>> {
-    let chain: Vec<_> = chain
-        .iter()
-        .filter_map(|&id| {
-            let document = archive.document(id);
-            Some((&document.bytes[..], document.root()?))
-        })
-        .collect();
+    let documents: Vec<Document> = chain.iter().map(|&id| archive.document(id)).collect();
+    let chain: Vec<_> =
+        documents.iter().filter_map(|document| Some((&document.bytes[..], document.root()?))).collect();
     legacy::config_from_v1(&chain, diff_ids)
         .map_err(|error| Error::refused(format!("no config can be made from the v1 images: {error}")))
 }

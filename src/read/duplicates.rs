@@ -46,7 +46,7 @@ pub fn duplicates(archive: &Archive, facts: &mut Facts) -> Result<()> {
             slot.insert(tee.0.finish());
         }
     }
-    archive.tree.unchanged()
+    archive.unchanged()
 }
 
 /// Hashes what is written.

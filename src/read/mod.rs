@@ -148,7 +148,7 @@ fn judged(archive: &Archive, blobs: &[BlobId], jobs: Vec<Job>, context: &Context
     let read = pool.run(&jobs);
     context.progress.end();
     // What a change of the source led to is not what is to be told.
-    archive.tree.unchanged()?;
+    archive.unchanged()?;
     read?;
     Ok(pool.finish())
 }

@@ -50,9 +50,7 @@ fn is_tag_without_target(anomaly: &Anomaly) -> bool {
 /// Whether there is a list of images that can be empty: what is no JSON, or no list, is a fault of its own.
 fn lists(archive: &Archive, at: &Location) -> bool {
     let At::Pointer(pointer) = &at.at else { return true };
-    let Some(document) = archive.documents.iter().find(|document| Some(document.member) == at.member) else {
-        return true;
-    };
+    let Some(document) = at.member.and_then(|member| archive.document_at(member)) else { return true };
     let list = document.root().and_then(|root| root.at(pointer));
     // What is listed twice, or under a digest that is none, is a fault of its own.
     let twice = document.json.as_ref().is_ok_and(|json| {

@@ -258,7 +258,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         && !cut
         && !told
         && silent(out)
-        && archive.documents.iter().all(|d| d.json.is_ok())
+        && archive.documents.iter().all(|document| document.json)
     {
         out.push(Finding::new(&NO_IMAGES, Location::archive(), "the archive lists no image"));
     }

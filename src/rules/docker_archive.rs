@@ -10,7 +10,7 @@ use crate::json::pointer::escape;
 use crate::location::{At, Location, MemberId};
 use crate::media::{Codec, LayerType};
 use crate::model::view::Config;
-use crate::model::{Archive, Descriptor, DocKind, Document, LegacyProblem};
+use crate::model::{Archive, Descriptor, DocId, DocKind, Document, LegacyProblem};
 use crate::reference::Reference;
 
 /// The rules of this file.
@@ -107,10 +107,13 @@ rule! {
 
 /// Findings about `manifest.json` and `repositories`, where both or one of them is there.
 pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
-    let of = |kind| archive.documents.iter().find(|document| document.kind == kind);
+    let of = |kind| {
+        let at = archive.documents.iter().position(|document| document.kind == kind)?;
+        Some(archive.document(DocId(at as u32)))
+    };
     let Some(manifest) = of(DocKind::DockerArchive) else { return };
-    let documents: HashMap<MemberId, &Document> =
-        archive.documents.iter().map(|document| (document.member, document)).collect();
+    let documents: HashMap<MemberId, DocId> =
+        archive.documents.iter().zip(0..).map(|(listed, id)| (listed.member, DocId(id))).collect();
     let configs: HashSet<&Digest> = archive
         .documents
         .iter()
@@ -126,7 +129,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         let config = item.get("Config").and_then(Value::as_str);
         let config = config.and_then(|path| archive.tree.file(&crate::tar::clean(path.as_bytes()).path));
         let diff_ids = config
-            .and_then(|member| Config::of(documents.get(&member)?))
+            .and_then(|member| Config::of(archive.document(*documents.get(&member)?)))
             .and_then(|config| config.diff_ids());
         if let Some(parent) = item.get("Parent").and_then(Value::as_str).filter(|p| !p.is_empty()) {
             if !Digest::parse(parent).is_ok_and(|parent| configs.contains(&parent)) {
@@ -147,7 +150,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         }
     }
     if let Some(document) = of(DocKind::Repositories) {
-        repositories(archive, document, manifest.member, &tags, out);
+        repositories(archive, &document, manifest.member, &tags, out);
     }
 }
 

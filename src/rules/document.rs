@@ -196,8 +196,7 @@ pub fn kind(document: &Document, out: &mut Vec<Finding>) {
 
 /// The type that a descriptor gives a document against the one it gives itself.
 pub fn declared(archive: &Archive, descriptor: &Descriptor, node: NodeId, out: &mut Vec<Finding>) {
-    let node = archive.node(node);
-    let Some(document) = node.document.map(|id| archive.document(id)) else { return };
+    let Some(document) = archive.node_document(node) else { return };
     let Some(own) = document.root().and_then(|root| root.get("mediaType")).and_then(|value| value.as_str())
     else {
         return;
@@ -241,7 +240,7 @@ pub fn undeclared(document: &Document, out: &mut Vec<Finding>) {
 /// A document whose kind cannot be told; what is no JSON is told as that.
 pub fn undecidable(member: MemberId, archive: &Archive) -> Option<Finding> {
     let known = archive.documents.iter().find(|document| document.member == member);
-    if known.is_some_and(|document| document.json.is_err()) {
+    if known.is_some_and(|document| !document.json) {
         return None;
     }
     let message = "the document is neither a manifest nor an index";
@@ -271,14 +270,7 @@ mod tests {
     }
 
     fn of(text: &[u8]) -> Vec<&'static str> {
-        let document = Document {
-            member: crate::location::MemberId(0),
-            kind: DocKind::OciLayout,
-            bytes: text.into(),
-            sha256: crate::digest::Digest::sha256(text),
-            depth: 64,
-            json: crate::json::parse(text, 64),
-        };
+        let document = crate::rules::fixture::document_of(DocKind::OciLayout, text);
         let mut out = Vec::new();
         syntax(&document, &mut out);
         names(&out)

@@ -1,17 +1,20 @@
 //! The documents of an archive as findings point into them.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use bstr::{BStr, ByteSlice};
 
 use crate::finding::{Document, Documents};
 use crate::location::MemberId;
-use crate::model::Archive;
+use crate::model::{self, Archive, DocId};
 
 /// Documents of an archive as reports see them.
 pub struct ArchiveDocuments<'a> {
     archive: &'a Archive,
     by_member: HashMap<MemberId, usize>,
+    /// Those that somebody looks at: renderers come back to them.
+    held: Vec<OnceCell<Box<model::Document>>>,
 }
 
 impl<'a> ArchiveDocuments<'a> {
@@ -19,7 +22,8 @@ impl<'a> ArchiveDocuments<'a> {
     pub fn of(archive: &'a Archive) -> Self {
         let by_member =
             archive.documents.iter().enumerate().map(|(i, document)| (document.member, i)).collect();
-        ArchiveDocuments { archive, by_member }
+        let held = archive.documents.iter().map(|_| OnceCell::new()).collect();
+        ArchiveDocuments { archive, by_member, held }
     }
 }
 
@@ -33,7 +37,8 @@ impl Documents for ArchiveDocuments<'_> {
     }
 
     fn text(&self, member: MemberId) -> Option<Document<'_>> {
-        let document = &self.archive.documents[*self.by_member.get(&member)?];
+        let id = *self.by_member.get(&member)?;
+        let document = self.held.get(id)?.get_or_init(|| Box::new(self.archive.document(DocId(id as u32))));
         Some(Document { text: &document.bytes, json: document.json.as_ref().ok() })
     }
 

@@ -7,23 +7,24 @@ use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::form::{self, Input, OpenOptions};
-use crate::json;
 use crate::limits::Limits;
 use crate::location::MemberId;
-use crate::model::{Archive, DocKind, Document};
+use crate::model::{Archive, DocKind, Document, Listed, Text};
 use crate::rules::{Scope, run};
 use crate::source::SpoolDir;
 
 /// A document of some kind.
 pub(crate) fn document(kind: DocKind, text: &str) -> Document {
-    Document {
-        member: MemberId(0),
-        kind,
-        bytes: Arc::from(text.as_bytes()),
-        sha256: Digest::sha256(text.as_bytes()),
-        depth: 64,
-        json: json::parse(text.as_bytes(), 64),
-    }
+    document_of(kind, text.as_bytes())
+}
+
+/// The same of bytes that need not be text.
+pub(crate) fn document_of(kind: DocKind, bytes: &[u8]) -> Document {
+    let limits = Limits::default();
+    let text = Arc::new(Text::parse(bytes.to_vec(), &limits));
+    let (size, json) = (bytes.len() as u64, text.json.is_ok());
+    let listed = Listed { member: MemberId(0), kind, sha256: Digest::sha256(bytes), size, json };
+    Document::new(&listed, text, &limits)
 }
 
 /// The names of the rules that found something.

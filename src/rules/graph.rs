@@ -124,10 +124,14 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
 
 /// A document's `subject`, if it has a good digest, and where it stands.
 fn subject(archive: &Archive, node: &Node) -> Option<(Digest, Location)> {
-    let document = archive.document(node.document?);
-    if !matches!(document.kind, DocKind::Manifest(_) | DocKind::Index(_) | DocKind::ArtifactManifest) {
+    let id = node.document?;
+    if !matches!(
+        archive.listed(id).kind,
+        DocKind::Manifest(_) | DocKind::Index(_) | DocKind::ArtifactManifest
+    ) {
         return None;
     }
+    let document = archive.document(id);
     let text = document.root()?.get("subject")?.get("digest")?.as_str()?;
     Some((Digest::parse(text).ok()?, Location::pointer(document.member, "/subject")))
 }
@@ -137,7 +141,7 @@ fn schema1(archive: &Archive, out: &mut Vec<Finding>) {
         return;
     }
     for node in archive.nodes.iter().filter(|node| matches!(node.body, Body::Schema1 { .. })) {
-        let Some(document) = node.document.map(|id| archive.document(id)) else { continue };
+        let Some(document) = node.document.map(|id| archive.listed(id)) else { continue };
         let message = "a schema 1 manifest is in an OCI layout";
         out.push(Finding::new(&SCHEMA1_IN_LAYOUT, Location::member(document.member), message));
     }

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::location::{At, Location};
 use crate::media::{Codec, Family, LayerType};
+use crate::model::Document;
 use crate::model::{Archive, Body, ImageParts, Node, Part};
 
 /// The rules of this file.
@@ -171,14 +172,14 @@ pub fn diff_ids(
 ) -> Vec<usize> {
     let Some(config) = archive.config(parts) else { return Vec::new() };
     let member = config.document.member;
-    let list = config.value.at("/rootfs/diff_ids");
+    let list = config.value().at("/rootfs/diff_ids");
     let Some(list) = list.filter(|list| list.is_array()) else {
         // The schema has spoken.
         if list.is_some_and(|list| !list.is_null()) {
             return Vec::new();
         }
         // An image without layers may leave them out (formats.md B.8).
-        if !parts.layers.is_empty() && config.value.get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
+        if !parts.layers.is_empty() && config.value().get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
             let at = Location::pointer(member, "/rootfs");
             let message = format!(
                 "the config has no diff IDs, the image has {}",
@@ -268,16 +269,19 @@ pub fn diff_ids(
 
 /// Whether an image says which layers it has: its list is one, none of its items is left out, and no limit cut it.
 pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool {
+    let document = match &node.body {
+        Body::Manifest { .. } => node.document.map(|id| archive.document(id)),
+        Body::Item { .. } => parts.config.at.member.and_then(|member| archive.document_at(member)),
+        _ => None,
+    };
+    let root = document.as_ref().and_then(Document::root);
     let list = match &node.body {
-        Body::Manifest { .. } => {
-            node.document.and_then(|id| archive.document(id).root()).and_then(|root| root.get("layers"))
-        }
+        Body::Manifest { .. } => root.and_then(|root| root.get("layers")),
         Body::Item { .. } => {
             let at = &parts.config.at;
             let At::Pointer(pointer) = &at.at else { return true };
             let item = pointer.split('/').nth(1).unwrap_or_default();
-            let document = archive.documents.iter().find(|document| Some(document.member) == at.member);
-            let item = document.and_then(|document| document.root()?.at(&format!("/{item}")));
+            let item = root.and_then(|root| root.at(&format!("/{item}")));
             item.and_then(|item| item.get("Layers"))
         }
         _ => return true,

@@ -326,7 +326,8 @@ fn types(item: &Item<'_>, family: Family, layout: bool, out: &mut Vec<Finding>) 
 fn artifact_type(archive: &Archive, item: &Item<'_>, out: &mut Vec<Finding>) {
     let Some(declared) = item.value.get("artifactType").and_then(Value::as_str) else { return };
     let Some(document) = item.node.and_then(|node| node.document) else { return };
-    let Some(target) = archive.document(document).root().filter(|root| root.is_object()) else { return };
+    let document = archive.document(document);
+    let Some(target) = document.root().filter(|root| root.is_object()) else { return };
     let Some(own) = own_artifact_type(target).filter(|own| *own != declared) else { return };
     let message = format!("the descriptor says artifact type `{declared}`, the target says `{own}`");
     let at = item.descriptor.at.child("artifactType");

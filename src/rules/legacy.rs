@@ -226,11 +226,8 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         let (Name::Full(name), Some(path)) = (&root.name, &root.repository) else { continue };
         let node = archive.node(root.node);
         let document = node.document.filter(|_| matches!(node.body, Body::Schema1 { .. }));
-        let Some((document, value)) =
-            document.map(|id| archive.document(id)).and_then(|document| Some((document, document.root()?)))
-        else {
-            continue;
-        };
+        let Some(document) = document.map(|id| archive.document(id)) else { continue };
+        let Some(value) = document.root() else { continue };
         let tag = name.tag().unwrap_or_default();
         for (member, stored) in [("name", path.as_str()), ("tag", tag)] {
             let own = value.get(member).and_then(Value::as_str);

@@ -229,8 +229,8 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
     match &node.body {
         Body::Manifest { family, parts } => {
             let Some(document) = node.document.map(|id| archive.document(id)) else { return };
-            layers(archive, document, parts, out);
-            config(document, *family, parts, out);
+            layers(archive, &document, parts, out);
+            config(&document, *family, parts, out);
             layer_types(*family, parts, parts.role == Role::Image || runs(archive, parts), out);
         }
         Body::Index { family, children } => {

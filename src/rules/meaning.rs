@@ -47,7 +47,7 @@ pub fn document(
     layer::descriptors(document, out);
     platform::index(document, out);
     // Of an index that is alone nobody can tell whether it is an `index.json`.
-    let member = archive.index_json.map(|id| archive.document(id).member);
+    let member = archive.index_json.map(|id| archive.listed(id).member);
     annotation::check(document, member == Some(document.member) || archive.form == Form::Document, out);
     match document.kind {
         DocKind::OciLayout => index::version(document, out),
@@ -65,7 +65,7 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
     manifest::node(archive, node, out);
     if let (Body::Index { children, .. }, Some(id)) = (&node.body, node.document) {
         let nodes = children.iter().filter_map(|edge| Some((&edge.descriptor.at, edge.node?)));
-        index::check(archive, archive.document(id), &nodes.collect(), false, out);
+        index::check(archive, &archive.document(id), &nodes.collect(), false, out);
     }
 }
 
@@ -75,7 +75,7 @@ pub fn layout(archive: &Archive, out: &mut Vec<Finding>) {
     let roots = archive.roots.iter();
     let nodes: HashMap<&Location, NodeId> =
         roots.filter_map(|root| Some((&root.descriptor.as_ref()?.at, root.node))).collect();
-    index::check(archive, archive.document(id), &nodes, true, out);
+    index::check(archive, &archive.document(id), &nodes, true, out);
     name::layout(archive, out);
 }
 

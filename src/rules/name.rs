@@ -8,7 +8,7 @@ use crate::location::{At, Location, MemberId};
 use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::Form;
 use crate::model::view::annotation;
-use crate::model::{Archive, Document, Name, NodeId, Role, Root, Via};
+use crate::model::{Archive, DocId, Name, NodeId, Role, Root, Via};
 use crate::reference::{Reference, is_ref_name, is_tag};
 
 /// The rules of this file.
@@ -176,12 +176,12 @@ pub fn unnamed(archive: &Archive, out: &mut Vec<Finding>) {
     }
     let named: HashSet<NodeId> =
         archive.roots.iter().filter(|root| root.name != Name::None).map(|root| root.node).collect();
-    let documents: HashMap<MemberId, &Document> =
-        archive.documents.iter().map(|document| (document.member, document)).collect();
+    let documents: HashMap<MemberId, DocId> =
+        archive.documents.iter().zip(0..).map(|(listed, id)| (listed.member, DocId(id))).collect();
     let images =
         archive.reaching(|id| archive.node(id).parts().is_some_and(|parts| parts.role == Role::Image));
     for root in &archive.roots {
-        let silent = named.contains(&root.node) || has_text(&documents, root);
+        let silent = named.contains(&root.node) || has_text(archive, &documents, root);
         let listed = root.via == Via::List;
         if root.name == Name::None
             && listed
@@ -195,11 +195,10 @@ pub fn unnamed(archive: &Archive, out: &mut Vec<Finding>) {
 }
 
 /// Whether something stands where a name should be: what is wrong with it is said.
-fn has_text(documents: &HashMap<MemberId, &Document>, root: &Root) -> bool {
+fn has_text(archive: &Archive, documents: &HashMap<MemberId, DocId>, root: &Root) -> bool {
     let (At::Pointer(pointer), Some(member)) = (&root.at.at, root.at.member) else { return false };
-    let Some(value) = documents.get(&member).and_then(|document| document.root()?.at(pointer)) else {
-        return false;
-    };
+    let Some(document) = documents.get(&member).map(|&id| archive.document(id)) else { return false };
+    let Some(value) = document.root().and_then(|root| root.at(pointer)) else { return false };
     value.get("RepoTags").is_some_and(|tags| !tags.items().is_empty())
         || [IMAGE_NAME, REF_NAME]
             .iter()
@@ -208,8 +207,9 @@ fn has_text(documents: &HashMap<MemberId, &Document>, root: &Root) -> bool {
 
 /// Whether a root has a `subject`: such need no name.
 fn about_another(archive: &Archive, root: &Root) -> bool {
-    let document = archive.node(root.node).document.and_then(|id| archive.document(id).root());
-    document.is_some_and(|root| root.get("subject").is_some_and(Value::is_object))
+    let document = archive.node_document(root.node);
+    let subject = document.as_ref().and_then(|document| document.root()?.get("subject"));
+    subject.is_some_and(Value::is_object)
 }
 
 #[cfg(test)]

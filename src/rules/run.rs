@@ -13,6 +13,7 @@ use super::{
     graph, image, index, layer_tar, legacy, manifest, meaning, name, platform, reach, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
+use crate::digest::{Algorithm, Digest};
 use crate::facts::Facts;
 use crate::finding::{self, Finding, Label, Rule};
 use crate::location::{Location, MemberId};
@@ -67,14 +68,12 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         storage::dir(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
-    for (i, found) in archive.documents.iter().enumerate() {
-        if documents.contains(&DocId(i as u32)) {
-            walk.document(found);
-        }
+    for id in (0..archive.documents.len() as u32).map(DocId).filter(|id| documents.contains(id)) {
+        walk.document(&archive.document(id));
     }
     let declared = declared_documents(archive);
     for id in documents.iter().filter(|id| !declared.contains(id)) {
-        document::undeclared(archive.document(*id), &mut walk.out);
+        document::undeclared(&archive.document(*id), &mut walk.out);
     }
     for root in archive.roots.iter().filter(|root| scope.holds(root.node)) {
         match &root.descriptor {
@@ -144,7 +143,7 @@ fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
     // Where there is a `manifest.json`, nothing is taken from `repositories`.
     let unread = archive.documents.iter().any(|document| document.kind == DocKind::DockerArchive);
     let mut found: HashSet<DocId> = all()
-        .filter(|&id| match archive.document(id).kind {
+        .filter(|&id| match archive.listed(id).kind {
             DocKind::OciLayout | DocKind::DockerArchive => true,
             DocKind::Repositories => !unread,
             _ => archive.index_json == Some(id),
@@ -446,7 +445,7 @@ impl Walk<'_> {
         if let Some(blob) = parts.config.blob.filter(judged_here) {
             self.configs.remove(&blob);
             if let Some(document) = archive.blob(blob).document {
-                meaning::config(archive.document(document), parts, &mut self.out);
+                meaning::config(&archive.document(document), parts, &mut self.out);
             }
         }
         let wanted = archive.config(parts).and_then(|config| config.diff_ids()).unwrap_or_default();
@@ -620,12 +619,12 @@ impl Walk<'_> {
         let archive = self.archive;
         let held = archive.blob(id);
         let mut found = Vec::new();
-        let sound = match held.document.map(|document| archive.document(document)) {
+        let sound = match held.document {
             // A document is a blob that was read when the archive was opened.
-            Some(document) => match &held.digest {
+            Some(id) => match &held.digest {
                 Some(wanted) => {
-                    let computed = digest_of(document, wanted);
-                    let length = document.bytes.len() as u64;
+                    let computed = digest_of(archive, id, wanted);
+                    let length = archive.listed(id).size;
                     computed
                         .is_none_or(|computed| blob::content(held, &computed, length, what, by, &mut found))
                 }
@@ -689,17 +688,20 @@ fn by<'b>(archive: &'b Archive, at: &'b Location, member: MemberId, is_descripto
 
 /// What the archive knows of a blob.
 fn known(archive: &Archive, blob: &Blob) -> Option<shape::Known> {
-    let document = blob.document.and_then(|id| archive.document(id).root());
-    let media_type = document.and_then(|root| root.get("mediaType")).and_then(|value| value.as_str());
+    let document = blob.document.map(|id| archive.document(id));
+    let root = document.as_ref().and_then(|document| document.root());
+    let media_type = root.and_then(|root| root.get("mediaType")).and_then(|value| value.as_str());
     let length = archive.tree.member(blob.member?).size;
     Some(shape::Known { length, media_type: media_type.map(str::to_owned) })
 }
 
 /// The digest of a document: for schema 1 that of its payload.
-fn digest_of(
-    document: &crate::model::Document,
-    like: &crate::digest::Digest,
-) -> Option<crate::digest::Digest> {
+fn digest_of(archive: &Archive, id: DocId, like: &Digest) -> Option<Digest> {
+    let listed = archive.listed(id);
+    if listed.kind != DocKind::Schema1 && like.algorithm() == Some(Algorithm::Sha256) {
+        return Some(listed.sha256.clone());
+    }
+    let document = archive.document(id);
     if document.kind == DocKind::Schema1 {
         if let Some(root) = document.root() {
             let payload =

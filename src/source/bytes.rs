@@ -1,68 +1,127 @@
-//! Where the bytes of members are.
+//! Where the bytes of members are: a file, a folder, a spooled stream, or whatever else can give them.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use cap_std::fs::Dir;
+use bstr::BStr;
 
-use crate::error::Result;
+use super::SpoolDir;
+use crate::error::{Context, Error, Result};
 
-/// Where the bytes of members come from that are elsewhere.
-pub trait Remote: Send + Sync {
-    /// The whole of a member, by its place in the list.
+/// A member as its bytes are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Its cleaned name.
+    pub name: &'a BStr,
+    /// Bytes of content.
+    pub size: u64,
+    /// Where it is, in the words of who listed it: an offset, or a place in a list.
+    pub key: u64,
+}
+
+/// What gives the bytes of members.
+pub trait Bytes: Send + Sync {
+    /// The whole of a member.
     ///
     /// # Errors
+    ///
     /// It cannot be had.
-    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>>;
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>>;
 
-    /// The first bytes of a member, at most `n`, without asking for the rest.
+    /// The first bytes of a member, at most `n`; `None` where beginning to read it costs no more.
     ///
     /// # Errors
+    ///
     /// They cannot be had.
-    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>>;
+    fn head(&self, _member: Wanted<'_>, _n: usize) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
 
-    /// Fails if what is read was changed meanwhile, where that can be told.
+    /// The file that holds a member and nothing else, and that may be linked to instead of being read.
+    fn file(&self, _member: Wanted<'_>) -> Option<PathBuf> {
+        None
+    }
+
+    /// Fails if what was listed is no longer what is there, as far as anybody can tell.
     ///
     /// # Errors
-    /// It was changed.
+    ///
+    /// That it changed, or that nobody can look.
     fn unchanged(&self) -> Result<()> {
         Ok(())
     }
 }
 
-pub(super) enum Backing {
-    Folder {
-        dir: Dir,
-        path: PathBuf,
-        /// A file that was found changed.
-        changed: Arc<OnceLock<PathBuf>>,
-    },
-    File {
-        file: Arc<File>,
-        path: PathBuf,
-        stamp: Stamp,
-    },
-    /// A stream that was read to its end; small members are packed into one file.
-    Spool {
-        pack: Arc<File>,
-        _dir: super::SpoolDir,
-    },
-    Remote(Arc<dyn Remote>),
+/// One file that holds all members, each at its offset.
+pub(super) struct Whole {
+    file: Arc<File>,
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+impl Whole {
+    pub(super) fn new(file: File, path: &Path, meta: &std::fs::Metadata) -> Whole {
+        Whole { file: Arc::new(file), path: path.to_owned(), stamp: Stamp::of(meta) }
+    }
+}
+
+impl Bytes for Whole {
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(Range::of(&self.file, member)))
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        let by_handle = self.file.metadata().at("cannot read", &self.path)?;
+        let by_path = std::fs::metadata(&self.path).map(|meta| Stamp::of(&meta));
+        if Stamp::of(&by_handle) != self.stamp || by_path.is_ok_and(|now| now != self.stamp) {
+            return Err(Error::SourceChanged { path: self.path.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// A stream that was read to its end. Small members are packed into one file.
+pub(super) struct Spooled {
+    pub(super) pack: Arc<File>,
+    pub(super) dir: SpoolDir,
+}
+
+impl Spooled {
+    /// Set in the keys of members that have a file of their own; the rest is the number that it is called by.
+    pub(super) const OWN: u64 = 1 << 63;
+
+    pub(super) fn own(dir: &SpoolDir, number: u64) -> PathBuf {
+        dir.path().join(number.to_string())
+    }
+}
+
+impl Bytes for Spooled {
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        match self.file(member) {
+            Some(path) => Ok(Box::new(File::open(&path).at("cannot open", path)?)),
+            None => Ok(Box::new(Range::of(&self.pack, member))),
+        }
+    }
+
+    fn file(&self, member: Wanted<'_>) -> Option<PathBuf> {
+        let own = member.key & Spooled::OWN != 0;
+        own.then(|| Spooled::own(&self.dir, member.key & !Spooled::OWN))
+    }
 }
 
 /// What shows that a file was changed while it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+struct Stamp {
     size: u64,
     modified: (i64, i64),
     inode: (u64, u64),
 }
 
 impl Stamp {
-    pub(super) fn of(meta: &std::fs::Metadata) -> Stamp {
+    fn of(meta: &std::fs::Metadata) -> Stamp {
         Stamp {
             size: meta.size(),
             modified: (meta.mtime(), meta.mtime_nsec()),
@@ -72,10 +131,16 @@ impl Stamp {
 }
 
 /// A range of a file, read at its offsets: any number of readers share one file.
-pub(super) struct Range {
-    pub(super) file: Arc<File>,
-    pub(super) at: u64,
-    pub(super) end: u64,
+struct Range {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Range {
+    fn of(file: &Arc<File>, member: Wanted<'_>) -> Range {
+        Range { file: Arc::clone(file), at: member.key, end: member.key.saturating_add(member.size) }
+    }
 }
 
 impl Read for Range {

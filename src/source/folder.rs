@@ -10,6 +10,8 @@ use bstr::{BString, ByteSlice};
 use cap_std::fs::Dir;
 
 use super::members::{Member, MemberKind, nanoseconds};
+use super::{Bytes, Wanted};
+use crate::error::{Context, Error, Result};
 
 /// A symlink in a folder counts as the file that it leads to, as long as that is inside the folder.
 pub(super) fn follow(dir: &Dir, name: &Path, text: BString) -> Member {
@@ -23,13 +25,42 @@ pub(super) fn follow(dir: &Dir, name: &Path, text: BString) -> Member {
     }
 }
 
+/// The files of a folder, opened through its handle.
+pub(super) struct Folder {
+    dir: Dir,
+    path: PathBuf,
+    /// A file that was found changed.
+    changed: Arc<OnceLock<PathBuf>>,
+}
+
+impl Folder {
+    pub(super) fn new(dir: Dir, path: &Path) -> Folder {
+        Folder { dir, path: path.to_owned(), changed: Arc::default() }
+    }
+}
+
+impl Bytes for Folder {
+    /// The key is the time of the last change, in nanoseconds.
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        let name = member.name.to_path().map_err(|_| Error::refused("a name that is no path"))?;
+        let path = self.path.join(name);
+        let file = self.dir.open(name).at("cannot open", &path)?.into_std();
+        let listed = (member.size, member.key as i64);
+        Ok(Box::new(Guarded { file, listed, path, changed: Arc::clone(&self.changed) }))
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        self.changed.get().map_or(Ok(()), |path| Err(Error::SourceChanged { path: path.clone() }))
+    }
+}
+
 /// A file of a folder that looks, once it was read, whether it still is what was listed.
-pub(super) struct Guarded {
-    pub(super) file: File,
+struct Guarded {
+    file: File,
     /// Size, and time of the last change.
-    pub(super) listed: (u64, i64),
-    pub(super) path: PathBuf,
-    pub(super) changed: Arc<OnceLock<PathBuf>>,
+    listed: (u64, i64),
+    path: PathBuf,
+    changed: Arc<OnceLock<PathBuf>>,
 }
 
 impl Read for Guarded {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::Tree;
-use super::bytes::{Backing, Remote};
-use super::members::{Member, MemberKind, Place, TreeAnomaly};
+use super::bytes::{Bytes, Wanted};
+use super::members::{Member, TreeAnomaly};
 use crate::error::Result;
 use crate::location::MemberId;
 
@@ -32,20 +32,25 @@ impl Held {
 
 struct Gathered(Vec<Held>);
 
-impl Remote for Gathered {
-    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>> {
-        match self.0.get(at) {
+impl Gathered {
+    fn held(&self, member: Wanted<'_>) -> Option<&Held> {
+        self.0.get(usize::try_from(member.key).ok()?)
+    }
+}
+
+impl Bytes for Gathered {
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        match self.held(member) {
             Some(Held::Member(tree, id)) => tree.reader(*id),
             Some(Held::Made(bytes)) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
             None => Ok(Box::new(std::io::empty())),
         }
     }
 
-    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>> {
-        match self.0.get(at) {
-            Some(Held::Member(tree, id)) => tree.head(*id, n),
-            Some(Held::Made(bytes)) => Ok(bytes.iter().take(n).copied().collect()),
-            None => Ok(Vec::new()),
+    fn head(&self, member: Wanted<'_>, n: usize) -> Result<Option<Vec<u8>>> {
+        match self.held(member) {
+            Some(Held::Member(tree, id)) => tree.head(*id, n).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -68,15 +73,14 @@ impl Tree {
     /// A list of members that are elsewhere.
     pub fn gathered(place: &str, members: Vec<(BString, Held)>) -> Tree {
         let (members, held) = listed(members, 0);
-        Tree::new(place, members, Vec::new(), Backing::Remote(Arc::new(Gathered(held))))
+        Tree::new(place, members, Vec::new(), Box::new(Gathered(held)))
     }
 
     /// This tree with more members behind its own, which keep their IDs.
     pub fn with(self, more: Vec<(BString, Held)>) -> Tree {
         let base = Arc::new(self);
-        let own = base.members.iter().enumerate();
-        let mut members: Vec<Member> =
-            own.map(|(at, member)| Member { at: Place::Remote(at), ..member.clone() }).collect();
+        let own = base.members.iter().zip(0..);
+        let mut members: Vec<Member> = own.map(|(member, key)| Member { key, ..member.clone() }).collect();
         let mut held: Vec<Held> =
             (0..members.len() as u32).map(|id| Held::Member(Arc::clone(&base), MemberId(id))).collect();
         let (more, more_held) = listed(more, members.len());
@@ -86,7 +90,7 @@ impl Tree {
         let named =
             |odd: &&TreeAnomaly| matches!(odd, TreeAnomaly::Duplicate { .. } | TreeAnomaly::Ambiguous { .. });
         let anomalies = base.anomalies.iter().filter(|odd| !named(odd)).cloned().collect();
-        let mut tree = Tree::new(&base.place, members, anomalies, Backing::Remote(Arc::new(Gathered(held))));
+        let mut tree = Tree::new(&base.place, members, anomalies, Box::new(Gathered(held)));
         tree.outer = base.outer;
         tree
     }
@@ -94,11 +98,8 @@ impl Tree {
 
 /// Members with these names, of which the first is held at `from`.
 fn listed(members: Vec<(BString, Held)>, from: usize) -> (Vec<Member>, Vec<Held>) {
-    let member = |(at, (name, held)): (usize, (BString, Held))| {
-        let (kind, size) = (MemberKind::File, held.size());
-        (Member { name, raw_name: None, kind, size, header_offset: 0, at: Place::Remote(from + at) }, held)
-    };
-    members.into_iter().enumerate().map(member).unzip()
+    let member = |((name, held), key): ((BString, Held), u64)| (Member::listed(name, held.size(), key), held);
+    members.into_iter().zip(from as u64..).map(member).unzip()
 }
 
 #[cfg(test)]

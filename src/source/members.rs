@@ -1,9 +1,8 @@
 //! The members of an archive, whatever holds them.
 
-use std::path::PathBuf;
-
 use bstr::{BStr, BString, ByteSlice};
 
+use super::Wanted;
 use crate::location::MemberId;
 use crate::tar;
 
@@ -20,7 +19,8 @@ pub struct Member {
     pub size: u64,
     /// Offset of its first header in a tar; 0 in a folder.
     pub header_offset: u64,
-    pub(super) at: Place,
+    /// Where its bytes are, as [`Bytes`](super::Bytes) takes it.
+    pub(super) key: u64,
 }
 
 /// The kinds of members that matter.
@@ -77,18 +77,6 @@ pub enum PathFault {
     Link,
 }
 
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    /// At an offset of the one file behind the tree.
-    Offset(u64),
-    /// A path in the folder; the time of its last change, in nanoseconds.
-    Path(i64),
-    /// A file of its own in the spool.
-    Spooled(PathBuf),
-    /// Elsewhere, by its place in the list.
-    Remote(usize),
-}
-
 /// Something odd about the archive as a container of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeAnomaly {
@@ -138,52 +126,52 @@ impl Member {
     pub(super) fn at_path(name: BString, kind: MemberKind, meta: Option<&cap_std::fs::Metadata>) -> Member {
         use cap_std::fs::MetadataExt as _;
         let (size, modified) = meta.map_or((0, 0), |m| (m.len(), nanoseconds(m.mtime(), m.mtime_nsec())));
-        Member { name, raw_name: None, kind, size, header_offset: 0, at: Place::Path(modified) }
+        Member { name, raw_name: None, kind, size, header_offset: 0, key: modified as u64 }
     }
 
-    /// Places a spooled member in the packed file.
-    pub(super) fn pack_at(&mut self, offset: u64) {
-        self.at = Place::Offset(offset);
+    /// A regular file that is listed and not read yet.
+    pub(super) fn listed(name: BString, size: u64, key: u64) -> Member {
+        Member { name, raw_name: None, kind: MemberKind::File, size, header_offset: 0, key }
     }
 
-    /// Places a spooled member in a file of its own.
-    pub(super) fn spool_at(&mut self, path: PathBuf) {
-        self.at = Place::Spooled(path);
+    /// Places a spooled member.
+    pub(super) fn spooled_at(&mut self, key: u64) {
+        self.key = key;
+    }
+
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted { name: self.name.as_bstr(), size: self.size, key: self.key }
     }
 
     /// What a tar entry is as a member of an archive; `None` for a global header and for the root directory.
     pub(super) fn of_entry(entry: &tar::Entry<'_>) -> Option<Member> {
-        member_of(entry, |entry| Place::Offset(entry.data_offset))
+        let kind = match entry.kind {
+            tar::Kind::Regular => MemberKind::File,
+            tar::Kind::Directory => MemberKind::Directory,
+            tar::Kind::Symlink => MemberKind::Symlink(entry.link.into()),
+            tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.into()),
+            tar::Kind::Global => return None,
+            tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
+            tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
+            tar::Kind::Sparse(_) => MemberKind::Other(Special::Sparse),
+            tar::Kind::Unknown(flag) => MemberKind::Other(Special::Unknown(flag)),
+        };
+        let cleaned = tar::clean(entry.path);
+        if cleaned.path.is_empty() && kind == MemberKind::Directory {
+            return None;
+        }
+        let plain = entry.path.strip_prefix(b"./").unwrap_or(entry.path);
+        let plain = plain.strip_suffix(b"/").unwrap_or(plain);
+        let raw_name = (plain != cleaned.path.as_ref()).then(|| BString::from(entry.path));
+        Some(Member {
+            name: cleaned.path.into_owned(),
+            raw_name,
+            kind,
+            size: entry.size,
+            header_offset: entry.header_offset,
+            key: entry.data_offset,
+        })
     }
-}
-
-pub(super) fn member_of(entry: &tar::Entry<'_>, at: impl Fn(&tar::Entry<'_>) -> Place) -> Option<Member> {
-    let kind = match entry.kind {
-        tar::Kind::Regular => MemberKind::File,
-        tar::Kind::Directory => MemberKind::Directory,
-        tar::Kind::Symlink => MemberKind::Symlink(entry.link.into()),
-        tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.into()),
-        tar::Kind::Global => return None,
-        tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
-        tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
-        tar::Kind::Sparse(_) => MemberKind::Other(Special::Sparse),
-        tar::Kind::Unknown(flag) => MemberKind::Other(Special::Unknown(flag)),
-    };
-    let cleaned = tar::clean(entry.path);
-    if cleaned.path.is_empty() && kind == MemberKind::Directory {
-        return None;
-    }
-    let plain = entry.path.strip_prefix(b"./").unwrap_or(entry.path);
-    let plain = plain.strip_suffix(b"/").unwrap_or(plain);
-    let raw_name = (plain != cleaned.path.as_ref()).then(|| BString::from(entry.path));
-    Some(Member {
-        name: cleaned.path.into_owned(),
-        raw_name,
-        kind,
-        size: entry.size,
-        header_offset: entry.header_offset,
-        at: at(entry),
-    })
 }
 
 pub(super) fn nanoseconds(seconds: i64, more: i64) -> i64 {

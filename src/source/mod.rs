@@ -10,29 +10,26 @@ mod gathered;
 mod members;
 mod names;
 mod paths;
-mod remote;
 mod spool;
 mod spool_dir;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 use cap_std::fs::Dir;
 
-pub use bytes::Remote;
-use bytes::{Backing, Range, Stamp};
-use folder::{Guarded, follow};
+use bytes::Whole;
+pub use bytes::{Bytes, Wanted};
+use folder::{Folder, follow};
 pub use gathered::Held;
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
-use members::{Place, member_of};
 use names::Names;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::media::Codec;
@@ -49,7 +46,9 @@ pub struct Tree {
     /// The compression around the whole archive, if any.
     pub outer: Option<Codec>,
     by_name: Vec<u32>,
-    backing: Backing,
+    bytes: Box<dyn Bytes>,
+    /// The folder that it is.
+    folder: Option<PathBuf>,
 }
 
 /// Bytes that are looked at to tell a compressed tar: the largest block of zstd, which its decoder wants whole before it
@@ -68,31 +67,20 @@ impl Tree {
                 anomalies.push(TreeAnomaly::TooManyMembers { limit: limits.members });
                 return std::ops::ControlFlow::Break(());
             }
-            members.extend(member_of(entry, |entry| Place::Offset(entry.data_offset)));
+            members.extend(Member::of_entry(entry));
             std::ops::ControlFlow::Continue(())
         })
         .at("cannot read", path)?;
         anomalies.extend(found.into_iter().map(TreeAnomaly::Tar));
-        let stamp = Stamp::of(&meta);
-        let backing = Backing::File { file: Arc::new(file), path: path.to_owned(), stamp };
-        Ok(Tree::new(place, members, anomalies, backing))
+        Ok(Tree::new(place, members, anomalies, Box::new(Whole::new(file, path, &meta))))
     }
 
     /// A file as the only member of an archive, called by its own name.
     pub fn of_file(place: &str, path: &Path, file: File) -> Result<Tree> {
         let meta = file.metadata().at("cannot read", path)?;
         let name = path.file_name().and_then(<[u8]>::from_os_str).unwrap_or(b"document");
-        let member = Member {
-            name: name.into(),
-            raw_name: None,
-            kind: MemberKind::File,
-            size: meta.len(),
-            header_offset: 0,
-            at: Place::Offset(0),
-        };
-        let stamp = Stamp::of(&meta);
-        let backing = Backing::File { file: Arc::new(file), path: path.to_owned(), stamp };
-        Ok(Tree::new(place, vec![member], Vec::new(), backing))
+        let member = Member::listed(name.into(), meta.len(), 0);
+        Ok(Tree::new(place, vec![member], Vec::new(), Box::new(Whole::new(file, path, &meta))))
     }
 
     /// Lists a folder. Directories that restow staged and a killed run left are passed over.
@@ -130,22 +118,43 @@ impl Tree {
             }
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));
-        let backing = Backing::Folder { dir, path: path.to_owned(), changed: Arc::default() };
-        Ok(Tree::new(place, members, anomalies, backing))
+        let mut tree = Tree::listed(place, members, anomalies, Box::new(Folder::new(dir, path)));
+        tree.folder = Some(path.to_owned());
+        Ok(tree)
     }
 
-    /// A tree over a stream that was spooled.
-    pub(super) fn of_spool(
+    /// Regular files by name and size, whose bytes come from elsewhere. Their keys are their places in the list.
+    pub fn of_bytes(place: &str, members: Vec<(BString, u64)>, bytes: Box<dyn Bytes>) -> Tree {
+        let members = members.into_iter().zip(0..);
+        let members = members.map(|((name, size), key)| Member::listed(name, size, key)).collect();
+        Tree::new(place, members, Vec::new(), bytes)
+    }
+
+    /// Adds a regular file that was found later than the others. Members that are there keep their places.
+    pub fn add(&mut self, name: BString, size: u64, key: u64) -> MemberId {
+        let id = self.members.len() as u32;
+        let at = self.by_name.partition_point(|&i| self.members[i as usize].name <= name);
+        self.by_name.insert(at, id);
+        self.members.push(Member::listed(name, size, key));
+        MemberId(id)
+    }
+
+    /// Members whose places by name are to be told apart.
+    fn new(place: &str, members: Vec<Member>, anomalies: Vec<TreeAnomaly>, bytes: Box<dyn Bytes>) -> Tree {
+        let mut tree = Tree::listed(place, members, anomalies, bytes);
+        let found = paths::ambiguous(tree.names());
+        let found = found.into_iter().map(|(member, fault)| TreeAnomaly::Ambiguous { member, fault });
+        tree.anomalies.extend(found);
+        tree
+    }
+
+    /// Members each of which is where its name says, as in a folder.
+    fn listed(
         place: &str,
-        members: Vec<Member>,
-        anomalies: Vec<TreeAnomaly>,
-        pack: File,
-        dir: crate::source::SpoolDir,
+        mut members: Vec<Member>,
+        mut anomalies: Vec<TreeAnomaly>,
+        bytes: Box<dyn Bytes>,
     ) -> Tree {
-        Tree::new(place, members, anomalies, Backing::Spool { pack: Arc::new(pack), _dir: dir })
-    }
-
-    fn new(place: &str, mut members: Vec<Member>, mut anomalies: Vec<TreeAnomaly>, backing: Backing) -> Tree {
         members.shrink_to_fit();
         let mut by_name: Vec<u32> = (0..members.len() as u32).collect();
         by_name.sort_by(|&a, &b| members[a as usize].name.cmp(&members[b as usize].name).then(a.cmp(&b)));
@@ -156,14 +165,7 @@ impl Tree {
                 anomalies.push(TreeAnomaly::Duplicate { first: MemberId(pair[0]), again: MemberId(pair[1]) });
             }
         }
-        let mut tree = Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, backing };
-        // In a folder every file is where it is.
-        if !tree.is_folder() {
-            let found = paths::ambiguous(tree.names());
-            let found = found.into_iter().map(|(member, fault)| TreeAnomaly::Ambiguous { member, fault });
-            tree.anomalies.extend(found);
-        }
-        tree
+        Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, bytes, folder: None }
     }
 
     fn names(&self) -> Names<'_> {
@@ -176,11 +178,11 @@ impl Tree {
     ///
     /// A folder cannot be listed.
     pub fn inside(self, folder: &str, limits: &Limits) -> Result<Tree> {
-        if let Backing::Folder { path, .. } = &self.backing {
+        if let Some(path) = &self.folder {
             return Tree::of_folder(&self.place, &path.join(folder), limits);
         }
         let below = format!("{folder}/");
-        let Tree { place, mut members, mut anomalies, outer, backing, .. } = self;
+        let Tree { place, mut members, mut anomalies, outer, bytes, .. } = self;
         for member in &mut members {
             if let Some(name) = member.name.strip_prefix(below.as_bytes()) {
                 member.name = name.into();
@@ -193,7 +195,7 @@ impl Tree {
         }
         // They follow from names.
         anomalies.retain(|odd| !matches!(odd, TreeAnomaly::Duplicate { .. } | TreeAnomaly::Ambiguous { .. }));
-        let mut tree = Tree::new(&place, members, anomalies, backing);
+        let mut tree = Tree::new(&place, members, anomalies, bytes);
         tree.outer = outer;
         Ok(tree)
     }
@@ -240,29 +242,13 @@ impl Tree {
 
     /// The bytes of a regular file.
     pub fn reader(&self, id: MemberId) -> Result<Box<dyn Read + Send>> {
-        let member = self.member(id);
-        match (&self.backing, &member.at) {
-            (Backing::Folder { dir, path, changed }, at) => {
-                let name = member.name.to_path().map_err(|_| Error::refused("a name that is no path"))?;
-                let path = path.join(name);
-                let file = dir.open(name).at("cannot open", &path)?.into_std();
-                let modified = if let Place::Path(modified) = at { *modified } else { 0 };
-                let listed = (member.size, modified);
-                Ok(Box::new(Guarded { file, listed, path, changed: Arc::clone(changed) }))
-            }
-            (_, Place::Spooled(path)) => Ok(Box::new(File::open(path).at("cannot open", path)?)),
-            (Backing::File { file, .. } | Backing::Spool { pack: file, .. }, Place::Offset(offset)) => {
-                Ok(Box::new(Range { file: Arc::clone(file), at: *offset, end: offset + member.size }))
-            }
-            (Backing::Remote(remote), Place::Remote(at)) => remote.reader(*at),
-            _ => Ok(Box::new(io::empty())),
-        }
+        self.bytes.reader(self.member(id).wanted())
     }
 
     /// The first bytes of a regular file, at most `n`.
     pub fn head(&self, id: MemberId, n: usize) -> Result<Vec<u8>> {
-        if let (Backing::Remote(remote), Place::Remote(at)) = (&self.backing, &self.member(id).at) {
-            return remote.head(*at, n);
+        if let Some(bytes) = self.bytes.head(self.member(id).wanted(), n)? {
+            return Ok(bytes);
         }
         let mut bytes = Vec::with_capacity(n);
         let mut reader = self.reader(id)?.take(n as u64);
@@ -297,12 +283,9 @@ impl Tree {
         Ok((bytes.len() as u64 <= limit).then_some(bytes))
     }
 
-    /// The file of its own that holds a member of a spooled stream.
-    pub fn spooled_file(&self, id: MemberId) -> Option<&Path> {
-        match &self.member(id).at {
-            Place::Spooled(path) => Some(path),
-            _ => None,
-        }
+    /// The file that holds a member and nothing else, and that may be linked to.
+    pub fn own_file(&self, id: MemberId) -> Option<PathBuf> {
+        self.bytes.file(self.member(id).wanted())
     }
 
     /// Whether the archive ends too early, or cannot be read from some point on.
@@ -331,26 +314,11 @@ impl Tree {
 
     /// Whether the archive is a folder.
     pub fn is_folder(&self) -> bool {
-        matches!(self.backing, Backing::Folder { .. })
+        self.folder.is_some()
     }
 
     /// Fails if the file behind the tree was changed since it was opened, or a file of a folder since it was listed.
     pub fn unchanged(&self) -> Result<()> {
-        if let Backing::Remote(remote) = &self.backing {
-            return remote.unchanged();
-        }
-        if let Backing::Folder { changed, .. } = &self.backing {
-            if let Some(path) = changed.get() {
-                return Err(Error::SourceChanged { path: path.clone() });
-            }
-        }
-        if let Backing::File { path, stamp, file } = &self.backing {
-            let by_handle = file.metadata().at("cannot read", path)?;
-            let by_path = std::fs::metadata(path).map(|meta| Stamp::of(&meta));
-            if Stamp::of(&by_handle) != *stamp || by_path.is_ok_and(|now| now != *stamp) {
-                return Err(Error::SourceChanged { path: path.clone() });
-            }
-        }
-        Ok(())
+        self.bytes.unchanged()
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::bytes::Spooled;
 use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly, foreign};
 use crate::blob::stage::{Keep, Request};
 use crate::blob::{BlobFacts, pipeline};
@@ -108,14 +109,14 @@ pub fn ingest(
         }
         let mut data = tar.data();
         if member.size <= PACKED {
-            member.pack_at(packed);
+            member.spooled_at(packed);
             packed += io::copy(&mut data, &mut pack).at("cannot spool", place)?;
             progress.read(member.size);
         } else {
             let other = other_algorithm(&member.name);
             let request =
                 Request { size: member.size, other, plain: true, plain_other: None, caps: caps(limits) };
-            let path = spool.path().join(members.len().to_string());
+            let path = Spooled::own(&spool, members.len() as u64);
             let file = File::create_new(&path).at("cannot create", &path)?;
             let mut file = Watched { file, progress };
             let run = pipeline::run(&mut data, request, Keep::Stored, &mut file, None);
@@ -123,7 +124,7 @@ pub fn ingest(
                 return Err(Error::Cancelled);
             }
             let (found, _) = run.at("cannot spool", place)?;
-            member.spool_at(path);
+            member.spooled_at(Spooled::OWN | members.len() as u64);
             facts.insert(MemberId(members.len() as u32), Box::new(found));
         }
         total += member.size;
@@ -139,7 +140,8 @@ pub fn ingest(
     anomalies.extend(rest.lock().unwrap_or_else(PoisonError::into_inner).map(TreeAnomaly::AfterStream));
     let pack = File::open(&pack_path).at("cannot open", &pack_path)?;
     std::fs::remove_file(&pack_path).at("cannot remove", &pack_path)?;
-    let mut tree = Tree::of_spool(place, members, anomalies, pack, spool);
+    let bytes = Spooled { pack: Arc::new(pack), dir: spool };
+    let mut tree = Tree::new(place, members, anomalies, Box::new(bytes));
     tree.outer = (outer != Codec::Plain).then_some(outer);
     Ok((tree, facts))
 }

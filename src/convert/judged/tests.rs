@@ -1,6 +1,6 @@
 //! Writers that are wrong in one way each: none of them gets as far as the commit.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::form::Input;
 use crate::form::oci_layout::layout_dir;
 use crate::form::place::Place;
 use crate::form::preview::Known;
-use crate::form::sink::{Displaced, OutDocument, Output, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Staged};
 use crate::form::write::WriteOptions;
 use crate::media;
 
@@ -86,8 +86,8 @@ impl Sink for Broken {
         self.inner.spool_dir()
     }
 
-    fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        self.inner.holds(digest)
+    fn has(&self, digest: &Digest) -> Result<Presence<'_>> {
+        self.inner.has(digest)
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {

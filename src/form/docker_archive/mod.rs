@@ -40,7 +40,7 @@ pub fn detect(tree: &Tree) -> bool {
 
 /// Reads an archive.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
-    let mut builder = Builder::new(Form::DockerArchive, tree, ingested, limits, Box::new(oci_layout::locate));
+    let mut builder = Builder::new(Form::DockerArchive, tree, ingested, limits, oci_layout::locate);
     let dual = oci_layout::detect(&builder.archive.tree);
     if dual {
         oci_layout::read_into(&mut builder)?;
@@ -52,7 +52,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     }
     if !builder.archive.roots.is_empty() {
         // Where one half lists images, `index.json` may list none, unlike `manifest.json`, which Docker reads.
-        let index = builder.archive.index_json.map(|id| builder.archive.document(id).member);
+        let index = builder.archive.index_json.map(|id| builder.archive.listed(id).member);
         let of_index = |at: &Location| at.member.is_some() && at.member == index;
         builder.archive.anomalies.retain(|anomaly| !matches!(anomaly, Anomaly::Empty { at } if of_index(at)));
     }
@@ -73,8 +73,9 @@ pub use write_legacy::{LegacyNames, legacy_file, legacy_names, legacy_stream};
 /// Reads the items of a `manifest.json`.
 pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<()> {
     let Some(document) = builder.document(member, DocKind::DockerArchive)? else { return Ok(()) };
-    let mut list: Vec<Item> = builder
-        .value(document)
+    let document = builder.archive.document(document);
+    let mut list: Vec<Item> = document
+        .root()
         .map(|root| root.items().iter().enumerate().map(|(i, item)| Item::of(member, i, item)).collect())
         .unwrap_or_default();
     builder.cap_images(&mut list, Location::pointer(member, ""));

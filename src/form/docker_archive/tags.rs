@@ -29,7 +29,8 @@ pub(super) fn read(
     let Some(member) = builder.file("repositories") else { return Ok(()) };
     let Some(document) = builder.document(member, DocKind::Repositories)? else { return Ok(()) };
     let mut tags = Vec::new();
-    for repository in builder.value(document).map(Value::members).unwrap_or_default() {
+    let document = builder.archive.document(document);
+    for repository in document.root().map(Value::members).unwrap_or_default() {
         for tag in repository.value.members() {
             let Ok(name) = Reference::parse(&format!("{}:{}", repository.key, tag.key)) else { continue };
             let Some(id) = tag.value.as_str() else { continue };

@@ -40,12 +40,13 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
     let mut parents = HashMap::new();
     for (id, member) in found {
         let Some(document) = builder.document(member, DocKind::V1Image)? else { continue };
-        let parent = builder.value(document).and_then(|root| text(root, "parent")).filter(|p| !p.is_empty());
+        let content = builder.archive.document(document);
+        let parent = content.root().and_then(|root| text(root, "parent")).filter(|p| !p.is_empty());
         let well_formed = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !well_formed {
             builder.odd(Anomaly::V1 { at: Location::member(member), problem: V1Problem::BadId });
         }
-        let own = builder.value(document).and_then(|root| text(root, "id"));
+        let own = content.root().and_then(|root| text(root, "id"));
         // A name that is no ID is another one for sure.
         if let Some(own) = own.filter(|own| well_formed && *own != id) {
             let at = Location::pointer(member, "/id");
@@ -166,7 +167,8 @@ fn names(builder: &mut Builder<'_>) -> Result<Vec<(String, String, String, Locat
 
 fn names_in(builder: &mut Builder<'_>, member: MemberId) -> Result<Vec<(String, String, String, Location)>> {
     let Some(document) = builder.document(member, DocKind::Repositories)? else { return Ok(Vec::new()) };
-    let root = builder.value(document).map(Value::members).unwrap_or_default();
+    let document = builder.archive.document(document);
+    let root = document.root().map(Value::members).unwrap_or_default();
     let mut names = Vec::new();
     for repository in root {
         for tag in repository.value.members() {
@@ -202,7 +204,7 @@ fn node_of(
     let mut next = Some(id);
     while let Some(id) = next {
         let here = chain.last().map_or_else(Location::archive, |&document| {
-            Location::pointer(builder.archive.document(document).member, "/parent")
+            Location::pointer(builder.archive.listed(document).member, "/parent")
         });
         let Some(&document) = documents.get(id) else {
             let problem = V1Problem::ParentMissing(id.to_owned());
@@ -218,13 +220,13 @@ fn node_of(
     }
     let at = chain
         .first()
-        .map_or_else(Location::archive, |&top| Location::member(builder.archive.document(top).member));
+        .map_or_else(Location::archive, |&top| Location::member(builder.archive.listed(top).member));
     builder.cap_layers(&mut chain, at);
     chain.reverse();
     let layers = chain
         .iter()
         .map(|&document| {
-            let member = builder.archive.document(document).member;
+            let member = builder.archive.listed(document).member;
             let json = builder.archive.tree.member(member).name.to_string();
             let path = format!("{}layer.tar", json.strip_suffix("json").unwrap_or(&json));
             let layer = builder.part_of_member(&path, Location::member(member));

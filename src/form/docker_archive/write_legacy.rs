@@ -4,7 +4,7 @@
 //! named by v1 IDs, which follow from the configs alone, so they are all known before the first blob ([`legacy_names`]).
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::manifest_json::{Item, Paths, items, render};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::preview::{Known, Preview};
-use crate::form::sink::{Displaced, OutBody, OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutBody, OutDocument, Output, Presence, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::tar_out::{Document, Naming, TarOut};
 use crate::json;
@@ -209,8 +209,8 @@ impl Sink for LegacySink {
         None
     }
 
-    fn holds(&self, _digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        Ok(None)
+    fn has(&self, _digest: &Digest) -> Result<Presence<'_>> {
+        Ok(Presence::No)
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {

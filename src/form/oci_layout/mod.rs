@@ -20,7 +20,7 @@ use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::annotation;
-use crate::model::{Anomaly, DocKind, Form};
+use crate::model::{Anomaly, DocKind, Form, Sought};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
@@ -45,13 +45,13 @@ pub fn detect(tree: &Tree) -> bool {
 
 /// Reads a layout.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
-    let mut builder = Builder::new(Form::Oci, tree, ingested, limits, Box::new(locate));
+    let mut builder = Builder::new(Form::Oci, tree, ingested, limits, locate);
     read_into(&mut builder)?;
     Ok(builder.archive)
 }
 
 /// The blob of a digest in a layout.
-pub(super) fn locate(tree: &Tree, digest: &Digest, _manifest: bool) -> Option<MemberId> {
+pub(super) fn locate(tree: &Tree, digest: &Digest, _: Sought) -> Option<MemberId> {
     tree.file(blob_path(digest).as_bytes())
 }
 
@@ -110,7 +110,8 @@ fn name_of(builder: &mut Builder<'_>, index: DocId, edge: &Edge) -> Name {
         crate::location::At::Pointer(pointer) => pointer.clone(),
         _ => String::new(),
     };
-    let Some(value) = builder.value(index).and_then(|root| root.at(&pointer)) else { return Name::None };
+    let document = builder.archive.document(index);
+    let Some(value) = document.root().and_then(|root| root.at(&pointer)) else { return Name::None };
     let full = annotation(value, IMAGE_NAME).map(str::to_owned);
     let short = annotation(value, REF_NAME).map(str::to_owned);
     if let Some(text) = full.filter(|text| !text.is_empty()) {

@@ -1,14 +1,13 @@
 //! An OCI image layout in a directory: a new one, or more images in one that is there (formats.md D.8).
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{OCI_LAYOUT, blob_path, blob_place, index_json, merged};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::preview::{Known, Members, Preview};
-use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::Tree;
@@ -69,10 +68,10 @@ impl Sink for LayoutDir {
         Some(self.tree.spool())
     }
 
-    fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        let Some(existing) = &self.existing else { return Ok(None) };
+    fn has(&self, digest: &Digest) -> Result<Presence<'_>> {
+        let Some(existing) = &self.existing else { return Ok(Presence::No) };
         let file = existing.file(Path::new(&blob_path(digest)))?;
-        Ok(file.map(|file| Box::new(file) as Box<dyn Read + Send>))
+        Ok(file.map_or(Presence::No, |file| Presence::ToVerify(Box::new(file))))
     }
 
     fn stage(&self, _expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
@@ -139,6 +138,7 @@ impl Sink for LayoutDir {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Read as _;
     use std::io::Write;
 
     use super::*;
@@ -200,9 +200,11 @@ mod tests {
         let sink = layout_dir(dir.path(), &WriteOptions::default()).expect("a sink");
         let mut held = Vec::new();
         let config = Digest::sha256(CONFIG.as_bytes());
-        sink.holds(&config).expect("read").expect("held").read_to_end(&mut held).expect("read");
+        let Presence::ToVerify(mut found) = sink.has(&config).expect("read") else { panic!("held") };
+        found.read_to_end(&mut held).expect("read");
+        drop(found);
         assert_eq!(held, CONFIG.as_bytes());
-        assert!(sink.holds(&Digest::sha256(b"no such")).expect("read").is_none());
+        assert!(matches!(sink.has(&Digest::sha256(b"no such")).expect("read"), Presence::No));
         let output = write_image(&*sink, "lab/app:1");
         sink.commit(&output).expect("committed");
         assert_eq!(fs::read(dir.path().join(INDEX)).expect("read"), before, "nothing new");

@@ -12,12 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;
-use crate::model::{Anomaly, Archive, Form, Name, Root, Via};
+use crate::model::{Anomaly, Archive, Form, Name, Root, Sought, Via};
 use crate::platform::Specifier;
 use crate::reference::Reference;
 use crate::registry::{Registries, Repository};
 use crate::similar;
-use crate::source::{Ingested, Remote, Tree};
+use crate::source::{self, Bytes, Ingested, Tree};
 
 /// What of a place is wanted.
 #[derive(Debug, Clone, Default)]
@@ -176,13 +176,16 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
         members.push((format!("{}/blobs/{}", repository.path(), wanted.digest).into(), wanted.size));
         held.push(Held::Blob { repository: repository.clone(), digest: wanted.digest, size: wanted.size });
     }
-    let tree = Tree::of_remote(place, members, Arc::new(Holding(held)));
+    let tree = Tree::of_bytes(place, members, Box::new(Holding(held)));
     let (by_manifest, by_blob) = (documents.clone(), blobs);
-    let locate = move |_: &Tree, digest: &Digest, manifest: bool| {
-        let (first, second) = if manifest { (&by_manifest, &by_blob) } else { (&by_blob, &by_manifest) };
+    let find = move |_: &Tree, digest: &Digest, sought: Sought| {
+        let (first, second) = match sought {
+            Sought::Manifest => (&by_manifest, &by_blob),
+            Sought::Blob => (&by_blob, &by_manifest),
+        };
         first.get(digest).or_else(|| second.get(digest)).copied()
     };
-    let mut builder = Builder::new(Form::Registry, tree, Ingested::new(), limits, Box::new(locate));
+    let mut builder = Builder::new(Form::Registry, tree, Ingested::new(), limits, find);
     for entry in crawl.entries {
         let Some(&member) = documents.get(&entry.digest) else { continue };
         let at = Location::member(member);
@@ -230,9 +233,9 @@ enum Held {
 
 struct Holding(Vec<Held>);
 
-impl Remote for Holding {
-    fn reader(&self, at: usize) -> Result<Box<dyn Read + Send>> {
-        match self.0.get(at) {
+impl Bytes for Holding {
+    fn reader(&self, member: source::Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        match usize::try_from(member.key).ok().and_then(|at| self.0.get(at)) {
             Some(Held::Bytes(bytes)) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
             Some(Held::Blob { repository, digest, size }) => match repository.blob(digest, Some(*size))? {
                 Some(reader) => Ok(Box::new(reader)),
@@ -242,13 +245,12 @@ impl Remote for Holding {
         }
     }
 
-    fn head(&self, at: usize, n: usize) -> Result<Vec<u8>> {
-        match self.0.get(at) {
-            Some(Held::Bytes(bytes)) => Ok(bytes.get(..n.min(bytes.len())).unwrap_or_default().to_vec()),
+    fn head(&self, member: source::Wanted<'_>, n: usize) -> Result<Option<Vec<u8>>> {
+        match usize::try_from(member.key).ok().and_then(|at| self.0.get(at)) {
             Some(Held::Blob { repository, digest, .. }) => {
-                repository.blob_head(digest, n)?.ok_or_else(|| gone(repository, digest))
+                repository.blob_head(digest, n)?.ok_or_else(|| gone(repository, digest)).map(Some)
             }
-            None => Ok(Vec::new()),
+            _ => Ok(None),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::form::oci_layout::{self, OCI_LAYOUT, blob_path, index_json};
 use crate::form::preview::{Known, Members, Preview};
 use crate::form::sink::{
-    Absence, Displaced, Fate, Lacking, OutBlob, OutBody, OutDocument, Output, Sink, Staged,
+    Absence, Displaced, Fate, Lacking, OutBlob, OutBody, OutDocument, Output, Presence, Sink, Staged,
 };
 use crate::media;
 use crate::registry::{BlobWriter, Fault, Registries, Repository, fallback_tag};
@@ -412,8 +412,8 @@ impl Sink for Push {
     }
 
     /// What a registry has is asked for in `stage`: it is not read again to be believed.
-    fn holds(&self, _: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        Ok(None)
+    fn has(&self, _: &Digest) -> Result<Presence<'_>> {
+        Ok(Presence::No)
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {

@@ -16,7 +16,7 @@ use crate::media::LayerType;
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::referrers::about_tag;
-use crate::model::{Anomaly, Form, LinkKind, StorageProblem};
+use crate::model::{Anomaly, Form, LinkKind, Sought, StorageProblem};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
@@ -73,7 +73,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     let (repositories, aliases, bad_names) = repositories(&tree, &base)?;
     let blobs = format!("{base}blobs/");
     let place = blobs.clone();
-    let locate = move |tree: &Tree, digest: &Digest, _: bool| {
+    let find = move |tree: &Tree, digest: &Digest, _: Sought| {
         let at = |digest: &Digest| {
             let hex = digest.encoded();
             let path = format!("{place}{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?);
@@ -81,7 +81,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         };
         at(digest).or_else(|| at(aliases.get(digest)?))
     };
-    let mut builder = Builder::new(Form::RegistryStorage, tree, ingested, limits, Box::new(locate));
+    let mut builder = Builder::new(Form::RegistryStorage, tree, ingested, limits, find);
     for (path, repository) in &repositories {
         read_repository(&mut builder, path, repository)?;
     }
@@ -150,7 +150,7 @@ fn links(builder: &mut Builder<'_>, repositories: &Repositories) -> Result<HashS
                 builder.odd(Anomaly::Storage { at: at.clone(), problem });
             }
             // What an image lacks is told of the image.
-            if !builder.has_blob(&content) && !missed.contains(&content) {
+            if !builder.has_blob(&content)? && !missed.contains(&content) {
                 let problem = StorageProblem::Dangling { kind, digest: content.clone() };
                 builder.odd(Anomaly::Storage { at, problem });
             }
@@ -316,9 +316,12 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
     referrers(builder, path, repository)?;
     let nodes = self::reached(builder);
     // A link that leads nowhere is told by itself.
-    let untold = |digest: &Digest| !nodes.contains(digest) && builder.has_blob(digest);
-    let rest = repository.revisions.iter().filter(|(digest, _)| untold(digest));
-    let rest = rest.map(|(digest, &member)| (digest.clone(), member)).collect();
+    let mut rest = BTreeMap::new();
+    for (digest, &member) in &repository.revisions {
+        if !nodes.contains(digest) && builder.has_blob(digest)? {
+            rest.insert(digest.clone(), member);
+        }
+    }
     untagged(builder, path, rest, Via::Revision)?;
     // What is about those.
     referrers(builder, path, repository)

@@ -3,13 +3,15 @@
 //! The registry should be stopped meanwhile: it may cache what it has seen.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::form::preview::{Known, Members, Preview};
-use crate::form::sink::{Displaced, Fate, OutBlob, OutBody, OutDocument, OutRoot, Output, Sink, Staged};
+use crate::form::sink::{
+    Displaced, Fate, OutBlob, OutBody, OutDocument, OutRoot, Output, Presence, Sink, Staged,
+};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::{Place, Tree};
@@ -183,10 +185,10 @@ impl Sink for Storage {
         Some(self.tree.spool())
     }
 
-    fn holds(&self, digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
+    fn has(&self, digest: &Digest) -> Result<Presence<'_>> {
         let path = self.place()(digest)?;
-        let Some(existing) = &self.existing else { return Ok(None) };
-        Ok(existing.file(&path)?.map(|file| Box::new(file) as Box<dyn Read + Send>))
+        let Some(existing) = &self.existing else { return Ok(Presence::No) };
+        Ok(existing.file(&path)?.map_or(Presence::No, |file| Presence::ToVerify(Box::new(file))))
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
@@ -374,7 +376,10 @@ mod tests {
         output.roots[0].target = index.digest.clone();
         output.documents.push(index);
         for (bytes, held) in [(CONFIG.as_bytes(), true), (b"no such", false)] {
-            assert_eq!(sink.holds(&Digest::sha256(bytes)).expect("read").is_some(), held);
+            assert_eq!(
+                matches!(sink.has(&Digest::sha256(bytes)).expect("read"), Presence::ToVerify(_)),
+                held
+            );
         }
         output.documents.iter().for_each(|document| sink.document(document).expect("written"));
         sink.commit(&named(output, "app", Some("1"))).expect("committed");
@@ -418,7 +423,7 @@ mod tests {
         let wide = Digest::parse(&format!("sha512:{}", "0".repeat(128))).expect("a digest");
         let sink = open();
         assert!(matches!(sink.stage(None).expect("staged").keep(&wide, 0), Err(Error::Refused { .. })));
-        assert!(sink.stage(Some((&wide, 0))).is_err() && sink.holds(&wide).is_err());
+        assert!(sink.stage(Some((&wide, 0))).is_err() && sink.has(&wide).is_err());
         drop(sink);
         for (repository, tag) in [("", None), ("_x", None), ("../x", None), ("a", Some("..")), ("a/B", None)]
         {

@@ -12,7 +12,7 @@ use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::kind;
 use crate::model::legacy::jws::Jws;
-use crate::model::{Anomaly, DocKind, Form, StorageProblem};
+use crate::model::{Anomaly, DocKind, Form, Sought, StorageProblem};
 use crate::source::{Ingested, Tree};
 
 /// Recognises a `dir:` layout: `version` with its text, or `manifest.json` that is an object.
@@ -27,7 +27,7 @@ pub fn detect(tree: &Tree) -> bool {
 
 /// Reads a `dir:` layout.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
-    let mut builder = Builder::new(Form::Dir, tree, ingested, limits, Box::new(locate));
+    let mut builder = Builder::new(Form::Dir, tree, ingested, limits, locate);
     let Some(member) = builder.file("manifest.json") else {
         builder.odd(Anomaly::MissingMember { name: "manifest.json", of: "a dir: layout" });
         return Ok(builder.archive);
@@ -38,11 +38,11 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     };
     let digest = manifest_digest(&builder, document);
     let top = digest.clone();
-    builder.set_locate(Box::new(
-        move |tree, wanted, manifest| {
-            if *wanted == top { Some(member) } else { locate(tree, wanted, manifest) }
+    builder.set_find(
+        move |tree: &Tree, wanted: &Digest, sought: Sought| {
+            if *wanted == top { Some(member) } else { locate(tree, wanted, sought) }
         },
-    ));
+    );
     let at = Location::member(member);
     if let Some(node) = builder.manifest(digest, None, &at)? {
         signatures(&mut builder)?;
@@ -64,9 +64,9 @@ fn manifest_digest(builder: &Builder<'_>, id: DocId) -> Digest {
     }
 }
 
-fn locate(tree: &Tree, digest: &Digest, manifest: bool) -> Option<MemberId> {
+fn locate(tree: &Tree, digest: &Digest, sought: Sought) -> Option<MemberId> {
     let blob = || tree.file(digest.encoded().as_bytes());
-    if manifest {
+    if sought == Sought::Manifest {
         return tree.file(format!("{}.manifest.json", digest.encoded()).as_bytes()).or_else(blob);
     }
     // Version 1.0 named layers `<hex>.tar`.

@@ -1,13 +1,12 @@
 //! The `dir:` form of skopeo and podman: one image or index in a flat directory (formats.md E.1).
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Algorithm, Digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::preview::{Known, Members, Preview};
-use crate::form::sink::{Displaced, OutDocument, Output, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::Tree;
@@ -103,8 +102,8 @@ impl Sink for SkopeoDir {
         Some(self.tree.spool())
     }
 
-    fn holds(&self, _digest: &Digest) -> Result<Option<Box<dyn Read + Send>>> {
-        Ok(None)
+    fn has(&self, _digest: &Digest) -> Result<Presence<'_>> {
+        Ok(Presence::No)
     }
 
     fn stage(&self, expected: Option<(&Digest, u64)>) -> Result<Box<dyn Staged + '_>> {
