@@ -18,7 +18,7 @@ pub type Changed = HashMap<(NodeId, usize), Changes>;
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// By blob, as far as they were read.
-    pub blobs: Vec<Option<BlobFacts>>,
+    pub blobs: Vec<Option<Box<BlobFacts>>>,
     /// What is in layers, as far as that was asked for and they could be read to their ends.
     pub layers: HashMap<BlobId, Arc<LayerFacts>>,
     /// What is odd about a layer (by its place in its image, base first) where it lies on others.
@@ -41,7 +41,7 @@ impl Facts {
 
     /// The facts of a blob, if it was read.
     pub fn get(&self, blob: BlobId) -> Option<&BlobFacts> {
-        self.blobs.get(blob.index())?.as_ref()
+        self.blobs.get(blob.index())?.as_deref()
     }
 
     /// What is in a layer.

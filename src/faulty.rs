@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use crate::blob::pipeline;
 use crate::blob::stage::{Keep, Request};
 use crate::codec::{Caps, Compression, Encoder};
-use crate::form::archive::{TarForm, tar_stream};
+use crate::form::docker_archive;
+use crate::form::oci_layout::tar::tar_stream;
 use crate::form::write::WriteOptions;
 use crate::form::write::testing::{Captured, write_image};
 use crate::limits::Limits;
@@ -252,7 +253,7 @@ fn a_tar_on_a_stream_is_whole_or_an_error() {
         let captured = Captured::default();
         let stream = Box::new(Faulty::new(captured.clone(), left, ENOSPC));
         let options = WriteOptions { buffer: true, ..WriteOptions::default() };
-        let sink = tar_stream(stream, TarForm::Docker, &options).expect("a sink");
+        let sink = tar_stream(stream, &docker_archive::TAR, &options).expect("a sink");
         let output = write_image(&*sink, "lab/app:1");
         (sink.commit(&output), captured.bytes())
     };

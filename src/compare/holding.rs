@@ -328,7 +328,7 @@ fn parts(archive: &Archive, node: NodeId) -> Vec<&Part> {
     let held = archive.node(node);
     match &held.body {
         Body::Manifest { parts, .. } | Body::Item { parts } => parts.layers.iter().collect(),
-        Body::Schema1 { layers } => layers.iter().filter(|part| part.wanted != EMPTY).collect(),
+        Body::Schema1 { layers } => layers.iter().filter(|part| *part.wanted != *EMPTY).collect(),
         _ => held.all_parts(),
     }
 }

@@ -18,7 +18,7 @@ pub fn platform_of(archive: &Archive, edge: &Edge) -> Option<Platform> {
     if edge.attestation {
         return None;
     }
-    let said = edge.descriptor.platform.as_ref().filter(|platform| !platform.is_unknown());
+    let said = edge.descriptor.platform.as_deref().filter(|platform| !platform.is_unknown());
     match (edge.node, said) {
         (Some(node), said) => select::platform_of(archive, node, said).or_else(|| said.cloned()),
         (None, said) => said.cloned(),

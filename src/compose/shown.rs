@@ -116,7 +116,7 @@ fn docker(archive: &Archive, chosen: &Chosen) -> Result<String> {
     for edge in edges(archive, node) {
         let Some(child) = edge.node else { continue };
         let name = at_digest(&name, edge.descriptor.good_digest());
-        let platform = edge.descriptor.platform.clone();
+        let platform = edge.descriptor.platform.as_deref().cloned();
         let platform = platform.or_else(|| select::platform_of(archive, child, None));
         list = list.raw(&entry(archive, child, &name, platform.as_ref())?);
     }

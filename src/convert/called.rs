@@ -26,7 +26,7 @@ pub fn called(target: Target, place: &Place, output: &Output) -> Vec<String> {
             let index = fs::read(place.path.join("index.json")).ok();
             ref_names(output, index.as_deref()).unwrap_or_default()
         }
-        Target::DockerArchive | Target::DockerLegacy => {
+        Target::DockerArchive | Target::DockerLegacy | Target::Other(_) => {
             let name = |name: &OutName| match name {
                 OutName::Full(name) => Some(name.familiar()),
                 OutName::Exact { full, .. } => full.as_ref().map(|name| name.familiar()),

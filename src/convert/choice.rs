@@ -62,7 +62,7 @@ fn cut(archive: &Archive, chosen: &mut [Chosen]) -> HashSet<Digest> {
 
 /// Adds the revisions that no tag names, where all is asked for and the target keeps such.
 fn with_history(archive: &Archive, request: &Request, mut images: Vec<Chosen>) -> Vec<Chosen> {
-    if request.images.is_empty() && request.target.holds_revisions() {
+    if request.images.is_empty() && request.target.can().revisions {
         let known: HashSet<usize> = images.iter().map(|chosen| chosen.index).collect();
         let roots = archive.roots.iter().enumerate();
         let more = roots.filter(|(i, root)| root.via == Via::Revision && !known.contains(i));
@@ -80,8 +80,7 @@ fn is_named(request: &Request, root: &Root) -> bool {
 
 /// Whether a root goes along with another one, or is history that only a registry keeps.
 fn has_place_elsewhere(request: &Request, about: &HashMap<usize, Digest>, chosen: &Chosen) -> bool {
-    about.contains_key(&chosen.index)
-        || (chosen.root.via == Via::Revision && !request.target.holds_revisions())
+    about.contains_key(&chosen.index) || (chosen.root.via == Via::Revision && !request.target.can().revisions)
 }
 
 /// A manifest as a repository has it; elsewhere there are no repositories.
@@ -102,7 +101,7 @@ fn go_along(
         reached.extend(below.into_iter().map(|digest| (chosen.root.repository.clone(), digest)));
     };
     chosen.iter().for_each(|chosen| reach(chosen, &mut reached));
-    if !request.target.holds_referrers() {
+    if !request.target.can().referrers {
         return reached;
     }
     let current = about.iter().filter(|(_, digest)| !stale.contains(digest));
@@ -134,7 +133,7 @@ fn go_along(
 fn why(request: &Request, root: &Root, about: Option<&Digest>, reached: &HashSet<Place>) -> String {
     match about {
         Some(subject) if reached.contains(&(root.repository.clone(), subject.clone())) => {
-            if request.target.holds_referrers() {
+            if request.target.can().referrers {
                 format!("it is farther from what is converted than --referrers {} allows", request.referrers)
             } else {
                 "this form holds no referrers".to_owned()

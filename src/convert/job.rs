@@ -17,16 +17,12 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Facts;
 use crate::finding::{Finding, Level, counted};
-use crate::form::archive::{TarForm, tar_file, tar_stream};
 use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
-use crate::form::oci_layout::layout_dir;
 use crate::form::place::{self, Place};
-use crate::form::registry_storage::storage;
 use crate::form::rehearsal::Rehearsal;
 use crate::form::sink::{Output, Sink};
-use crate::form::skopeo_dir::skopeo_dir;
 use crate::form::write::WriteOptions;
-use crate::form::{self, Input, OpenOptions};
+use crate::form::{self, Input, OpenOptions, Out};
 use crate::inventory::{self, Inventory, Item};
 use crate::model::{Archive, Body, NodeId, Part};
 use crate::progress::Progress;
@@ -167,7 +163,7 @@ fn open(source: Source<'_>, writing: &mut Writing<'_>, progress: &dyn Progress) 
     };
     let options = OpenOptions {
         place: &source.place.text,
-        form: source.place.transport.map(|transport| transport.id()),
+        form: source.place.transport,
         limits: &request.read.limits,
         spool: &mut spool,
         lone: None,
@@ -186,7 +182,7 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// A folder at the destination for a stream.
     fn lend(&mut self) -> Result<Option<SpoolDir>> {
-        if !matches!(self.request.target, Target::OciDir | Target::Storage) {
+        if !self.request.target.can().spool {
             return Ok(None);
         }
         let sink = self.create(None, None)?;
@@ -232,25 +228,13 @@ impl Writing<'_> {
                 return make(plan, archive);
             }
         };
-        let form = match request.target {
-            Target::OciDir => return layout_dir(path, &options),
-            Target::SkopeoDir => return skopeo_dir(path, &options),
-            Target::Storage => return storage(path, &options),
-            Target::Registry => return Err(Error::refused("nothing is to be pushed")),
-            Target::DockerLegacy => {
-                let names = names.ok_or_else(|| Error::refused("the legacy form needs the plan first"))?;
-                return match stream {
-                    Some(stream) => legacy_stream(stream, names, &options),
-                    None => legacy_file(path, names, &options),
-                };
-            }
-            Target::DockerArchive => TarForm::Docker,
-            Target::OciTar => TarForm::Oci,
-        };
-        match stream {
-            Some(stream) => tar_stream(stream, form, &options),
-            None => tar_file(path, form, &options),
+        if let (Target::DockerLegacy, Some(names)) = (request.target, names) {
+            return match stream {
+                Some(stream) => legacy_stream(stream, names, &options),
+                None => legacy_file(path, names, &options),
+            };
         }
+        (request.target.writing().create)(stream.map_or(Out::Path(path), Out::Stream), &options)
     }
 }
 

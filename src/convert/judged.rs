@@ -90,7 +90,7 @@ fn findings(
     let archive = preview.open(limits)?;
     let mut facts = Facts::of(archive.blobs.len());
     for (slot, blob) in facts.blobs.iter_mut().zip(&archive.blobs) {
-        *slot = blob.digest.as_ref().and_then(|digest| blobs.get(digest)).cloned();
+        *slot = blob.digest.as_ref().and_then(|digest| blobs.get(digest)).cloned().map(Box::new);
     }
     let nodes = scope(&archive);
     let found = rules::run(&archive, &facts, nodes.as_ref().map_or(Scope::All, Scope::Nodes));

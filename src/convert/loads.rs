@@ -28,7 +28,9 @@ pub fn loads(target: Target, place: &Place, output: &Output) -> Vec<String> {
                 copy("oci"),
             ]
         }
-        Target::DockerLegacy | Target::SkopeoDir | Target::Storage | Target::Registry => Vec::new(),
+        Target::DockerLegacy | Target::SkopeoDir | Target::Storage | Target::Registry | Target::Other(_) => {
+            Vec::new()
+        }
     }
 }
 

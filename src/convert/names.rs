@@ -8,6 +8,7 @@ use crate::convert::plan::PlannedRoot;
 use crate::convert::request::{Request, Target};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::form::HeldNames;
 use crate::form::sink::OutName;
 use crate::model::select::{self, Chosen};
 use crate::model::{Archive, Name, NodeId, Root, referrers};
@@ -22,10 +23,10 @@ pub fn assign(archive: &Archive, request: &Request, roots: Vec<Chosen>) -> Resul
     let about = referrers::about(archive);
     let renamed = rename(archive, request, roots, &mut names)?;
     let named = tagged(request, &about, renamed, &mut names)?;
-    let planned = match request.target {
-        Target::SkopeoDir => without_names(named, &mut names),
-        Target::Storage | Target::Registry => storage(archive, request, &about, named)?,
-        Target::DockerArchive | Target::DockerLegacy => {
+    let planned = match request.target.can().names {
+        HeldNames::No => without_names(named, &mut names),
+        HeldNames::Repository => storage(archive, request, &about, named)?,
+        HeldNames::Full => {
             for root in &named {
                 if let OutName::BareTag(tag) = &root.name {
                     let why = "a tag alone is no name for Docker; give it one with --tag NAME:TAG";
@@ -34,7 +35,7 @@ pub fn assign(archive: &Archive, request: &Request, roots: Vec<Chosen>) -> Resul
             }
             named
         }
-        Target::OciDir | Target::OciTar => named,
+        HeldNames::Any => named,
     };
     planned.iter().for_each(|root| arrived(request, root, &mut names));
     Ok((planned, names))
@@ -162,10 +163,8 @@ fn tagged(
     roots: Vec<PlannedRoot>,
     said: &mut Names,
 ) -> Result<Vec<PlannedRoot>> {
-    let by_place = request
-        .destination_name
-        .as_deref()
-        .filter(|_| !matches!(request.target, Target::Storage | Target::Registry));
+    let by_place =
+        request.destination_name.as_deref().filter(|_| request.target.can().names != HeldNames::Repository);
     if request.tags.is_empty() && by_place.is_none() {
         return Ok(roots);
     }
@@ -182,8 +181,8 @@ fn tagged(
     let Some(first) = roots.first().map(|planned| planned.root.clone()) else { return Ok(along) };
     let mut names = Vec::new();
     if let Some(text) = by_place {
-        names.push(match request.target {
-            Target::OciDir | Target::OciTar => OutName::Exact {
+        names.push(match request.target.can().names {
+            HeldNames::Any => OutName::Exact {
                 ref_name: text.to_owned(),
                 full: text
                     .contains(['/', ':'])
@@ -236,14 +235,14 @@ fn given_tag(request: &Request, roots: &[PlannedRoot], text: &str) -> Result<Out
         Name::Full(name) => Some(name.repository()),
         _ => None,
     });
-    match (own, request.target) {
+    match (own, request.target.can().names) {
         (Some(repository), _) => Ok(OutName::Full(full(&format!("{repository}:{word}"))?)),
-        (None, Target::OciDir | Target::OciTar) => Ok(OutName::BareTag(word.to_owned())),
-        // Where the repository stands behind the destination, the tag goes with it; a `dir:` layout drops both.
-        (None, Target::Storage | Target::Registry) if request.destination_name.is_some() => {
+        // What holds no names drops it.
+        (None, HeldNames::Any | HeldNames::No) => Ok(OutName::BareTag(word.to_owned())),
+        // Where the repository stands behind the destination, the tag goes with it.
+        (None, HeldNames::Repository) if request.destination_name.is_some() => {
             Ok(OutName::BareTag(word.to_owned()))
         }
-        (None, Target::SkopeoDir) => Ok(OutName::BareTag(word.to_owned())),
         (None, _) => {
             let message =
                 format!("`{word}` is a tag, and the image is in no repository whose tag it could be");

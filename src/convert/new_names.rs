@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::convert::request::{Request, Target};
+use crate::convert::request::Request;
 use crate::finding::Finding;
+use crate::form::HeldNames;
 use crate::location::Location;
 use crate::model::{Archive, select};
 use crate::rules::reach;
@@ -28,7 +29,6 @@ pub(super) fn retain(archive: &Archive, request: &Request, findings: &mut Vec<Fi
 
 /// Whether the one image that is converted gets a name from the command line.
 fn replaced(request: &Request) -> bool {
-    let by_place = matches!(request.target, Target::DockerArchive | Target::DockerLegacy | Target::OciDir)
-        || request.target == Target::OciTar;
+    let by_place = matches!(request.target.can().names, HeldNames::Full | HeldNames::Any);
     !request.tags.is_empty() || by_place && request.destination_name.is_some()
 }

@@ -2,6 +2,9 @@
 
 use crate::codec::Compression;
 use crate::error::{Error, Result};
+use crate::form::{
+    Capabilities, PUSH, Transport, Writing, docker_archive, oci_layout, registry_storage, skopeo_dir,
+};
 use crate::platform::{Platform, Specifier};
 use crate::read;
 
@@ -22,29 +25,42 @@ pub enum Target {
     Storage,
     /// A live registry.
     Registry,
+    /// One of which nothing needs to be known but what it can do.
+    Other(&'static Writing),
 }
 
 impl Target {
-    /// Whether what refers to an image can stand beside it.
-    pub fn holds_referrers(self) -> bool {
+    /// What is written at a place with this prefix.
+    pub fn of(transport: Transport) -> Target {
+        let known = [
+            Target::DockerArchive,
+            Target::OciDir,
+            Target::OciTar,
+            Target::SkopeoDir,
+            Target::Storage,
+            Target::Registry,
+        ];
+        let found = known.into_iter().find(|target| target.writing() == transport.writing);
+        found.unwrap_or(Target::Other(transport.writing))
+    }
+
+    /// How it is written.
+    pub fn writing(self) -> &'static Writing {
         match self {
-            Target::DockerArchive | Target::OciDir | Target::OciTar | Target::Storage | Target::Registry => {
-                true
-            }
-            Target::DockerLegacy | Target::SkopeoDir => false,
+            Target::DockerArchive => &docker_archive::UNIVERSAL,
+            Target::DockerLegacy => &docker_archive::LEGACY,
+            Target::OciDir => &oci_layout::FOLDER,
+            Target::OciTar => &oci_layout::TAR,
+            Target::SkopeoDir => &skopeo_dir::WRITING,
+            Target::Storage => &registry_storage::WRITING,
+            Target::Registry => &PUSH,
+            Target::Other(writing) => writing,
         }
     }
 
-    /// Whether images that no list names can stand there.
-    pub fn holds_revisions(self) -> bool {
-        match self {
-            Target::Storage | Target::Registry => true,
-            Target::DockerArchive
-            | Target::DockerLegacy
-            | Target::OciDir
-            | Target::OciTar
-            | Target::SkopeoDir => false,
-        }
+    /// What that can do.
+    pub fn can(self) -> Capabilities {
+        self.writing().can
     }
 }
 

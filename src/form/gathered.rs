@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::by_id;
+use super::forms::FORMS;
 use super::oci_layout::{self, OCI_LAYOUT, blob_path};
 use super::registry_storage::blob_place;
 use crate::digest::Digest;
@@ -52,17 +52,17 @@ pub fn filled(archive: Archive, more: Vec<Found>, limits: &Limits) -> Result<Arc
             Form::Dir if found.manifest => format!("{}.manifest.json", digest.encoded()).into(),
             Form::Dir => digest.encoded().into(),
             Form::RegistryStorage => blob_place(&tree, digest)?.into(),
-            Form::Registry | Form::Document | Form::Layer | Form::Unknown => return None,
+            Form::Registry | Form::Document | Form::Layer | Form::Unknown | Form::Other(_) => return None,
         })
     };
     let named: Option<Vec<(BString, Held)>> =
         more.iter().map(|found| Some((name(found)?, found.held.clone()))).collect();
-    let (Some(named), Some(format)) = (named, by_id(form.id())) else {
+    let (Some(named), Some(reading)) = (named, FORMS.reading(form)) else {
         let message = format!("{} cannot be filled: a {form} place has no blobs of its own", tree.place);
         let help = "convert it to an OCI layout first, and fill that";
         return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
     };
-    let mut archive = (format.open)(tree.with(named), ingested, limits)?;
+    let mut archive = (reading.open)(tree.with(named), ingested, limits)?;
     // It was found by who looked for the form.
     archive.anomalies.extend(anomalies.into_iter().filter(|odd| matches!(odd, Anomaly::InsideFolder { .. })));
     Ok(archive)

@@ -89,7 +89,7 @@ pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
     let at = Location::member(MemberId(0));
     let blob = builder.blob_of_member(MemberId(0));
     builder.is_layer(blob);
-    let layers = vec![Part { descriptor: None, blob: Some(blob), at: at.clone(), wanted: name }];
+    let layers = vec![Part { descriptor: None, blob: Some(blob), at: at.clone(), wanted: name.into() }];
     let node = builder.node(Node {
         digest: None,
         media_type: None,
@@ -236,6 +236,7 @@ mod tests {
     fn open_as(input: Input, lone: Option<Option<LoneKind>>, form: Option<&'static str>) -> Result<Archive> {
         let limits = &Limits::default();
         let spool = &mut || SpoolDir::new(None);
+        let form = form.and_then(|id| form::FORMS.transport(id));
         form::open(input, OpenOptions { place: "here", form, limits, spool, lone, progress: &() })
     }
 

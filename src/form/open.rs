@@ -3,7 +3,9 @@
 use std::fs::File;
 
 use super::detect::{Input, first_bytes, first_of, is_of_an_archive, or_layer, why_not};
-use super::{FORMATS, Format, by_id, docker_archive, lone, nested, oci_layout};
+use super::format::{Forms, Reading, Transport};
+use super::forms::FORMS;
+use super::{lone, nested, oci_layout};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::media::Codec;
@@ -17,8 +19,8 @@ use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, foreign, ingest};
 pub struct OpenOptions<'a> {
     /// What the user typed, for messages.
     pub place: &'a str,
-    /// The form that the user named, by ID.
-    pub form: Option<&'static str>,
+    /// The form that the user named.
+    pub form: Option<Transport>,
     /// The caps in force.
     pub limits: &'a Limits,
     /// Where a stream is spooled.
@@ -32,14 +34,19 @@ pub struct OpenOptions<'a> {
 
 /// Opens an archive of any form.
 pub fn open(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+    open_among(FORMS, input, options)
+}
+
+/// Opens an archive that has one of these forms.
+pub fn open_among(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let progress = options.progress;
     progress.begin(Phase::Open, 0);
-    let archive = open_quietly(input, options);
+    let archive = open_quietly(forms, input, options);
     progress.end();
     archive
 }
 
-fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
+fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let mut input = input;
     if let Some(kind) = options.lone {
         if kind.is_some() && (options.form.is_some() || matches!(&input, Input::Path(path) if path.is_dir()))
@@ -75,20 +82,19 @@ fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
         }
     }
     let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
-    if let Some(format) = format_of(&tree, options.form) {
-        return (format.open)(tree, ingested, options.limits);
+    if let Some(reading) = reading_of(forms, &tree, options.form) {
+        return opened(reading, tree, ingested, options.limits);
     }
     let tree = match nested::inside(tree, options.limits)? {
-        (tree, Some(folder)) if format_of(&tree, options.form).is_some() => {
-            let format = format_of(&tree, options.form);
-            let mut archive = match format {
-                Some(format) => (format.open)(tree, ingested, options.limits)?,
-                None => return Err(not_an_archive(&tree, options.form)),
-            };
-            archive.anomalies.push(Anomaly::InsideFolder { folder });
-            return Ok(archive);
-        }
-        (tree, _) => tree,
+        (tree, Some(folder)) => match reading_of(forms, &tree, options.form) {
+            Some(reading) => {
+                let mut archive = opened(reading, tree, ingested, options.limits)?;
+                archive.anomalies.push(Anomaly::InsideFolder { folder });
+                return Ok(archive);
+            }
+            None => tree,
+        },
+        (tree, None) => tree,
     };
     // What would tell the form may be in the part that is missing: the image is wrong, not the request.
     let cut = tree.is_cut()
@@ -109,18 +115,29 @@ fn open_quietly(input: Input, options: OpenOptions<'_>) -> Result<Archive> {
         return Err(Error::refused_help(message, help).of(ErrorKind::Limit));
     }
     if options.lone.is_some() && options.form.is_none() && !tree.is_folder() {
-        let reason = or_layer(reason_of(&tree, None));
+        let reason = or_layer(reason_of(forms, &tree, None));
         return Err(Error::NotAnArchive { place: tree.place, reason });
     }
-    Err(not_an_archive(&tree, options.form))
+    Err(not_an_archive(forms, &tree, options.form))
 }
 
-/// The form of a tree: the one that was asked for, if it can be read as that, or else the first that is recognised.
-fn format_of(tree: &Tree, asked: Option<&'static str>) -> Option<&'static Format> {
-    match asked {
-        Some(id) => by_id(id).filter(|format| (format.detect)(tree) || accepts_damaged(id, tree)),
-        None => FORMATS.iter().find(|format| (format.detect)(tree)).or_else(|| cut_short(tree)),
-    }
+/// How a tree is read: as the form that was asked for, if it can be, or else as the first that is recognised.
+fn reading_of(forms: Forms, tree: &Tree, asked: Option<Transport>) -> Option<&'static Reading> {
+    let format = match asked {
+        Some(asked) => asked.format,
+        None => match forms.detected(tree) {
+            Some(format) => format,
+            None => oci_layout::cut_short(tree).then_some(&oci_layout::FORMAT)?,
+        },
+    };
+    let known = |reading: &&Reading| (reading.detect)(tree) || (reading.accepts_damaged)(tree);
+    format.reading.as_ref().filter(known)
+}
+
+fn opened(reading: &Reading, tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
+    let mut archive = (reading.open)(tree, ingested, limits)?;
+    archive.shrink();
+    Ok(archive)
 }
 
 fn tree_of(
@@ -154,24 +171,6 @@ fn tree_of(
     Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
 }
 
-/// Asked for by name, a form is read although what makes it recognisable is missing: the fault is then a finding.
-fn accepts_damaged(id: &str, tree: &Tree) -> bool {
-    match id {
-        "oci" | "oci-archive" => {
-            oci_layout::detect(tree) || tree.get(b"index.json").is_some() || cut_short(tree).is_some()
-        }
-        "docker-archive" => tree.get(b"manifest.json").is_some() || accepts_damaged("oci", tree),
-        "dir" => tree.get(b"manifest.json").is_some() && !docker_archive::detect(tree),
-        _ => false,
-    }
-}
-
-/// The form of what holds blobs and nothing that names them: most writers put the documents last, so this is what is
-/// left of a save that broke off. That is a fault of the image, not a question of the form.
-fn cut_short(tree: &Tree) -> Option<&'static Format> {
-    tree.has_below("blobs/sha256/").then(|| by_id("oci")).flatten()
-}
-
 /// Whether other readers may find a document in what has none by the names of its members: one that is elsewhere for who
 /// extracts the archive, or is called otherwise, or hidden in data, for who reads a header in another way.
 fn hides_a_document(tree: &Tree) -> bool {
@@ -202,14 +201,14 @@ fn hides_a_document(tree: &Tree) -> bool {
     })
 }
 
-fn not_an_archive(tree: &Tree, asked: Option<&str>) -> Error {
-    Error::NotAnArchive { place: tree.place.clone(), reason: reason_of(tree, asked) }
+fn not_an_archive(forms: Forms, tree: &Tree, asked: Option<Transport>) -> Error {
+    Error::NotAnArchive { place: tree.place.clone(), reason: reason_of(forms, tree, asked) }
 }
 
 /// Why a tree is no image archive.
-fn reason_of(tree: &Tree, asked: Option<&str>) -> String {
-    let found = FORMATS.iter().find(|format| (format.detect)(tree)).map(|format| format.title);
-    why_not(tree, asked, found)
+fn reason_of(forms: Forms, tree: &Tree, asked: Option<Transport>) -> String {
+    let found = forms.detected(tree).map(|format| format.title);
+    why_not(tree, asked.map(Transport::id), found)
 }
 
 #[cfg(test)]
@@ -233,7 +232,7 @@ mod tests {
         for form in [None, Some("oci"), Some("oci-archive"), Some("docker-archive")] {
             let options = OpenOptions {
                 place: "cut.tar",
-                form,
+                form: form.and_then(|id| FORMS.transport(id)),
                 limits: &Limits::default(),
                 spool: &mut || SpoolDir::new(None),
                 lone: None,

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Input;
+use super::detect::Input;
+use super::format::{Forms, Transport};
+use super::forms::FORMS;
 use crate::error::{Error, Result};
 
 /// A parsed SOURCE or DESTINATION.
@@ -18,50 +20,19 @@ pub struct Place {
     pub name: Option<String>,
 }
 
-/// The prefixes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// What `docker save` writes.
-    DockerArchive,
-    /// An OCI layout as a folder.
-    Oci,
-    /// An OCI layout in a tar.
-    OciArchive,
-    /// The `dir:` layout of containers/image.
-    Dir,
-    /// Docker Distribution's storage.
-    RegistryStorage,
-    /// A live registry.
-    Docker,
-}
-
-const TRANSPORTS: &[(&str, Transport)] = &[
-    ("docker-archive", Transport::DockerArchive),
-    ("oci", Transport::Oci),
-    ("oci-archive", Transport::OciArchive),
-    ("dir", Transport::Dir),
-    ("registry-storage", Transport::RegistryStorage),
-    ("docker", Transport::Docker),
-];
-
-impl Transport {
-    /// The name of the prefix, which is the ID of the form too.
-    pub fn id(self) -> &'static str {
-        TRANSPORTS.iter().find(|(_, transport)| *transport == self).map_or("", |(id, _)| id)
-    }
-}
-
 impl Place {
     /// After a prefix the first `:` ends the path, except for `dir:`, which has nothing behind it.
     pub fn parse(text: &str) -> Result<Place> {
-        let prefixed = text.split_once(':').and_then(|(prefix, rest)| {
-            let transport = TRANSPORTS.iter().find(|(id, _)| *id == prefix)?.1;
-            Some((transport, rest))
-        });
+        Place::among(FORMS, text)
+    }
+
+    /// The same, with the prefixes of these forms.
+    pub(crate) fn among(forms: Forms, text: &str) -> Result<Place> {
+        let prefixed = text.split_once(':').and_then(|(prefix, rest)| Some((forms.transport(prefix)?, rest)));
         let Some((transport, rest)) = prefixed else {
             return Ok(Place { text: text.to_owned(), transport: None, path: text.into(), name: None });
         };
-        if transport == Transport::Docker {
+        if transport.is_remote() {
             // Host, name and tag are taken apart by who goes there.
             let Some(rest) = rest.strip_prefix("//").filter(|rest| !rest.is_empty()) else {
                 let message = format!("`{text}` names no registry behind the prefix");
@@ -75,7 +46,7 @@ impl Place {
             });
         }
         let (path, name) = match rest.split_once(':') {
-            Some((path, name)) if transport != Transport::Dir => (path, Some(name)),
+            Some((path, name)) if transport.format.named => (path, Some(name)),
             _ => (rest, None),
         };
         if path.is_empty() {
@@ -93,11 +64,12 @@ impl Place {
     /// A place to write to: the form must be said.
     pub fn destination(text: &str) -> Result<(Place, Transport)> {
         let place = Place::parse(text)?;
+        let local = || FORMS.listed(|transport| !transport.is_remote(), ":");
         match place.transport {
             Some(transport) => Ok((place, transport)),
             None => Err(Error::refused_help(
                 format!("the destination `{text}` does not say its form"),
-                "put one of docker-archive:, oci:, oci-archive:, dir: or registry-storage: before the path",
+                format!("put one of {} before the path", local()),
             )),
         }
     }
@@ -118,7 +90,7 @@ impl Place {
 
     /// Whether it is no place of this machine's file system.
     pub fn is_remote(&self) -> bool {
-        self.transport == Some(Transport::Docker)
+        self.transport.is_some_and(Transport::is_remote)
     }
 }
 

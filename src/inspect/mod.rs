@@ -267,7 +267,7 @@ fn entry(
     };
     let document = archive.node_document(node);
     let root = document.as_ref().and_then(Document::root);
-    let described = edge.and_then(|edge| edge.descriptor.platform.as_ref());
+    let described = edge.and_then(|edge| edge.descriptor.platform.as_deref());
     let platform =
         select::platform_of(archive, node, described).filter(|p| !p.os.is_empty() && !p.is_unknown());
     let config = held.parts().and_then(|parts| archive.config(parts)).filter(|_| kind == "image");

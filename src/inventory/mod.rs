@@ -195,7 +195,8 @@ fn place(form: Form, name: &str) -> Place {
         Form::DockerArchive if known(&["manifest.json", "oci-layout", "index.json"]) => Place::Form,
         Form::DockerArchive => legacy(),
         Form::RegistryStorage if name.contains("/_") && name.ends_with("/link") => Place::Form,
-        Form::Registry => Place::Form,
+        // Of a form that others add nobody here knows.
+        Form::Registry | Form::Other(_) => Place::Form,
         Form::Oci | Form::Dir | Form::RegistryStorage | Form::Document | Form::Layer | Form::Unknown => {
             Place::None
         }

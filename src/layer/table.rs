@@ -280,6 +280,8 @@ impl Sorted {
 
     pub(super) fn finish(mut self) -> io::Result<Table> {
         self.flush()?;
+        // There is one for every layer, and most have one block.
+        self.blocks.shrink_to_fit();
         Ok(Table { spool: self.spool, blocks: self.blocks })
     }
 }

@@ -10,7 +10,8 @@ use crate::convert::{
     Destination as To, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
 };
 use crate::error::{Error, Result};
-use crate::form::place::{Place, Transport, apart};
+use crate::form::place::{Place, apart};
+use crate::form::{FORMS, Transport};
 use crate::model::Archive;
 
 /// Which docker-archive is written.
@@ -39,22 +40,17 @@ impl Destination {
     /// It does not say its form; that form cannot be written as asked, or not to standard output.
     pub fn parse(text: &str, docker: DockerFormat) -> Result<Destination> {
         let (place, transport) = Place::destination(text)?;
-        let target = match (transport, docker) {
-            (Transport::DockerArchive, DockerFormat::Universal) => Target::DockerArchive,
-            (Transport::DockerArchive, DockerFormat::Legacy) => Target::DockerLegacy,
+        let target = match (Target::of(transport), docker) {
+            (Target::DockerArchive, DockerFormat::Legacy) => Target::DockerLegacy,
             (_, DockerFormat::Legacy) => {
                 return Err(Error::refused("--docker-format goes with a docker-archive: destination"));
             }
-            (Transport::Oci, _) => Target::OciDir,
-            (Transport::OciArchive, _) => Target::OciTar,
-            (Transport::Dir, _) => Target::SkopeoDir,
-            (Transport::RegistryStorage, _) => Target::Storage,
-            (Transport::Docker, _) => Target::Registry,
+            (target, DockerFormat::Universal) => target,
         };
-        let tar = matches!(transport, Transport::DockerArchive | Transport::OciArchive);
-        if place.is_standard() && !tar {
+        let streams = |transport: &Transport| transport.writing.can.stream;
+        if place.is_standard() && !streams(&transport) {
             let message = format!("{}: is a folder and cannot go to standard output", transport.id());
-            return Err(Error::refused_help(message, "use docker-archive:- or oci-archive:-"));
+            return Err(Error::refused_help(message, format!("use {}", FORMS.listed(streams, ":-"))));
         }
         Ok(Destination { place, target, stream: None, registry: RegistryOptions::default() })
     }

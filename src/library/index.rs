@@ -12,7 +12,8 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::finding::Level;
-use crate::form::place::{Place, Transport};
+use crate::form::FORMS;
+use crate::form::place::Place;
 use crate::model::{Archive, Body, Form, Name};
 use crate::platform::{Platform, Specifier};
 use crate::rules::{self, Scope};
@@ -303,8 +304,9 @@ fn manifests(
     };
     let dir = dir.map_err(|error| Error::io("cannot create", "a temporary folder", error))?;
     let path = dir.path().join("layout");
-    let to = Place { transport: Some(Transport::Oci), ..Place::of_path(&path) };
-    let mut request = Request::to(Target::OciDir);
+    let target = Target::OciDir;
+    let to = Place { transport: FORMS.transport(target.writing().id), ..Place::of_path(&path) };
+    let mut request = Request::to(target);
     request.read = options.reading();
     request.images.extend(place.name.clone());
     request.manifest_format = asked.manifest_format;
@@ -401,16 +403,16 @@ impl Destination {
             return Err(refused("it is compressed as a whole"));
         }
         let folder = place.path.is_dir();
-        let (transport, target) = match (archive.form, folder) {
-            (Form::DockerArchive, false) => (Transport::DockerArchive, Target::DockerArchive),
-            (Form::Oci, false) => (Transport::OciArchive, Target::OciTar),
-            (Form::Oci, true) => (Transport::Oci, Target::OciDir),
-            (Form::Dir, true) => (Transport::Dir, Target::SkopeoDir),
-            (Form::RegistryStorage, true) => (Transport::RegistryStorage, Target::Storage),
-            (Form::Registry, _) => (Transport::Docker, Target::Registry),
+        let target = match (archive.form, folder) {
+            (Form::DockerArchive, false) => Target::DockerArchive,
+            (Form::Oci, false) => Target::OciTar,
+            (Form::Oci, true) => Target::OciDir,
+            (Form::Dir, true) => Target::SkopeoDir,
+            (Form::RegistryStorage, true) => Target::Storage,
+            (Form::Registry, _) => Target::Registry,
             _ => return Err(refused("nothing is written in this form there")),
         };
-        let mut to = Place { transport: Some(transport), ..place.clone() };
+        let mut to = Place { transport: FORMS.transport(target.writing().id), ..place.clone() };
         match target {
             Target::Storage if to.name.is_none() => {
                 let message = format!("{} does not say which repository and tag is meant", place.text);

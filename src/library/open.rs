@@ -113,7 +113,7 @@ fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
         source.input,
         OpenOptions {
             place: &source.place.text,
-            form: source.place.transport.map(|transport| transport.id()),
+            form: source.place.transport,
             limits: &options.limits,
             spool: &mut || SpoolDir::new(options.tmpdir.as_deref()),
             lone: source.lone,

@@ -1,6 +1,7 @@
 //! An opened archive: documents, blobs, and the graph that links them. Facts only; rules judge.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::digest::{Algorithm, Digest};
 use crate::error::Result;
@@ -186,7 +187,7 @@ pub struct Part {
     /// The place that points at it.
     pub at: Location,
     /// What that place says: a digest or a member name.
-    pub wanted: String,
+    pub wanted: Arc<str>,
 }
 
 impl Part {
@@ -271,6 +272,15 @@ impl Name {
 }
 
 impl Archive {
+    /// Gives back what was held in reserve while it grew.
+    pub(crate) fn shrink(&mut self) {
+        self.documents.shrink_to_fit();
+        self.blobs.shrink_to_fit();
+        self.nodes.shrink_to_fit();
+        self.roots.shrink_to_fit();
+        self.anomalies.shrink_to_fit();
+    }
+
     /// A document with its text. One that cannot be read again, or is no longer what it was, is empty; that is told by
     /// [`unchanged`](Archive::unchanged), before anybody relies on what was judged.
     pub fn document(&self, id: DocId) -> Document {

@@ -148,7 +148,8 @@ impl<'a> Builder<'a> {
         let id = DocId(self.archive.documents.len() as u32);
         let text = Text::parse(bytes, self.limits);
         let (size, json) = (text.bytes.len() as u64, text.json.is_ok());
-        self.archive.documents.push(Listed { member, kind, sha256: Digest::sha256(&text.bytes), size, json });
+        let sha256 = self.shared(member, Digest::sha256(&text.bytes));
+        self.archive.documents.push(Listed { member, kind, sha256, size, json });
         self.archive.texts.keep(id.0, Arc::new(text), values);
         self.documents.insert(member, id);
         if let Some(&blob) = self.by_member.get(&member) {
@@ -157,6 +158,12 @@ impl<'a> Builder<'a> {
         // Whatever it is taken for here: the same document may be something else to another.
         self.cap_data(id, member);
         Ok(Some(id))
+    }
+
+    /// A digest as the blob of its member has it already, if it does: most are where their names say.
+    fn shared(&self, member: MemberId, digest: Digest) -> Digest {
+        let known = self.by_member.get(&member).and_then(|&blob| self.archive.blob(blob).digest.as_ref());
+        known.filter(|known| **known == digest).cloned().unwrap_or(digest)
     }
 
     /// Takes in those of these manifests, given with the members that tell of them, that are about something in the
@@ -298,9 +305,9 @@ impl<'a> Builder<'a> {
         let digest = descriptor.good_digest().cloned();
         let blob = digest.as_ref().map(|digest| self.blob_of_digest(digest, Sought::Blob)).transpose()?;
         let wanted = match &descriptor.digest {
-            Some(Ok(digest)) => digest.to_string(),
-            Some(Err((text, _))) => text.clone(),
-            None => String::new(),
+            Some(Ok(digest)) => digest.shared_text(),
+            Some(Err((text, _))) => text.as_str().into(),
+            None => "".into(),
         };
         Ok(Part { at: descriptor.at.clone(), descriptor: Some(descriptor), blob, wanted })
     }
@@ -312,7 +319,7 @@ impl<'a> Builder<'a> {
         // Old daemons on Windows wrote backslashes (formats.md A.2).
         let member = find(name).or_else(|| find(&name.replace('\\', "/")));
         let blob = member.map(|member| self.blob_of_member(member));
-        Part { descriptor: None, blob, at, wanted: name.to_owned() }
+        Part { descriptor: None, blob, at, wanted: name.into() }
     }
 
     /// The node that a descriptor points at, with everything below it.

@@ -21,6 +21,8 @@ pub enum Form {
     Layer,
     /// What is left of an archive of which nothing tells the form.
     Unknown,
+    /// One that is not among those of restow, by its name.
+    Other(&'static str),
 }
 
 impl Form {
@@ -35,6 +37,7 @@ impl Form {
             Form::Document => "document",
             Form::Layer => "layer",
             Form::Unknown => "unknown",
+            Form::Other(id) => id,
         }
     }
 

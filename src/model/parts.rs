@@ -104,7 +104,7 @@ impl Builder<'_> {
             if let Some(blob) = blob {
                 self.is_layer(blob);
             }
-            Ok(Part { descriptor: None, blob, at, wanted: sum })
+            Ok(Part { descriptor: None, blob, at, wanted: sum.into() })
         })
         .collect()
     }

@@ -289,7 +289,7 @@ pub fn images_below(
 ) -> Vec<(NodeId, Platform)> {
     let mut found = Vec::new();
     let mut seen = HashSet::new();
-    let described = descriptor.and_then(|descriptor| descriptor.platform.as_ref());
+    let described = descriptor.and_then(|descriptor| descriptor.platform.as_deref());
     if is_image(archive, node) {
         found.extend(platform_of(archive, node, described).map(|platform| (node, platform)));
     }
@@ -297,7 +297,7 @@ pub fn images_below(
         let Body::Index { children, .. } = &archive.node(parent).body else { continue };
         for edge in children.iter().filter(|edge| !edge.attestation) {
             let Some(child) = edge.node.filter(|&child| is_image(archive, child)) else { continue };
-            if let Some(platform) = platform_of(archive, child, edge.descriptor.platform.as_ref()) {
+            if let Some(platform) = platform_of(archive, child, edge.descriptor.platform.as_deref()) {
                 if child != node && seen.insert(child) {
                     found.push((child, platform));
                 }

@@ -23,7 +23,7 @@ pub struct Descriptor {
     /// `size`, if it is an integer.
     pub size: Option<i64>,
     /// `platform`
-    pub platform: Option<Platform>,
+    pub platform: Option<Box<Platform>>,
     /// Whether `urls` is there and not empty.
     pub has_urls: bool,
     /// Whether annotations of zstd:chunked are there (formats.md D.10.3).
@@ -43,7 +43,7 @@ impl Descriptor {
             media_type: text(value, "mediaType"),
             digest,
             size: value.get("size").and_then(Value::as_i64),
-            platform: value.get("platform").and_then(platform),
+            platform: value.get("platform").and_then(platform).map(Box::new),
             has_urls: value.get("urls").is_some_and(|urls| !urls.items().is_empty()),
             chunked: annotation(value, "io.github.containers.zstd-chunked.manifest-checksum").is_some(),
         }

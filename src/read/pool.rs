@@ -68,7 +68,7 @@ impl<'a> Pool<'a> {
             facts.layers.insert(job.blob, Arc::new(layer));
         }
         if let (Some(slot), Some(found)) = (facts.blobs.get_mut(job.blob.0 as usize), found.facts) {
-            *slot = Some(found);
+            *slot = Some(Box::new(found));
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ fn an_archive_of_the_form_that_was_asked_for() {
         std::fs::write(file.path(), tar.end()).expect("written");
         let options = OpenOptions {
             place: "archive",
-            form: Some(form),
+            form: form::FORMS.transport(form),
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
             lone: None,

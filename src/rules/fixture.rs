@@ -99,7 +99,7 @@ impl Layout {
     pub(crate) fn open(&self) -> Archive {
         let options = OpenOptions {
             place: "layout",
-            form: Some("oci"),
+            form: form::FORMS.transport("oci"),
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
             lone: None,

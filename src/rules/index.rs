@@ -443,7 +443,7 @@ fn attestations(items: &[Item<'_>], layout: bool, out: &mut Vec<Finding>) {
     for item in items {
         let at = &item.descriptor.at;
         if !item.is_attestation() {
-            if item.descriptor.platform.as_ref().is_some_and(Platform::is_unknown) {
+            if item.descriptor.platform.as_deref().is_some_and(Platform::is_unknown) {
                 let message = "the platform is unknown, and nothing marks the item as an attestation";
                 out.push(Finding::new(&UNMARKED_ATTESTATION, at.child("platform"), message));
             }

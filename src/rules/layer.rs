@@ -279,7 +279,7 @@ mod tests {
         let held = text.map(|text| document(DocKind::Manifest(Family::Oci), &text));
         let value = held.as_ref().and_then(Document::root);
         let descriptor = value.map(|value| crate::model::Descriptor::of(value, at.clone()));
-        let part = Part { descriptor, blob: None, at, wanted: String::new() };
+        let part = Part { descriptor, blob: None, at, wanted: "".into() };
         let mut out = Vec::new();
         stream(&part, 0, &facts, MemberId(0), &mut out);
         names(&out)
@@ -308,7 +308,7 @@ mod tests {
             facts.size = stored;
             facts.plain.as_mut().expect("sound").size = size;
             let at = Location::pointer(MemberId(0), "/layers/0");
-            let part = Part { descriptor: None, blob: None, at, wanted: String::new() };
+            let part = Part { descriptor: None, blob: None, at, wanted: "".into() };
             let mut out = Vec::new();
             stream(&part, 0, &facts, MemberId(0), &mut out);
             names(&out)

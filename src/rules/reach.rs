@@ -169,7 +169,7 @@ impl<'a> Reach<'a> {
         if edge.attestation {
             return None;
         }
-        let described = edge.descriptor.platform.as_ref();
+        let described = edge.descriptor.platform.as_deref();
         let platform = match edge.node {
             Some(child) => select::platform_of(self.archive, child, described)?,
             None => described?.clone(),

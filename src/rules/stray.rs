@@ -113,8 +113,8 @@ fn has_place(form: Form, name: &str) -> bool {
             matches!(name, "version" | "manifest.json") || hex(stem) || last.starts_with("signature-")
         }
         Form::RegistryStorage => name.contains("docker/registry/v2/"),
-        // What a registry has was asked for.
-        Form::Registry => true,
+        // What a registry has was asked for; of a form that others add nobody here knows.
+        Form::Registry | Form::Other(_) => true,
         // The first era's members, those of Docker 1.10 on, and the layout of Docker 25.
         _ => {
             let legacy = matches!(last, "VERSION" | "json" | "layer.tar");

@@ -20,7 +20,7 @@ pub(super) fn follow(dir: &Dir, name: &Path, text: BString) -> Member {
         _ => {
             let target = dir.read_link_contents(name).unwrap_or_default();
             let target = BString::from(<[u8]>::from_path(&target).unwrap_or_default());
-            Member::at_path(text, MemberKind::Symlink(target), None)
+            Member::at_path(text, MemberKind::Symlink(Box::new(target)), None)
         }
     }
 }

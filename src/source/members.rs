@@ -12,7 +12,7 @@ pub struct Member {
     /// Cleaned name (formats.md 0.5).
     pub name: BString,
     /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
-    pub raw_name: Option<BString>,
+    pub raw_name: Option<Box<BString>>,
     /// What it is.
     pub kind: MemberKind,
     /// Bytes of content.
@@ -31,9 +31,9 @@ pub enum MemberKind {
     /// A directory.
     Directory,
     /// A symlink, with its target as written. In a folder: one that does not lead to a file inside it.
-    Symlink(BString),
+    Symlink(Box<BString>),
     /// A hard link, with its target as written.
-    Hardlink(BString),
+    Hardlink(Box<BString>),
     /// Something that no format uses.
     Other(Special),
 }
@@ -148,8 +148,8 @@ impl Member {
         let kind = match entry.kind {
             tar::Kind::Regular => MemberKind::File,
             tar::Kind::Directory => MemberKind::Directory,
-            tar::Kind::Symlink => MemberKind::Symlink(entry.link.into()),
-            tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.into()),
+            tar::Kind::Symlink => MemberKind::Symlink(Box::new(entry.link.into())),
+            tar::Kind::Hardlink => MemberKind::Hardlink(Box::new(entry.link.into())),
             tar::Kind::Global => return None,
             tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
             tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
@@ -162,7 +162,7 @@ impl Member {
         }
         let plain = entry.path.strip_prefix(b"./").unwrap_or(entry.path);
         let plain = plain.strip_suffix(b"/").unwrap_or(plain);
-        let raw_name = (plain != cleaned.path.as_ref()).then(|| BString::from(entry.path));
+        let raw_name = (plain != cleaned.path.as_ref()).then(|| Box::new(BString::from(entry.path)));
         Some(Member {
             name: cleaned.path.into_owned(),
             raw_name,

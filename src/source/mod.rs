@@ -189,7 +189,7 @@ impl Tree {
             }
             if let MemberKind::Hardlink(target) = &mut member.kind {
                 if let Some(inside) = target.strip_prefix(below.as_bytes()) {
-                    *target = inside.into();
+                    **target = inside.into();
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! A dual archive (Docker 25 and later) is read as the union of its halves, joined by config digest: the OCI half gives
 //! manifests, the docker half adds images and names that `index.json` lacks.
 
+mod form;
 pub mod manifest_json;
 mod tags;
 mod v1;
@@ -25,7 +26,7 @@ use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
 /// Recognises `manifest.json` that is no object (that would be a `dir:` layout), or an archive of the first era.
-pub fn detect(tree: &Tree) -> bool {
+pub(super) fn detect(tree: &Tree) -> bool {
     match tree.file(b"manifest.json") {
         Some(id) => {
             let head = tree.head(id, 64).unwrap_or_default();
@@ -67,6 +68,7 @@ struct Item {
     tags: Vec<(String, Location)>,
 }
 
+pub use form::{FORMAT, LEGACY, TAR, UNIVERSAL};
 pub(super) use v1::read_repositories;
 pub use write_legacy::{LegacyNames, legacy_file, legacy_names, legacy_stream};
 

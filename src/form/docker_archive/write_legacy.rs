@@ -126,7 +126,7 @@ struct LegacySink {
 /// and left out: the form has none.
 ///
 /// # Errors
-/// As [`tar_file`](crate::form::archive::tar_file()).
+/// As [`tar_file`](crate::form::oci_layout::tar::tar_file()).
 pub fn legacy_file(destination: &Path, names: LegacyNames, options: &WriteOptions) -> Result<Box<dyn Sink>> {
     let out = TarOut::file(destination, options)?;
     Ok(Box::new(LegacySink { out, names, platform: options.docker_platform.clone() }))

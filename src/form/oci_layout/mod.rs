@@ -1,13 +1,17 @@
 //! OCI image layout, as folder or tar (formats.md D.8, D.13).
 
+mod form;
 pub mod index_json;
 mod named;
+pub mod tar;
 mod write;
 
 use std::path::PathBuf;
 
 use bstr::ByteSlice;
 
+pub use form::{FOLDER, FORMAT, TAR};
+pub(in crate::form) use form::{accepts_damaged, cut_short};
 pub use index_json::{index_json, merged};
 pub use named::ref_names;
 pub use write::layout_dir;

@@ -1,7 +1,9 @@
 //! Storage of Docker Distribution (formats.md E.2), read without the registry.
 
+mod form;
 mod write;
 
+pub use form::{FORMAT, WRITING};
 pub use write::storage;
 
 use std::collections::{BTreeMap, HashSet};

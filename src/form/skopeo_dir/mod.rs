@@ -1,7 +1,9 @@
 //! skopeo's and podman's `dir:` layout (formats.md E.1).
 
+mod form;
 mod write;
 
+pub use form::{FORMAT, WRITING};
 pub use write::skopeo_dir;
 
 use crate::digest::Digest;
@@ -169,7 +171,7 @@ mod tests {
         std::fs::write(dir.path().join("manifest.json"), manifest).expect("written");
         let options = OpenOptions {
             place: "here",
-            form: Some("dir"),
+            form: crate::form::FORMS.transport("dir"),
             limits,
             spool: &mut || SpoolDir::new(None),
             lone: None,

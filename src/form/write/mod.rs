@@ -3,7 +3,7 @@
 //! | form | constructor | how it becomes visible |
 //! |---|---|---|
 //! | OCI layout, directory | [`layout_dir`](super::oci_layout::layout_dir) | a sibling renamed, or `index.json` renamed last into an existing one |
-//! | OCI layout, tar; docker-archive | [`tar_file`](super::archive::tar_file), [`tar_stream`](super::archive::tar_stream) | a sibling renamed; the documents last in a stream |
+//! | OCI layout, tar; docker-archive | [`tar_file`](super::oci_layout::tar::tar_file), [`tar_stream`](super::oci_layout::tar::tar_stream) | a sibling renamed; the documents last in a stream |
 //! | docker-archive of Docker 1.10 to 24 | [`legacy_file`](super::docker_archive::legacy_file), [`legacy_stream`](super::docker_archive::legacy_stream) | as above |
 //! | `dir:` | [`skopeo_dir`](super::skopeo_dir::skopeo_dir) | a sibling renamed or exchanged |
 //! | registry storage | [`storage`](super::registry_storage::storage) | a sibling renamed, or blobs, links and tags renamed in that order |

@@ -6,28 +6,48 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::docker_archive::{self, manifest_json::manifest_json};
-use super::oci_layout::{self, OCI_LAYOUT, blob_path, index_json};
-use super::preview::{Known, Preview};
-use super::write::WriteOptions;
-use super::write::tar_out::{Document, Naming, TarOut};
+use super::{OCI_LAYOUT, blob_path, index_json, open};
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::form::format::Out;
+use crate::form::preview::{Known, Opener, Preview};
 use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
+use crate::form::write::WriteOptions;
+use crate::form::write::tar_out::{Document, Naming, TarOut};
 use crate::platform::Platform;
 
-/// Which documents the tar has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TarForm {
-    /// `index.json` only: `oci-archive:`.
-    Oci,
-    /// `manifest.json` too: `docker-archive:`.
-    Docker,
+/// A form whose tars are layouts.
+pub struct TarForm {
+    /// A document that it has beside those of a layout.
+    pub(in crate::form) more: Option<More>,
+    /// Its reader.
+    pub(in crate::form) opener: Opener,
+}
+
+/// Its name, and what makes it.
+pub(in crate::form) type More = (&'static str, fn(&Output, Option<&Platform>) -> Result<Vec<u8>>);
+
+/// `index.json` only: `oci-archive:`.
+pub static LAYOUT: TarForm = TarForm { more: None, opener: open };
+
+/// Writes a tar where it is to go.
+///
+/// # Errors
+/// As of [`tar_file`] and [`tar_stream`].
+pub(in crate::form) fn tar(
+    out: Out<'_>,
+    form: &'static TarForm,
+    options: &WriteOptions,
+) -> Result<Box<dyn Sink>> {
+    match out {
+        Out::Path(path) => tar_file(path, form, options),
+        Out::Stream(stream) => tar_stream(stream, form, options),
+    }
 }
 
 struct TarSink {
     out: TarOut,
-    form: TarForm,
+    form: &'static TarForm,
     platform: Option<Platform>,
 }
 
@@ -36,7 +56,7 @@ struct TarSink {
 /// # Errors
 /// [`Error::Refused`](crate::error::Error::Refused) if something is there and `options.force` is unset, or if it is no
 /// regular file.
-pub fn tar_file(destination: &Path, form: TarForm, options: &WriteOptions) -> Result<Box<dyn Sink>> {
+pub fn tar_file(destination: &Path, form: &'static TarForm, options: &WriteOptions) -> Result<Box<dyn Sink>> {
     let out = TarOut::file(destination, options)?;
     Ok(Box::new(TarSink { out, form, platform: options.docker_platform.clone() }))
 }
@@ -46,7 +66,7 @@ pub fn tar_file(destination: &Path, form: TarForm, options: &WriteOptions) -> Re
 /// Blobs that are announced to [`Sink::stage`] go out at once; if such a blob then fails, the tar stays cut there.
 pub fn tar_stream(
     stream: Box<dyn Write + Send>,
-    form: TarForm,
+    form: &'static TarForm,
     options: &WriteOptions,
 ) -> Result<Box<dyn Sink>> {
     let out = TarOut::stream(stream, options)?;
@@ -102,11 +122,7 @@ impl Sink for TarSink {
             output.documents.iter().map(|document| (&document.digest, Some(Arc::clone(&document.bytes))));
         let blobs = output.held().map(|blob| (&blob.digest, known(&blob.digest)));
         let known = documents.chain(blobs).filter_map(|(digest, bytes)| Some((blob_path(digest), bytes?)));
-        let opener = match self.form {
-            TarForm::Oci => oci_layout::open,
-            TarForm::Docker => docker_archive::open,
-        };
-        self.out.preview(&self.documents(output)?, known.collect(), opener)
+        self.out.preview(&self.documents(output)?, known.collect(), self.form.opener)
     }
 
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
@@ -119,9 +135,8 @@ impl TarSink {
     /// All are made before the first is written: a refusal must not leave a tar with half its documents.
     fn documents(&self, output: &Output) -> Result<Vec<Document>> {
         let mut documents = vec![Document::File("index.json".into(), index_json(output, None)?)];
-        if self.form == TarForm::Docker {
-            let manifest = manifest_json(output, self.platform.as_ref())?;
-            documents.push(Document::File("manifest.json".into(), manifest));
+        if let Some((name, make)) = self.form.more {
+            documents.push(Document::File(name.into(), make(output, self.platform.as_ref())?));
         }
         documents.push(Document::File("oci-layout".into(), OCI_LAYOUT.to_vec()));
         Ok(documents)
@@ -135,6 +150,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::form::docker_archive;
     use crate::form::sink::OutBody;
     use crate::form::write::testing::{
         CONFIG, Captured, LAYER, MANIFEST, members, names, out_document, output, write_blob, write_image,
@@ -151,19 +167,19 @@ mod tests {
         "oci-layout",
     ];
 
-    fn file(dir: &Path, form: TarForm) -> Box<dyn Sink> {
+    fn file(dir: &Path, form: &'static TarForm) -> Box<dyn Sink> {
         tar_file(&dir.join("out.tar"), form, &WriteOptions::default()).expect("a sink")
     }
 
     fn stream(options: &WriteOptions) -> (Box<dyn Sink>, Captured) {
         let captured = Captured::default();
-        (tar_stream(Box::new(captured.clone()), TarForm::Docker, options).expect("a sink"), captured)
+        (tar_stream(Box::new(captured.clone()), &docker_archive::TAR, options).expect("a sink"), captured)
     }
 
     #[test]
     fn members_stand_in_the_order_of_writing() {
         let dir = tempfile::tempdir().expect("a directory");
-        let sink = file(dir.path(), TarForm::Docker);
+        let sink = file(dir.path(), &docker_archive::TAR);
         // Discarded, and longer than anything that follows.
         sink.stage(None).expect("staged").write_all(&[7; 100_000]).expect("written");
         let output = write_image(&*sink, "lab/app:1");
@@ -184,7 +200,7 @@ mod tests {
     #[test]
     fn all_ways_give_the_same_bytes() {
         let dir = tempfile::tempdir().expect("a directory");
-        let sink = file(dir.path(), TarForm::Docker);
+        let sink = file(dir.path(), &docker_archive::TAR);
         let output = write_image(&*sink, "lab/app:1");
         sink.commit(&output).expect("committed");
         let expected = fs::read(dir.path().join("out.tar")).expect("read");
@@ -203,7 +219,7 @@ mod tests {
     #[test]
     fn an_oci_archive_has_no_manifest_json() {
         let dir = tempfile::tempdir().expect("a directory");
-        let sink = file(dir.path(), TarForm::Oci);
+        let sink = file(dir.path(), &LAYOUT);
         let output = write_image(&*sink, "");
         sink.commit(&output).expect("committed");
         let members = members(&fs::read(dir.path().join("out.tar")).expect("read"));
@@ -251,7 +267,7 @@ mod tests {
     #[test]
     fn members_are_written_one_at_a_time() {
         let dir = tempfile::tempdir().expect("a directory");
-        let sink = file(dir.path(), TarForm::Oci);
+        let sink = file(dir.path(), &LAYOUT);
         let first = sink.stage(None).expect("staged");
         assert!(sink.stage(None).is_err());
         drop(first);
@@ -267,11 +283,11 @@ mod tests {
             sink.commit(&output("a:1")).expect("committed");
             fs::read(dir.path().join(name)).expect("read")
         };
-        let serial = file(dir.path(), TarForm::Docker);
+        let serial = file(dir.path(), &docker_archive::TAR);
         blobs.iter().for_each(|bytes| write_blob(&*serial, bytes, true));
         let serial = finished(serial, "out.tar");
         let make = |name: &str| {
-            let sink = tar_file(&dir.path().join(name), TarForm::Docker, &WriteOptions::default());
+            let sink = tar_file(&dir.path().join(name), &docker_archive::TAR, &WriteOptions::default());
             let sink = sink.expect("a sink");
             // What was discarded before must not show through.
             sink.stage(None).expect("staged").write_all(&[7; 200_000]).expect("written");
@@ -309,7 +325,7 @@ mod tests {
     #[test]
     fn long_names_and_new_algorithms_move_the_data() {
         let dir = tempfile::tempdir().expect("a directory");
-        let sink = file(dir.path(), TarForm::Oci);
+        let sink = file(dir.path(), &LAYOUT);
         write_blob(&*sink, b"first", false);
         let wide = Digest::parse(&format!("sha512:{}", "ab".repeat(64))).expect("a digest");
         let mut staged = sink.stage(None).expect("staged");
@@ -330,25 +346,22 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("out.tar");
         fs::write(&path, b"old").expect("written");
-        assert!(matches!(
-            tar_file(&path, TarForm::Oci, &WriteOptions::default()),
-            Err(Error::Refused { .. })
-        ));
+        assert!(matches!(tar_file(&path, &LAYOUT, &WriteOptions::default()), Err(Error::Refused { .. })));
         let options = WriteOptions { force: true, fsync: true, ..Default::default() };
-        drop(tar_file(&path, TarForm::Oci, &options).expect("a sink"));
+        drop(tar_file(&path, &LAYOUT, &options).expect("a sink"));
         assert_eq!(fs::read(&path).expect("read"), b"old");
-        let sink = tar_file(&path, TarForm::Oci, &options).expect("a sink");
+        let sink = tar_file(&path, &LAYOUT, &options).expect("a sink");
         let output = write_image(&*sink, "a:1");
         sink.commit(&output).expect("committed");
         assert!(fs::read(&path).expect("read").len() > 3);
         assert_eq!(names(dir.path()), ["out.tar"]);
         for odd in [dir.path(), Path::new("/dev/null")] {
-            assert!(matches!(tar_file(odd, TarForm::Oci, &options), Err(Error::Refused { .. })));
+            assert!(matches!(tar_file(odd, &LAYOUT, &options), Err(Error::Refused { .. })));
         }
-        assert!(tar_file(&dir.path().join("no/out.tar"), TarForm::Oci, &options).is_err());
+        assert!(tar_file(&dir.path().join("no/out.tar"), &LAYOUT, &options).is_err());
         // Something else appears there while we write.
         let late = dir.path().join("late.tar");
-        let sink = tar_file(&late, TarForm::Oci, &WriteOptions::default()).expect("a sink");
+        let sink = tar_file(&late, &LAYOUT, &WriteOptions::default()).expect("a sink");
         let output = write_image(&*sink, "a:1");
         fs::write(&late, b"theirs").expect("written");
         assert!(sink.commit(&output).is_err());
@@ -366,7 +379,7 @@ mod tests {
                 Ok(())
             }
         }
-        let sink = tar_stream(Box::new(Broken), TarForm::Oci, &WriteOptions::default()).expect("a sink");
+        let sink = tar_stream(Box::new(Broken), &LAYOUT, &WriteOptions::default()).expect("a sink");
         let large = out_document(&"x".repeat(200_000), "x", OutBody::Index { children: vec![] });
         assert!(matches!(sink.document(&large), Err(Error::Io { .. })));
         assert!(sink.commit(&output("a:1")).is_err());
