@@ -79,7 +79,7 @@ impl Find for Fetching {
         }
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push((digest.clone(), sought));
         let Some(at) = objects.iter().position(|(known, _)| known == digest) else { return Ok(None) };
-        let member = tree.add(digest.as_str().into(), objects[at].1.len() as u64, at as u64);
+        let member = tree.add(digest.as_str().as_bytes().into(), objects[at].1.len() as u64, at as u64);
         self.fetched.insert(digest.clone(), member);
         Ok(Some(member))
     }

@@ -18,6 +18,6 @@ fn only_folder(tree: &Tree) -> Option<String> {
     let folder = String::from_utf8(top.to_vec()).ok()?;
     let below = format!("{folder}/");
     let inside =
-        tree.members.iter().all(|m| m.name == folder.as_str() || m.name.starts_with(below.as_bytes()));
+        tree.members.iter().all(|m| *m.name == *folder.as_bytes() || m.name.starts_with(below.as_bytes()));
     (inside && tree.has_below(&below)).then_some(folder)
 }

@@ -6,14 +6,13 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bstr::BString;
 use cap_std::fs::Dir;
 
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::limits::Limits;
 use crate::model::Archive;
-use crate::source::{Bytes, Ingested, Tree, Wanted};
+use crate::source::{Bytes, Ingested, MemberName, Tree, Wanted};
 
 /// What a preview is called in messages.
 const PLACE: &str = "the destination";
@@ -59,7 +58,7 @@ impl Preview {
 /// The members of a preview, one by one.
 #[derive(Default)]
 pub(in crate::form) struct Members {
-    names: Vec<(BString, u64)>,
+    names: Vec<(MemberName, u64)>,
     held: Vec<Held>,
 }
 
@@ -76,16 +75,16 @@ enum Held {
 
 impl Members {
     /// A member whose bytes are known.
-    pub(in crate::form) fn bytes(&mut self, name: impl Into<BString>, bytes: impl Into<Arc<[u8]>>) {
+    pub(in crate::form) fn bytes(&mut self, name: impl AsRef<[u8]>, bytes: impl Into<Arc<[u8]>>) {
         let bytes = bytes.into();
-        self.names.push((name.into(), bytes.len() as u64));
+        self.names.push((name.as_ref().into(), bytes.len() as u64));
         self.held.push(Held::Bytes(bytes));
     }
 
     /// A member that is staged in a file.
-    pub(in crate::form) fn file(&mut self, name: impl Into<BString>, path: PathBuf) -> Result<()> {
+    pub(in crate::form) fn file(&mut self, name: impl AsRef<[u8]>, path: PathBuf) -> Result<()> {
         let size = std::fs::metadata(&path).at("cannot read", &path)?.len();
-        self.names.push((name.into(), size));
+        self.names.push((name.as_ref().into(), size));
         self.held.push(Held::File(path));
         Ok(())
     }
@@ -93,18 +92,18 @@ impl Members {
     /// A member of this size that the destination has.
     pub(in crate::form) fn inside(
         &mut self,
-        name: impl Into<BString>,
+        name: impl AsRef<[u8]>,
         dir: &Arc<Dir>,
         path: PathBuf,
         size: u64,
     ) {
-        self.names.push((name.into(), size));
+        self.names.push((name.as_ref().into(), size));
         self.held.push(Held::Inside(Arc::clone(dir), path));
     }
 
     /// A member of which the size alone is known.
-    pub(in crate::form) fn gone(&mut self, name: impl Into<BString>, size: u64) {
-        self.names.push((name.into(), size));
+    pub(in crate::form) fn gone(&mut self, name: impl AsRef<[u8]>, size: u64) {
+        self.names.push((name.as_ref().into(), size));
         self.held.push(Held::Gone);
     }
 

@@ -211,7 +211,7 @@ pub fn dir(archive: &Archive, out: &mut Vec<Finding>) {
             let member = child.blob.and_then(|blob| archive.blob(blob).member);
             let (Some(member), Some(digest)) = (member, &child.digest) else { continue };
             let name = format!("{}.manifest.json", digest.encoded());
-            if archive.tree.member(member).name != name.as_str() {
+            if *archive.tree.member(member).name != *name.as_bytes() {
                 let message = format!("a manifest of the list is not called `{name}`");
                 out.push(
                     Finding::new(&DIR_CHILD_NAME, Location::member(member), message)

@@ -10,11 +10,12 @@ use bstr::{BString, ByteSlice};
 use cap_std::fs::Dir;
 
 use super::members::{Member, MemberKind, nanoseconds};
+use super::name::MemberName;
 use super::{Bytes, Wanted};
 use crate::error::{Context, Error, Result};
 
 /// A symlink in a folder counts as the file that it leads to, as long as that is inside the folder.
-pub(super) fn follow(dir: &Dir, name: &Path, text: BString) -> Member {
+pub(super) fn follow(dir: &Dir, name: &Path, text: MemberName) -> Member {
     match dir.metadata(name) {
         Ok(meta) if meta.is_file() => Member::at_path(text, MemberKind::File, Some(&meta)),
         _ => {

@@ -3,6 +3,7 @@
 use bstr::{BStr, BString, ByteSlice};
 
 use super::Wanted;
+use super::name::MemberName;
 use crate::location::MemberId;
 use crate::tar;
 
@@ -10,7 +11,7 @@ use crate::tar;
 #[derive(Debug, Clone)]
 pub struct Member {
     /// Cleaned name (formats.md 0.5).
-    pub name: BString,
+    pub name: MemberName,
     /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
     pub raw_name: Option<Box<BString>>,
     /// What it is.
@@ -123,14 +124,18 @@ pub enum TreeAnomaly {
 }
 
 impl Member {
-    pub(super) fn at_path(name: BString, kind: MemberKind, meta: Option<&cap_std::fs::Metadata>) -> Member {
+    pub(super) fn at_path(
+        name: MemberName,
+        kind: MemberKind,
+        meta: Option<&cap_std::fs::Metadata>,
+    ) -> Member {
         use cap_std::fs::MetadataExt as _;
         let (size, modified) = meta.map_or((0, 0), |m| (m.len(), nanoseconds(m.mtime(), m.mtime_nsec())));
         Member { name, raw_name: None, kind, size, header_offset: 0, key: modified as u64 }
     }
 
     /// A regular file that is listed and not read yet.
-    pub(super) fn listed(name: BString, size: u64, key: u64) -> Member {
+    pub(super) fn listed(name: MemberName, size: u64, key: u64) -> Member {
         Member { name, raw_name: None, kind: MemberKind::File, size, header_offset: 0, key }
     }
 
@@ -164,7 +169,7 @@ impl Member {
         let plain = plain.strip_suffix(b"/").unwrap_or(plain);
         let raw_name = (plain != cleaned.path.as_ref()).then(|| Box::new(BString::from(entry.path)));
         Some(Member {
-            name: cleaned.path.into_owned(),
+            name: MemberName::from(cleaned.path.as_bytes()),
             raw_name,
             kind,
             size: entry.size,
@@ -180,5 +185,5 @@ pub(super) fn nanoseconds(seconds: i64, more: i64) -> i64 {
 
 /// Shows a member's name as written, for messages.
 pub fn shown(member: &Member) -> &BStr {
-    member.raw_name.as_deref().unwrap_or(&member.name).as_bstr()
+    member.raw_name.as_ref().map_or(&*member.name, |raw| raw.as_bstr())
 }

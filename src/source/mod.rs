@@ -8,6 +8,7 @@ mod folder;
 pub mod foreign;
 mod gathered;
 mod members;
+mod name;
 mod names;
 mod paths;
 mod spool;
@@ -17,7 +18,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 use cap_std::fs::Dir;
 
 use bytes::Whole;
@@ -25,6 +26,7 @@ pub use bytes::{Bytes, Wanted};
 use folder::{Folder, follow};
 pub use gathered::Held;
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
+pub use name::MemberName;
 use names::Names;
 pub use spool::{Ingested, ingest};
 pub use spool_dir::SpoolDir;
@@ -79,7 +81,7 @@ impl Tree {
     pub fn of_file(place: &str, path: &Path, file: File) -> Result<Tree> {
         let meta = file.metadata().at("cannot read", path)?;
         let name = path.file_name().and_then(<[u8]>::from_os_str).unwrap_or(b"document");
-        let member = Member::listed(name.into(), meta.len(), 0);
+        let member = Member::listed(MemberName::from(name), meta.len(), 0);
         Ok(Tree::new(place, vec![member], Vec::new(), Box::new(Whole::new(file, path, &meta))))
     }
 
@@ -100,7 +102,7 @@ impl Tree {
                     break;
                 }
                 let kind = entry.file_type().at("cannot read", path.join(&name))?;
-                let text = BString::from(<[u8]>::from_path(&name).unwrap_or_default());
+                let text = MemberName::from(<[u8]>::from_path(&name).unwrap_or_default());
                 if kind.is_dir() {
                     if staging::is_ours(&entry.file_name()) {
                         continue;
@@ -124,14 +126,14 @@ impl Tree {
     }
 
     /// Regular files by name and size, whose bytes come from elsewhere. Their keys are their places in the list.
-    pub fn of_bytes(place: &str, members: Vec<(BString, u64)>, bytes: Box<dyn Bytes>) -> Tree {
+    pub fn of_bytes(place: &str, members: Vec<(MemberName, u64)>, bytes: Box<dyn Bytes>) -> Tree {
         let members = members.into_iter().zip(0..);
         let members = members.map(|((name, size), key)| Member::listed(name, size, key)).collect();
         Tree::new(place, members, Vec::new(), bytes)
     }
 
     /// Adds a regular file that was found later than the others. Members that are there keep their places.
-    pub fn add(&mut self, name: BString, size: u64, key: u64) -> MemberId {
+    pub fn add(&mut self, name: MemberName, size: u64, key: u64) -> MemberId {
         let id = self.members.len() as u32;
         let at = self.by_name.partition_point(|&i| self.members[i as usize].name <= name);
         self.by_name.insert(at, id);
@@ -164,6 +166,11 @@ impl Tree {
             if a.name == b.name && !directories {
                 anomalies.push(TreeAnomaly::Duplicate { first: MemberId(pair[0]), again: MemberId(pair[1]) });
             }
+        }
+        // From the last one on, so that all directories above one file share its name.
+        for pair in by_name.windows(2).rev() {
+            let below = members[pair[1] as usize].name.clone();
+            members[pair[0] as usize].name.share(&below);
         }
         Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, bytes, folder: None }
     }

@@ -88,7 +88,7 @@ fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault
             b"" | b"." => continue,
             b".." if here.is_empty() => return Err(LinkFault::Outside),
             b".." => {
-                here = parent(&here).to_owned();
+                here = parent(here.as_bstr()).to_owned();
                 continue;
             }
             _ => {}
@@ -159,6 +159,6 @@ fn inode<'t>(tree: Names<'t>, id: MemberId, hops: &mut usize) -> Result<Inode<'t
     }
 }
 
-fn parent(name: &BString) -> &BStr {
+fn parent(name: &BStr) -> &BStr {
     name.rfind_byte(b'/').map_or(b"".as_bstr(), |at| name[..at].as_bstr())
 }

@@ -165,7 +165,7 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
         documents.entry(found.digest.clone()).or_insert(MemberId(members.len() as u32));
         types.entry(found.digest.clone()).or_insert(found.media_type);
         members.push((
-            format!("{}/manifests/{}", repository.path(), found.digest).into(),
+            format!("{}/manifests/{}", repository.path(), found.digest).as_bytes().into(),
             found.bytes.len() as u64,
         ));
         held.push(Held::Bytes(found.bytes.into()));
@@ -173,7 +173,8 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
     for wanted in crawl.blobs.into_iter().filter(|wanted| wanted.there) {
         let repository = &crawl.repositories[wanted.repository];
         blobs.insert(wanted.digest.clone(), MemberId(members.len() as u32));
-        members.push((format!("{}/blobs/{}", repository.path(), wanted.digest).into(), wanted.size));
+        members
+            .push((format!("{}/blobs/{}", repository.path(), wanted.digest).as_bytes().into(), wanted.size));
         held.push(Held::Blob { repository: repository.clone(), digest: wanted.digest, size: wanted.size });
     }
     let tree = Tree::of_bytes(place, members, Box::new(Holding(held)));
