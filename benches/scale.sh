@@ -90,7 +90,8 @@ elif kind == "images":
     docker_archive(path, [[base, small(i + 1)] for i in range(n)])
 elif kind == "entries":
     docker_archive(path, [[layer(("usr/share/dir%d/name%d" % (i // 100, i), b"") for i in range(n))]])
-elif kind == "blobs":  # registry storage: a tenth as many images as blobs, most layers shared by all
+elif kind in ("blobs", "storage"):  # registry storage: a tenth as many images as blobs, most layers shared by all; or
+    # n images of three blobs each, nothing shared
     root = path + "/docker/registry/v2"
     def put(name, data):
         os.makedirs(os.path.dirname(root + "/" + name), exist_ok=True)
@@ -101,17 +102,18 @@ elif kind == "blobs":  # registry storage: a tenth as many images as blobs, most
         put("blobs/sha256/%s/%s/data" % (hexa[:2], hexa), data)
         put("repositories/%s/%s/sha256/%s/link" % (repository, below, hexa), ("sha256:" + hexa).encode())
         return hexa
-    plain = [small(i) for i in range(n // 10)]
+    images = n if kind == "storage" else n // 10
+    plain = [small(i) for i in range(images)]
     packed = [gzip.compress(data, 1, mtime=0) for data in plain]
-    for i in range(n // 10):
+    for i in range(images):
         # Seven blobs are of others or nobody's, as after years of pushes.
         repository = "lab/app%d" % (i % 100)
-        mine = [0, 1 % len(plain), i]
+        mine = [i] if kind == "storage" else [0, 1 % len(plain), i]
         text = config([sha(plain[j]) for j in mine], i)
         for j in set(mine):
             blob(packed[j], repository, "_layers")
         blob(text, repository, "_layers")
-        for j in range(7):
+        for j in range(0 if kind == "storage" else 7):
             data = b"left %d %d" % (i, j)
             hexa = sha(data)
             put("blobs/sha256/%s/%s/data" % (hexa[:2], hexa), data)
@@ -130,6 +132,7 @@ curves=(
     "images 250 1000 4000 docker-archive images in one archive"
     "entries 62500 250000 1000000 docker-archive entries of one layer"
     "blobs 6250 25000 100000 registry-storage blobs of a registry storage"
+    "storage 1250 5000 20000 registry-storage images of a registry storage"
 )
 python3 "$work/make.py" layers 1 "$work/smallest"
 declare -A floor

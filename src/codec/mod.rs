@@ -3,13 +3,13 @@
 mod deflate;
 mod encode;
 mod fault;
+mod gzip;
 mod reader;
 mod zstd_frame;
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::GzDecoder;
-
+use gzip::Member;
 use zstd_frame::{Frame, WindowTooLarge};
 
 pub use encode::{Compression, Encoder};
@@ -240,8 +240,9 @@ fn gzip(input: &mut Counting<'_>, caps: Caps, done: &mut Decoded, out: &mut dyn 
     let mut empties = Empties::new(caps);
     loop {
         let before = done.size;
-        let mut member = GzDecoder::new(&mut *input);
+        let mut member = Member::new(&mut *input);
         copy(&mut member, caps, done, out)?;
+        member.finish();
         done.parts += 1;
         empties.after(done.size == before).map_err(Stop::Stream)?;
         let next = peek(input, 2).map_err(Stop::Stream)?;

@@ -45,7 +45,9 @@ impl Builder<'_> {
             Role::Artifact
         };
         let config = self.part(config)?;
-        let layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect::<Result<_>>()?;
+        let mut layers: Vec<Part> = layers.into_iter().map(|d| self.part(d)).collect::<Result<_>>()?;
+        // Most are few, and are given room for four.
+        layers.shrink_to_fit();
         // Docker's plugins have a config of that shape, and no tool loads one as an image.
         let plugin = config_type == media::DOCKER_PLUGIN_CONFIG;
         let unpacked = role != Role::Image && !plugin && self.unpacks(&config, &layers)?;
