@@ -30,10 +30,14 @@ fn bounded_by(bench: &Bench, input: Option<&Path>, arguments: &[&str], memory: u
     let begun = Instant::now();
     let mut child = restow.spawn().expect("restow starts");
     let status = format!("/proc/{}/status", child.id());
+    let (exe, own) = (format!("/proc/{}/exe", child.id()), std::env::current_exe().expect("a name"));
     let mut peak = 0;
     let code = loop {
-        // The kernel keeps the highest value for us; the last look before the end is near it.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        // The kernel keeps the highest value for us; the last look before the end is near it. Until a child has become
+        // restow its memory is that of this process.
+        let is_restow = std::fs::read_link(&exe).is_ok_and(|exe| exe != own);
+        let text =
+            if is_restow { std::fs::read_to_string(&status).unwrap_or_default() } else { String::new() };
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes =
             line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|n| n.parse::<u64>().ok());
