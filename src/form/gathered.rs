@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use bstr::BString;
-
 use super::forms::FORMS;
 use super::oci_layout::{self, OCI_LAYOUT, blob_path};
 use super::registry_storage::blob_place;
@@ -13,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::form::sink::Output;
 use crate::limits::Limits;
 use crate::model::{Anomaly, Archive, Form};
-use crate::source::{Held, Ingested, Tree};
+use crate::source::{Held, Ingested, MemberName, Tree};
 
 /// An OCI layout of these blobs, with the roots of `output`.
 ///
@@ -21,7 +19,7 @@ use crate::source::{Held, Ingested, Tree};
 /// A root that points at no document; documents that cannot be read.
 pub fn layout(place: &str, blobs: Vec<(Digest, Held)>, output: &Output, limits: &Limits) -> Result<Archive> {
     let index = oci_layout::index_json(output, None)?;
-    let mut members: Vec<(BString, Held)> = vec![
+    let mut members: Vec<(MemberName, Held)> = vec![
         ("oci-layout".into(), Held::Made(Arc::from(OCI_LAYOUT))),
         ("index.json".into(), Held::Made(index.into())),
     ];
@@ -45,7 +43,7 @@ pub struct Found {
 /// Its form has no place for blobs; documents cannot be read.
 pub fn filled(archive: Archive, more: Vec<Found>, limits: &Limits) -> Result<Archive> {
     let Archive { form, tree, anomalies, ingested, .. } = archive;
-    let name = |found: &Found| -> Option<BString> {
+    let name = |found: &Found| -> Option<MemberName> {
         let digest = &found.digest;
         Some(match form {
             Form::Oci | Form::DockerArchive => blob_path(digest).into(),
@@ -55,7 +53,7 @@ pub fn filled(archive: Archive, more: Vec<Found>, limits: &Limits) -> Result<Arc
             Form::Registry | Form::Document | Form::Layer | Form::Unknown | Form::Other(_) => return None,
         })
     };
-    let named: Option<Vec<(BString, Held)>> =
+    let named: Option<Vec<(MemberName, Held)>> =
         more.iter().map(|found| Some((name(found)?, found.held.clone()))).collect();
     let (Some(named), Some(reading)) = (named, FORMS.reading(form)) else {
         let message = format!("{} cannot be filled: a {form} place has no blobs of its own", tree.place);

@@ -3,11 +3,10 @@
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
-use bstr::BString;
-
 use super::Tree;
 use super::bytes::{Bytes, Wanted};
 use super::members::{Member, TreeAnomaly};
+use super::name::MemberName;
 use crate::error::Result;
 use crate::location::MemberId;
 
@@ -71,13 +70,13 @@ impl Bytes for Gathered {
 
 impl Tree {
     /// A list of members that are elsewhere.
-    pub fn gathered(place: &str, members: Vec<(BString, Held)>) -> Tree {
+    pub fn gathered(place: &str, members: Vec<(MemberName, Held)>) -> Tree {
         let (members, held) = listed(members, 0);
         Tree::new(place, members, Vec::new(), Box::new(Gathered(held)))
     }
 
     /// This tree with more members behind its own, which keep their IDs.
-    pub fn with(self, more: Vec<(BString, Held)>) -> Tree {
+    pub fn with(self, more: Vec<(MemberName, Held)>) -> Tree {
         let base = Arc::new(self);
         let own = base.members.iter().zip(0..);
         let mut members: Vec<Member> = own.map(|(member, key)| Member { key, ..member.clone() }).collect();
@@ -97,8 +96,9 @@ impl Tree {
 }
 
 /// Members with these names, of which the first is held at `from`.
-fn listed(members: Vec<(BString, Held)>, from: usize) -> (Vec<Member>, Vec<Held>) {
-    let member = |((name, held), key): ((BString, Held), u64)| (Member::listed(name, held.size(), key), held);
+fn listed(members: Vec<(MemberName, Held)>, from: usize) -> (Vec<Member>, Vec<Held>) {
+    let member =
+        |((name, held), key): ((MemberName, Held), u64)| (Member::listed(name, held.size(), key), held);
     members.into_iter().zip(from as u64..).map(member).unzip()
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 
 /// The name of a member.
 #[derive(Clone)]
@@ -38,9 +38,15 @@ impl From<&[u8]> for MemberName {
     }
 }
 
-impl From<BString> for MemberName {
-    fn from(text: BString) -> MemberName {
-        MemberName::from(text.as_slice())
+impl From<&str> for MemberName {
+    fn from(text: &str) -> MemberName {
+        MemberName::from(text.as_bytes())
+    }
+}
+
+impl From<String> for MemberName {
+    fn from(text: String) -> MemberName {
+        MemberName::from(text.as_bytes())
     }
 }
 
