@@ -12,7 +12,7 @@ use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::{
     Annotate, Destination, DockerFormat, DropSet, End, IndexEdit, IndexFormat, IndexPart, ManifestFormat,
-    Options, Outcome, Place, Platform, Policy, Request, Source, Used,
+    Options, Outcome, Place, Platform, Policy, RegistryOptions, Request, Source, Used,
 };
 
 pub(super) fn run(command: &IndexCommand, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -151,7 +151,13 @@ impl Doings<'_> {
         self.run(policy, shell, |doing, options| {
             let to = doing.to.map(|to| doing.destination(to, shell)).transpose()?;
             let index = doing.sources.first().map(String::as_str).unwrap_or_default();
-            let from = source(&Place::parse(index)?, Side::First, &[], shell)?;
+            let place = Place::parse(index)?;
+            let registry = RegistryOptions {
+                no_clobber: doing.write.no_clobber,
+                verify_after: doing.write.verify_after,
+                ..shell.registry(&place, Side::First)?
+            };
+            let from = source(&place, Side::First, &[], shell)?.registry(registry);
             crate::edit_index(from, edit, to, request, options)
         })
     }

@@ -57,7 +57,15 @@ pub fn kept(archive: &Archive, images: &[String], platform: &Platform) -> Result
     let mut gone: HashSet<usize> =
         all.filter(|(_, edge)| !edge.attestation && other(edge)).map(|(at, _)| at).collect();
     with_attestations(archive, node, &mut gone);
-    without(archive, (node, &roots), gone, format!("{platform} alone"), false)
+    // What is for another platform is in another part.
+    let elsewhere: HashSet<&Digest> = edges(archive, node)
+        .iter()
+        .filter(|edge| edge.attestation || platform_of(archive, edge).is_some())
+        .filter_map(|edge| edge.descriptor.good_digest())
+        .collect();
+    let mut edited = without(archive, (node, &roots), gone, format!("{platform} alone"), false)?;
+    edited.left.retain(|entry| entry.before.as_ref().is_none_or(|digest| !elsewhere.contains(digest)));
+    Ok(edited)
 }
 
 /// The index with something else said of a child.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::list;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::form::gathered;
@@ -141,17 +142,21 @@ impl Gathering {
             }
             (None, None) => return Ok(()),
         };
-        let name = match &root.name {
-            Name::Full(name) => OutName::Full(name.clone()),
-            Name::BareTag(tag) => OutName::BareTag(tag.clone()),
-            Name::Unreadable(text) => OutName::Exact { ref_name: text.clone(), full: None },
-            Name::None => OutName::None,
-        };
         let descriptor = root.descriptor.as_ref().and_then(|descriptor| {
             let member = descriptor.at.member?;
             let document = archive.document_at(member)?;
             document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)
         });
+        let written = descriptor.as_deref().and_then(list::ref_name);
+        let name = match &root.name {
+            Name::Full(name) => match written {
+                Some(ref_name) => OutName::Exact { ref_name, full: Some(name.clone()) },
+                None => OutName::Full(name.clone()),
+            },
+            Name::BareTag(tag) => OutName::BareTag(tag.clone()),
+            Name::Unreadable(text) => OutName::Exact { ref_name: text.clone(), full: None },
+            Name::None => OutName::None,
+        };
         self.output.roots.push(OutRoot { target, name, descriptor, repository: None });
         archive.unchanged()
     }

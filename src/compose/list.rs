@@ -7,8 +7,9 @@ use crate::json::edit::Edits;
 use crate::json::write::{self, Array, Object};
 use crate::json::{self, Json, Span, Value};
 use crate::limits::Limits;
-use crate::media::{self, Family};
-use crate::model::view::annotation;
+use crate::media::{self, Family, IMAGE_NAME, REF_NAME};
+use crate::model::build::ATTESTED;
+use crate::model::view::{self, annotation};
 use crate::platform::Platform;
 
 /// What says that an item is an attestation (formats.md F.1).
@@ -48,6 +49,27 @@ pub(super) fn descriptor(
     object.finish().into_bytes()
 }
 
+/// A descriptor of an archive's own list as an index is to have it: without the names of images, and with the platform.
+pub(super) fn listed(text: &[u8], platform: Option<&Platform>) -> Option<Vec<u8>> {
+    let json = json::parse(text, Limits::default().json_depth as usize).ok()?;
+    let root = &json.root;
+    let mut edits = Edits::new(text);
+    if let Some(annotations) = root.get("annotations").filter(|annotations| annotations.is_object()) {
+        let is_name = |key: &str| matches!(key, IMAGE_NAME | REF_NAME);
+        match annotations.members().iter().all(|member| is_name(&member.key)) {
+            true => edits.remove_field(root, "annotations"),
+            false => [IMAGE_NAME, REF_NAME].iter().for_each(|key| edits.remove_member(annotations, key)),
+        }
+    }
+    if let Some(platform) = platform {
+        let said = root.get("platform").and_then(view::platform);
+        if said.is_none_or(|said| said.normalised() != platform.normalised()) {
+            edits.set_field(root, "platform", platform_object(platform));
+        }
+    }
+    Some(edits.apply())
+}
+
 /// A platform in the order of the specification.
 fn platform_object(platform: &Platform) -> String {
     let mut object = Object::new().string("architecture", &platform.architecture).string("os", &platform.os);
@@ -82,6 +104,19 @@ pub(super) fn media_type(family: Family) -> &'static str {
 /// Whether a descriptor is that of an attestation.
 pub(super) fn is_attestation(item: &Value) -> bool {
     annotation(item, REFERENCE_TYPE) == Some("attestation-manifest")
+}
+
+/// What a descriptor says that it attests, if it is that of an attestation.
+pub(super) fn attested(text: &[u8]) -> Option<String> {
+    let json = json::parse(text, Limits::default().json_depth as usize).ok()?;
+    let whose = annotation(&json.root, ATTESTED).filter(|_| is_attestation(&json.root));
+    whose.map(str::to_owned)
+}
+
+/// What a descriptor of an archive's own list is called there.
+pub(super) fn ref_name(text: &[u8]) -> Option<String> {
+    let json = json::parse(text, Limits::default().json_depth as usize).ok()?;
+    annotation(&json.root, REF_NAME).map(str::to_owned)
 }
 
 /// An index with more items: images behind its own images, attestations at the end, as BuildKit has them.

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{DocumentType, Family};
 use crate::model::partial::Partial;
-use crate::model::select;
+use crate::model::select::{self, Chosen};
 use crate::model::{Archive, Body, Edge, NodeId, Role, referrers};
 use crate::platform::{Platform, Specifier};
 
@@ -55,11 +55,20 @@ pub fn pick(archive: &Archive, names: &[String], wanted: Option<&Specifier>) -> 
         roots.retain(|chosen| !about.contains_key(&chosen.index));
     }
     let mut met = HashSet::new();
-    let nodes: Vec<NodeId> =
-        roots.iter().map(|chosen| chosen.root.node).filter(|&node| met.insert(node)).collect();
+    let distinct: Vec<Chosen> = roots.into_iter().filter(|chosen| met.insert(chosen.root.node)).collect();
+    let nodes: Vec<NodeId> = distinct.iter().map(|chosen| chosen.root.node).collect();
     let mut picking = Picking { archive, partial: Partial::of(archive), wanted, pick: Pick::default() };
-    for &node in &nodes {
-        picking.root(node)?;
+    // What attests images stands behind them in a flat list, as it does in an index.
+    let (images, attestations): (Vec<&Chosen>, Vec<&Chosen>) =
+        distinct.iter().partition(|chosen| picking.attested(chosen).is_none());
+    for chosen in images {
+        picking.root(chosen)?;
+    }
+    for chosen in attestations {
+        let whose = picking.attested(chosen);
+        if picking.pick.children.iter().any(|child| Some(child.digest.as_str()) == whose.as_deref()) {
+            picking.root(chosen)?;
+        }
     }
     archive.unchanged()?;
     let Picking { mut pick, .. } = picking;
@@ -100,8 +109,21 @@ struct Picking<'a> {
 }
 
 impl Picking<'_> {
-    fn root(&mut self, node: NodeId) -> Result<()> {
-        let archive = self.archive;
+    /// The descriptor of a root as the archive lists it, if it does.
+    fn listed(&self, chosen: &Chosen) -> Option<&[u8]> {
+        let descriptor = chosen.root.descriptor.as_ref()?;
+        let mut documents = self.archive.documents.iter();
+        let document = documents.find(|document| Some(document.member) == descriptor.at.member)?;
+        document.bytes.get(descriptor.span.start..descriptor.span.end)
+    }
+
+    /// What a root attests, if its descriptor says that it is for that.
+    fn attested(&self, chosen: &Chosen) -> Option<String> {
+        list::attested(self.listed(chosen)?)
+    }
+
+    fn root(&mut self, chosen: &Chosen) -> Result<()> {
+        let (archive, node) = (self.archive, chosen.root.node);
         let held = archive.node(node);
         let role = match &held.body {
             Body::Index { .. } => return self.index(node, 0),
@@ -123,7 +145,8 @@ impl Picking<'_> {
         let platform = select::platform_of(archive, node, None).filter(|platform| !platform.os.is_empty());
         let platform = platform.filter(|_| role == Role::Image);
         let wanted = |wanted: &Specifier| platform.as_ref().is_some_and(|platform| wanted.matches(platform));
-        if !self.wanted.is_none_or(wanted) {
+        let attests = self.attested(chosen).is_some();
+        if !attests && !self.wanted.is_none_or(wanted) {
             return Ok(());
         }
         let (Some(digest), Some(bytes)) = (&held.digest, bytes(archive, node)?) else { return Ok(()) };
@@ -132,12 +155,14 @@ impl Picking<'_> {
         let root = document.as_ref().and_then(|document| document.root());
         let artifact_type = root.and_then(|root| root.get("artifactType")?.as_str());
         let facts = (media_type, digest.as_str(), bytes.len() as u64);
+        let listed = self.listed(chosen).and_then(|text| list::listed(text, platform.as_ref()));
+        let text = listed.unwrap_or_else(|| list::descriptor(facts, artifact_type, platform.as_ref()));
         self.pick.children.push(Child {
             node,
-            text: list::descriptor(facts, artifact_type, platform.as_ref()),
+            text,
             digest: digest.clone(),
             docker: is_docker(media_type),
-            attestation: role == Role::Attestation,
+            attestation: attests || role == Role::Attestation,
             platform,
         });
         Ok(())

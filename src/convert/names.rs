@@ -10,7 +10,10 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::HeldNames;
 use crate::form::sink::OutName;
+use crate::location::At;
+use crate::media::REF_NAME;
 use crate::model::select::{self, Chosen};
+use crate::model::view::annotation;
 use crate::model::{Archive, Name, NodeId, Root, referrers};
 use crate::reference::{self, Reference};
 
@@ -128,7 +131,22 @@ fn rename(
             return Err(Error::refused(format!("--rename: `{new}` would name {} images", called.len())));
         }
     }
-    Ok(roots.into_iter().map(unchanged).collect())
+    let mut roots: Vec<PlannedRoot> = roots.into_iter().map(unchanged).collect();
+    if request.replaces.is_some() {
+        roots.iter_mut().for_each(|root| as_written(archive, root));
+    }
+    Ok(roots)
+}
+
+/// Where an archive is changed and not converted, `ref.name` stays the text that it was, tag or full name.
+fn as_written(archive: &Archive, root: &mut PlannedRoot) {
+    let (OutName::Full(full), Some(descriptor)) = (&root.name, &root.root.descriptor) else { return };
+    let document = archive.documents.iter().find(|document| Some(document.member) == descriptor.at.member);
+    let At::Pointer(pointer) = &descriptor.at.at else { return };
+    let value = document.and_then(|document| document.root()?.at(pointer));
+    if let Some(text) = value.and_then(|value| annotation(value, REF_NAME)) {
+        root.name = OutName::Exact { ref_name: text.to_owned(), full: Some(full.clone()) };
+    }
 }
 
 fn full(text: &str) -> Result<Reference> {

@@ -22,6 +22,8 @@ use crate::rules::{self, Scope};
 pub struct IndexPart {
     source: Source,
     platform: Option<Specifier>,
+    /// Of an archive that is changed all is taken, whatever its place names.
+    whole: bool,
 }
 
 impl IndexPart {
@@ -42,7 +44,7 @@ impl IndexPart {
 
     /// All images of a place, or those for one platform.
     pub fn of(source: impl Into<Source>, platform: Option<Specifier>) -> IndexPart {
-        IndexPart { source: source.into(), platform }
+        IndexPart { source: source.into(), platform, whole: false }
     }
 }
 
@@ -119,7 +121,8 @@ pub fn edit_index(
         IndexEdit::Add(parts) => (parts, None),
         other => (Vec::new(), Some(other)),
     };
-    let parts = std::iter::once(IndexPart::of(source, None)).chain(more).collect();
+    let first = IndexPart { whole: true, ..IndexPart::of(source, None) };
+    let parts = std::iter::once(first).chain(more).collect();
     let opened = match Opened::all(parts, &request, options)? {
         Ok(opened) => opened,
         Err(refused) => return Ok(*refused),
@@ -180,9 +183,13 @@ pub fn split_index(
     };
     let dirs = opened.dirs;
     let Some(first) = opened.parts.into_iter().next() else { return Ok(Vec::new()) };
-    let mut platforms = compose::pick(&first.archive, &names, None)?.platforms();
-    platforms = platforms.iter().map(Platform::normalised).collect();
-    platforms.dedup();
+    let mut platforms: Vec<Platform> = Vec::new();
+    for platform in compose::pick(&first.archive, &names, None)?.platforms() {
+        let platform = platform.normalised();
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
     let mut all = Vec::new();
     for platform in platforms {
         let Edited { gathering, before, digest, why, left } =
@@ -245,12 +252,12 @@ impl Opened {
         options: &Options<'_>,
     ) -> Result<std::result::Result<Opened, Box<Outcome>>> {
         let mut opened = Opened { parts: Vec::new(), before: Vec::new(), dirs: Vec::new() };
-        for IndexPart { source, platform } in parts {
+        for IndexPart { source, platform, whole } in parts {
             let place = source.place.clone();
             let archive = open(source, options)?;
             let archive = match needs_manifests(&archive, request) {
                 false => archive,
-                true => match manifests(archive, &place, request, options)? {
+                true => match manifests(archive, (&place, whole), request, options)? {
                     Ok((archive, dir, entries)) => {
                         opened.before.extend(entries);
                         opened.dirs.push(dir);
@@ -294,7 +301,7 @@ type WithManifests = std::result::Result<(Archive, tempfile::TempDir, Vec<Entry>
 /// The same images with manifests, in a temporary folder; what is wrong with them, if something is.
 fn manifests(
     archive: Archive,
-    place: &Place,
+    (place, whole): (&Place, bool),
     asked: &Request,
     options: &Options<'_>,
 ) -> Result<WithManifests> {
@@ -308,7 +315,7 @@ fn manifests(
     let to = Place { transport: FORMS.transport(target.writing().id), ..Place::of_path(&path) };
     let mut request = Request::to(target);
     request.read = options.reading();
-    request.images.extend(place.name.clone());
+    request.images.extend(place.name.clone().filter(|_| !whole));
     request.manifest_format = asked.manifest_format;
     let source = From { place, origin: Origin::Archive(Box::new(archive)) };
     let destination = crate::convert::Destination::at(&to);

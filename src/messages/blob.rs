@@ -77,7 +77,7 @@ pub(super) const ALL: &[Message] = &[
         means: "`docker save` kept the index and the platform that was pulled, and kind asks for all of them",
         rules: &[],
         prove: "restow inspect IMAGE",
-        mend: "restow convert --platform linux/arm64 IMAGE docker-archive:mended.tar",
+        mend: "restow convert --present-only IMAGE docker-archive:mended.tar",
         seen: Seen::Case("good/docker-archive/ctr-2.4-sparse"),
     },
     Message {
@@ -223,7 +223,7 @@ pub(super) const ALL: &[Message] = &[
         means: "an index names a platform whose manifest or layers are not in the archive, and all platforms were asked for",
         rules: &["index/missing-child"],
         prove: "restow check IMAGE",
-        mend: "restow convert --platform linux/amd64 IMAGE oci-archive:mended.tar",
+        mend: "restow convert --present-only IMAGE oci-archive:mended.tar",
         seen: Seen::Case("bad/index/missing-child"),
     },
     Message {

@@ -228,6 +228,15 @@ fn what_stands_beside_an_index_in_a_tar_stays() {
         let layout = made.finish();
         let file = scene.path("file.tar").display().to_string();
         scene.run(0, &["convert", &layout, &format!("{form}:{file}")]);
+        let names = |index: &str| -> Vec<String> {
+            let json: Value = serde_json::from_str(index).expect("JSON");
+            let items = json["manifests"].as_array().expect("a list").iter();
+            let text = |item: &Value| {
+                item["annotations"]["org.opencontainers.image.ref.name"].as_str().map(str::to_owned)
+            };
+            items.filter_map(text).collect()
+        };
+        let kept: Vec<String> = ["lab/app:1", "2", "lab/other:1"].map(str::to_owned).into();
         scene.says(
             0,
             &["index", "remove", &format!("{form}:{file}:lab/app:1"), "linux/arm64"],
@@ -239,6 +248,13 @@ fn what_stands_beside_an_index_in_a_tar_stays() {
         for name in ["lab/app:1", "lab/app:2", "lab/other:1"] {
             assert!(listed.contains(name), "{form}: {name} is gone:\n{listed}");
         }
+        // Names are written as they were.
+        let raw = scene.path("raw");
+        std::fs::create_dir(&raw).expect("new");
+        let status = std::process::Command::new("tar").arg("-C").arg(&raw).arg("-xf").arg(&file).status();
+        assert!(status.expect("tar runs").success());
+        let index = std::fs::read_to_string(raw.join("index.json")).expect("read");
+        assert_eq!(names(&index), kept, "{form}");
         let of = |name: &str| scene.platforms(&format!("{form}:{file}:{name}")).len();
         assert_eq!((of("lab/app:1"), of("lab/app:2")), (1, 2), "{form}");
     }
@@ -262,6 +278,29 @@ fn images_without_names_are_gathered_into_one_index() {
     assert_eq!(scene.platforms(&place).len(), 3);
     scene.says(0, &["inspect", &place], &["lab/app:1", "linux/riscv64"]);
     scene.run(0, &["check", &place]);
+}
+
+/// `docker buildx build --output type=oci` of some versions lists the children of the index in `index.json` itself.
+#[test]
+fn a_flat_list_of_platforms_becomes_the_index_that_it_was() {
+    let scene = Scene::new();
+    scene.run(0, &["convert", &case(MULTI), &scene.place("oci", "layout", "")]);
+    let index = scene.index(&scene.place("oci", "layout", ""));
+    let named = index.replace(
+        r#""size": 577,"#,
+        r#""size": 577, "annotations": {"io.containerd.image.name": "docker.io/lab/x:1"},"#,
+    );
+    assert_ne!(named, index);
+    std::fs::write(scene.path("layout/index.json"), named).expect("written");
+    let place = scene.place("docker-archive", "app.tar", "lab/app:1");
+    scene.run(0, &["index", "create", &place, &scene.place("oci", "layout", "")]);
+    let made: Value = serde_json::from_str(&scene.index(&place)).expect("JSON");
+    let was: Value = serde_json::from_str(&index).expect("JSON");
+    assert_eq!(made["manifests"], was["manifests"]);
+    // Of one platform with what attests it.
+    let one = scene.place("oci", "one", "one");
+    scene.run(0, &["index", "create", &one, &format!("{}@linux/amd64", scene.place("oci", "layout", ""))]);
+    assert_eq!(scene.platforms(&one).len(), 2);
 }
 
 /// Images of the old docker-archive form have no manifest that an index could name: they get the one that every conversion

@@ -315,4 +315,46 @@ proptest! {
         let one = said(&[&json[..], &["1", &scene.source]].concat());
         prop_assert!(one == said(&[&json[..], &["16", &scene.source]].concat()), "the report depends on jobs");
     }
+
+    /// An index that is split and put together is the same; what is added and removed leaves it as it was; what is said of a
+    /// child changes that alone.
+    #[test]
+    fn indexes_come_back(sound in sound()) {
+        let mut sound = sound;
+        sound.index = true;
+        let scene = Scene::new(&sound);
+        let index = |place: &str| {
+            String::from_utf8(scene.bench.run(0, &["inspect", "--raw", "index", place]).stdout).expect("text")
+        };
+        let before = index(&scene.source);
+        for form in ["oci", "oci-archive", "docker-archive", "registry-storage"] {
+            let named = |file: &str, name: &str| format!("{}:{name}", scene.place(form, file));
+            let parts = match form {
+                "registry-storage" => named(&format!("{form}-parts"), "lab/{}:1"),
+                form => named(&format!("{form}-{{}}"), "lab/{}:1"),
+            };
+            scene.bench.run(0, &["index", "split", "-q", &scene.source, &parts]);
+            let names = PLATFORMS.iter().take(sound.images.len()).map(|(architecture, variant)| {
+                // arm64/v8 is arm64.
+                match *variant { "" | "v8" => format!("linux-{architecture}"), variant => format!("linux-{architecture}-{variant}") }
+            });
+            let parts: Vec<String> = names.map(|name| parts.replace("{}", &name)).collect();
+            let whole = named(&format!("{form}-whole"), "lab/whole:1");
+            let mut create = vec!["index", "create", "-q", &whole];
+            create.extend(parts.iter().map(String::as_str));
+            scene.bench.run(0, &create);
+            prop_assert_eq!(&index(&whole), &before, "{}: create of split", form);
+            let Some(last) = parts.last().filter(|_| parts.len() > 1) else { continue };
+            let platform = last.rsplit("linux-").next().and_then(|name| name.split(':').next()).unwrap_or_default();
+            let platform = format!("linux/{}", platform.replace('-', "/"));
+            scene.bench.run(0, &["index", "remove", "-q", &whole, &platform]);
+            prop_assert_ne!(&index(&whole), &before);
+            scene.bench.run(0, &["index", "add", "-q", &whole, last]);
+            prop_assert_eq!(&index(&whole), &before, "{}: remove, then add", form);
+            scene.bench.run(0, &["index", "annotate", "-q", "--os-version", "7", &whole, &platform]);
+            let said = index(&whole);
+            prop_assert_eq!(&said.replacen(",\"os.version\":\"7\"", "", 1), &before, "{}: annotate", form);
+            scene.bench.run(0, &["check", &whole]);
+        }
+    }
 }

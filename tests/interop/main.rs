@@ -14,6 +14,7 @@ mod differential;
 mod gives;
 mod graph;
 mod live;
+mod many;
 mod ours;
 mod source;
 mod takes;
@@ -33,7 +34,12 @@ fn main() {
             eprintln!("interop: ignored; RESTOW_INTEROP=1 or CI=true runs the tests against real tools");
         }
     }
-    let cases = takes::CASES.iter().chain(gives::CASES).chain(live::CASES).chain(differential::CASES);
+    let cases = takes::CASES
+        .iter()
+        .chain(gives::CASES)
+        .chain(live::CASES)
+        .chain(many::CASES)
+        .chain(differential::CASES);
     let trials = cases.map(|case| trial(case, wanted, ci)).collect();
     let outcome = libtest_mimic::run(&args, trials);
     daemons::stop_shared();

@@ -15,6 +15,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("containerd", "/usr/bin/containerd"),
     ("ctr", "/usr/bin/ctr"),
     ("docker-registry", "/usr/bin/docker-registry"),
+    ("cc", "/usr/bin/cc"),
 ];
 
 /// One test: its name, the tools that it cannot do without, and what it does.
