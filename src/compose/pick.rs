@@ -110,16 +110,15 @@ struct Picking<'a> {
 
 impl Picking<'_> {
     /// The descriptor of a root as the archive lists it, if it does.
-    fn listed(&self, chosen: &Chosen) -> Option<&[u8]> {
+    fn listed(&self, chosen: &Chosen) -> Option<Vec<u8>> {
         let descriptor = chosen.root.descriptor.as_ref()?;
-        let mut documents = self.archive.documents.iter();
-        let document = documents.find(|document| Some(document.member) == descriptor.at.member)?;
-        document.bytes.get(descriptor.span.start..descriptor.span.end)
+        let document = self.archive.document_at(descriptor.at.member?)?;
+        document.bytes.get(descriptor.span.start..descriptor.span.end).map(<[u8]>::to_vec)
     }
 
     /// What a root attests, if its descriptor says that it is for that.
     fn attested(&self, chosen: &Chosen) -> Option<String> {
-        list::attested(self.listed(chosen)?)
+        list::attested(&self.listed(chosen)?)
     }
 
     fn root(&mut self, chosen: &Chosen) -> Result<()> {
@@ -155,7 +154,7 @@ impl Picking<'_> {
         let root = document.as_ref().and_then(|document| document.root());
         let artifact_type = root.and_then(|root| root.get("artifactType")?.as_str());
         let facts = (media_type, digest.as_str(), bytes.len() as u64);
-        let listed = self.listed(chosen).and_then(|text| list::listed(text, platform.as_ref()));
+        let listed = self.listed(chosen).and_then(|text| list::listed(&text, platform.as_ref()));
         let text = listed.unwrap_or_else(|| list::descriptor(facts, artifact_type, platform.as_ref()));
         self.pick.children.push(Child {
             node,

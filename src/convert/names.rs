@@ -141,9 +141,9 @@ fn rename(
 /// Where an archive is changed and not converted, `ref.name` stays the text that it was, tag or full name.
 fn as_written(archive: &Archive, root: &mut PlannedRoot) {
     let (OutName::Full(full), Some(descriptor)) = (&root.name, &root.root.descriptor) else { return };
-    let document = archive.documents.iter().find(|document| Some(document.member) == descriptor.at.member);
+    let document = descriptor.at.member.and_then(|member| archive.document_at(member));
     let At::Pointer(pointer) = &descriptor.at.at else { return };
-    let value = document.and_then(|document| document.root()?.at(pointer));
+    let value = document.as_ref().and_then(|document| document.root()?.at(pointer));
     if let Some(text) = value.and_then(|value| annotation(value, REF_NAME)) {
         root.name = OutName::Exact { ref_name: text.to_owned(), full: Some(full.clone()) };
     }
