@@ -121,7 +121,8 @@ fn check_one(
         VerifyArg::Digests => Proof::Digests,
     };
     let shown: Vec<String> = args.image.iter().chain(&place.name).cloned().collect();
-    let looked = Looked { proof, changes: Some(&report.changes), images: &shown, part: part.as_ref() };
+    let looked =
+        Looked { proof, changes: Some(&report.changes), images: &shown, part: part.as_ref(), file: None };
     reports.add(shell, place, &archive, &verdict, looked);
     if verdict.is_sound() {
         total.sound += 1

@@ -39,7 +39,13 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         let verdict =
             Verdict { place: &place.text, what: &what, findings: &findings, images: &images, hints: &[] };
         let name: Vec<String> = place.name.iter().cloned().collect();
-        let looked = Looked { proof: Proof::All, changes: Some(&judged.changes), images: &name, part: None };
+        let looked = Looked {
+            proof: Proof::All,
+            changes: Some(&judged.changes),
+            images: &name,
+            part: None,
+            file: None,
+        };
         reports.add(shell, place, archive, &verdict, looked);
     }
     if reports.takes_stdout() {

@@ -25,7 +25,8 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     let mut reports = Reports::parse(&args.report, taken, Own::Stderr)?;
     reports.apart(&source, Used::Read)?;
     reports.apart(&destination, Used::Written)?;
-    let result = converted(args, &source, &destination, policy, shell).and_then(|outcome| {
+    let drawn = reports.is_drawn();
+    let result = converted(args, (&source, &destination), drawn, policy, shell).and_then(|outcome| {
         let pushed = outcome.pushed.clone();
         let telling = Telling {
             all: args.check,
@@ -51,8 +52,8 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
 
 fn converted(
     args: &ConvertArgs,
-    from: &Place,
-    to: &Place,
+    (from, to): (&Place, &Place),
+    drawn: bool,
     policy: &Policy,
     shell: &Shell,
 ) -> Result<Outcome> {
@@ -80,8 +81,11 @@ fn converted(
         report::writable(file)?;
     }
     let told = Told::new(&shell.common);
-    let options =
-        Options { policy: policy.clone(), ..shell.options(&told, from.is_remote() || to.is_remote())? };
+    let options = Options {
+        policy: policy.clone(),
+        contents: drawn,
+        ..shell.options(&told, from.is_remote() || to.is_remote())?
+    };
     let fill = |text: &String| {
         let place = Place::parse(text)?;
         shell.sides_are_clear(&place, to)?;
@@ -143,17 +147,19 @@ pub(super) struct Telling<'a> {
 pub(super) fn told(
     args: &Telling<'_>,
     source: &Place,
-    Outcome { archive, findings, end, called, loads, .. }: Outcome,
+    Outcome { archive, findings, changes, end, called, loads, .. }: Outcome,
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
 ) -> Result<u8> {
     let levelled: Vec<_> = findings.iter().map(|finding| (finding.level, finding)).collect();
+    let proof = if args.all { Proof::All } else { Proof::Carried };
+    let looked = Looked { changes: Some(&changes), ..Looked::of(proof) };
     let (account, unseen) = match end {
         End::Refused => {
             let asked = |finding: &Finding| args.all || policy.blocks(finding.rule);
             let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
-            judged(source, &archive, Some(&shown), &levelled, shell, reports);
+            judged(source, &archive, Some(&shown), &levelled, looked, shell, reports);
             shell.say("nothing was written");
             return Ok(WRONG);
         }
@@ -174,7 +180,7 @@ pub(super) fn told(
     if !asked {
         count_warnings(&levelled, shell);
     }
-    judged(source, &archive, shown, &levelled, shell, reports);
+    judged(source, &archive, shown, &levelled, looked, shell, reports);
     reports.account(&account, args.destination);
     if let Some(file) = args.beside.account {
         report::write(file, account.to_json(args.source, args.destination).as_bytes())?;
@@ -245,6 +251,7 @@ fn judged(
     archive: &Archive,
     shown: Option<&[(Level, &Finding)]>,
     all: &[(Level, &Finding)],
+    looked: Looked<'_>,
     shell: &Shell,
     reports: &mut Reports,
 ) {
@@ -262,7 +269,7 @@ fn judged(
                 io::Write::write_all(&mut io::stderr().lock(), text(shell.human(&io::stderr())).as_bytes());
         }
     }
-    reports.add(shell, source, archive, &verdict(all), Looked::of(Proof::Carried));
+    reports.add(shell, source, archive, &verdict(all), looked);
 }
 
 /// Warnings do not stop a conversion; one line says that there are some.

@@ -62,7 +62,7 @@ fn page(
         place,
         archive,
         &verdict,
-        Looked { proof, changes: changes.as_ref(), images, part: None },
+        Looked { proof, changes: changes.as_ref(), images, part: None, file: None },
     );
     Ok(())
 }

@@ -130,6 +130,8 @@ impl Reports {
         looked: Looked<'_>,
     ) {
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
+        let file = path.filter(|_| self.is_drawn()).and_then(crate::file_digest);
+        let looked = Looked { file: file.as_deref(), ..looked };
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {

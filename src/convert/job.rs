@@ -15,7 +15,7 @@ use crate::convert::request::{Request, Target, Verify};
 use crate::convert::run::{Written, run as carry_out};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::Facts;
+use crate::facts::{Changed, Facts};
 use crate::finding::{Finding, Level, counted};
 use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
 use crate::form::place::{self, Place};
@@ -91,6 +91,8 @@ pub struct Outcome {
     pub archive: Archive,
     /// What is wrong with it, as far as the request lets it be looked at, in the order of reports.
     pub findings: Vec<Finding>,
+    /// What its layers do to those below them, if that was asked for and they were read.
+    pub changes: Changed,
     /// How it ended.
     pub end: End,
     /// What was sent to a registry, in a line.
@@ -139,14 +141,17 @@ pub fn run(
     }
     let mut writing = Writing { destination, request, sink: None };
     let archive = open(source, &mut writing, progress)?;
-    Job { archive: &archive, request, policy, progress }.run(writing).map(|(findings, end)| Outcome {
-        findings,
-        end,
-        archive,
-        pushed: None,
-        called: Vec::new(),
-        loads: Vec::new(),
-    })
+    Job { archive: &archive, request, policy, progress }.run(writing).map(
+        |(Judged { findings, changes }, end)| Outcome {
+            findings,
+            changes,
+            end,
+            archive,
+            pushed: None,
+            called: Vec::new(),
+            loads: Vec::new(),
+        },
+    )
 }
 
 /// Opens the source. A stream goes straight to where the destination stages, so a sink that can take it comes first; it
@@ -238,6 +243,13 @@ impl Writing<'_> {
     }
 }
 
+/// What was found in the source.
+struct Judged {
+    /// In the order of reports.
+    findings: Vec<Finding>,
+    changes: Changed,
+}
+
 /// A conversion of an archive that is open.
 struct Job<'a> {
     archive: &'a Archive,
@@ -247,7 +259,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self, writing: Writing<'_>) -> Result<(Vec<Finding>, End)> {
+    fn run(&self, writing: Writing<'_>) -> Result<(Judged, End)> {
         let archive = self.archive;
         // What is wrong with the archive as a whole comes before any question of which image.
         let nothing = Default::default();
@@ -277,18 +289,18 @@ impl Job<'_> {
             read::rest(archive, &mut known, &context)?;
             let findings = self.judged(&known, scope)?;
             if self.blocked(&findings) {
-                return Ok((findings, End::Refused));
+                return Ok((Judged { findings, changes: known.changes }, End::Refused));
             }
         }
         let legacy = self.request.target == Target::DockerLegacy;
         let names = legacy.then(|| self.legacy_names(plan)).transpose()?;
         let sink = writing.sink(plan, archive, names)?;
-        let (findings, written) = self.write(&settled, scope, known, &*sink)?;
-        let Some(written) = written else { return Ok((findings, End::Refused)) };
+        let (judged, written) = self.write(&settled, scope, known, &*sink)?;
+        let Some(written) = written else { return Ok((judged, End::Refused)) };
         // Of what is only tried nothing is staged.
         if !self.request.dry_run {
             let limits = &self.request.read.limits;
-            let sound = before_commit(archive, &findings, &written, &*sink, self.policy, limits);
+            let sound = before_commit(archive, &judged.findings, &written, &*sink, self.policy, limits);
             archive.unchanged()?;
             sound?;
         }
@@ -296,7 +308,7 @@ impl Job<'_> {
         account.displaced(sink.prepare(&output)?);
         sink.commit(&output)?;
         let unseen = self.unseen(&settled);
-        Ok((findings, End::Written { output, account, unseen }))
+        Ok((judged, End::Written { output, account, unseen }))
     }
 
     /// All but the commit; nothing is to be committed if something is broken or blocked.
@@ -306,20 +318,25 @@ impl Job<'_> {
         scope: Scope<'_>,
         known: Facts,
         sink: &dyn Sink,
-    ) -> Result<(Vec<Finding>, Option<Written>)> {
-        let context = self.request.read.context(self.request.check, self.progress);
+    ) -> Result<(Judged, Option<Written>)> {
+        let looked_into = self.request.check || self.request.read.contents;
+        let context = self.request.read.context(looked_into, self.progress);
         let ran = carry_out(self.archive, settled, self.request, sink, &context)?;
         let mut facts = ran.facts;
         facts.add(known);
         if self.request.check {
             read::rest(self.archive, &mut facts, &context)?;
+        } else {
+            read::laid(self.archive, &mut facts);
+            // To show what is in layers is not to judge it.
+            facts.layers.clear();
         }
         let findings = self.judged(&facts, scope)?;
         let blocked = self.blocked(&findings);
         if let (Some(error), false) = (ran.unplaced, blocked) {
             return Err(error);
         }
-        Ok((findings, ran.written.filter(|_| !blocked)))
+        Ok((Judged { findings, changes: facts.changes }, ran.written.filter(|_| !blocked)))
     }
 
     /// Whether nothing may be written: what the policy blocks always, and every error if all is to be checked.
@@ -351,10 +368,11 @@ impl Job<'_> {
     }
 
     /// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.
-    fn refuse(&self, mut known: Facts, scope: Scope<'_>) -> Result<(Vec<Finding>, End)> {
+    fn refuse(&self, mut known: Facts, scope: Scope<'_>) -> Result<(Judged, End)> {
         let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
         read::rest(self.archive, &mut known, &context)?;
-        Ok((self.judged(&known, scope)?, End::Refused))
+        let findings = self.judged(&known, scope)?;
+        Ok((Judged { findings, changes: known.changes }, End::Refused))
     }
 
     /// What is wrong, with names as they will be, in any order.

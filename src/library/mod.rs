@@ -27,7 +27,7 @@ pub use open::{Source, open};
 pub use options::Options;
 #[cfg(feature = "page")]
 #[doc(hidden)]
-pub use page::{Looked, changes, picture};
+pub use page::{Looked, changes, file_digest, picture};
 pub use registry::{Login, RegistryOptions, tags};
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -1,14 +1,17 @@
 //! Archives on a page to look at.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::Options;
 use super::inspect::roots;
 use super::report::with_source;
 use crate::check::Part;
+use crate::digest::{Algorithm, Hasher};
 use crate::error::Result;
 use crate::facts::Changed;
-use crate::finding::{Finding, Level};
+use crate::finding::{Finding, Level, counted};
 use crate::inspect::View;
 use crate::model::Archive;
 use crate::page::{Page, Proof};
@@ -26,12 +29,14 @@ pub struct Looked<'a> {
     pub images: &'a [String],
     /// What was judged, if that is not all.
     pub part: Option<&'a Part>,
+    /// The file that it is, in words: its digest and size, or why they are not known.
+    pub file: Option<&'a str>,
 }
 
 impl Looked<'_> {
     /// So much of it; no layer was looked into, and all images are shown.
     pub fn of(proof: Proof) -> Self {
-        Looked { proof, changes: None, images: &[], part: None }
+        Looked { proof, changes: None, images: &[], part: None, file: None }
     }
 }
 
@@ -47,7 +52,33 @@ pub fn picture(
     let none = Changed::new();
     let changes = looked.changes.unwrap_or(&none);
     let view = roots(archive, looked.images).and_then(|roots| View::with(archive, &roots, changes)).ok();
-    with_source(archive, looked.part, findings, path, |source| page.add(source, view, looked.proof));
+    with_source(archive, looked.part, findings, path, |source| {
+        page.add(source, view, looked.proof, looked.file)
+    });
+}
+
+/// The digest and the size of a file as it is, in words; or why they are not known. `None` of what is no file.
+#[doc(hidden)]
+pub fn file_digest(path: &Path) -> Option<String> {
+    let digest = || -> io::Result<Option<String>> {
+        // What is no file may have no end.
+        if !std::fs::metadata(path)?.is_file() {
+            return Ok(None);
+        }
+        let (mut file, mut hasher, mut bytes) = (File::open(path)?, Hasher::new(Algorithm::Sha256), 0);
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                n => {
+                    hasher.update(&buffer[..n]);
+                    bytes += n as u64;
+                }
+            }
+        }
+        Ok(Some(format!("{}, {}", hasher.finish(), counted(bytes, "byte"))))
+    };
+    digest().unwrap_or_else(|error| Some(format!("not known: {error}")))
 }
 
 /// Reads the layers of an archive to see what each does to those below it; nothing is judged.

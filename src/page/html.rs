@@ -141,6 +141,7 @@ fn proved(section: &Section, places: &Places<'_>) -> Markup {
         h3 { "What was proved" }
         p { (prose(section.proof.proved())) }
         p { (prose(section.proof.open())) }
+        @if let Some(file) = &section.file { p { "The file: " code { (escape_str(file)) } } }
         @if !all.is_empty() {
             details {
                 summary { "Digests of what was looked at: " (counted(all.len() as u64, "entry point")) }

@@ -40,7 +40,7 @@ impl Proof {
             }
             Proof::Carried => {
                 "Every blob that was taken along was read once on its way. Each digest, size and diff ID that no finding names \
-                 is as the documents say; what was made anew was worked out from the bytes. What is in layers was looked at \
+                 is as the documents say; what was made anew was worked out from the bytes. What is in layers is judged \
                  with --check only."
             }
             Proof::Looked => {

@@ -13,9 +13,9 @@ use crate::inspect::{Entry, View};
 use crate::location::MemberId;
 use crate::report::Source;
 
-/// Characters of documents that a page holds; what does not fit is named, and how to see it. 400,000: with 300 findings
+/// Characters of documents that a page holds; what does not fit is named, and how to see it. 350,000: with 300 findings
 /// a page stays below a megabyte.
-const DOCUMENTS: usize = 400_000;
+const DOCUMENTS: usize = 350_000;
 
 /// Findings that a page draws; more are counted. 1,000: nobody reads more, and a page stays openable.
 pub(super) const FINDINGS: usize = 1_000;
@@ -36,6 +36,8 @@ pub(super) struct Section {
     /// As typed.
     pub(super) place: String,
     pub(super) form: String,
+    /// The file's digest and size, or why they are not known; `None` of what is no file.
+    pub(super) file: Option<String>,
     pub(super) proof: Proof,
     /// Why it could not be judged.
     pub(super) failure: Option<String>,
@@ -55,8 +57,9 @@ impl Page {
         Page { command: command.into(), ..Page::default() }
     }
 
-    /// Adds a source that was looked at, with the view of what it holds; `None` where that cannot be drawn.
-    pub fn add(&mut self, source: &Source<'_>, view: Option<View>, proof: Proof) {
+    /// Adds a source that was looked at, with the view of what it holds; `None` where that cannot be drawn. `file` is the
+    /// digest of the file that it is, in words.
+    pub fn add(&mut self, source: &Source<'_>, view: Option<View>, proof: Proof, file: Option<&str>) {
         let findings = shown::of(source.findings, source.docs, FINDINGS);
         let mut members: BTreeSet<MemberId> =
             source.images.iter().flat_map(|image| image.members.iter().copied()).collect();
@@ -67,6 +70,7 @@ impl Page {
         self.sections.push(Section {
             place: source.docs.place().to_owned(),
             form: source.form.to_owned(),
+            file: file.map(str::to_owned),
             proof,
             failure: None,
             summary: Summary::of(source.findings),
@@ -83,6 +87,7 @@ impl Page {
         self.sections.push(Section {
             place: place.to_owned(),
             form: String::new(),
+            file: None,
             proof: Proof::Documents,
             failure: Some(why.to_owned()),
             summary: Summary::default(),

@@ -6,7 +6,7 @@ use crate::error::{Context as _, Result};
 use crate::facts::Facts;
 use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, Pile};
-use crate::model::{Archive, BlobId, Body, NodeId, Role, statement};
+use crate::model::{Archive, BlobId, Body, Node, NodeId, Role, statement};
 
 /// How often one layer is judged in one image: where it lies upon itself once more, there is nothing new to find.
 const SAME_LAYER: u32 = 4;
@@ -27,16 +27,7 @@ pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
     facts.subjects = statement::subjects(archive)?;
     let mut judged = Judged::default();
     let mut lookups = LOOKUPS;
-    let mut laid = LAID;
-    let shown = facts.layers.values().all(|layer| layer.contents.is_some());
-    for (i, node) in archive.nodes.iter().enumerate() {
-        let parts = match &node.body {
-            Body::Manifest { parts, .. } | Body::Item { parts } if parts.role == Role::Image => &parts.layers,
-            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers,
-            _ => continue,
-        };
-        let blobs = parts.iter().map_while(|part| part.blob.filter(|&blob| facts.layer(blob).is_some()));
-        let blobs: Vec<BlobId> = blobs.collect();
+    for (node, blobs) in piles(archive, facts) {
         let layers: Vec<&LayerFacts> = blobs.iter().filter_map(|&blob| facts.layer(blob)).collect();
         let mut below = Judged::BASE;
         let mut found = Vec::new();
@@ -48,19 +39,44 @@ pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
             if first && *time <= SAME_LAYER {
                 let odd = stack::judge(&layers[..=top], &mut lookups)
                     .at("cannot read", "the temporary file of paths")?;
-                found.extend((!odd.is_empty()).then_some(((NodeId(i as u32), top), odd)));
+                found.extend((!odd.is_empty()).then_some(((node, top), odd)));
             }
         }
-        let mut changed = Vec::new();
-        let mut pile = Pile::default();
-        let contents = layers.iter().map_while(|layer| layer.contents.as_ref().filter(|_| shown));
-        for (top, contents) in contents.enumerate() {
-            let Some(left) = laid.checked_sub(contents.len()) else { break };
-            laid = left;
-            changed.push(((NodeId(i as u32), top), pile.lay(contents)));
-        }
         facts.stacks.extend(found);
+    }
+    laid(archive, facts);
+    Ok(())
+}
+
+/// What each layer does to those below it, if the paths of all that were looked into are known.
+pub fn laid(archive: &Archive, facts: &mut Facts) {
+    let mut left = LAID;
+    if facts.layers.values().any(|layer| layer.contents.is_none()) {
+        return;
+    }
+    for (node, blobs) in piles(archive, facts) {
+        let mut pile = Pile::default();
+        let contents = blobs.iter().filter_map(|&blob| facts.layer(blob)?.contents.as_ref());
+        let mut changed = Vec::new();
+        for (top, contents) in contents.enumerate() {
+            let Some(rest) = left.checked_sub(contents.len()) else { break };
+            left = rest;
+            changed.push(((node, top), pile.lay(contents)));
+        }
         facts.changes.extend(changed);
     }
-    Ok(())
+}
+
+/// The layers of each image that were looked into, base first, up to the first that was not: above it nothing is known.
+fn piles(archive: &Archive, facts: &Facts) -> Vec<(NodeId, Vec<BlobId>)> {
+    let pile = |(i, node): (usize, &Node)| {
+        let parts = match &node.body {
+            Body::Manifest { parts, .. } | Body::Item { parts } if parts.role == Role::Image => &parts.layers,
+            Body::V1 { layers, .. } | Body::Schema1 { layers } => layers,
+            _ => return None,
+        };
+        let blobs = parts.iter().map_while(|part| part.blob.filter(|&blob| facts.layer(blob).is_some()));
+        Some((NodeId(i as u32), blobs.collect()))
+    };
+    archive.nodes.iter().enumerate().filter_map(pile).collect()
 }

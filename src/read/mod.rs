@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use across::across;
+pub use across::{across, laid};
 pub use blob::{Found, Job, Taken, Tee, is_sound, one, stored_limit, stored_size};
 pub use configs::config_of;
 pub use duplicates::duplicates;

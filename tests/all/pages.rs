@@ -137,6 +137,14 @@ fn what_layers_add_replace_and_hide() {
             "{command}"
         );
     }
+    // On the way of a conversion as well, where it stands before and after it is judged with --check.
+    for more in [&[][..], &["--check"], &["--dry-run"]] {
+        let convert = [&["convert", &source, "oci:new"], more].concat();
+        let (code, html, _) = page_of(at.path(), &convert, "html");
+        assert_eq!(code, Some(0), "{more:?}");
+        assert!(html.contains("layers deep") && html.contains("<dt>largest files</dt>"), "{more:?}");
+        let _ = std::fs::remove_dir_all(at.path().join("new"));
+    }
     // Without decompressing nothing of it is known, and that is said.
     let (_, html, _) = page_of(at.path(), &["check", "--verify", "digests", &source], "html");
     assert!(html.contains("They were not looked into.") && !html.contains("layers deep"));
@@ -198,6 +206,42 @@ fn the_account_of_a_conversion() {
     assert!(html.contains("id=\"account\"") && html.contains("class=\"fate rewritten\""), "no account");
     let (_, markdown, _) = page_of(at.path(), &["convert", &source, "oci:other"], "markdown");
     assert!(markdown.contains("#### Account") && markdown.contains("kept"), "{markdown}");
+}
+
+/// To show what is in layers is not to judge it: a conversion says and does the same with a page and without.
+#[test]
+fn a_page_changes_no_conversion() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    for case in ["bad/entry/absolute-name", "bad/entry/below-link-whiteout", "bad/config/diff-id-mismatch"] {
+        let source = corpus(&format!("{case}/archive.tar"));
+        assert!(Path::new(&source).exists(), "{source}");
+        let run = |report: &[&str]| {
+            let arguments = [&["convert", "-v", &source, "oci-archive:new.tar", "--force"], report].concat();
+            let output = restow(at.path(), &arguments);
+            let written = std::fs::read(at.path().join("new.tar")).ok();
+            let _ = std::fs::remove_file(at.path().join("new.tar"));
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), written)
+        };
+        assert_eq!(run(&["--report", "html=page"]), run(&[]), "{case}");
+    }
+}
+
+/// The digest of the file that was looked at, by which a page is held to it.
+#[test]
+fn the_file_itself_is_named() {
+    let at = tempfile::tempdir().expect("temporary directory");
+    let source = corpus("good/oci/podman/archive.tar");
+    let bytes = std::fs::read(&source).expect("the case");
+    let line =
+        format!("The file: <code>{}, {} bytes</code>", restow::digest::Digest::sha256(&bytes), bytes.len());
+    for command in [&["check", &source][..], &["inspect", &source], &["compare", &source, &source]] {
+        let (_, html, _) = page_of(at.path(), command, "html");
+        assert!(html.contains(&line), "{command:?}: no {line}");
+    }
+    let copied = restow(at.path(), &["convert", &source, "oci:folder"]);
+    assert_eq!(copied.status.code(), Some(0));
+    let (_, html, _) = page_of(at.path(), &["check", "oci:folder"], "html");
+    assert!(!html.contains("The file:"), "a folder is no file");
 }
 
 /// Every link of a page leads to something on it, and no id stands twice.
