@@ -47,6 +47,7 @@
 //! | judge it | [`check()`] | a [`Report`] of [`Finding`]s, each with a [`Level`] and a [`Rule`] |
 //! | rewrite it | [`convert()`] | an [`Outcome`]: an [`Account`] of what became of every digest, or why nothing was written |
 //! | compare two | [`compare()`] | a [`Comparison`] |
+//! | serve it | [`shelve()`], [`Server`] | a registry to pull from |
 //! | understand it | [`explain()`], [`explain_error()`] | [`Rule`]s and messages of other tools |
 //!
 //! [`Options`] say how: limits, threads, levels, and a [`Progress`] that is told how far a job is and may stop it. Its default is
@@ -62,7 +63,7 @@
 //!
 //! All are on by default. `registry`: live registries. `cli`: the command, `restow.toml`, and findings drawn for people. `junit`:
 //! reports for JUnit. `schema1`: signatures in manifests of schema 1 are verified; they are kept all the same without it.
-//! What only opens, checks and converts takes `default-features = false`.
+//! `serve`: archives are served as a registry. What only opens, checks and converts takes `default-features = false`.
 //!
 //! # Versions
 //!
@@ -144,6 +145,8 @@ pub mod report;
 pub mod rules;
 #[doc(hidden)]
 pub mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod similar;
 #[doc(hidden)]
 pub mod source;
@@ -175,6 +178,8 @@ pub use progress::{Phase, Progress};
 pub use report::Renderer;
 pub use rules::Policy;
 pub use rules::policy::Profile;
+#[cfg(feature = "serve")]
+pub use serve::{Server, Settings as ServeSettings, Shelf, server::Stop as StopServing};
 pub use staging::remove_all as remove_staged;
 
 // What the command alone takes: it draws reports for people itself.

@@ -70,6 +70,12 @@ pub struct Limits {
     pub referrers: u64,
     /// Referrers of referrers. 16.
     pub referrer_depth: u64,
+    /// Clients that are answered at once by `serve`. 1,000: each costs a thread and some hundred kilobytes.
+    pub clients: u64,
+    /// Bytes of the head of a request that `serve` reads. 64 KiB: tokens in headers take some.
+    pub request_bytes: u64,
+    /// Seconds until the head of a request must have come, and that a client may wait between two. 30.
+    pub request_seconds: u64,
     /// Seconds that a credential helper may take. 60: some ask a person or a cloud.
     pub helper_seconds: u64,
 }
@@ -106,6 +112,9 @@ impl Default for Limits {
             listed_names: 1_000_000,
             referrers: 1_000,
             referrer_depth: 16,
+            clients: 1_000,
+            request_bytes: 64 << 10,
+            request_seconds: 30,
             helper_seconds: 60,
         }
     }
@@ -142,6 +151,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("listed-names", "names in a list of tags or repositories"),
     ("referrers", "referrers of one manifest"),
     ("referrer-depth", "referrers of referrers"),
+    ("clients", "clients that serve answers at once"),
+    ("request-bytes", "bytes of the head of a request to serve"),
+    ("request-seconds", "seconds until the head of a request to serve must have come"),
     ("helper-seconds", "seconds that a credential helper may take"),
 ];
 
@@ -178,6 +190,9 @@ impl Limits {
             "listed-names" => &mut self.listed_names,
             "referrers" => &mut self.referrers,
             "referrer-depth" => &mut self.referrer_depth,
+            "clients" => &mut self.clients,
+            "request-bytes" => &mut self.request_bytes,
+            "request-seconds" => &mut self.request_seconds,
             "helper-seconds" => &mut self.helper_seconds,
             _ => return None,
         };

@@ -1,5 +1,7 @@
 //! Media types of documents, configs and layers (formats.md C.1, D.1).
 
+/// `application/octet-stream`
+pub const OCTET_STREAM: &str = "application/octet-stream";
 /// `application/vnd.oci.image.index.v1+json`
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// `application/vnd.oci.image.manifest.v1+json`

@@ -73,6 +73,28 @@ impl fmt::Display for TimeErrorKind {
     }
 }
 
+/// A time of the system's clock as RFC 3339 in UTC, in whole seconds. What lies before 1970 is 1970.
+pub fn rfc3339(time: std::time::SystemTime) -> String {
+    let seconds = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let is_leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{:02}Z", days + 1, second % 60)
+}
+
 /// Parses `YYYY-MM-DDThh:mm:ss[.fraction](Z|±hh:mm)`, year 0001 to 9999, any number of fraction digits.
 ///
 /// Year 0000 is refused although the RFC's grammar and Go have it: Go's own zero time is in year 0001.
@@ -232,6 +254,18 @@ mod tests {
     fn refused(text: &str) -> (usize, K) {
         let error = parse_rfc3339(text).expect_err(text);
         (error.at, error.kind)
+    }
+
+    #[test]
+    fn the_clock_is_written_and_read_again() {
+        let day = 86_400;
+        for seconds in [0, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 4_107_542_400]
+            .into_iter()
+            .chain((0..800).map(|n| n * 47 * day + n))
+        {
+            let text = rfc3339(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+            assert_eq!(parse_rfc3339(&text).expect("a time").seconds, seconds as i64, "{text}");
+        }
     }
 
     #[test]

@@ -315,6 +315,47 @@ pub(super) struct CompareArgs {
     pub common: Common,
 }
 
+#[cfg(feature = "serve")]
+/// Serve archives as a registry to pull from, read-only, without unpacking them.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  restow serve app.tar\n  restow serve --listen 127.0.0.1:0 images/*.tar\n  restow serve team/app:1=oci:layout registry-storage:storage\n  restow serve --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem --htpasswd users app.tar\n  restow serve --access-log - app.tar | jq .target\n\nAll of each place is verified first, as check does: if anything is wrong with it,\nnothing is served. Then docker pull, podman pull, skopeo and the like take what\nis named, until a signal ends it. docs/serve.md tells of mirrors, logs and counts.\n\nExit status: 0 ended by a signal, 1 something is wrong and nothing was served, 2\nit could not be served."
+)]
+pub(super) struct ServeArgs {
+    /// The archives; NAME=PLACE serves one as NAME[:TAG]
+    #[arg(required = true, value_name = "[NAME=]PLACE", value_hint = ValueHint::AnyPath)]
+    pub place: Vec<String>,
+    /// Where to listen; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000")]
+    pub listen: String,
+    /// Speak TLS, with this certificate chain in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key", value_hint = ValueHint::FilePath)]
+    pub tls_cert: Option<PathBuf>,
+    /// The key to it, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert", value_hint = ValueHint::FilePath)]
+    pub tls_key: Option<PathBuf>,
+    /// Answer only these users: a file of `htpasswd -B`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub htpasswd: Option<PathBuf>,
+    /// Add a line in JSON for each request to FILE; `-` is standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub access_log: Option<PathBuf>,
+    /// Serve only this image: a name, a tag, a manifest digest or image ID (12 digits or more), a
+    /// repository, or @N, the N-th image, from 0. Can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub image: Vec<String>,
+    /// Serve only images for this platform. Can be given several times
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Vec<String>,
+    /// With --platform: keep indexes byte for byte, although they name images that are left out
+    #[arg(long, requires = "platform")]
+    pub sparse: bool,
+    #[command(flatten)]
+    pub levels: Levels,
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// Explain a rule; list a family of rules or, without RULE, all.
 #[derive(Debug, Args)]
 #[command(

@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "serve")]
+use super::args::ServeArgs;
 use super::args::{CheckArgs, Common, CompareArgs, ConvertArgs, ExplainArgs, InspectArgs};
 use super::index_args::IndexArgs;
 use super::remote_args::SidesArgs;
@@ -45,6 +47,8 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     Compare(CompareArgs),
     Index(IndexArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     Explain(ExplainArgs),
     /// Print a bundled JSON Schema; without NAME, the list.
     #[command(
@@ -93,6 +97,8 @@ impl Command {
             Command::Inspect(args) => args.common.clone(),
             Command::Compare(args) => args.common.clone(),
             Command::Index(args) => args.command.common().clone(),
+            #[cfg(feature = "serve")]
+            Command::Serve(args) => args.common.clone(),
             Command::Explain(args) => Common { color: args.color, ..Common::default() },
             Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
         }

@@ -16,6 +16,8 @@ mod progress;
 mod remote;
 mod remote_args;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod status;
 mod words;
@@ -80,6 +82,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         // A comparison is the same wherever it is run.
         Command::Compare(args) => {
             policy(&args.levels, false, &matches).and_then(|policy| compare::run(args, &policy, &shell))
+        }
+        // What is served is the same wherever it is done.
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => {
+            policy(&args.levels, false, &matches).and_then(|policy| serve::run(args, &policy, &shell))
         }
         Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
@@ -153,6 +160,7 @@ fn version() -> &'static str {
         ("junit", cfg!(feature = "junit")),
         ("registry", cfg!(feature = "registry")),
         ("schema1", cfg!(feature = "schema1")),
+        ("serve", cfg!(feature = "serve")),
     ];
     let features = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect::<Vec<_>>();
     let version = env!("CARGO_PKG_VERSION");

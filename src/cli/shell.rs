@@ -240,6 +240,15 @@ pub(super) fn yield_to_signal() {
     }
 }
 
+/// What the first signal does in place of ending the process.
+static GENTLY: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+
+#[cfg(feature = "serve")]
+/// From now on the first signal calls this, and the second ends the process.
+pub(super) fn on_signal(then: impl Fn() + Send + Sync + 'static) {
+    let _ = GENTLY.set(Box::new(then));
+}
+
 /// Removes what is staged and ends the process when a signal asks for it.
 #[allow(clippy::exit)]
 pub(super) fn end_on_signals() {
@@ -259,7 +268,12 @@ pub(super) fn end_on_signals() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
+        let mut gently = true;
+        for signal in signals.forever() {
+            if let (true, Some(then)) = (std::mem::take(&mut gently), GENTLY.get()) {
+                then();
+                continue;
+            }
             ENDING.store(true, Ordering::SeqCst);
             crate::remove_staged();
             if let Some(text) = left_behind() {

@@ -3,6 +3,7 @@
 //! What is promised of destinations (`SECURITY.md`) holds from here on: source and destination are apart, nothing is
 //! visible before all of it is verified, and what the policy blocks is not written.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::convert::account::Account;
@@ -24,7 +25,7 @@ use crate::form::sink::{Output, Sink};
 use crate::form::write::WriteOptions;
 use crate::form::{self, Input, OpenOptions, Out};
 use crate::inventory::{self, Inventory, Item};
-use crate::model::{Archive, Body, NodeId, Part};
+use crate::model::{Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
 use crate::read;
 use crate::rules::{self, Policy, Scope, judge};
@@ -70,8 +71,10 @@ pub enum Goal<'a> {
     Place,
     /// A stream. Only a tar can go there.
     Stream(Box<dyn Write + Send>),
-    /// A sink that is made once there is a plan: one of a registry.
+    /// A sink that is made once there is a plan, and sends what it is given: one of a registry.
     Sink(&'a MakeSink<'a>),
+    /// A sink that is made once there is a plan, and shows nothing before it is committed.
+    Held(&'a MakeSink<'a>),
 }
 
 impl<'a> Destination<'a> {
@@ -101,6 +104,24 @@ pub struct Outcome {
     pub called: Vec<String>,
     /// Commands that load what was written with all its platforms, where there are several.
     pub loads: Vec<String>,
+    /// What was written as it stood in the source, and where it stands there.
+    pub kept: HashMap<Digest, BlobId>,
+}
+
+impl Outcome {
+    /// Of an archive that is not converted, as this is wrong with it.
+    pub(crate) fn refused(archive: Archive, findings: Vec<Finding>) -> Outcome {
+        Outcome {
+            archive,
+            findings,
+            changes: Changed::new(),
+            end: End::Refused,
+            pushed: None,
+            called: Vec::new(),
+            loads: Vec::new(),
+            kept: HashMap::new(),
+        }
+    }
 }
 
 /// How a conversion ended.
@@ -142,9 +163,10 @@ pub fn run(
     let mut writing = Writing { destination, request, sink: None };
     let archive = open(source, &mut writing, progress)?;
     Job { archive: &archive, request, policy, progress }.run(writing).map(
-        |(Judged { findings, changes }, end)| Outcome {
+        |(Judged { findings, changes, kept }, end)| Outcome {
             findings,
             changes,
+            kept,
             end,
             archive,
             pushed: None,
@@ -227,7 +249,7 @@ impl Writing<'_> {
         let stream = match std::mem::replace(&mut self.destination.goal, Goal::Place) {
             Goal::Place => None,
             Goal::Stream(stream) => Some(stream),
-            Goal::Sink(make) => {
+            Goal::Sink(make) | Goal::Held(make) => {
                 let (plan, archive) =
                     plan.ok_or_else(|| Error::refused("a registry needs the plan first"))?;
                 return make(plan, archive);
@@ -248,6 +270,7 @@ struct Judged {
     /// In the order of reports.
     findings: Vec<Finding>,
     changes: Changed,
+    kept: HashMap<Digest, BlobId>,
 }
 
 /// A conversion of an archive that is open.
@@ -289,7 +312,7 @@ impl Job<'_> {
             read::rest(archive, &mut known, &context)?;
             let findings = self.judged(&known, scope)?;
             if self.blocked(&findings) {
-                return Ok((Judged { findings, changes: known.changes }, End::Refused));
+                return Ok((Judged { findings, changes: known.changes, kept: HashMap::new() }, End::Refused));
             }
         }
         let legacy = self.request.target == Target::DockerLegacy;
@@ -336,7 +359,9 @@ impl Job<'_> {
         if let (Some(error), false) = (ran.unplaced, blocked) {
             return Err(error);
         }
-        Ok((Judged { findings, changes: facts.changes }, ran.written.filter(|_| !blocked)))
+        let written = ran.written.filter(|_| !blocked);
+        let kept = written.as_ref().map(|written| written.kept.clone()).unwrap_or_default();
+        Ok((Judged { findings, changes: facts.changes, kept }, written))
     }
 
     /// Whether nothing may be written: what the policy blocks always, and every error if all is to be checked.
@@ -372,7 +397,7 @@ impl Job<'_> {
         let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
         read::rest(self.archive, &mut known, &context)?;
         let findings = self.judged(&known, scope)?;
-        Ok((Judged { findings, changes: known.changes }, End::Refused))
+        Ok((Judged { findings, changes: known.changes, kept: HashMap::new() }, End::Refused))
     }
 
     /// What is wrong, with names as they will be, in any order.

@@ -37,6 +37,8 @@ pub(super) struct Written {
     pub account: Account,
     /// What the blobs are like that were written, by the digests that they have in the destination.
     pub blobs: HashMap<Digest, BlobFacts>,
+    /// Those that are as they stood in the source, by digest.
+    pub kept: HashMap<Digest, BlobId>,
 }
 
 /// Carries out a plan into a sink, all but the commit.
@@ -68,7 +70,9 @@ pub(super) fn run(
     account.entries.extend(remarks(archive, plan, request.target, &writer, &facts));
     account.entries.extend(algorithms(archive, plan, &output));
     let blobs = blobs_written(plan, &writer, &facts);
-    Ok(Ran { facts, written: Some(Written { output, account, blobs }), unplaced: None })
+    let kept = plan.blobs().filter(|(_, treatment)| *treatment == Treatment::Keep);
+    let kept = kept.filter_map(|(blob, treatment)| Some((writer.kept(blob, treatment)?.0, blob))).collect();
+    Ok(Ran { facts, written: Some(Written { output, account, blobs, kept }), unplaced: None })
 }
 
 /// Writes blobs and documents: blobs first where the order does not matter; else in the plan's order, blobs whose

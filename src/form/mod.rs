@@ -17,6 +17,8 @@ pub mod docker_archive;
 mod format;
 mod forms;
 pub mod gathered;
+#[cfg(feature = "serve")]
+pub mod held;
 pub mod lone;
 #[cfg(test)]
 mod made_up;

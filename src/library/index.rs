@@ -383,8 +383,7 @@ impl Made {
             let mut findings = options.policy.judged(findings);
             findings.iter_mut().for_each(|finding| finding.level = Level::Error);
             if !findings.is_empty() {
-                let (pushed, called, loads) = (None, Vec::new(), Vec::new());
-                return Ok(Outcome { archive, findings, end: End::Refused, pushed, called, loads });
+                return Ok(Outcome::refused(archive, findings));
             }
         }
         let mut outcome = carried(place, Origin::Archive(Box::new(archive)), destination, request, options)?;

@@ -14,6 +14,8 @@ mod options;
 mod page;
 mod registry;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 
 pub use check::{check, check_digests, check_part};
 pub use compare::compare;
@@ -35,3 +37,5 @@ pub use report::draw;
 pub use report::{Report, ReportFormat};
 #[doc(hidden)]
 pub use report::{images, render};
+#[cfg(feature = "serve")]
+pub use serve::{Shelved, named, shelve};

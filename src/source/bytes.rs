@@ -1,7 +1,7 @@
 //! Where the bytes of members are: a file, a folder, a spooled stream, or whatever else can give them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,18 @@ pub trait Bytes: Send + Sync {
     ///
     /// It cannot be had.
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>>;
+
+    /// The same from an offset on; nothing where that lies behind the end.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had.
+    fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
+        let mut reader = self.reader(member)?;
+        io::copy(&mut reader.by_ref().take(from), &mut io::sink())
+            .at("cannot read", member.name.to_string())?;
+        Ok(reader)
+    }
 
     /// The first bytes of a member, at most `n`; `None` where beginning to read it costs no more.
     ///
@@ -70,7 +82,11 @@ impl Whole {
 
 impl Bytes for Whole {
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
-        Ok(Box::new(Range::of(&self.file, member)))
+        self.reader_from(member, 0)
+    }
+
+    fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(Range::of(&self.file, member, from)))
     }
 
     fn unchanged(&self) -> Result<()> {
@@ -100,10 +116,14 @@ impl Spooled {
 
 impl Bytes for Spooled {
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
-        match self.file(member) {
-            Some(path) => Ok(Box::new(File::open(&path).at("cannot open", path)?)),
-            None => Ok(Box::new(Range::of(&self.pack, member))),
-        }
+        self.reader_from(member, 0)
+    }
+
+    fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
+        let Some(path) = self.file(member) else { return Ok(Box::new(Range::of(&self.pack, member, from))) };
+        let mut file = File::open(&path).at("cannot open", &path)?;
+        file.seek(SeekFrom::Start(from)).at("cannot read", path)?;
+        Ok(Box::new(file))
     }
 
     fn file(&self, member: Wanted<'_>) -> Option<PathBuf> {
@@ -138,8 +158,10 @@ struct Range {
 }
 
 impl Range {
-    fn of(file: &Arc<File>, member: Wanted<'_>) -> Range {
-        Range { file: Arc::clone(file), at: member.key, end: member.key.saturating_add(member.size) }
+    /// A member from an offset in it on.
+    fn of(file: &Arc<File>, member: Wanted<'_>, from: u64) -> Range {
+        let at = member.key.saturating_add(from);
+        Range { file: Arc::clone(file), at, end: member.key.saturating_add(member.size) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Members that are files of a folder.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -43,9 +43,14 @@ impl Folder {
 impl Bytes for Folder {
     /// The key is the time of the last change, in nanoseconds.
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        self.reader_from(member, 0)
+    }
+
+    fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
         let name = member.name.to_path().map_err(|_| Error::refused("a name that is no path"))?;
         let path = self.path.join(name);
-        let file = self.dir.open(name).at("cannot open", &path)?.into_std();
+        let mut file = self.dir.open(name).at("cannot open", &path)?.into_std();
+        file.seek(SeekFrom::Start(from)).at("cannot read", &path)?;
         let listed = (member.size, member.key as i64);
         Ok(Box::new(Guarded { file, listed, path, changed: Arc::clone(&self.changed) }))
     }

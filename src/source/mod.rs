@@ -252,6 +252,11 @@ impl Tree {
         self.bytes.reader(self.member(id).wanted())
     }
 
+    /// The same from an offset on; nothing where it lies behind the end.
+    pub fn reader_from(&self, id: MemberId, from: u64) -> Result<Box<dyn Read + Send>> {
+        self.bytes.reader_from(self.member(id).wanted(), from)
+    }
+
     /// The first bytes of a regular file, at most `n`.
     pub fn head(&self, id: MemberId, n: usize) -> Result<Vec<u8>> {
         if let Some(bytes) = self.bytes.head(self.member(id).wanted(), n)? {

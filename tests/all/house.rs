@@ -41,16 +41,17 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("repair", "check convert form store registry source"),
     ("compose", "convert form model source location"),
     ("scrub", "check read form store"),
+    ("serve", "convert form model source location"),
     ("page", "report finding inspect compare convert check layer location"),
     (
         "library",
         "location tar codec schema staging http messages store registry finding blob layer source model inventory facts \
-         rules form read report inspect compare check convert repair compose scrub page",
+         rules form read report inspect compare check convert repair compose scrub serve page",
     ),
     (
         "lib",
         "library location tar codec schema staging http messages store registry finding blob layer source model facts rules form \
-         read report inspect compare check convert repair compose scrub page",
+         read report inspect compare check convert repair compose scrub serve page",
     ),
     ("cli", "lib"),
     ("main", "cli"),

@@ -46,6 +46,8 @@ mod readers;
 mod registry;
 /// What SECURITY.md promises.
 mod security;
+/// Archives that serve themselves.
+mod served;
 /// README.md and `tests/cli/*.trycmd`, run as a person would.
 mod sessions;
 /// The public names, and what they take and give.

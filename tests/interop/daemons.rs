@@ -210,3 +210,30 @@ fn listening(log: &str) -> Option<String> {
     let end = rest.find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit())?;
     Some(rest[..end].to_owned())
 }
+
+/// restow as the registry, over archives.
+pub struct Served {
+    _daemon: Daemon,
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+}
+
+impl Served {
+    /// Serves places of the scene.
+    pub fn start(scene: &Scene, places: &[&str]) -> Self {
+        let log = scene.path("served.log");
+        // Of an earlier one.
+        let _ = fs::remove_file(&log);
+        let mut command = scene.restow();
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(places);
+        let mut address = None;
+        let daemon = Daemon::start(command, &log, || {
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            let line = log.lines().find_map(|line| line.strip_prefix("serving http://"));
+            address = line.map(str::to_owned);
+            address.is_some()
+        });
+        let daemon = daemon.unwrap_or_else(|why| panic!("{why}"));
+        Self { _daemon: daemon, address: address.expect("start() waited for it") }
+    }
+}

@@ -1,11 +1,12 @@
 //! Real tools and restow around one registry: each pulls what the other pushed.
 
-use super::daemons::{Registry, ctr, docker};
+use super::daemons::{Registry, Served, ctr, docker};
 use super::graph;
 use super::ours::convert;
 use super::source::{Image, app, other, sha256, write_docker_archive, write_multi_layout};
 use super::tools::{Case, Scene, run};
 use std::fs;
+use std::process::Command;
 
 /// Every test of this kind.
 pub const CASES: &[Case] = &[
@@ -24,6 +25,11 @@ pub const CASES: &[Case] = &[
     Case { name: "skopeo-around-a-registry", needs: SKOPEO, body: |s| around(s, skopeo_pulls) },
     Case { name: "skopeo-around-a-registry-index", needs: SKOPEO, body: index },
     Case { name: "restow-around-storage-it-wrote", needs: SKOPEO, body: stored },
+    Case { name: "docker-pulls-what-is-served", needs: DOCKER, body: |s| served(s, docker_pull) },
+    Case { name: "podman-pulls-what-is-served", needs: &["podman"], body: |s| served(s, podman_pull) },
+    Case { name: "buildah-pulls-what-is-served", needs: &["buildah"], body: |s| served(s, buildah_pull) },
+    Case { name: "ctr-pulls-what-is-served", needs: CTR, body: |s| served(s, ctr_pull) },
+    Case { name: "skopeo-pulls-what-is-served", needs: SKOPEO, body: served_index },
 ];
 
 const DOCKER: &[&str] = &["docker-registry", "docker", "dockerd", "containerd"];
@@ -55,30 +61,80 @@ fn around(scene: &Scene, tool: Tool) {
     run(scene.restow().args(["compare", "--ignore", "names", &live(&theirs), &copied]));
 }
 
-fn docker_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
-    run(docker(scene).args(["pull", "--quiet", ours]));
-    let id = run(docker(scene).args(["image", "inspect", "--format", "{{.Id}}", ours]));
+/// Out of a docker-archive as `docker save` wrote it, which has no manifests, and out of one that is compressed.
+fn served(scene: &Scene, pull: fn(&Scene, &Image, &str)) {
+    let image = app(scene.seed);
+    write_docker_archive(&scene.path("app.tar"), &[&image]);
+    let served = Served::start(scene, &[&format!("served/app:1={}", scene.at("app.tar"))]);
+    pull(scene, &image, &format!("{}/served/app:1", served.address));
+    run(Command::new("gzip").current_dir(scene.path(".")).args(["-k", "app.tar"]));
+    let served = Served::start(scene, &[&format!("packed/app:1={}", scene.at("app.tar.gz"))]);
+    pull(scene, &image, &format!("{}/packed/app:1", served.address));
+}
+
+/// An index with two platforms and an attestation, whole and a platform of it.
+fn served_index(scene: &Scene) {
+    let multi = write_multi_layout(&scene.path("multi"), scene.seed);
+    let served = Served::start(scene, &[&format!("served/app:1=oci:{}", scene.at("multi"))]);
+    let from = format!("docker://{}/served/app:1", served.address);
+    let copy = |more: &[&str], to: &str| {
+        let common = ["--quiet", "--src-tls-verify=false", "--preserve-digests", &from, to];
+        run(scene
+            .tool("skopeo")
+            .args(more)
+            .arg("copy")
+            .args(if more.is_empty() { &["--all"][..] } else { &[] })
+            .args(common));
+    };
+    copy(&[], "oci:all:1");
+    let all = graph::layout(&scene.path("all"));
+    assert_eq!(all.roots, [&*multi.index]);
+    multi.images.iter().for_each(|image| all.assert_holds(image));
+    copy(&["--override-arch", "arm64"], "dir:one");
+    graph::directory(&scene.path("one")).assert_holds(&multi.images[1]);
+    run(scene.restow().args(["compare", "--ignore", "names", "oci:multi", &from]));
+}
+
+fn docker_pull(scene: &Scene, image: &Image, name: &str) {
+    run(docker(scene).args(["pull", "--quiet", name]));
+    let id = run(docker(scene).args(["image", "inspect", "--format", "{{.Id}}", name]));
     assert_eq!(id.trim(), image.id());
+}
+
+fn docker_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    docker_pull(scene, image, ours);
     run(docker(scene).args(["tag", ours, theirs]));
     run(docker(scene).args(["push", "--quiet", theirs]));
 }
 
-fn podman_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
-    let id = run(scene.podman().args(["pull", "--quiet", "--tls-verify=false", ours]));
+fn podman_pull(scene: &Scene, image: &Image, name: &str) {
+    let id = run(scene.podman().args(["pull", "--quiet", "--tls-verify=false", name]));
     assert_eq!(format!("sha256:{}", id.trim()), image.id());
+}
+
+fn podman_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    podman_pull(scene, image, ours);
     run(scene.podman().args(["push", "--quiet", "--tls-verify=false", ours, theirs]));
 }
 
-fn buildah_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
-    let id = run(scene.buildah().args(["pull", "--quiet", "--tls-verify=false", ours]));
+fn buildah_pull(scene: &Scene, image: &Image, name: &str) {
+    let id = run(scene.buildah().args(["pull", "--quiet", "--tls-verify=false", name]));
     assert_eq!(format!("sha256:{}", id.trim()), image.id());
+}
+
+fn buildah_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    buildah_pull(scene, image, ours);
     run(scene.buildah().args(["push", "--quiet", "--tls-verify=false", ours, &format!("docker://{theirs}")]));
 }
 
-fn ctr_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
-    run(ctr(scene).args(["images", "pull", "--plain-http", "--snapshotter", "native", ours]));
+fn ctr_pull(scene: &Scene, image: &Image, name: &str) {
+    run(ctr(scene).args(["images", "pull", "--plain-http", "--snapshotter", "native", name]));
     let content = ctr(scene).args(["content", "get", &image.id()]).output().expect("ctr starts").stdout;
     assert_eq!(sha256(&content), image.id());
+}
+
+fn ctr_pulls(scene: &Scene, image: &Image, ours: &str, theirs: &str) {
+    ctr_pull(scene, image, ours);
     run(ctr(scene).args(["images", "tag", ours, theirs]));
     run(ctr(scene).args(["images", "push", "--plain-http", theirs]));
 }

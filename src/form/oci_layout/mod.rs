@@ -1,5 +1,7 @@
 //! OCI image layout, as folder or tar (formats.md D.8, D.13).
 
+#[cfg(any(feature = "registry", feature = "serve"))]
+mod as_layout;
 mod form;
 pub mod index_json;
 mod named;
@@ -10,6 +12,8 @@ use std::path::PathBuf;
 
 use bstr::ByteSlice;
 
+#[cfg(any(feature = "registry", feature = "serve"))]
+pub(in crate::form) use as_layout::as_layout;
 pub use form::{FOLDER, FORMAT, TAR};
 pub(in crate::form) use form::{accepts_damaged, cut_short};
 pub use index_json::{index_json, merged};

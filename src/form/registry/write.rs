@@ -11,8 +11,8 @@ use super::pushed::{PushOptions, Pushed, count};
 use super::sending::{Home, Sending};
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
-use crate::form::oci_layout::{self, OCI_LAYOUT, blob_path, index_json};
-use crate::form::preview::{Known, Members, Preview};
+use crate::form::oci_layout::as_layout;
+use crate::form::preview::{Known, Preview};
 use crate::form::sink::{
     Absence, Displaced, Fate, Lacking, OutBlob, OutBody, OutDocument, Output, Presence, Sink, Staged,
 };
@@ -436,21 +436,7 @@ impl Sink for Push {
 
     /// As the layout that it would be: a registry keeps the same manifests and blobs under other addresses.
     fn preview(&self, output: &Output, known: Known<'_>) -> Result<Preview> {
-        let mut members = Members::default();
-        members.bytes("oci-layout", OCI_LAYOUT);
-        members.bytes("index.json", index_json(output, None)?);
-        let mut told: HashSet<&Digest> = HashSet::new();
-        for document in output.documents.iter().filter(|document| told.insert(&document.digest)) {
-            members.bytes(blob_path(&document.digest), Arc::clone(&document.bytes));
-        }
-        for blob in output.held().filter(|blob| told.insert(&blob.digest)) {
-            match (known(&blob.digest), self.home.size(&blob.digest)) {
-                (Some(bytes), Some(_)) => members.bytes(blob_path(&blob.digest), bytes),
-                (None, Some(size)) => members.gone(blob_path(&blob.digest), size),
-                (_, None) => {}
-            }
-        }
-        Ok(members.preview(oci_layout::open))
+        as_layout(output, known, &|digest| self.home.size(digest))
     }
 
     fn prepare(&self, output: &Output) -> Result<Vec<Displaced>> {

@@ -1,0 +1,115 @@
+//! `restow serve`: archives as a registry, read-only.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use super::args::ServeArgs;
+use super::open::source;
+use super::progress::Told;
+use super::remote::{Side, platforms};
+use super::shell::{Shell, on_signal};
+use super::status::WRONG;
+use crate::error::{Context, Error, Result};
+use crate::escape::escape_str;
+use crate::{Place, Policy, Request, ServeSettings, Server, Shelf, Verdict, named, shelve};
+
+/// Names that are told at the start; more are counted.
+const NAMES: usize = 20;
+
+pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
+    let listen: Vec<SocketAddr> = args
+        .listen
+        .to_socket_addrs()
+        .map_err(|error| {
+            Error::refused_help(
+                format!("--listen {}: {error}", args.listen),
+                "give an address and a port: --listen 127.0.0.1:5000",
+            )
+        })?
+        .collect();
+    let log: Option<Box<dyn Write + Send>> = match &args.access_log {
+        None => None,
+        Some(path) if path.as_os_str() == "-" => Some(Box::new(io::stdout())),
+        Some(path) => {
+            Some(Box::new(OpenOptions::new().create(true).append(true).open(path).at("cannot open", path)?))
+        }
+    };
+    let mut shelf = Shelf::default();
+    let (mut names, mut broken, mut spooled) = (Vec::new(), false, 0);
+    for text in &args.place {
+        let (name, place) = named(text)?;
+        match one(&mut shelf, name, place, args, policy, shell)? {
+            Some((found, bytes)) => {
+                spooled += bytes;
+                names.extend(found);
+            }
+            None => broken = true,
+        }
+    }
+    if broken {
+        shell.say("nothing is served: `restow check` tells more of it, and -W RULE takes a fault as it is");
+        return Ok(WRONG);
+    }
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone());
+    let beyond = listen.iter().find(|address| !address.ip().is_loopback());
+    if let (Some(address), None) = (beyond, &tls) {
+        let told = shell.paint_error("1;33", "warning");
+        shell.say(&format!(
+            "{told}: {address} can be reached from elsewhere, and without --tls-cert anybody can read along"
+        ));
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let settings =
+        ServeSettings { listen, tls, htpasswd: args.htpasswd.clone(), log, limits: shell.limits()? };
+    let server = Server::bind(shelf, settings)?;
+    let address = server.address();
+    let mut lines = vec![format!("{} {scheme}://{address}", shell.paint_error("1;32", "serving"))];
+    let most = if shell.common.verbose { usize::MAX } else { NAMES };
+    lines.extend(names.iter().take(most).map(|name| format!("  {address}/{}", escape_str(name))));
+    lines.extend((names.len() > most).then(|| format!("  and {} more (-v names them)", names.len() - most)));
+    if spooled > 0 {
+        lines.push(format!(
+            "  {spooled} bytes stand unpacked in the folder for temporary files until the end"
+        ));
+    }
+    shell.say(&lines.join("\n"));
+    let stop = server.stop();
+    on_signal(move || stop.now());
+    let requests = server.run();
+    shell.say(&format!("ended after {}", counted(requests)));
+    Ok(0)
+}
+
+fn counted(requests: u64) -> String {
+    if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") }
+}
+
+/// Puts a place on the shelf; its names and what was unpacked, or nothing if it is broken.
+fn one(
+    shelf: &mut Shelf,
+    name: Option<&str>,
+    text: &str,
+    args: &ServeArgs,
+    policy: &Policy,
+    shell: &Shell,
+) -> Result<Option<(Vec<String>, u64)>> {
+    let place = Place::parse(text)?;
+    let told = Told::new(&shell.common);
+    let options = crate::Options { policy: policy.clone(), ..shell.options(&told, place.is_remote())? };
+    let request = Request {
+        images: args.image.clone(),
+        platforms: platforms(&args.platform)?,
+        sparse: args.sparse,
+        ..Request::default()
+    };
+    let shelved = shelve(shelf, source(&place, Side::First, &[], shell)?, name, request, &options)?;
+    let findings: Vec<_> = shelved.findings.iter().map(|finding| (finding.level, finding)).collect();
+    if shelved.names.is_none() || findings.iter().any(|(level, _)| *level >= shell.least()) {
+        let what = shelved.archive.summary();
+        let images = crate::images(&shelved.archive);
+        let verdict = Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &[] };
+        shell.say(shell.report(&verdict, &shelved.archive, shell.human(&io::stderr())).trim_end());
+    }
+    Ok(shelved.names.map(|names| (names, shelved.spooled)))
+}
