@@ -23,7 +23,7 @@ fn view(input: Input, dir: &tempfile::TempDir) -> Option<String> {
         form: None,
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(Some(dir.path())),
-        lone: None,
+        lone: restow::form::Alone::No,
         progress: &(),
     };
     let archive = form::open(input, options).ok()?;

@@ -5,7 +5,7 @@ use crate::convert::request::ManifestFormat;
 use crate::error::{Error, Result};
 use crate::json::Value;
 use crate::media::Family;
-use crate::model::{Document, ImageParts, NodeId, Role};
+use crate::model::{Document, ImageParts, Name, NodeId, Role};
 
 impl Planner<'_> {
     /// The family of the manifest that an image gets which has none: OCI's, unless its config is none of OCI's.
@@ -36,7 +36,7 @@ impl Planner<'_> {
         if lacks.is_empty() || parts.layers.is_empty() || parts.role != Role::Image {
             return Ok(());
         }
-        let what = self.describe(node, "<none>");
+        let what = self.describe(node, &Name::None);
         let message = format!("the config of {what} has no {}, which OCI demands", lacks.join(" and no "));
         Err(Error::refused_help(
             message,

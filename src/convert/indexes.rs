@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::convert::account::{Action, Entry, Kind};
 use crate::convert::documents::{Documents, family_name};
 use crate::convert::plan::Make;
-use crate::convert::rewrite::{self, Now};
+use crate::convert::rewrite::{self, Child, Now};
 use crate::error::Result;
 use crate::form::sink::{OutBody, OutRoot};
 use crate::media::{self, Family};
@@ -25,7 +25,7 @@ impl Documents<'_> {
         let mut moved = HashMap::new();
         for (i, edge) in children.iter().enumerate() {
             if !kept(i) {
-                edits.push(None);
+                edits.push(Child::Out);
                 continue;
             }
             let now = edge.node.and_then(|child| self.now.get(&child));
@@ -44,7 +44,8 @@ impl Documents<'_> {
                 );
                 self.account.entries.push(entry);
             }
-            edits.push(Some(now.filter(|now| now.changed || to != from).cloned()));
+            let changed = now.filter(|now| now.changed || to != from);
+            edits.push(changed.cloned().map_or(Child::Kept, Child::Changed));
         }
         let body = OutBody::Index { children: out };
         if make == Make::Keep {
@@ -59,7 +60,7 @@ impl Documents<'_> {
         if to != from {
             why.push(format!("{} to {}", family_name(from), family_name(to)));
         }
-        let left_out = children.len() - edits.iter().flatten().count();
+        let left_out = children.len() - edits.iter().filter(|edit| !matches!(edit, Child::Out)).count();
         if left_out > 0 {
             why.push(format!("{left_out} of {} children left out", children.len()));
         }

@@ -23,7 +23,7 @@ use crate::form::place::{self, Place};
 use crate::form::rehearsal::Rehearsal;
 use crate::form::sink::{Output, Sink};
 use crate::form::write::WriteOptions;
-use crate::form::{self, Input, OpenOptions, Out};
+use crate::form::{self, Alone, Input, OpenOptions, Out};
 use crate::inventory::{self, Inventory, Item};
 use crate::model::{Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
@@ -193,7 +193,7 @@ fn open(source: Source<'_>, writing: &mut Writing<'_>, progress: &dyn Progress) 
         form: source.place.transport,
         limits: &request.read.limits,
         spool: &mut spool,
-        lone: None,
+        lone: Alone::No,
         progress,
     };
     form::open(input, options)

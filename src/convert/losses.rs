@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::Value;
 use crate::media::Family;
 use crate::model::select;
-use crate::model::{Body, NodeId, Role};
+use crate::model::{Body, Name, NodeId, Role};
 
 impl Planner<'_> {
     /// Why the target cannot hold a node that `--drop` allows to be left out; a refusal if it does not allow it.
@@ -51,7 +51,7 @@ impl Planner<'_> {
             {
                 let message = format!(
                     "{} is a schema 1 manifest, which this form cannot hold",
-                    self.describe(node, "<none>")
+                    self.describe(node, &Name::None)
                 );
                 return Err(Error::refused_help(message, "convert it with --manifest-format oci")
                     .of(ErrorKind::Unsupported));
@@ -61,7 +61,7 @@ impl Planner<'_> {
         if allowed {
             return Ok(Some(reason));
         }
-        let message = format!("{} is {what}: {reason}", self.describe(node, "<none>"));
+        let message = format!("{} is {what}: {reason}", self.describe(node, &Name::None));
         Err(Error::refused_help(
             message,
             format!("leave it out with --drop {option}, or write `oci:` without --manifest-format docker"),
@@ -77,7 +77,7 @@ impl Planner<'_> {
         if found.is_empty() {
             return Ok(());
         }
-        let what = self.describe(node, "<none>");
+        let what = self.describe(node, &Name::None);
         if !self.request.drop.annotations {
             let message = format!("{what} has {}, which Docker's types do not have", select::list(&found));
             return Err(Error::refused_help(message, "leave them out with --drop annotations")

@@ -111,7 +111,7 @@ impl Planner<'_> {
     /// Plans a root; why it is left out, if it is.
     fn root(&mut self, chosen: &Chosen) -> Result<Option<&'static str>> {
         let node = chosen.root.node;
-        let what = self.describe(node, &chosen.root.name.shown());
+        let what = self.describe(node, &chosen.root.name);
         if let Some(reason) = self.unwanted(node, false)? {
             self.drop(node, Some(what), reason);
             return Ok(Some(reason));
@@ -153,9 +153,10 @@ impl Planner<'_> {
         ))
     }
 
-    pub(super) fn describe(&self, node: NodeId, name: &str) -> String {
-        if name != "<none>" {
-            return name.to_owned();
+    /// A manifest or index by its name, or by what else tells it apart.
+    pub(super) fn describe(&self, node: NodeId, name: &Name) -> String {
+        if *name != Name::None {
+            return name.shown();
         }
         match &self.archive.node(node).digest {
             _ if self.archive.roots.iter().any(|root| root.node == node && root.name != Name::None) => {
@@ -181,7 +182,7 @@ impl Planner<'_> {
     /// What `--platform` takes away with a root, or with the index around the one image that is left of it.
     fn lost(&mut self, lost: &Lost) {
         let node = lost.root.node;
-        let what = self.describe(node, &lost.root.name.shown());
+        let what = self.describe(node, &lost.root.name);
         let Some(image) = lost.image else {
             return self.drop(node, Some(what), "not among the platforms asked for");
         };
@@ -244,7 +245,7 @@ impl Planner<'_> {
         let make = if self.request.target == Target::DockerLegacy { Make::Nothing } else { make };
         let has_digest = self.archive.node(node).digest.is_some();
         if make != Make::Keep && has_digest && (make != Make::Nothing || self.request.preserve_digests) {
-            self.changes.push(format!("the manifest digest of {}", self.describe(node, what)));
+            self.changes.push(format!("the manifest digest of {what}"));
         }
         self.plan.make.insert(node, make);
         self.plan.steps.push(Step::Document(node));

@@ -130,16 +130,27 @@ fn descriptor(edits: &mut Edits<'_>, value: &Value, now: &Now, to_docker: bool, 
     gone.extend(stale.iter().map(|key| (*key).to_owned()));
 }
 
+/// What becomes of a child of an index.
+#[derive(Debug, Clone)]
+pub enum Child {
+    /// It is left out.
+    Out,
+    /// Its descriptor stays as it is.
+    Kept,
+    /// It is this now.
+    Changed(Now),
+}
+
 /// An index with some children left out, others under new digests, and of another family if that changes.
 ///
-/// `children` has one item for each object in `manifests`: `None` leaves it out, `Some(None)` leaves it as it is.
+/// `children` has one item for each object in `manifests`.
 /// `moved` maps digests of children before to after, for the attestations that name them.
 pub fn index(
     text: &[u8],
     json: &Json,
     family: Family,
     from: Family,
-    children: &[Option<Option<Now>>],
+    children: &[Child],
     moved: &HashMap<String, Digest>,
 ) -> Vec<u8> {
     let root = &json.root;
@@ -155,12 +166,13 @@ pub fn index(
     let Some(list) = root.get("manifests") else { return edits.apply() };
     let objects = list.items().iter().enumerate().filter(|(_, value)| value.is_object());
     for ((at, value), child) in objects.zip(children) {
-        let Some(now) = child else {
-            edits.remove_item(list, at);
-            continue;
-        };
-        if let Some(now) = now {
-            descriptor(&mut edits, value, now, to_docker, &mut Vec::new());
+        match child {
+            Child::Out => {
+                edits.remove_item(list, at);
+                continue;
+            }
+            Child::Kept => {}
+            Child::Changed(now) => descriptor(&mut edits, value, now, to_docker, &mut Vec::new()),
         }
         if family == Family::Oci && from == Family::Docker {
             if let Some(platform) = value.get("platform") {
@@ -273,7 +285,7 @@ mod tests {
         let parsed = json::parse(text.as_bytes(), 64).expect("json");
         let (config, _) = j1(Family::Oci);
         let moved = HashMap::from([("b".to_owned(), config.digest.clone())]);
-        let children = [None, Some(Some(config.clone())), Some(None)];
+        let children = [Child::Out, Child::Changed(config.clone()), Child::Kept];
         let out = index(text.as_bytes(), &parsed, Family::Oci, Family::Oci, &children, &moved);
         let out = json::parse(&out, 64).expect("json");
         assert_eq!(out.root.at("/manifests").expect("list").items().len(), 2);

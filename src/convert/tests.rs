@@ -21,7 +21,7 @@ fn open(path: &Path) -> Archive {
         form: None,
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(None),
-        lone: None,
+        lone: crate::form::Alone::No,
         progress: &(),
     };
     form::open(Input::Path(path.to_owned()), options).expect("an archive")

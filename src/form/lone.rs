@@ -229,11 +229,11 @@ fn guess(root: &Value) -> Option<DocKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::form::{self, Input, OpenOptions};
+    use crate::form::{self, Alone, Input, OpenOptions};
     use crate::rules::fixture::names;
     use crate::rules::{Scope, run};
 
-    fn open_as(input: Input, lone: Option<Option<LoneKind>>, form: Option<&'static str>) -> Result<Archive> {
+    fn open_as(input: Input, lone: Alone, form: Option<&'static str>) -> Result<Archive> {
         let limits = &Limits::default();
         let spool = &mut || SpoolDir::new(None);
         let form = form.and_then(|id| form::FORMS.transport(id));
@@ -245,7 +245,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), bytes).expect("written");
         let judge = |input| {
-            let archive = open_as(input, Some(kind), None).expect("opens");
+            let archive = open_as(input, kind.into(), None).expect("opens");
             names(&run(&archive, &Default::default(), Scope::All))
         };
         let found = judge(Input::Path(file.path().to_owned()));
@@ -283,7 +283,8 @@ mod tests {
         assert_eq!(found(bad.as_bytes(), None), ["descriptor/bad-digest"]);
         assert_eq!(found(bad.as_bytes(), Some(LoneKind::Descriptor)), ["descriptor/bad-digest"]);
         let none = br#"[{"_type":"https://in-toto.io/Statement/v1"}]"#;
-        let opened = open_as(Input::Stream(Box::new(std::io::Cursor::new(none.to_vec()))), Some(None), None);
+        let opened =
+            open_as(Input::Stream(Box::new(std::io::Cursor::new(none.to_vec()))), Alone::ByContent, None);
         assert!(matches!(opened, Err(Error::NotAnArchive { .. })));
         assert_eq!(found(b"{", None), ["json/syntax"]);
         assert_eq!(found(b"x", Some(LoneKind::Config)), ["json/syntax"]);
@@ -313,17 +314,17 @@ mod tests {
             let open = |lone, form| open_as(Input::Path(file.path().to_owned()), lone, form);
             let stream = || Input::Stream(Box::new(std::io::Cursor::new(bytes.to_vec())));
             let words = |archive: Result<Archive>| archive.err().map(|error| error.to_string());
-            let told = words(open(Some(None), None)).expect("no archive");
+            let told = words(open(Alone::ByContent, None)).expect("no archive");
             assert!(told.ends_with("if it is a layer, judge it as one with --as layer"), "{told}");
-            assert_eq!(words(open_as(stream(), Some(None), None)), Some(told));
+            assert_eq!(words(open_as(stream(), Alone::ByContent, None)), Some(told));
             // Said to be one, it is one.
-            let archive = open(Some(Some(LoneKind::Layer)), None).expect("opens");
+            let archive = open(Alone::As(LoneKind::Layer), None).expect("opens");
             assert_eq!((archive.form, archive.blobs.len()), (Form::Layer, 1));
             assert!(archive.blobs[0].layer && archive.blobs[0].referenced);
             assert_eq!(self::found(bytes, Some(LoneKind::Layer)), [""; 0]);
             // Only `check` takes layers, and only without a form.
-            assert!(matches!(open(None, None), Err(Error::NotAnArchive { .. })));
-            assert!(matches!(open(Some(None), Some("oci")), Err(Error::NotAnArchive { .. })));
+            assert!(matches!(open(Alone::No, None), Err(Error::NotAnArchive { .. })));
+            assert!(matches!(open(Alone::ByContent, Some("oci")), Err(Error::NotAnArchive { .. })));
         }
     }
 
@@ -341,7 +342,7 @@ mod tests {
             for input in
                 [Input::Path(file.path().to_owned()), Input::Stream(Box::new(std::io::Cursor::new(bytes)))]
             {
-                let archive = open_as(input, Some(None), None).expect("opens");
+                let archive = open_as(input, Alone::ByContent, None).expect("opens");
                 assert_eq!(archive.form, Form::Unknown, "{name}");
                 let found = names(&run(&archive, &Default::default(), Scope::All));
                 assert_eq!(found, ["archive/truncated"], "{name}");
@@ -352,7 +353,7 @@ mod tests {
     #[test]
     fn a_kind_needs_a_single_file() {
         let refused = |input, form| {
-            matches!(open_as(input, Some(Some(LoneKind::Config)), form), Err(Error::Refused { .. }))
+            matches!(open_as(input, Alone::As(LoneKind::Config), form), Err(Error::Refused { .. }))
         };
         let dir = tempfile::tempdir().expect("temporary directory");
         assert!(refused(Input::Path(dir.path().to_owned()), None));

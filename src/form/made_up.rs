@@ -154,7 +154,7 @@ fn opened(path: &Path) -> Archive {
         form: None,
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(None),
-        lone: None,
+        lone: crate::form::Alone::No,
         progress: &(),
     };
     open_among(MORE, Input::Path(path.to_owned()), options).expect("opens")

@@ -38,4 +38,4 @@ pub mod write;
 pub use detect::Input;
 pub use format::{Capabilities, Format, Forms, HeldNames, Out, Reading, Transport, Writing};
 pub use forms::{FORMS, PUSH};
-pub use open::{OpenOptions, open, open_among};
+pub use open::{Alone, OpenOptions, open, open_among};

@@ -27,9 +27,37 @@ pub struct OpenOptions<'a> {
     pub spool: &'a mut dyn FnMut() -> Result<SpoolDir>,
     /// Whether a single document or layer is taken for an archive of its own (`check`), and what it is if the user
     /// said so.
-    pub lone: Option<Option<LoneKind>>,
+    pub lone: Alone,
     /// Told of the bytes of a stream as they are spooled.
     pub progress: &'a dyn Progress,
+}
+
+/// Whether a single document or layer is taken for an archive of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Alone {
+    /// It is not.
+    #[default]
+    No,
+    /// As what its content shows.
+    ByContent,
+    /// As this.
+    As(LoneKind),
+}
+
+impl Alone {
+    /// What it was said to be.
+    pub fn kind(self) -> Option<LoneKind> {
+        match self {
+            Alone::As(kind) => Some(kind),
+            Alone::No | Alone::ByContent => None,
+        }
+    }
+}
+
+impl From<Option<LoneKind>> for Alone {
+    fn from(kind: Option<LoneKind>) -> Alone {
+        kind.map_or(Alone::ByContent, Alone::As)
+    }
 }
 
 /// Opens an archive of any form.
@@ -48,7 +76,8 @@ pub fn open_among(forms: Forms, input: Input, options: OpenOptions<'_>) -> Resul
 
 fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<Archive> {
     let mut input = input;
-    if let Some(kind) = options.lone {
+    if options.lone != Alone::No {
+        let kind = options.lone.kind();
         if kind.is_some() && (options.form.is_some() || matches!(&input, Input::Path(path) if path.is_dir()))
         {
             let help = "leave --as out, or give the path of one file without prefix";
@@ -114,7 +143,7 @@ fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<
         let help = "raise the limit with --limit members=VALUE; if it is a layer, say so with --as layer";
         return Err(Error::refused_help(message, help).of(ErrorKind::Limit));
     }
-    if options.lone.is_some() && options.form.is_none() && !tree.is_folder() {
+    if options.lone != Alone::No && options.form.is_none() && !tree.is_folder() {
         let reason = or_layer(reason_of(forms, &tree, None));
         return Err(Error::NotAnArchive { place: tree.place, reason });
     }
@@ -235,7 +264,7 @@ mod tests {
                 form: form.and_then(|id| FORMS.transport(id)),
                 limits: &Limits::default(),
                 spool: &mut || SpoolDir::new(None),
-                lone: None,
+                lone: crate::form::Alone::No,
                 progress: &(),
             };
             let archive = open(Input::Path(path.clone()), options).expect("opens");

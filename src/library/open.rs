@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Options, RegistryOptions, registry};
 use crate::error::{Error, Result};
 use crate::form::place::Place;
-use crate::form::{self, Input, OpenOptions};
+use crate::form::{self, Alone, Input, OpenOptions};
 use crate::model::{Archive, LoneKind};
 use crate::source::SpoolDir;
 
@@ -16,7 +16,7 @@ pub struct Source {
     pub(super) input: Input,
     pub(super) registry: RegistryOptions,
     /// Whether a single document or layer will do, and which it is if that was said.
-    lone: Option<Option<LoneKind>>,
+    lone: Alone,
     /// Whether blobs are going to be read: what a registry lacks of them is not asked for otherwise.
     blobs: bool,
     /// Where what it lacks is taken from.
@@ -27,7 +27,7 @@ impl From<Place> for Source {
     /// The place that a command line means: `-` is standard input.
     fn from(place: Place) -> Source {
         let registry = RegistryOptions::default();
-        Source { input: place.input(), place, registry, lone: None, blobs: true, fill: Vec::new() }
+        Source { input: place.input(), place, registry, lone: Alone::No, blobs: true, fill: Vec::new() }
     }
 }
 
@@ -56,7 +56,7 @@ impl Source {
 
     /// A single document or layer is an archive of its own; `kind` says what it is, `None` that its content shall.
     pub fn or_alone(mut self, kind: Option<LoneKind>) -> Source {
-        self.lone = Some(kind);
+        self.lone = kind.into();
         self
     }
 
@@ -103,7 +103,7 @@ fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
         return Err(Error::refused_help(message, help));
     }
     if source.place.is_remote() {
-        if source.lone.flatten().is_some() {
+        if source.lone.kind().is_some() {
             let message = format!("{} is no single document or layer", source.place.text);
             return Err(Error::refused_help(message, "leave --as out"));
         }

@@ -14,17 +14,27 @@ const FURTHER: u64 = 1 << 20;
 /// Bytes that must come before as many tries are granted anew.
 const PROGRESS: u64 = 1 << 20;
 
+/// What a registry tells of a blob that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobFound {
+    /// Its size, a hint; not all of them say it.
+    pub size: Option<u64>,
+}
+
 impl Repository {
-    /// Whether the registry has a blob, and the size that it tells, a hint.
+    /// Whether the registry has a blob.
     ///
     /// # Errors
     /// The registry could not be asked, or refuses.
-    pub fn has_blob(&self, digest: &Digest) -> Result<Option<Option<u64>>, Fault> {
+    pub fn has_blob(&self, digest: &Digest) -> Result<Option<BlobFound>, Fault> {
         let what = self.blob_named(digest);
         let mut request = self.request(Method::Head, &format!("blobs/{digest}"));
         let answer = self.send(&Access::Pull, &what, &mut request)?;
         match answer.status {
-            200 => Ok(Some(answer.value("content-length").and_then(|size| size.parse().ok()))),
+            200 => {
+                let size = answer.value("content-length").and_then(|size| size.parse().ok());
+                Ok(Some(BlobFound { size }))
+            }
             404 => Ok(None),
             _ => Err(self.unwanted(&what, answer)),
         }

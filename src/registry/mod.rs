@@ -28,7 +28,7 @@ mod tokens;
 mod uploads;
 mod writer;
 
-pub use blobs::BlobReader;
+pub use blobs::{BlobFound, BlobReader};
 pub use config::{Config, Endpoint};
 pub use credentials::Credentials;
 pub use fault::Fault;

@@ -128,7 +128,7 @@ fn an_archive_of_the_form_that_was_asked_for() {
             form: form::FORMS.transport(form),
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
-            lone: None,
+            lone: crate::form::Alone::No,
             progress: &(),
         };
         let archive = form::open(Input::Path(file.path().to_owned()), options).expect("opens");

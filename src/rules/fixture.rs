@@ -102,7 +102,7 @@ impl Layout {
             form: form::FORMS.transport("oci"),
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
-            lone: None,
+            lone: crate::form::Alone::No,
             progress: &(),
         };
         form::open(Input::Path(self.dir.path().to_owned()), options).expect("opens")
@@ -203,7 +203,7 @@ pub(crate) fn open_path(path: &Path) -> Archive {
         form: None,
         limits: &Limits::default(),
         spool: &mut || SpoolDir::new(None),
-        lone: None,
+        lone: crate::form::Alone::No,
         progress: &(),
     };
     form::open(Input::Path(path.to_owned()), options).expect("opens")

@@ -361,7 +361,7 @@ mod tests {
             form: None,
             limits: &Limits::default(),
             spool: &mut || SpoolDir::new(None),
-            lone: None,
+            lone: crate::form::Alone::No,
             progress: &(),
         };
         let archive = form::open(Input::Path(dir.path().to_owned()), options).expect("opens");

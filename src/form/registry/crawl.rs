@@ -264,7 +264,7 @@ impl<'a> Crawl<'a> {
         })?;
         for (wanted, found) in self.blobs.iter_mut().zip(found) {
             wanted.there = found.is_some();
-            wanted.size = found.flatten().unwrap_or(wanted.size);
+            wanted.size = found.and_then(|told| told.size).unwrap_or(wanted.size);
         }
         Ok(())
     }

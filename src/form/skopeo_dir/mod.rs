@@ -174,7 +174,7 @@ mod tests {
             form: crate::form::FORMS.transport("dir"),
             limits,
             spool: &mut || SpoolDir::new(None),
-            lone: None,
+            lone: crate::form::Alone::No,
             progress: &(),
         };
         let archive = crate::form::open(Input::Path(dir.path().to_owned()), options).expect("opens");

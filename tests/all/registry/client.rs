@@ -149,7 +149,7 @@ fn lengths_may_lie_or_be_absent() {
     let server = Server::start(Manner { sparse_answers: true, ..Manner::default() });
     let digest = server.blob("team/app", b"0123456789");
     let repository = open(&server);
-    assert_eq!(repository.has_blob(&digest).expect("asked"), Some(None));
+    assert_eq!(repository.has_blob(&digest).expect("asked"), Some(BlobFound { size: None }));
     server.plant("GET", "/blobs/", 1, Act::Lengthless);
     assert_eq!(read(&repository, &digest, 10).expect("whole"), b"0123456789");
     server.plant("GET", "/blobs/", 1, Act::Length(4));
