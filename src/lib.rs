@@ -166,6 +166,8 @@ pub use convert::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
+#[doc(hidden)]
+pub use finding::{By, Lower, Lowered};
 pub use form::place::Place;
 pub use inspect::View;
 #[cfg(feature = "cli")]
@@ -174,9 +176,12 @@ pub use library::*;
 pub use limits::Limits;
 pub use model::{Archive, Form, LoneKind};
 pub use platform::{Platform, Specifier};
-pub use progress::{Phase, Progress};
+pub use progress::{BlobProgress, Phase, Progress};
 pub use report::Renderer;
 pub use rules::Policy;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use rules::baseline::Baseline;
 pub use rules::policy::Profile;
 #[cfg(feature = "serve")]
 pub use serve::{Server, Settings as ServeSettings, Shelf, server::Stop as StopServing};

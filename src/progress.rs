@@ -19,6 +19,12 @@ pub trait Progress: Sync {
     /// So many bytes more were read.
     fn read(&self, _bytes: u64) {}
 
+    /// A blob of that stretch is begun: what it is called, and its bytes as they are stored. Whoever is given is told of it
+    /// alone, and dropped when it is done; [`read`](Progress::read) is told the same bytes.
+    fn blob(&self, _name: &str, _size: u64) -> Option<Box<dyn BlobProgress + '_>> {
+        None
+    }
+
     /// The stretch is over, whether it went well or not.
     fn end(&self) {}
 
@@ -27,6 +33,12 @@ pub trait Progress: Sync {
     fn cancelled(&self) -> bool {
         false
     }
+}
+
+/// Is told how the reading of one blob goes on.
+pub trait BlobProgress: Sync {
+    /// So many bytes more of it were read.
+    fn read(&self, bytes: u64);
 }
 
 /// Nobody listens, and nobody stops it.

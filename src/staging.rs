@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -133,15 +133,13 @@ impl Owned {
     fn directory_of(parent: &Path, mode: u32) -> Result<Owned> {
         let path = LIVE
             .while_open(|state| {
-                let name = fresh_name();
-                let mut builder = tempfile::Builder::new();
-                builder.prefix(&name).rand_bytes(0).permissions(Permissions::from_mode(mode));
-                let made = builder.tempdir_in(parent)?.keep();
+                let made = parent.join(fresh_name());
+                DirBuilder::new().mode(mode).create(&made)?;
                 state.paths.insert(made.clone());
                 Ok(made)
             })
             .at("cannot create a directory in", parent)?;
-        let lock = File::open(&path).at("cannot open", &path)?;
+        let lock = File::open(&path).at("cannot open what is staged in", parent)?;
         // A filesystem without locks cannot run the removal either, so failure is harmless.
         let _ = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
         Ok(Owned { path, _lock: lock })
@@ -151,16 +149,13 @@ impl Owned {
     pub(crate) fn file(parent: &Path) -> Result<(File, Owned)> {
         let (file, path) = LIVE
             .while_open(|state| {
-                let mode = Permissions::from_mode(0o644);
-                let name = fresh_name();
-                let mut builder = tempfile::Builder::new();
-                let made = builder.prefix(&name).rand_bytes(0).permissions(mode).tempfile_in(parent)?;
-                let (file, path) = made.keep()?;
+                let path = parent.join(fresh_name());
+                let file = File::options().read(true).write(true).create_new(true).mode(0o644).open(&path)?;
                 state.paths.insert(path.clone());
                 Ok((file, path))
             })
             .at("cannot create a file in", parent)?;
-        let lock = file.try_clone().at("cannot open", &path)?;
+        let lock = file.try_clone().at("cannot open what is staged in", parent)?;
         let _ = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
         Ok((file, Owned { path, _lock: lock }))
     }
@@ -267,6 +262,8 @@ pub(crate) fn while_open<T>(action: impl FnOnce() -> io::Result<T>) -> io::Resul
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::form::write::testing::names;
 

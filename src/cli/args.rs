@@ -39,7 +39,7 @@ pub(super) struct Common {
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Common options")]
     pub limit: Vec<String>,
     /// Blobs read at once; the number of cores if not given, at least 6 where a registry is read or written
-    #[arg(long, value_name = "N", help_heading = "Common options")]
+    #[arg(short, long, value_name = "N", help_heading = "Common options")]
     pub jobs: Option<usize>,
     /// Where streams and compressed archives are spooled; $TMPDIR if not given
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
@@ -75,9 +75,12 @@ pub(super) struct Levels {
     /// Raise levels: spec, docker, containerd, portable, strict
     #[arg(long, value_name = "NAME", help_heading = "Levels", value_parser = words::profiles(), hide_possible_values = true)]
     pub profile: Vec<String>,
-    /// Read levels from this file instead of ./restow.toml
+    /// Read levels and exceptions from this file instead of the nearest restow.toml; also $RESTOW_CONFIG
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     pub config: Option<PathBuf>,
+    /// Read no such file, wherever it may be
+    #[arg(long, help_heading = "Levels", conflicts_with = "config")]
+    pub no_config: bool,
 }
 
 /// Judge archives: structure, digests, sizes, diff IDs.
@@ -104,8 +107,14 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Vec<String>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
+    #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
+    /// The same as --report json
+    #[arg(long)]
+    pub json: bool,
+    /// Do not report what this JSON report of an earlier check has
+    #[arg(long, value_name = "FILE", help_heading = "Levels")]
+    pub baseline: Option<PathBuf>,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -169,21 +178,27 @@ pub(super) struct ConvertArgs {
     /// Do everything but write: read, verify, ask the destination, and print what would stand there
     #[arg(long)]
     pub dry_run: bool,
-    /// Write what became of every digest, as JSON
+    /// Write what became of every digest, as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
+    #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
+    /// The same as --report json
+    #[arg(long)]
+    pub json: bool,
     /// Judge by every rule, as `restow check` does, not only by those that a conversion needs
     #[arg(long)]
     pub check: bool,
+    /// With --check: do not report what this JSON report of an earlier check has
+    #[arg(long, value_name = "FILE", help_heading = "Levels", requires = "check")]
+    pub baseline: Option<PathBuf>,
     /// What to verify of layers that are kept. With digests they are not decompressed, which takes a
     /// fifth of the time: neither their compressed streams nor their diff IDs are checked
     #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
     pub verify: VerifyArg,
-    /// Replace an existing file
-    #[arg(long)]
+    /// Replace an existing file or dir:
+    #[arg(short, long)]
     pub force: bool,
     /// Verify everything in a temporary file before the first byte goes to standard output
     #[arg(long)]
@@ -197,8 +212,8 @@ pub(super) struct ConvertArgs {
     /// In a registry: read everything back that was pushed
     #[arg(long, help_heading = "Registries")]
     pub verify_after: bool,
-    /// Write the digest of each image that was written to this file, a line each
-    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    /// Write the digest of each image that was written to this file, a line each; `-` is standard output
+    #[arg(long, value_name = "FILE")]
     pub digestfile: Option<PathBuf>,
     #[command(flatten)]
     pub sides: SidesArgs,
@@ -251,7 +266,7 @@ pub(super) struct InspectArgs {
     /// Only this image, as for convert. Can be given several times
     #[arg(long, value_name = "NAME")]
     pub image: Vec<String>,
-    /// As JSON, in the shape that docs/inspect.md documents
+    /// As JSON, in the shape that docs/inspect.md documents; the same as --report json
     #[arg(long)]
     pub json: bool,
     /// Only list the tags of a repository, or the repositories of a registry
@@ -260,12 +275,12 @@ pub(super) struct InspectArgs {
     /// Print the exact bytes of a document: index, manifest, config, or a digest
     #[arg(long, value_name = "WHICH", conflicts_with_all = ["json", "report"], value_parser = words::documents(), hide_possible_values = true)]
     pub raw: Option<String>,
-    /// Also write FORMAT: html or markdown, a page to look at; to FILE, or to standard output instead of the usual text.
-    /// Can be given several times
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::pages(), hide_possible_values = true)]
+    /// Also write FORMAT: html or markdown, a page to look at, or json; to FILE, or to standard output instead of the usual
+    /// text. Can be given several times
+    #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::pages(), hide_possible_values = true)]
     pub report: Vec<String>,
-    /// Of docker:// places only images for this platform. Can be given several times
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Registries")]
+    /// Only images for this platform. Can be given several times
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Vec<String>,
     #[command(flatten)]
     pub common: Common,
@@ -297,12 +312,12 @@ pub(super) struct CompareArgs {
     /// Leave these out of the comparison
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub ignore: Vec<Ignore>,
-    /// Print the comparison as JSON
+    /// Print the comparison as JSON; the same as --report json
     #[arg(long)]
     pub json: bool,
-    /// Also write FORMAT: html or markdown, a page to look at; to FILE, or to standard output instead of the usual text.
-    /// Can be given several times
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::pages(), hide_possible_values = true)]
+    /// Also write FORMAT: html or markdown, a page to look at, or json; to FILE, or to standard output instead of the usual
+    /// text. Can be given several times
+    #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::pages(), hide_possible_values = true)]
     pub report: Vec<String>,
     #[command(flatten)]
     pub levels: Levels,

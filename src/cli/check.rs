@@ -15,7 +15,7 @@ use crate::platform::Specifier;
 use crate::{Archive, Form, HumanOptions, Looked, Options, Part, Place, Policy, Proof, Used, Verdict, human};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
-    let mut reports = Reports::parse(&args.report, None, Own::Stdout)?;
+    let mut reports = Reports::parse(&args.report, args.json, None, Own::Stdout)?;
     let mut places = Vec::new();
     for source in &args.source {
         let place = Place::parse(source)?;
@@ -111,8 +111,9 @@ fn check_one(
         Some(part) => part.images(&archive),
         None => crate::images(&archive),
     };
+    let (text, lowered) = (&place.text, &report.lowered);
     let verdict =
-        Verdict { place: &place.text, what: &what, findings: &findings, images: &images, hints: &hints };
+        Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &hints, lowered };
     if reports.human {
         shell.print(&shell.report(&verdict, &archive, shell.human(&io::stdout())))?;
     }

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "serve")]
 use super::args::ServeArgs;
-use super::args::{CheckArgs, Common, CompareArgs, ConvertArgs, ExplainArgs, InspectArgs};
+use super::args::{CheckArgs, ColorWhen, Common, CompareArgs, ConvertArgs, ExplainArgs, InspectArgs};
 use super::index_args::IndexArgs;
 use super::remote_args::SidesArgs;
 use super::words;
@@ -50,6 +50,16 @@ pub(super) enum Command {
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
     Explain(ExplainArgs),
+    /// List the profiles; with NAME, the rules that one raises, and why.
+    #[command(after_help = "Examples:\n  restow profiles\n  restow profiles docker")]
+    Profiles {
+        /// The profile, such as docker
+        #[arg(value_parser = words::profiles(), hide_possible_values = true)]
+        name: Option<String>,
+        /// When to use colours
+        #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+        color: ColorWhen,
+    },
     /// Print a bundled JSON Schema; without NAME, the list.
     #[command(
         after_help = "Examples:\n  restow schema\n  restow schema oci-manifest\n  restow schema report-v1 > report-v1.json"
@@ -73,6 +83,7 @@ pub(super) enum Command {
     )]
     Man {
         /// The command, such as check; restow is the page that leads to the others
+        #[arg(value_parser = words::commands(), hide_possible_values = true)]
         command: Option<String>,
     },
 }
@@ -90,6 +101,18 @@ impl Command {
         }
     }
 
+    /// The places that it reads, as typed, and the one that it writes.
+    pub fn places(&self) -> (Vec<String>, Option<String>) {
+        match self {
+            Command::Check(args) => (args.source.clone(), None),
+            Command::Convert(args) => (vec![args.source.clone()], Some(args.destination.clone())),
+            Command::Inspect(args) => (vec![args.source.clone()], None),
+            Command::Compare(args) => (vec![args.a.clone(), args.b.clone()], None),
+            Command::Index(args) => (args.command.sources(), None),
+            _ => (Vec::new(), None),
+        }
+    }
+
     pub fn common(&self) -> Common {
         match self {
             Command::Check(args) => args.common.clone(),
@@ -99,7 +122,9 @@ impl Command {
             Command::Index(args) => args.command.common().clone(),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.common.clone(),
-            Command::Explain(args) => Common { color: args.color, ..Common::default() },
+            Command::Explain(ExplainArgs { color, .. }) | Command::Profiles { color, .. } => {
+                Common { color: *color, ..Common::default() }
+            }
             Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
         }
     }

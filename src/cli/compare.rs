@@ -1,15 +1,16 @@
 //! `restow compare`: do two places hold the same images?
 
 use super::args::{CompareArgs, Ignore};
+use super::compared;
 use super::open::open;
 use super::progress::Told;
 use super::remote::{Side, platforms};
-use super::report::{Own, Reports};
+use super::report::Reports;
 use super::shell::Shell;
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Aspects, Looked, Options, Place, Policy, Proof, Verdict};
+use crate::{Aspects, Look, Looked, Lowered, Options, Place, Policy, Proof, Verdict};
 
 pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
@@ -17,8 +18,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     }
     let (first, second) = (Place::parse(&args.a)?, Place::parse(&args.b)?);
     shell.sides_are_clear(&first, &second)?;
-    let mut reports = Reports::parse(&args.report, args.json.then_some("the JSON"), Own::Stdout)?;
-    reports.only_pages("compare")?;
+    let mut reports = Reports::of_view("compare", &args.report, args.json)?;
     reports.apart(&first, crate::Used::Read)?;
     reports.apart(&second, crate::Used::Read)?;
     // Of a registry and an archive, the images of the registry that the archive was made of.
@@ -32,12 +32,19 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         Options { policy: policy.clone(), contents: reports.is_drawn(), ..shell.options(&told, any)? };
     let sides = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
     let comparison = crate::compare(sides.0, sides.1, aspects(&args.ignore), &options)?;
+    let lowered = Lowered::NONE;
     reports.compared(&comparison, &args.a, &args.b);
     for (place, archive, judged) in [(&first, &a, &comparison.a), (&second, &b, &comparison.b)] {
         let findings: Vec<_> = judged.findings.iter().map(|finding| (finding.level, finding)).collect();
         let (what, images) = (archive.summary(), crate::images(archive));
-        let verdict =
-            Verdict { place: &place.text, what: &what, findings: &findings, images: &images, hints: &[] };
+        let verdict = Verdict {
+            place: &place.text,
+            what: &what,
+            findings: &findings,
+            images: &images,
+            hints: &[],
+            lowered,
+        };
         let name: Vec<String> = place.name.iter().cloned().collect();
         let looked = Looked {
             proof: Proof::All,
@@ -48,25 +55,32 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         };
         reports.add(shell, place, archive, &verdict, looked);
     }
-    if reports.takes_stdout() {
-        // The page goes there instead.
-    } else if args.json {
-        shell.print(&comparison.to_json([(&args.a, &a), (&args.b, &b)]))?;
-    } else if !(comparison.is_same() && shell.common.quiet) {
+    reports.own(|| comparison.to_json([(&args.a, &a), (&args.b, &b)]));
+    // A report on standard output takes the place of all this.
+    if !(reports.takes_stdout() || comparison.is_same() && shell.common.quiet) {
         for (letter, place, archive, judged) in
             [("A", &args.a, &a, &comparison.a), ("B", &args.b, &b, &comparison.b)]
         {
             let faults: Vec<_> = judged.faults.iter().map(|fault| (fault.level, fault)).collect();
             if !faults.is_empty() {
                 let (place, what) = (format!("{letter} = {place}"), archive.summary());
-                let verdict =
-                    Verdict { place: &place, what: &what, findings: &faults, images: &[], hints: &[] };
+                let verdict = Verdict {
+                    place: &place,
+                    what: &what,
+                    findings: &faults,
+                    images: &[],
+                    hints: &[],
+                    lowered,
+                };
                 shell.print(&shell.report(&verdict, archive, shell.human(&std::io::stdout())))?;
             }
         }
-        let mut lines = comparison.lines(shell.common.quiet);
-        lines.push(comparison.verdict(&args.a, &args.b));
-        let text: String = lines.iter().map(|line| format!("{}\n", escape_str(line))).collect();
+        let look = Look { color: shell.color_out(), width: shell.cut() };
+        let mut text = String::new();
+        for line in comparison.lines(shell.common.quiet) {
+            compared::line(&escape_str(&line), look, &mut text);
+        }
+        compared::verdict(&escape_str(&comparison.verdict(&args.a, &args.b)), look, &mut text);
         shell.print(&text)?;
     }
     reports.finish(shell, None)?;

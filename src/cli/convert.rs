@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
+use super::meant;
 use super::open::{source, standard_output};
 use super::progress::Told;
 use super::remote::{Side, platforms};
@@ -15,14 +16,17 @@ use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
     Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, EntryKind, Finding, Level,
-    Looked, ManifestFormat, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict, Verify,
+    Looked, Lowered, ManifestFormat, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict, Verify,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let source = Place::parse(&args.source)?;
-    let (destination, _) = Place::destination(&args.destination)?;
-    let taken = if destination.is_standard() { Some("the archive") } else { None };
-    let mut reports = Reports::parse(&args.report, taken, Own::Stderr)?;
+    let destination = Place::parse(&args.destination)?;
+    if destination.transport.is_none() {
+        return Err(meant::destination(&args.destination, &shell.typed));
+    }
+    let taken = taken(beside(args), &destination)?;
+    let mut reports = Reports::parse(&args.report, args.json, taken, Own::Stderr)?;
     reports.apart(&source, Used::Read)?;
     reports.apart(&destination, Used::Written)?;
     let drawn = reports.is_drawn();
@@ -66,16 +70,10 @@ fn converted(
     let destination = Destination::parse(&args.destination, docker)?;
     let mut registry = shell.registry(to, Side::Second)?;
     (registry.no_clobber, registry.verify_after) = (args.no_clobber, args.verify_after);
-    if !to.is_remote() {
-        let only = [("no-clobber", args.no_clobber), ("verify-after", args.verify_after)];
-        if let Some((name, _)) = only.iter().find(|(_, given)| *given) {
-            return Err(Error::refused(format!("--{name} goes with a docker:// destination")));
-        }
-    }
     if to.is_standard() {
         standard_output()?;
     }
-    for (option, file) in beside(args).files() {
+    for (option, file) in beside(args).on_disk() {
         may_stand(option, file, from, Used::Read)?;
         may_stand(option, file, to, Used::Written)?;
         report::writable(file)?;
@@ -103,6 +101,21 @@ fn converted(
     outcome
 }
 
+/// What goes to standard output, if anything does: the archive, or one of the files.
+pub(super) fn taken(beside: Beside<'_>, destination: &Place) -> Result<Option<&'static str>> {
+    let mut taken = destination.is_standard().then_some("the archive");
+    let words = [("--account", "the account"), ("--digestfile", "the digests")];
+    for (option, _) in beside.files().filter(|(_, file)| report::is_stdout(file)) {
+        let word = words.iter().find(|(name, _)| *name == option).map_or(option, |(_, word)| word);
+        if let Some(there) = taken {
+            let message = format!("standard output carries {there} and cannot carry {word}, too");
+            return Err(Error::refused_help(message, format!("give it a file: {option} FILE")));
+        }
+        taken = Some(word);
+    }
+    Ok(taken)
+}
+
 /// Files that are written beside the destination.
 #[derive(Clone, Copy)]
 pub(super) struct Beside<'a> {
@@ -115,6 +128,11 @@ impl<'a> Beside<'a> {
     pub fn files(self) -> impl Iterator<Item = (&'static str, &'a Path)> {
         let files = [("--account", self.account), ("--digestfile", self.digestfile)];
         files.into_iter().filter_map(|(option, file)| Some((option, file?)))
+    }
+
+    /// Those that do not go to standard output.
+    pub fn on_disk(self) -> impl Iterator<Item = (&'static str, &'a Path)> {
+        self.files().filter(|(_, file)| !report::is_stdout(file))
     }
 }
 
@@ -147,7 +165,7 @@ pub(super) struct Telling<'a> {
 pub(super) fn told(
     args: &Telling<'_>,
     source: &Place,
-    Outcome { archive, findings, changes, end, called, loads, .. }: Outcome,
+    Outcome { archive, findings, changes, end, called, lowered, loads, .. }: Outcome,
     policy: &Policy,
     shell: &Shell,
     reports: &mut Reports,
@@ -159,18 +177,18 @@ pub(super) fn told(
         End::Refused => {
             let asked = |finding: &Finding| args.all || policy.blocks(finding.rule);
             let shown: Vec<_> = levelled.iter().filter(|(_, finding)| asked(finding)).copied().collect();
-            judged(source, &archive, Some(&shown), &levelled, looked, shell, reports);
+            judged((source, &archive, &lowered), Some(&shown), &levelled, looked, shell, reports);
             shell.say("nothing was written");
             return Ok(WRONG);
         }
         End::Written { output, account, unseen } => {
             // What was written may have come to be under the name of such a file.
-            for (option, file) in args.beside.files() {
+            for (option, file) in args.beside.on_disk() {
                 may_stand(option, file, args.to, Used::Written)?;
             }
             if let Some(file) = args.beside.digestfile {
                 let lines: String = output.digests().iter().map(|line| format!("{line}\n")).collect();
-                report::write(file, lines.as_bytes())?;
+                write(file, &lines, shell)?;
             }
             (account, unseen)
         }
@@ -180,13 +198,14 @@ pub(super) fn told(
     if !asked {
         count_warnings(&levelled, shell);
     }
-    judged(source, &archive, shown, &levelled, looked, shell, reports);
+    judged((source, &archive, &lowered), shown, &levelled, looked, shell, reports);
     reports.account(&account, args.destination);
     if let Some(file) = args.beside.account {
-        report::write(file, account.to_json(args.source, args.destination).as_bytes())?;
+        write(file, &account.to_json(args.source, args.destination), shell)?;
     }
     if args.dry_run {
-        rehearsed(&account, args.destination, shell, reports)?;
+        let taken = reports.takes_stdout() || args.beside.files().any(|(_, file)| report::is_stdout(file));
+        rehearsed(&account, args.destination, shell, taken)?;
     } else {
         tell(&account, args.destination, &called, shell);
         if shell.common.verbose {
@@ -194,7 +213,8 @@ pub(super) fn told(
         }
     }
     if !unseen.is_empty() {
-        shell.say(&format!("not looked at: {}; --check looks at all", unseen.join(", ")));
+        let line = format!("not looked at: {}; --check looks at all", unseen.join(", "));
+        shell.say(&shell.fold_error(&line, 2));
     }
     Ok(0)
 }
@@ -247,8 +267,7 @@ fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
 /// Tells people the findings `shown` and the verdict, on standard error if they did not ask for standard output, and
 /// reports all findings.
 fn judged(
-    source: &Place,
-    archive: &Archive,
+    (source, archive, lowered): (&Place, &Archive, &Lowered),
     shown: Option<&[(Level, &Finding)]>,
     all: &[(Level, &Finding)],
     looked: Looked<'_>,
@@ -257,8 +276,14 @@ fn judged(
 ) {
     let what = archive.summary();
     let images = if all.is_empty() { Vec::new() } else { crate::images(archive) };
-    let verdict =
-        |findings| Verdict { place: &source.text, what: &what, findings, images: &images, hints: &[] };
+    let verdict = |findings| Verdict {
+        place: &source.text,
+        what: &what,
+        findings,
+        images: &images,
+        hints: &[],
+        lowered,
+    };
     if let Some(shown) = shown {
         let text = |options| shell.report(&verdict(shown), archive, options);
         if reports.human_on_stdout() {
@@ -281,11 +306,19 @@ fn count_warnings(findings: &[(Level, &Finding)], shell: &Shell) {
     }
 }
 
-/// The whole account of what was not done, on standard output unless a report has it.
-fn rehearsed(account: &Account, destination: &str, shell: &Shell, reports: &Reports) -> Result<()> {
+/// Writes one of the files beside the destination.
+fn write(file: &Path, text: &str, shell: &Shell) -> Result<()> {
+    match report::is_stdout(file) {
+        true => shell.print(text),
+        false => report::write(file, text.as_bytes()),
+    }
+}
+
+/// The whole account of what was not done, on standard output unless something else is.
+fn rehearsed(account: &Account, destination: &str, shell: &Shell, taken: bool) -> Result<()> {
     let lines: Vec<String> =
         account.entries.iter().map(|entry| escape_str(&entry.line()).into_owned()).collect();
-    if reports.takes_stdout() {
+    if taken {
         shell.say(&lines.join("\n"));
     } else {
         shell.print(&format!("{}\n", lines.join("\n")))?;
@@ -324,7 +357,7 @@ fn tell(account: &Account, destination: &str, called: &[String], shell: &Shell) 
         let line = shell.short_error(&escape_str(&entry.line()));
         let word = entry.action.word();
         let painted = line.replacen(&format!(": {word}"), &format!(": {}", paint(colour(word), word)), 1);
-        lines.push(format!("  {painted}"));
+        lines.push(shell.fold_error(&format!("  {painted}"), 4));
     }
     let more = shown.iter().filter(told).count().saturating_sub(most(CHANGES));
     if more > 0 {

@@ -1,7 +1,7 @@
 //! `restow index`: images for many platforms.
 
 use super::args::{DropArg, ManifestArg};
-use super::convert::{Beside, Telling, may_stand, told};
+use super::convert::{Beside, Telling, may_stand, taken, told};
 use super::index_args::{IndexCommand, IndexInspectArgs, ShapeArg, WriteArgs};
 use super::open::{open, source, standard_output};
 use super::progress::Told;
@@ -201,7 +201,8 @@ impl Doings<'_> {
         job: impl FnOnce(&Self, &Options<'_>) -> Result<Outcome>,
     ) -> Result<u8> {
         let to = Place::parse(self.to.or(self.sources.first().map(String::as_str)).unwrap_or_default())?;
-        for (option, file) in self.beside().files() {
+        taken(self.beside(), &to)?;
+        for (option, file) in self.beside().on_disk() {
             for text in self.sources {
                 may_stand(option, file, &IndexPart::parse(text)?.0, Used::Read)?;
             }
@@ -227,8 +228,8 @@ impl Doings<'_> {
 
     fn told(&self, to: &Place, outcome: Outcome, policy: &Policy, shell: &Shell) -> Result<u8> {
         let write = self.write;
-        let taken = to.is_standard().then_some("the archive");
-        let mut reports = Reports::parse(&write.report, taken, Own::Stderr)?;
+        let taken = taken(self.beside(), to)?;
+        let mut reports = Reports::parse(&write.report, false, taken, Own::Stderr)?;
         for text in self.sources {
             reports.apart(&IndexPart::parse(text)?.0, Used::Read)?;
         }

@@ -41,6 +41,18 @@ impl IndexCommand {
         }
     }
 
+    /// The places that it reads, as typed.
+    pub fn sources(&self) -> Vec<String> {
+        match self {
+            IndexCommand::Create(args) => args.source.clone(),
+            IndexCommand::Add(args) => std::iter::once(&args.index).chain(&args.source).cloned().collect(),
+            IndexCommand::Remove(args) => vec![args.index.clone()],
+            IndexCommand::Annotate(args) => vec![args.index.clone()],
+            IndexCommand::Split(args) => vec![args.index.clone()],
+            IndexCommand::Inspect(args) => vec![args.index.clone()],
+        }
+    }
+
     pub fn common(&self) -> &Common {
         match self {
             IndexCommand::Inspect(args) => &args.common,

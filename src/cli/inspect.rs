@@ -4,37 +4,38 @@ use super::args::InspectArgs;
 use super::open::open;
 use super::progress::Told;
 use super::remote::{Side, platforms};
-use super::report::{Own, Reports};
+use super::report::Reports;
 use super::shell::Shell;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Archive, Look, Looked, Place, Proof, Source, Verdict, View};
+use crate::{Archive, Look, Looked, Lowered, Part, Place, Proof, Source, Verdict, View};
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
-    let mut reports = Reports::parse(&args.report, args.json.then_some("the JSON"), Own::Stdout)?;
-    reports.only_pages("inspect")?;
+    let mut reports = Reports::of_view("inspect", &args.report, args.json)?;
     reports.apart(&place, crate::Used::Read)?;
     if args.tags {
         return tags(&place, shell);
     }
-    let archive = open(&place, (Side::First, &platforms(&args.platform)?), shell, Source::without_blobs)?;
+    let wanted = platforms(&args.platform)?;
+    // A registry is asked for these alone.
+    let (asked, wanted) = if place.is_remote() { (&wanted[..], &[][..]) } else { (&[][..], &wanted[..]) };
+    let archive = open(&place, (Side::First, asked), shell, Source::without_blobs)?;
     let mut images = args.image.clone();
     images.extend(place.name.clone());
     if let Some(which) = &args.raw {
-        shell.print_bytes(&crate::raw(&archive, &images, which)?)?;
+        shell.print_bytes(&crate::raw_for(&archive, &images, wanted, which)?)?;
         return Ok(0);
     }
-    let view = crate::inspect(&archive, &images)?;
-    if reports.takes_stdout() {
-        // The page goes there instead.
-    } else if args.json {
-        shell.print(&view.to_json())?;
-    } else {
+    let view = crate::inspect_for(&archive, &images, wanted)?;
+    reports.own(|| view.to_json());
+    // A report there takes its place.
+    if !reports.takes_stdout() {
         shell.print(&drawn(&view, shell))?;
     }
-    if !args.report.is_empty() {
-        page(&place, &archive, &images, shell, &mut reports)?;
+    if reports.has_pages() {
+        let part = if wanted.is_empty() { None } else { Some(Part::of(&archive, &images, wanted)?) };
+        page(&place, (&archive, part.as_ref()), &images, shell, &mut reports)?;
     }
     reports.finish(shell, None)?;
     Ok(0)
@@ -43,7 +44,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
 /// Adds the archive to the pages, with what its layers change where these are at hand.
 fn page(
     place: &Place,
-    archive: &Archive,
+    (archive, part): (&Archive, Option<&Part>),
     images: &[String],
     shell: &Shell,
     reports: &mut Reports,
@@ -56,14 +57,10 @@ fn page(
     };
     let proof = if read { Proof::Looked } else { Proof::Documents };
     let what = archive.summary();
-    let verdict = Verdict { place: &place.text, what: &what, findings: &[], images: &[], hints: &[] };
-    reports.add(
-        shell,
-        place,
-        archive,
-        &verdict,
-        Looked { proof, changes: changes.as_ref(), images, part: None, file: None },
-    );
+    let (text, lowered) = (&place.text, Lowered::NONE);
+    let verdict = Verdict { place: text, what: &what, findings: &[], images: &[], hints: &[], lowered };
+    let looked = Looked { proof, changes: changes.as_ref(), images, part: None, file: None };
+    reports.add(shell, place, archive, &verdict, looked);
     Ok(())
 }
 

@@ -35,7 +35,14 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Files of commands that judge by levels.
-const LEVELS: &[(&str, &str)] = &[("restow.toml", "Profiles and levels of rules, in the working directory.")];
+const LEVELS: &[(&str, &str)] = &[
+    (
+        "restow.toml",
+        "Profiles, levels of rules and exceptions: the nearest, in the working directory or above it up to the root of the \
+         repository or the home folder.",
+    ),
+    ("~/.config/restow/restow.toml", "The same, where there is no nearer one."),
+];
 
 /// What ends every command in the same way.
 const STATUS: &str = "0 done, nothing wrong; 1 the image is wrong, or places differ; 2 the command could not, or may \

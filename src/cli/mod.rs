@@ -4,14 +4,19 @@ mod args;
 mod check;
 mod command;
 mod compare;
+mod compared;
 mod convert;
 mod explain;
 mod explain_error;
+mod idle;
 mod index;
 mod index_args;
 mod inspect;
+mod levels;
 mod man;
+mod meant;
 mod open;
+mod profiles;
 mod progress;
 mod remote;
 mod remote_args;
@@ -20,23 +25,26 @@ mod report;
 mod serve;
 mod shell;
 mod status;
+mod typed;
+mod verbs;
 mod words;
 mod wrap;
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 
-use args::Levels;
+use args::Common;
 use command::{Cli, Command};
+use remote_args::SidesArgs;
 use shell::Shell;
 use status::FAILED;
+use typed::Typed;
 
 use crate::error::Error;
-use crate::{Level, Policy, Profile};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -49,6 +57,8 @@ pub fn main() -> ExitCode {
 /// Runs a command line, of which the first word is the program's name, and gives its exit status. Signals are left to
 /// the caller.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words = typed::command_first(words.into_iter().collect());
+    let mut typed = Typed::of(&words);
     let parsed = Cli::command()
         .long_version(version())
         .try_get_matches_from(words)
@@ -58,36 +68,43 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => {
             // Help and version are no failures, and a closed pipe changes neither.
             let code = if error.use_stderr() { FAILED } else { 0 };
+            let unknown =
+                (error.kind() == ErrorKind::InvalidSubcommand).then(|| verbs::unknown(&typed)).flatten();
+            if let Some(error) = unknown {
+                Shell::new(Common::default(), SidesArgs::default(), typed).error(&error);
+                return code;
+            }
             let _ = error.print();
             return code;
         }
     };
-    let common = cli.command.common();
-    let shell = Shell::new(common, cli.command.sides());
-    let result = match &cli.command {
+    (typed.sources, typed.destination) = cli.command.places();
+    let shell = Shell::new(cli.command.common(), cli.command.sides(), typed);
+    let result = idle::refuse(&shell.typed, &matches).and_then(|()| match &cli.command {
         Command::Check(args) => {
-            policy(&args.levels, true, &matches).and_then(|policy| check::run(args, &policy, &shell))
+            levels::policy(&args.levels, args.baseline.as_deref(), true, &shell, &matches)
+                .and_then(|policy| check::run(args, &policy, &shell))
         }
         // Without --check a conversion is the same wherever it is run.
         Command::Convert(args) => {
-            policy(&args.levels, args.check, &matches).and_then(|policy| convert::run(args, &policy, &shell))
+            levels::policy(&args.levels, args.baseline.as_deref(), args.check, &shell, &matches)
+                .and_then(|policy| convert::run(args, &policy, &shell))
         }
         // What is written is the same wherever it is.
         Command::Index(args) => match args.command.writing() {
-            Some(write) => policy(&write.levels, write.check, &matches)
+            Some(write) => levels::policy(&write.levels, None, write.check, &shell, &matches)
                 .and_then(|policy| index::run(&args.command, &policy, &shell)),
-            None => index::run(&args.command, &Policy::default(), &shell),
+            None => index::run(&args.command, &crate::Policy::default(), &shell),
         },
         Command::Inspect(args) => inspect::run(args, &shell),
         // A comparison is the same wherever it is run.
-        Command::Compare(args) => {
-            policy(&args.levels, false, &matches).and_then(|policy| compare::run(args, &policy, &shell))
-        }
+        Command::Compare(args) => levels::policy(&args.levels, None, false, &shell, &matches)
+            .and_then(|policy| compare::run(args, &policy, &shell)),
+        Command::Profiles { name, .. } => profiles::run(name.as_deref(), &shell).map(|()| 0),
         // What is served is the same wherever it is done.
         #[cfg(feature = "serve")]
-        Command::Serve(args) => {
-            policy(&args.levels, false, &matches).and_then(|policy| serve::run(args, &policy, &shell))
-        }
+        Command::Serve(args) => levels::policy(&args.levels, None, false, &shell, &matches)
+            .and_then(|policy| serve::run(args, &policy, &shell)),
         Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
         Command::Completions { shell: name } => {
@@ -96,42 +113,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             shell.print(&words::with_places(&String::from_utf8_lossy(&out), *name)).map(|()| 0)
         }
         Command::Man { command } => man::run(Cli::command(), command.as_deref(), &shell).map(|()| 0),
-    };
+    });
     // After a signal other threads fail over the files that it removed, which is nothing to tell.
     shell::yield_to_signal();
     result.unwrap_or_else(|error| {
         shell.error(&error);
         FAILED
     })
-}
-
-/// `restow.toml`, then the profiles that were typed, then `-A`, `-W` and `-D` in the order in which they were: the last one
-/// wins.
-fn policy(levels: &Levels, reads_file: bool, matches: &ArgMatches) -> Result<Policy, Error> {
-    let mut policy = Policy::default();
-    let here = Path::new("restow.toml");
-    match &levels.config {
-        Some(file) => policy.read(file)?,
-        // A folder or a link to nothing of that name is told, not passed over.
-        None if reads_file && here.symlink_metadata().is_ok() => policy.read(here)?,
-        None => {}
-    }
-    for name in &levels.profile {
-        policy.profile(Profile::parse(name)?);
-    }
-    let Some((_, matches)) = matches.subcommand() else { return Ok(policy) };
-    let matches = matches.subcommand().map_or(matches, |(_, below)| below);
-    let mut flags: Vec<(usize, Level, &String)> = Vec::new();
-    for (id, level) in [("allow", Level::Allow), ("warn", Level::Warning), ("deny", Level::Error)] {
-        let indices = matches.indices_of(id).into_iter().flatten();
-        let values = matches.get_many::<String>(id).into_iter().flatten();
-        flags.extend(indices.zip(values).map(|(index, value)| (index, level, value)));
-    }
-    flags.sort_by_key(|(index, ..)| *index);
-    for (_, level, selector) in flags {
-        policy.set(selector, level)?;
-    }
-    Ok(policy)
 }
 
 /// Prints a bundled schema, of a document or of what restow writes, or the list of them.

@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal};
 
+use super::meant;
 use super::progress::Told;
 use super::remote::Side;
 use super::shell::Shell;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Specifier;
 use crate::{Archive, Place, RegistryOptions, Source};
 
@@ -25,6 +26,10 @@ pub(super) fn open(
 pub(super) fn source(place: &Place, side: Side, platforms: &[Specifier], shell: &Shell) -> Result<Source> {
     if place.is_standard() && io::stdin().is_terminal() {
         return Err(Error::refused_help("standard input is a terminal", "pipe an archive into restow"));
+    }
+    if let Some(error) = place.transport.is_none().then(|| meant::source(&place.text, &shell.typed)).flatten()
+    {
+        return Err(error.of(ErrorKind::NotFound));
     }
     let registry = RegistryOptions { platforms: platforms.to_vec(), ..shell.registry(place, side)? };
     Ok(Source::from(place.clone()).registry(registry))

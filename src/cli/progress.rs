@@ -1,18 +1,25 @@
 //! Progress on standard error: bars on a terminal, lines with `--progress plain`, else nothing.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Common, ProgressKind};
 use super::shell::all_is_read;
-use crate::progress::{Phase, Progress};
+use crate::escape::escape_str;
+use crate::progress::{BlobProgress, Phase, Progress};
 
 /// How often a line is printed.
 const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Blobs of fewer bytes are done before anybody has read their line: 4 MiB.
+const LARGE: u64 = 4 << 20;
+
+/// Lines for blobs, at most: the answer, not the way to it, is to fill the screen.
+const LINES: usize = 8;
 
 /// Tells people how far a job has come.
 pub(super) struct Told<'a> {
@@ -56,6 +63,11 @@ impl Progress for Told<'_> {
         }
     }
 
+    fn blob(&self, name: &str, size: u64) -> Option<Box<dyn BlobProgress + '_>> {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        now.as_ref()?.line(name, size).map(|line| Box::new(line) as _)
+    }
+
     fn end(&self) {
         if let Some(stretch) = self.now.write().unwrap_or_else(PoisonError::into_inner).take() {
             stretch.finish();
@@ -69,6 +81,10 @@ impl Progress for Told<'_> {
 /// One stretch of a job, as it is shown.
 struct Stretch {
     bar: Option<ProgressBar>,
+    /// The bar, with the lines of blobs below it.
+    lines: Option<MultiProgress>,
+    /// Blobs that have a line now.
+    shown: Arc<AtomicUsize>,
     plain: Option<Mutex<Instant>>,
     what: &'static str,
     done: AtomicU64,
@@ -96,11 +112,10 @@ impl Stretch {
     fn new(common: &Common, what: &'static str, total: u64) -> Stretch {
         let plain = common.progress == ProgressKind::Plain;
         let auto = common.progress == ProgressKind::Auto && !common.quiet && io::stderr().is_terminal();
-        let bar = auto.then(|| {
-            let bar = ProgressBar::with_draw_target(
-                (total > 0).then_some(total),
-                ProgressDrawTarget::stderr_with_hz(10),
-            );
+        let lines = auto.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
+        let bar = lines.as_ref().map(|lines| {
+            let bar = if total > 0 { ProgressBar::new(total) } else { ProgressBar::no_length() };
+            let bar = lines.add(bar);
             // On a narrow terminal the bar goes first: it says the same as the numbers.
             let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| size.ws_col);
             let template = match (total > 0, columns) {
@@ -116,7 +131,21 @@ impl Stretch {
             bar
         });
         let plain = plain.then(|| Mutex::new(Instant::now()));
-        Stretch { bar, plain, what, done: AtomicU64::new(0), total, began: Instant::now() }
+        let shown = Arc::default();
+        Stretch { bar, lines, shown, plain, what, done: AtomicU64::new(0), total, began: Instant::now() }
+    }
+
+    /// A line for a blob, if it is large and there is room.
+    fn line(&self, name: &str, size: u64) -> Option<Line> {
+        let lines = self.lines.as_ref().filter(|_| size >= LARGE)?;
+        let room = |shown: usize| (shown < LINES).then_some(shown + 1);
+        self.shown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        let bar = lines.add(ProgressBar::new(size));
+        if let Ok(style) = ProgressStyle::with_template("  {msg:.dim} {bytes}/{total_bytes}") {
+            bar.set_style(style);
+        }
+        bar.set_message(crate::human::shortened(&escape_str(name), "…").to_owned());
+        Some(Line { bar, shown: Arc::clone(&self.shown) })
     }
 
     /// More bytes were read.
@@ -147,6 +176,25 @@ impl Stretch {
             let done = HumanBytes(self.done.load(Ordering::Relaxed));
             let _ = writeln!(io::stderr(), "{}: done, {done}", self.what);
         }
+    }
+}
+
+/// The line of a blob; it goes when the blob is done.
+struct Line {
+    bar: ProgressBar,
+    shown: Arc<AtomicUsize>,
+}
+
+impl BlobProgress for Line {
+    fn read(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        self.shown.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

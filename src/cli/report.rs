@@ -2,15 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use tempfile::{NamedTempFile, TempPath};
+
 use super::shell::Shell;
+use super::typed::Typed;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::{
     Account, Archive, Comparison, HumanOptions, Looked, Page, PageStyle, Place, Renderer, ReportFormat, Used,
     Verdict,
 };
+
+/// The file that is standard output.
+pub(super) const STDOUT: &str = "-";
 
 const FORMATS: &str = "human, json, sarif, junit, github, html or markdown";
 
@@ -31,32 +38,62 @@ enum Kind {
     /// For people; what has been drawn so far, if it goes to a file.
     Human(String),
     Machine(Box<dyn Renderer>),
+    /// What the command shows, as JSON.
+    Own(String),
     Page(PageStyle, Box<Page>),
 }
 
 impl Reports {
-    /// Reads the values of `--report`. `taken` says what standard output is already used for, if it is: two things
-    /// on it are refused. `own` is the stream that the command draws findings for people on by itself.
-    pub fn parse(values: &[String], taken: Option<&str>, own: Own) -> Result<Reports> {
+    /// Reads the values of `--report`, and `json` that of `--json`. `taken` says what standard output is already used for, if
+    /// it is: two things on it are refused. `own` is the stream that the command draws findings for people on by itself.
+    pub fn parse(values: &[String], json: bool, taken: Option<&str>, own: Own) -> Result<Reports> {
+        Reports::of(values, json, taken, own, |format| match ReportFormat::named(format) {
+            Some(machine) => Ok(Kind::Machine(machine.renderer())),
+            None => Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
+        })
+    }
+
+    /// The same of a command that judges nothing, or two places: it makes pages, and its own JSON.
+    pub fn of_view(command: &str, values: &[String], json: bool) -> Result<Reports> {
+        let reports = Reports::of(values, json, None, Own::Stdout, |format| match format {
+            "json" => Ok(Kind::Own(String::new())),
+            _ => Err(Error::refused_help(
+                format!("{command} makes json, html and markdown, not {format}"),
+                format!("restow check --report {format}"),
+            )),
+        })?;
+        match reports.wanted.iter().any(|report| matches!(report.kind, Kind::Human(_))) {
+            false => Ok(reports),
+            true => Err(Error::refused_help(
+                format!("{command} draws for people by itself, on standard output"),
+                "leave --report human out",
+            )),
+        }
+    }
+
+    fn of(
+        values: &[String],
+        json: bool,
+        taken: Option<&str>,
+        own: Own,
+        other: impl Fn(&str) -> Result<Kind>,
+    ) -> Result<Reports> {
         let mut wanted: Vec<Report> = Vec::new();
-        for value in values {
+        for value in values.iter().map(String::as_str).chain(json.then_some("json")) {
             let (format, file) = match value.split_once('=') {
                 Some((format, file)) => (format, Some(file)),
-                None => (value.as_str(), None),
+                None => (value, None),
             };
             let kind = match format {
                 "human" => Kind::Human(String::new()),
                 "html" => Kind::Page(PageStyle::Html, Box::new(Page::new(command()))),
                 "markdown" => Kind::Page(PageStyle::Markdown, Box::new(Page::new(command()))),
-                name => match ReportFormat::named(name) {
-                    Some(machine) => Kind::Machine(machine.renderer()),
-                    None => return Err(Error::refused(format!("--report takes {FORMATS}, not `{format}`"))),
-                },
+                other_format => other(other_format)?,
             };
             if file == Some("") {
                 return Err(Error::refused(format!("--report {value} names no file")));
             }
-            let file = file.map(PathBuf::from);
+            let file = file.filter(|file| *file != STDOUT).map(PathBuf::from);
             if wanted.iter().any(|report| report.file == file) {
                 return Err(match &file {
                     Some(file) => Error::refused(format!("two reports cannot go to {}", file.display())),
@@ -90,14 +127,17 @@ impl Reports {
         self.wanted.iter().any(|report| matches!(report.kind, Kind::Page(PageStyle::Html, _)))
     }
 
-    /// Refuses reports other than pages, where nothing is judged.
-    pub fn only_pages(&self, command: &str) -> Result<()> {
-        match self.wanted.iter().find(|report| !matches!(report.kind, Kind::Page(..))) {
-            None => Ok(()),
-            Some(_) => Err(Error::refused_help(
-                format!("{command} makes pages only: --report html or markdown"),
-                format!("use --json, or restow check with --report; restow {command} --help says more"),
-            )),
+    /// Whether one of them is a page.
+    pub fn has_pages(&self) -> bool {
+        self.wanted.iter().any(|report| matches!(report.kind, Kind::Page(..)))
+    }
+
+    /// Gives what the command shows to who wants it as JSON.
+    pub fn own(&mut self, json: impl Fn() -> String) {
+        for report in &mut self.wanted {
+            if let Kind::Own(text) = &mut report.kind {
+                *text = json();
+            }
         }
     }
 
@@ -129,6 +169,7 @@ impl Reports {
         verdict: &Verdict<'_>,
         looked: Looked<'_>,
     ) {
+        let found = (verdict.findings, verdict.lowered);
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
         let file = path.filter(|_| self.is_drawn()).and_then(crate::file_digest);
         let looked = Looked { file: file.as_deref(), ..looked };
@@ -140,11 +181,11 @@ impl Reports {
                     let options = HumanOptions { color, unicode: true, width: 100, least: shell.least() };
                     text.push_str(&shell.report(verdict, archive, options));
                 }
-                Kind::Human(_) => {}
+                Kind::Human(_) | Kind::Own(_) => {}
                 Kind::Machine(renderer) => {
-                    crate::render(&mut **renderer, archive, looked.part, verdict.findings, path);
+                    crate::render(&mut **renderer, archive, looked.part, found, path);
                 }
-                Kind::Page(_, page) => crate::picture(page, archive, verdict.findings, path, looked),
+                Kind::Page(_, page) => crate::picture(page, archive, found, path, looked),
             }
         }
     }
@@ -175,7 +216,7 @@ impl Reports {
                 Kind::Human(text) if report.file.is_some() => {
                     text.push_str(&format!("error: {}\n", escape_str(&why)));
                 }
-                Kind::Human(_) => {}
+                Kind::Human(_) | Kind::Own(_) => {}
                 Kind::Machine(renderer) => renderer.failed(place, &why),
                 Kind::Page(_, page) => page.failed(place, &why),
             }
@@ -189,7 +230,7 @@ impl Reports {
         }
         for report in self.wanted {
             let to = move |out: &mut dyn Write| match report.kind {
-                Kind::Human(text) => out.write_all(text.as_bytes()),
+                Kind::Human(text) | Kind::Own(text) => out.write_all(text.as_bytes()),
                 Kind::Machine(renderer) => renderer.finish(out),
                 Kind::Page(style, page) => crate::write_page(&page, style, out),
             };
@@ -216,22 +257,9 @@ impl Report {
     }
 }
 
-/// What was typed after the program's name, without what may be a password.
+/// What was typed, without what may be a password.
 fn command() -> String {
-    let mut words = Vec::new();
-    let mut secret = false;
-    for word in std::env::args_os().skip(1) {
-        let word = word.to_string_lossy().into_owned();
-        let (name, given) = word.split_once('=').map_or((word.as_str(), false), |(name, _)| (name, true));
-        let named = name.starts_with("--") && name.ends_with("creds");
-        words.push(match (std::mem::take(&mut secret), named && given) {
-            (true, _) => "…".to_owned(),
-            (false, true) => format!("{name}=…"),
-            (false, false) => word.clone(),
-        });
-        secret = named && !given;
-    }
-    words.join(" ")
+    Typed::of(&std::env::args_os().collect::<Vec<_>>()).told()
 }
 
 fn only_one(format: &str) -> Error {
@@ -254,6 +282,11 @@ fn parent(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Whether a file is a name of standard output.
+pub(super) fn is_stdout(file: &Path) -> bool {
+    file.as_os_str() == STDOUT
+}
+
 /// Writes a file whole or not at all. A pipe or device is written to as it is, and may close early.
 pub(super) fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     write_with(file, |out| out.write_all(bytes))
@@ -272,14 +305,11 @@ fn write_with(file: &Path, to: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     }
     // A symlink stays one.
     let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let name = crate::fresh_name();
+    let path = parent(&target).join(crate::fresh_name());
     let staged = move || {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666); // less the umask
-        let mut staged = tempfile::Builder::new()
-            .prefix(&name)
-            .rand_bytes(0)
-            .permissions(mode)
-            .tempfile_in(parent(&target))?;
+        // The mode less the umask.
+        let file = File::options().write(true).create_new(true).mode(0o666).open(&path)?;
+        let mut staged = NamedTempFile::from_parts(file, TempPath::try_from_path(path)?);
         buffered(staged.as_file_mut(), to)?;
         staged.persist(&target).map_err(|error| error.error)
     };
@@ -299,7 +329,7 @@ mod tests {
 
     fn parse(values: &[&str], taken: Option<&str>, own: Own) -> Result<(bool, bool), String> {
         let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-        let reports = Reports::parse(&values, taken, own).map_err(|error| error.to_string())?;
+        let reports = Reports::parse(&values, false, taken, own).map_err(|error| error.to_string())?;
         Ok((reports.human, reports.human_on_stdout()))
     }
 
@@ -317,6 +347,24 @@ mod tests {
         assert!(parse(&["json", "sarif"], None, Stdout).is_err());
         assert!(parse(&["github"], Some("the archive"), Stderr).is_err());
         assert_eq!(parse(&["github=a"], Some("the archive"), Stderr), Ok((true, false)));
+        assert_eq!(parse(&["json=-"], None, Stdout), Ok((false, false)), "- is standard output");
+        assert!(
+            parse(&["json=-", "sarif"], None, Stdout).is_err()
+                && parse(&["json=-"], Some("x"), Stderr).is_err()
+        );
+    }
+
+    #[test]
+    fn views_have_a_json_of_their_own() {
+        let of = |values: &[&str], json| {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            Reports::of_view("inspect", &values, json).map(|reports| reports.takes_stdout())
+        };
+        assert!(of(&[], true).expect("good") && of(&["json"], false).expect("good"));
+        assert!(!of(&["json=a", "html=b"], false).expect("good"));
+        assert!(
+            of(&["json"], true).is_err() && of(&["sarif"], false).is_err() && of(&["human"], false).is_err()
+        );
     }
 
     #[test]
@@ -345,7 +393,7 @@ mod tests {
     fn a_report_never_replaces_what_is_read() {
         let file = tempfile::NamedTempFile::new().expect("file");
         let name = file.path().to_str().expect("UTF-8");
-        let reports = Reports::parse(&[format!("json={name}")], None, Own::Stdout).expect("good");
+        let reports = Reports::parse(&[format!("json={name}")], false, None, Own::Stdout).expect("good");
         assert!(reports.apart(&Place::parse(name).expect("a place"), Used::Read).is_err());
         assert!(reports.apart(&Place::parse("/dev").expect("a place"), Used::Read).is_ok());
     }

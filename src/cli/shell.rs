@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::args::{ColorWhen, Common};
 use super::remote_args::SidesArgs;
+use super::typed::Typed;
+use super::wrap::folded;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::limits::{self, Limits};
@@ -17,13 +19,15 @@ use crate::{Archive, HumanOptions, Level, Options, Verdict};
 pub(super) struct Shell {
     pub common: Common,
     pub sides: SidesArgs,
+    /// The line that was typed.
+    pub typed: Typed,
     /// The lines of `--names-from`, once they were read.
     pub names: OnceLock<Vec<String>>,
 }
 
 impl Shell {
-    pub fn new(common: Common, sides: SidesArgs) -> Shell {
-        Shell { common, sides, names: OnceLock::new() }
+    pub fn new(common: Common, sides: SidesArgs, typed: Typed) -> Shell {
+        Shell { common, sides, typed, names: OnceLock::new() }
     }
 
     /// Writes the result of a command. A reader that went away has seen enough.
@@ -59,7 +63,8 @@ impl Shell {
         let style = |code: &'static str| if self.color(&io::stderr()) { code } else { "" };
         let mut out = io::stderr().lock();
         let (red, cyan, off) = (style("\x1b[1;31m"), style("\x1b[36m"), style("\x1b[0m"));
-        let _ = writeln!(out, "{red}error{off}: {}", escape_str(&error.to_string()));
+        let told = format!("{red}error{off}: {}", escape_str(&error.to_string()));
+        let _ = writeln!(out, "{}", self.fold_error(&told, 4));
         if let Some(help) = error.help() {
             let _ = writeln!(out, "  {cyan}help{off}: {}", escape_str(help));
         }
@@ -102,6 +107,14 @@ impl Shell {
         paint(code, text, self.color(&io::stderr()))
     }
 
+    /// A line for standard error, broken between words on a terminal.
+    pub fn fold_error(&self, line: &str, indent: usize) -> String {
+        match io::stderr().is_terminal() {
+            true => folded(line, self.width(), indent),
+            false => line.to_owned(),
+        }
+    }
+
     /// Text for standard error, with the first digits alone of each digest on a terminal.
     pub fn short_error(&self, text: &str) -> String {
         match io::stderr().is_terminal() && !self.common.verbose {
@@ -130,7 +143,16 @@ impl Shell {
         if self.common.quiet && verdict.is_sound() {
             return String::new();
         }
-        crate::draw(verdict, archive, options)
+        let text = crate::draw(verdict, archive, options);
+        if self.cut().is_none() {
+            return text;
+        }
+        // On a terminal the verdict is not broken within a word.
+        let line = verdict.line(options);
+        // What is in brackets stays together.
+        let glued = line.trim_end().replace("(-v shows ", "(-v\u{a0}shows\u{a0}");
+        let fold = folded(&glued, options.width, 2).replace('\u{a0}', " ") + "\n";
+        text.replace(&line, &fold)
     }
 
     /// The caps in force.

@@ -69,6 +69,25 @@ pub(super) fn schemas() -> Offers {
     Offers(|| crate::schemas().iter().map(|(name, _)| *name).collect())
 }
 
+/// Pages of the manual.
+pub(super) fn commands() -> Offers {
+    Offers(|| {
+        vec![
+            "restow",
+            "check",
+            "convert",
+            "inspect",
+            "compare",
+            "index",
+            "explain",
+            "profiles",
+            "schema",
+            "completions",
+            "man",
+        ]
+    })
+}
+
 /// What `--raw` takes besides a digest.
 pub(super) fn documents() -> Offers {
     Offers(|| vec!["index", "manifest", "config"])
@@ -120,11 +139,42 @@ pub(super) fn with_places(script: &str, shell: clap_complete::Shell) -> String {
             }
         }
         Shell::Fish => {
-            let line = format!(
-                "complete -c restow -n \"__fish_seen_subcommand_from check convert inspect compare create add remove annotate split\" -a \"{prefixes}\"\n"
+            let places = "check convert inspect compare create add remove annotate split";
+            let mut script = format!(
+                "{script}complete -c restow -n \"__fish_seen_subcommand_from {places}\" -a \"{prefixes}\"\n"
             );
-            format!("{script}{line}")
+            // clap_complete leaves out what stands without an option.
+            for (command, offered) in [
+                ("explain", rules()),
+                ("schema", schemas()),
+                ("profiles", profiles()),
+                ("man", commands()),
+                ("completions", Offers(|| vec!["bash", "elvish", "fish", "powershell", "zsh"])),
+            ] {
+                let words = (offered.0)().join(" ");
+                script.push_str(&format!(
+                    "complete -c restow -n \"__fish_seen_subcommand_from {command}\" -f -a \"{words}\"\n"
+                ));
+            }
+            script
         }
         _ => script.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_has_a_page_to_offer() {
+        let command = crate::cli::command::Cli::command();
+        let mut all: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        all.push("restow");
+        let mut offered = (commands().0)();
+        all.sort_unstable();
+        offered.sort_unstable();
+        assert_eq!(offered, all);
     }
 }

@@ -22,9 +22,52 @@ pub(super) fn wrapped(page: &mut String, text: &str, width: usize) {
     }
 }
 
+/// A line that is broken between words where it is wider than `width`; all but the first are indented. What colours it
+/// takes no room.
+pub(super) fn folded(line: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut columns = 0;
+    for (nth, word) in line.split(' ').enumerate() {
+        let long = visible(word);
+        if nth > 0 && columns + 1 + long > width && columns > indent {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            columns = indent;
+        } else if nth > 0 {
+            out.push(' ');
+            columns += 1;
+        }
+        out.push_str(word);
+        columns += long;
+    }
+    out
+}
+
+/// Columns of a text without the escape sequences of colours.
+fn visible(text: &str) -> usize {
+    let mut hidden = false;
+    let shown = |char: &char| {
+        let was = hidden;
+        hidden = *char == '\u{1b}' || hidden && *char != 'm';
+        !was && !hidden
+    };
+    text.chars().filter(shown).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_folded_between_words_whatever_their_colour() {
+        assert_eq!(folded("one two three", 80, 2), "one two three");
+        assert_eq!(folded("one two three", 9, 2), "one two\n  three");
+        assert_eq!(folded("  one two three", 9, 4), "  one two\n    three");
+        let red = "\u{1b}[31mone two\u{1b}[0m three";
+        assert_eq!(folded(red, 80, 2), red);
+        assert_eq!(folded(red, 9, 2), "\u{1b}[31mone two\u{1b}[0m\n  three");
+        assert_eq!(folded("a averyverylongword", 9, 2), "a averyverylongword", "nothing is gained");
+    }
 
     #[test]
     fn text_is_wrapped_and_indented() {

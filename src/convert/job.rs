@@ -4,6 +4,7 @@
 //! visible before all of it is verified, and what the policy blocks is not written.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use crate::convert::account::Account;
@@ -17,7 +18,7 @@ use crate::convert::run::{Written, run as carry_out};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Changed, Facts};
-use crate::finding::{Finding, Level, counted};
+use crate::finding::{Finding, Level, Lowered, counted};
 use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
 use crate::form::place::{self, Place};
 use crate::form::rehearsal::Rehearsal;
@@ -28,7 +29,7 @@ use crate::inventory::{self, Inventory, Item};
 use crate::model::{Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
 use crate::read;
-use crate::rules::{self, Policy, Scope, judge};
+use crate::rules::{self, Policy, Scope, judge, reach};
 use crate::source::SpoolDir;
 
 /// What is converted.
@@ -102,6 +103,8 @@ pub struct Outcome {
     pub pushed: Option<String>,
     /// Of what was written under a name, the places to type next: `oci:app:latest`.
     pub called: Vec<String>,
+    /// What files lowered, and which they are.
+    pub lowered: Lowered,
     /// Commands that load what was written with all its platforms, where there are several.
     pub loads: Vec<String>,
     /// What was written as it stood in the source, and where it stands there.
@@ -118,6 +121,7 @@ impl Outcome {
             end: End::Refused,
             pushed: None,
             called: Vec::new(),
+            lowered: Lowered::default(),
             loads: Vec::new(),
             kept: HashMap::new(),
         }
@@ -160,9 +164,12 @@ pub fn run(
     if let (Origin::Input(Input::Path(source)), Goal::Place) = (&source.origin, &destination.goal) {
         place::apart(source, &destination.place.path)?;
     }
+    let file = (!source.place.is_remote() && !source.place.is_standard())
+        .then(|| source.place.path.file_name().map(OsString::from))
+        .flatten();
     let mut writing = Writing { destination, request, sink: None };
     let archive = open(source, &mut writing, progress)?;
-    Job { archive: &archive, request, policy, progress }.run(writing).map(
+    Job { archive: &archive, file, request, policy, progress }.run(writing).map(
         |(Judged { findings, changes, kept }, end)| Outcome {
             findings,
             changes,
@@ -171,6 +178,7 @@ pub fn run(
             archive,
             pushed: None,
             called: Vec::new(),
+            lowered: Lowered::default(),
             loads: Vec::new(),
         },
     )
@@ -276,6 +284,8 @@ struct Judged {
 /// A conversion of an archive that is open.
 struct Job<'a> {
     archive: &'a Archive,
+    /// The name of its file, which fingerprints hold.
+    file: Option<OsString>,
     request: &'a Request,
     policy: &'a Policy,
     progress: &'a dyn Progress,
@@ -367,7 +377,15 @@ impl Job<'_> {
     /// Whether nothing may be written: what the policy blocks always, and every error if all is to be checked.
     fn blocked(&self, findings: &[Finding]) -> bool {
         let error = |rule| self.request.check && self.policy.level(rule) == Level::Error;
-        findings.iter().any(|finding| self.policy.blocks(finding.rule) || error(finding.rule))
+        let blocks = |finding: &&Finding| self.policy.blocks(finding.rule) || error(finding.rule);
+        let mut blocking: Vec<Finding> = findings.iter().filter(blocks).cloned().collect();
+        if blocking.is_empty() {
+            return false;
+        }
+        // A baseline knows findings by what they hit.
+        reach::tell(self.archive, &mut blocking);
+        let accepted = self.policy.accepted(self.archive, self.file.as_deref(), &blocking);
+        !accepted.into_iter().all(|accepted| accepted)
     }
 
     /// What a conversion does not look at if it is not told to check all.

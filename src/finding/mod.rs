@@ -5,18 +5,22 @@
 
 mod affects;
 mod documents;
+mod fingerprint;
 mod fix;
 mod lines;
 mod locate;
+mod lowered;
 mod order;
 mod rule;
 mod words;
 
 pub use affects::Affected;
 pub use documents::{Document, Documents};
+pub use fingerprint::fingerprint;
 pub use fix::{Applicability, Change, Edit, Fix, Target, quoted};
 pub use lines::{Lines, Position};
 pub use locate::{Locator, Place};
+pub use lowered::{By, Lower, Lowered};
 pub use order::{Summary, advice, sort};
 pub(crate) use rule::rule;
 pub use rule::{Integrity, Level, Rule, Tool};

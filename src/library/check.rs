@@ -1,8 +1,12 @@
 //! Judging an archive.
 
+use std::path::Path;
+
+use super::report::file_of;
 use super::{Options, Report};
 use crate::check::{Part, digests, digests_part, run, run_part};
 use crate::error::Result;
+use crate::finding::{Finding, Lowered};
 use crate::model::Archive;
 
 /// Reads every blob once, looks into layers, and judges the archive by every rule.
@@ -13,7 +17,7 @@ use crate::model::Archive;
 /// stands in the report.
 pub fn check<'a>(archive: &'a Archive, options: &Options<'_>) -> Result<Report<'a>> {
     let found = run(archive, &options.reading(), options.progress)?;
-    Ok(Report::new(archive, options.policy.judged(found.findings)).with(found.facts.changes))
+    Ok(Report::new(archive, judged(archive, options, found.findings)).with(found.facts.changes))
 }
 
 /// Reads what a part of an archive is made of, and judges that: what is wrong with other images is not told, nor what is
@@ -24,7 +28,8 @@ pub fn check<'a>(archive: &'a Archive, options: &Options<'_>) -> Result<Report<'
 /// As of [`check`].
 pub fn check_part<'a>(archive: &'a Archive, part: &Part, options: &Options<'_>) -> Result<Report<'a>> {
     let found = run_part(archive, part, &options.reading(), options.progress)?;
-    Ok(Report::of_part(archive, part, options.policy.judged(found.findings)).with(found.facts.changes))
+    let judged = judged(archive, options, found.findings);
+    Ok(Report::of_part(archive, part, judged).with(found.facts.changes))
 }
 
 /// As [`check()`] or [`check_part`], without decompressing: documents are read, blobs hashed as they are stored. Those of a
@@ -42,11 +47,17 @@ pub fn check_digests<'a>(
     match part {
         Some(part) => {
             let found = digests_part(archive, part, &options.reading(), options.progress)?;
-            Ok(Report::of_part(archive, part, options.policy.judged(found.findings)))
+            Ok(Report::of_part(archive, part, judged(archive, options, found.findings)))
         }
         None => {
             let found = digests(archive, &options.reading(), options.progress)?;
-            Ok(Report::new(archive, options.policy.judged(found.findings)))
+            Ok(Report::new(archive, judged(archive, options, found.findings)))
         }
     }
+}
+
+/// The findings with the levels in force, and what files lowered.
+fn judged(archive: &Archive, options: &Options<'_>, findings: Vec<Finding>) -> (Vec<Finding>, Lowered) {
+    let file = file_of(archive);
+    options.policy.judge(archive, file.as_deref().and_then(Path::file_name), findings)
 }

@@ -1,8 +1,10 @@
 //! Converting.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::registry::Push;
+use super::report::file_of;
 use super::{Options, RegistryOptions, Source, open};
 use crate::convert::called::called;
 use crate::convert::loads::loads;
@@ -149,9 +151,17 @@ pub(super) fn carried(
         outcome.loads = loads(request.target, place, output);
     }
     outcome.pushed = push.filter(|_| written && !request.dry_run).and_then(|push| push.line());
+    let file = file_of(&outcome.archive);
+    let file = file.as_deref().and_then(Path::file_name);
+    let accepted = options.policy.accepted(&outcome.archive, file, &outcome.findings);
+    let (findings, lowered) = options.policy.judge(&outcome.archive, file, outcome.findings.clone());
+    outcome.lowered = lowered;
     outcome.findings = match refused {
-        true => options.policy.blocking(outcome.findings),
-        false => options.policy.judged(outcome.findings),
+        true => {
+            let kept = outcome.findings.into_iter().zip(accepted).filter(|(_, accepted)| !accepted);
+            options.policy.blocking(kept.map(|(finding, _)| finding).collect())
+        }
+        false => findings,
     };
     Ok(outcome)
 }

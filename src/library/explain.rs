@@ -39,6 +39,8 @@ impl Rule {
 /// The JSON schemas of documents, by the names of their kinds, then those of what restow writes.
 pub fn schemas() -> Vec<(&'static str, &'static str)> {
     let own = [("report-v1", REPORT), ("inspect-v1", INSPECT)];
+    #[cfg(feature = "cli")]
+    let own = own.into_iter().chain([("config-v1", rules::settings::SCHEMA)]);
     DocumentKind::ALL.iter().map(|kind| (kind.name(), kind.text())).chain(own).collect()
 }
 

@@ -6,7 +6,9 @@ use crate::inspect::table;
 #[cfg(feature = "cli")]
 use crate::inspect::tree::{self, Look};
 use crate::inspect::{View, raw as bytes};
+use crate::model::select::Chosen;
 use crate::model::{Archive, Root, select};
+use crate::platform::Specifier;
 
 /// What an archive holds, or what these names of images in it stand for.
 ///
@@ -14,7 +16,16 @@ use crate::model::{Archive, Root, select};
 ///
 /// It holds nothing of such a name; there is more than anybody could read; the file changed meanwhile.
 pub fn inspect(archive: &Archive, images: &[String]) -> Result<View> {
-    let view = View::of(archive, &roots(archive, images)?)?;
+    inspect_for(archive, images, &[])
+}
+
+/// The same, and of it what is for these platforms, if there are any.
+///
+/// # Errors
+///
+/// As of [`inspect`], and none of them is for such a platform.
+pub fn inspect_for(archive: &Archive, images: &[String], platforms: &[Specifier]) -> Result<View> {
+    let view = View::of(archive, &chosen(archive, images, platforms)?)?;
     archive.unchanged()?;
     Ok(view)
 }
@@ -26,9 +37,43 @@ pub fn inspect(archive: &Archive, images: &[String]) -> Result<View> {
 ///
 /// No document fits, or several do; the file changed meanwhile.
 pub fn raw(archive: &Archive, images: &[String], which: &str) -> Result<Vec<u8>> {
-    let found = bytes::document(archive, &roots(archive, images)?, which)?;
+    raw_for(archive, images, &[], which)
+}
+
+/// The same, and of it what is for these platforms, if there are any.
+///
+/// # Errors
+///
+/// As of [`raw`], and no image is for such a platform.
+pub fn raw_for(
+    archive: &Archive,
+    images: &[String],
+    platforms: &[Specifier],
+    which: &str,
+) -> Result<Vec<u8>> {
+    let found = bytes::document(archive, &chosen(archive, images, platforms)?, which)?;
     archive.unchanged()?;
     Ok(found)
+}
+
+/// What is looked at: images rather than the indexes that hold others, too, where platforms are named.
+fn chosen(archive: &Archive, images: &[String], platforms: &[Specifier]) -> Result<Vec<Root>> {
+    let roots = roots(archive, images)?;
+    if platforms.is_empty() {
+        return Ok(roots);
+    }
+    let whole = |(index, root)| Chosen { root, only: None, index };
+    let (kept, _) =
+        select::platforms(archive, roots.into_iter().enumerate().map(whole).collect(), platforms, false)?;
+    let images = |chosen: Chosen| match chosen.only {
+        None => vec![chosen.root],
+        Some(only) => select::images_below(archive, chosen.root.node, chosen.root.descriptor.as_ref())
+            .into_iter()
+            .filter(|(node, _)| only.contains(node))
+            .map(|(node, _)| Root { node, descriptor: None, ..chosen.root.clone() })
+            .collect(),
+    };
+    Ok(kept.into_iter().flat_map(images).collect())
 }
 
 /// Without names, everything: revisions that no tag names too, which a conversion takes along only where they have a place.

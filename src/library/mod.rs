@@ -25,6 +25,8 @@ pub use explain::unknown_rule;
 pub use explain::{explain, schemas};
 pub use index::{IndexEdit, IndexPart, create_index, edit_index, show_index, split_index};
 pub use inspect::{inspect, raw};
+#[doc(hidden)]
+pub use inspect::{inspect_for, raw_for};
 pub use open::{Source, open};
 pub use options::Options;
 #[cfg(feature = "page")]

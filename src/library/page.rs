@@ -11,7 +11,7 @@ use crate::check::Part;
 use crate::digest::{Algorithm, Hasher};
 use crate::error::Result;
 use crate::facts::Changed;
-use crate::finding::{Finding, Level, counted};
+use crate::finding::{Finding, Level, Lowered, counted};
 use crate::inspect::View;
 use crate::model::Archive;
 use crate::page::{Page, Proof};
@@ -45,7 +45,7 @@ impl Looked<'_> {
 pub fn picture(
     page: &mut Page,
     archive: &Archive,
-    findings: &[(Level, &Finding)],
+    findings: (&[(Level, &Finding)], &Lowered),
     path: Option<&Path>,
     looked: Looked<'_>,
 ) {

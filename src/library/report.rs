@@ -1,10 +1,11 @@
 //! What was found in an archive.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::check::Part;
 use crate::facts::Changed;
-use crate::finding::{Finding, Level, Locator, Summary};
+use crate::finding::{Finding, Level, Locator, Lowered, Summary};
+use crate::form::place::Place;
 use crate::inspect::{images as named, summary};
 use crate::model::{Archive, Form, NodeId};
 #[cfg(feature = "cli")]
@@ -26,17 +27,26 @@ pub struct Report<'a> {
     /// What its layers do to those below them, if that was asked for.
     #[doc(hidden)]
     pub changes: Changed,
+    /// What files lowered, and which they are.
+    #[doc(hidden)]
+    pub lowered: Lowered,
     /// What was judged, if that is not all.
     part: Option<Part>,
 }
 
+/// The file or folder that an archive was read from; `None` for a stream or a registry.
+pub(super) fn file_of(archive: &Archive) -> Option<PathBuf> {
+    let place = Place::parse(&archive.tree.place).ok()?;
+    (!place.is_standard() && !place.is_remote()).then_some(place.path)
+}
+
 impl<'a> Report<'a> {
-    pub(super) fn new(archive: &'a Archive, findings: Vec<Finding>) -> Report<'a> {
-        Report { archive, findings, changes: Changed::new(), part: None }
+    pub(super) fn new(archive: &'a Archive, (findings, lowered): (Vec<Finding>, Lowered)) -> Report<'a> {
+        Report { archive, findings, changes: Changed::new(), lowered, part: None }
     }
 
-    pub(super) fn of_part(archive: &'a Archive, part: &Part, findings: Vec<Finding>) -> Report<'a> {
-        Report { part: Some(part.clone()), ..Report::new(archive, findings) }
+    pub(super) fn of_part(archive: &'a Archive, part: &Part, judged: (Vec<Finding>, Lowered)) -> Report<'a> {
+        Report { part: Some(part.clone()), ..Report::new(archive, judged) }
     }
 
     pub(super) fn with(self, changes: Changed) -> Report<'a> {
@@ -52,7 +62,8 @@ impl<'a> Report<'a> {
 
     /// Adds it to a report for machines. `path` is the file or folder that holds the archive, to which some formats lead.
     pub fn add_to(&self, report: &mut dyn Renderer, path: Option<&Path>) {
-        render(report, self.archive, self.part.as_ref(), &self.levelled(), path);
+        let findings = (&self.levelled()[..], &self.lowered);
+        render(report, self.archive, self.part.as_ref(), findings, path);
     }
 
     /// Findings with their levels, as reports take them.
@@ -163,7 +174,7 @@ pub fn render(
     report: &mut dyn Renderer,
     archive: &Archive,
     part: Option<&Part>,
-    findings: &[(Level, &Finding)],
+    findings: (&[(Level, &Finding)], &Lowered),
     path: Option<&Path>,
 ) {
     with_source(archive, part, findings, path, |source| report.add(source));
@@ -172,7 +183,7 @@ pub fn render(
 pub(super) fn with_source(
     archive: &Archive,
     part: Option<&Part>,
-    findings: &[(Level, &Finding)],
+    (findings, lowered): (&[(Level, &Finding)], &Lowered),
     path: Option<&Path>,
     then: impl FnOnce(&Source<'_>),
 ) {
@@ -183,7 +194,8 @@ pub(super) fn with_source(
         _ if archive.tree.is_folder() => Container::Folder,
         _ => Container::Tar,
     };
-    then(&Source { docs: &docs, path, container, form: archive.form.id(), images: &images, findings });
+    let form = archive.form.id();
+    then(&Source { docs: &docs, path, container, form, images: &images, findings, lowered });
 }
 
 /// Draws a verdict, with the findings that it rests on, for people.

@@ -8,6 +8,7 @@ use super::shown::{self, Shown as Finding};
 use super::{account, compared};
 use crate::compare::Comparison;
 use crate::convert::Account;
+use crate::escape::escape_str;
 use crate::finding::{Level, Summary, counted};
 use crate::inspect::{Entry, View};
 use crate::location::MemberId;
@@ -42,6 +43,8 @@ pub(super) struct Section {
     /// Why it could not be judged.
     pub(super) failure: Option<String>,
     pub(super) summary: Summary,
+    /// What files lowered, and that exceptions have ended, in words.
+    pub(super) lowered: Vec<String>,
     pub(super) findings: Vec<Finding>,
     /// Findings that are not drawn.
     pub(super) more: usize,
@@ -74,6 +77,7 @@ impl Page {
             proof,
             failure: None,
             summary: Summary::of(source.findings),
+            lowered: source.lowered.words().into_iter().chain(source.lowered.ended.clone()).collect(),
             more: source.findings.len().saturating_sub(findings.len()),
             faulty: faulty.filter_map(|finding| finding.blob.clone()).collect(),
             images,
@@ -91,6 +95,7 @@ impl Page {
             proof: Proof::Documents,
             failure: Some(why.to_owned()),
             summary: Summary::default(),
+            lowered: Vec::new(),
             findings: Vec::new(),
             more: 0,
             images: Vec::new(),
@@ -138,14 +143,16 @@ impl Section {
             "" => first.to_owned(),
             rest => format!("{first}, {rest}"),
         };
-        match self.verdict() {
+        let words = match self.verdict() {
             Verdict::Failed => "could not be judged".to_owned(),
             Verdict::Unjudged if images.is_empty() => "not judged".to_owned(),
             Verdict::Unjudged => format!("{images}, not judged"),
             Verdict::Sound if self.findings.is_empty() => joint("sound", &images),
             Verdict::Sound => joint(&joint("sound", &images), &self.summary.to_string()),
             Verdict::Broken => self.summary.to_string(),
-        }
+        };
+        let lowered: String = self.lowered.iter().map(|words| format!("; {}", escape_str(words))).collect();
+        words + &lowered
     }
 
     /// How many images there are, below indexes too; `None` where there is none.

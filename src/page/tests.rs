@@ -1,6 +1,7 @@
 use super::document::pieces;
 use super::section::FINDINGS;
 use super::*;
+use crate::finding::Lowered;
 use crate::report::{Container, Source, fixture};
 
 fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::Finding>)) -> String {
@@ -12,6 +13,7 @@ fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::F
         form: "oci",
         images: &[],
         findings: &levelled,
+        lowered: Lowered::NONE,
     };
     let mut page = Page::new("check <script>alert(1)</script>");
     page.add(&source, None, Proof::All, None);
@@ -79,6 +81,7 @@ fn tall(layers: usize, command: usize) -> String {
         form: "oci",
         images: &[],
         findings: &[],
+        lowered: Lowered::NONE,
     };
     let entry = crate::inspect::Entry {
         kind: "image",

@@ -14,7 +14,7 @@ use crate::layer::{LayerFacts, LayerScan, Spool};
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::model::{Archive, Blob, BlobId};
-use crate::progress::Progress;
+use crate::progress::{BlobProgress, Progress};
 
 /// A blob to read, and what is to be kept of it.
 #[derive(Debug, Clone, Copy)]
@@ -287,7 +287,11 @@ impl Reading<'_> {
             }
             None => {
                 let inner = self.archive.tree.reader(self.member)?;
-                let mut reader = Counted { inner, progress: self.context.progress, failed: &mut failed };
+                let (progress, name) = (self.context.progress, self.archive.tree.member(self.member));
+                let called =
+                    || self.blob.digest.as_ref().map_or_else(|| name.name.to_string(), Digest::to_string);
+                let blob = progress.blob(&called(), self.request.size);
+                let mut reader = Counted { inner, progress, blob: blob.as_deref(), failed: &mut failed };
                 pipeline::run(&mut reader, self.request, keep, tee, watch)
             }
         };
@@ -336,6 +340,7 @@ fn looked_into(scan: LayerScan) -> Result<LayerFacts> {
 struct Counted<'a> {
     inner: Box<dyn Read + Send>,
     progress: &'a dyn Progress,
+    blob: Option<&'a dyn BlobProgress>,
     failed: &'a mut Option<()>,
 }
 
@@ -350,6 +355,9 @@ impl Read for Counted<'_> {
             }
         })?;
         self.progress.read(n as u64);
+        if let Some(blob) = self.blob {
+            blob.read(n as u64);
+        }
         Ok(n)
     }
 }

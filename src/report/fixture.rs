@@ -5,7 +5,7 @@ use std::path::Path;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::{Container, Image, Renderer, Source};
-use crate::finding::{Document, Documents, Edit, Finding, Integrity, Level, Rule, Target, sort};
+use crate::finding::{Document, Documents, Edit, Finding, Integrity, Level, Lowered, Rule, Target, sort};
 use crate::json::{Json, Span, parse};
 use crate::location::{At, Location, MemberId};
 
@@ -283,6 +283,7 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         form: "oci",
         images: &images,
         findings: &levelled,
+        lowered: Lowered::NONE,
     };
     renderer.add(&source);
     let (docs, mut findings) = many();
@@ -297,6 +298,7 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         form,
         images: &[],
         findings: &levelled,
+        lowered: Lowered::NONE,
     });
     renderer.failed("gone.tar", "cannot open \u{1b}[2Jgone.tar");
     text(renderer)

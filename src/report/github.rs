@@ -39,6 +39,13 @@ impl Renderer for Github {
             }
             self.line(*level, &properties, finding.rule.name, &message);
         }
+        let title = format!("restow: {}", escape_str(source.docs.place()));
+        for words in source.lowered.words() {
+            self.line(Level::Note, "", &title, &escape_str(&words));
+        }
+        for ended in &source.lowered.ended {
+            self.line(Level::Warning, "", &title, &escape_str(ended));
+        }
     }
 
     fn failed(&mut self, place: &str, why: &str) {

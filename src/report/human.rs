@@ -61,7 +61,7 @@ pub fn report(verdict: &Verdict<'_>, docs: &dyn Documents, opts: HumanOptions) -
         true => verdict.line(opts) + "\n",
         false => String::new(),
     };
-    first + &findings + &verdict.draw(opts)
+    first + &findings + &verdict.draw(docs, opts)
 }
 
 /// Renders findings, in the order given, each with an empty line behind it; empty if there are none to draw.

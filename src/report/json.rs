@@ -6,6 +6,7 @@
 //! it; only bytes that are not UTF-8 become `\xff`. Characters that a terminal would obey are written as
 //! `\u` escapes, which changes the bytes of the report but not what it says.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -13,7 +14,9 @@ use serde_json::ser::{Formatter as _, Serializer};
 
 use super::{Renderer, Source};
 use crate::escape::utf8;
-use crate::finding::{Change, Edit, Finding, Label, Level, Locator, Summary, Target, advice};
+use crate::finding::{
+    By, Change, Edit, Finding, Label, Level, Locator, Lower, Summary, Target, advice, fingerprint,
+};
 use crate::json::safe::{Safe, pretty};
 
 /// The shape's schema.
@@ -47,17 +50,65 @@ struct SourceView<'a> {
     failure: Option<&'a str>,
     summary: SummaryView,
     findings: Findings<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lowered: Option<LoweredView<'a>>,
+}
+
+/// What files lowered.
+#[derive(Serialize)]
+struct LoweredView<'a> {
+    config: Option<&'a str>,
+    baseline: Option<&'a str>,
+    ended: &'a [String],
+    findings: Vec<LowerView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LowerView<'a> {
+    from: &'static str,
+    by: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<&'a str>,
+    #[serde(flatten)]
+    finding: FindingView,
+}
+
+impl<'a> LoweredView<'a> {
+    fn of(source: &'a Source<'_>, locator: &Locator<'a>) -> Option<LoweredView<'a>> {
+        let lowered = source.lowered;
+        let lower = |lower: &'a Lower| {
+            let (by, at, reason, expires) = match &lower.by {
+                By::Levels => ("levels", None, None, None),
+                By::Baseline => ("baseline", None, None, None),
+                By::Exception { at, reason, expires } => {
+                    ("allow", Some(at.as_str()), Some(reason.as_str()), Some(expires.as_str()))
+                }
+            };
+            let finding = view(lower.finding.level, &lower.finding, source.file_name(), locator);
+            LowerView { from: lower.from.name(), by, at, reason, expires, finding }
+        };
+        (!lowered.is_silent()).then(|| LoweredView {
+            config: lowered.config.as_deref(),
+            baseline: lowered.baseline.as_deref(),
+            ended: &lowered.ended,
+            findings: lowered.findings.iter().map(lower).collect(),
+        })
+    }
 }
 
 /// Findings that are viewed one after the other.
-struct Findings<'a>(&'a [(Level, &'a Finding)], Option<&'a Locator<'a>>);
+struct Findings<'a>(&'a [(Level, &'a Finding)], Option<(&'a Locator<'a>, Option<&'a OsStr>)>);
 
 impl Serialize for Findings<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Findings(findings, locator) = self;
-        let views = locator
-            .iter()
-            .flat_map(|locator| findings.iter().map(|(level, finding)| view(*level, finding, locator)));
+        let views = locator.iter().flat_map(|(locator, file)| {
+            findings.iter().map(|(level, finding)| view(*level, finding, *file, locator))
+        });
         serializer.collect_seq(views)
     }
 }
@@ -75,6 +126,7 @@ struct SummaryView {
 struct FindingView {
     rule: &'static str,
     level: &'static str,
+    fingerprint: String,
     message: String,
     help: Option<String>,
     primary: PlaceView,
@@ -157,7 +209,8 @@ impl Renderer for Json {
                     notes: summary.notes,
                     omitted: summary.omitted,
                 },
-                findings: Findings(source.findings, Some(&locator)),
+                findings: Findings(source.findings, Some((&locator, source.file_name()))),
+                lowered: LoweredView::of(source, &locator),
             },
         );
     }
@@ -172,6 +225,7 @@ impl Renderer for Json {
                 failure: Some(why),
                 summary: SummaryView::default(),
                 findings: Findings(&[], None),
+                lowered: None,
             },
         );
     }
@@ -237,10 +291,11 @@ impl List {
     }
 }
 
-fn view<'a>(level: Level, finding: &'a Finding, locator: &Locator<'a>) -> FindingView {
+fn view<'a>(level: Level, finding: &'a Finding, file: Option<&OsStr>, locator: &Locator<'a>) -> FindingView {
     FindingView {
         rule: finding.rule.name,
         level: level.name(),
+        fingerprint: fingerprint(file, finding, locator),
         message: finding.message.clone(),
         help: advice(finding, locator.docs()),
         primary: place(&finding.primary, locator),
@@ -299,6 +354,7 @@ fn place<'a>(label: &'a Label, locator: &Locator<'a>) -> PlaceView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Lowered;
     use crate::report::fixture;
     use serde_json::Value;
 
@@ -419,7 +475,8 @@ mod tests {
         let findings: Vec<_> = findings.iter().map(|finding| (Level::Error, finding)).collect();
         let (container, form, images) = (super::super::Container::Tar, "oci", &[][..]);
         let mut json = Box::<Json>::default();
-        json.add(&Source { docs: &docs, path: None, container, form, images, findings: &findings });
+        let lowered = Lowered::NONE;
+        json.add(&Source { docs: &docs, path: None, container, form, images, findings: &findings, lowered });
         let value: Value = serde_json::from_str(&fixture::text(json)).expect("JSON");
         let source = &value["sources"][0];
         assert_eq!(

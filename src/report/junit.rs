@@ -65,6 +65,9 @@ impl Renderer for Junit {
         families.extend(source.findings.iter().map(|(_, finding)| finding.rule.family()));
         let mut suite = TestSuite::new(clean(source.docs.place()));
         suite.add_property(("form", source.form));
+        for words in source.lowered.words().iter().chain(&source.lowered.ended) {
+            suite.add_property(("lowered", clean(words).as_str()));
+        }
         let mut images_of: HashMap<MemberId, Vec<usize>> = HashMap::new();
         for (nth, image) in source.images.iter().enumerate() {
             image.members.iter().for_each(|member| images_of.entry(*member).or_default().push(nth));
@@ -325,8 +328,15 @@ mod tests {
         let images: Vec<_> = (0..images).map(image).collect();
         let mut report = Junit::default();
         let container = super::super::Container::Tar;
-        let source =
-            Source { docs: &docs, path: None, container, form: "oci", images: &images, findings: &findings };
+        let source = Source {
+            docs: &docs,
+            path: None,
+            container,
+            form: "oci",
+            images: &images,
+            findings: &findings,
+            lowered: crate::finding::Lowered::NONE,
+        };
         report.add(&source);
         fixture::text(Box::new(report)).len()
     }

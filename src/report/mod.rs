@@ -21,7 +21,7 @@ pub mod json;
 pub mod junit;
 pub mod sarif;
 
-use crate::finding::{Documents, Finding, Level};
+use crate::finding::{Documents, Finding, Level, Lowered};
 use crate::location::MemberId;
 
 /// One judged source, as the formats for machines take it.
@@ -38,6 +38,8 @@ pub struct Source<'a> {
     pub images: &'a [Image],
     /// What was found, in the order of [`sort`](crate::finding::sort); none of level `Allow`.
     pub findings: &'a [(Level, &'a Finding)],
+    /// What files lowered, and which they are.
+    pub lowered: &'a Lowered,
 }
 
 /// What the members of a source are to the file system.
@@ -52,6 +54,11 @@ pub enum Container {
 }
 
 impl Source<'_> {
+    /// The name of the file or folder, which is a part of fingerprints.
+    fn file_name(&self) -> Option<&std::ffi::OsStr> {
+        self.path.and_then(Path::file_name)
+    }
+
     /// The file that holds `member`: itself in a folder, else the archive; no `.` in it. `None` for standard input.
     fn file(&self, member: Option<MemberId>) -> Option<PathBuf> {
         let mut path = self.path?.to_owned();
@@ -128,7 +135,8 @@ mod tests {
         assert!(human::render(&levelled, &docs, opts).len() < 10_000, "equal faults are grouped");
         let path = Some(Path::new("app.tar"));
         let (container, form, images) = (Container::Tar, "oci", &[][..]);
-        let source = Source { docs: &docs, path, container, form, images, findings: &levelled };
+        let lowered = Lowered::NONE;
+        let source = Source { docs: &docs, path, container, form, images, findings: &levelled, lowered };
         let renderers: [Box<dyn Renderer>; 4] = [
             Box::<json::Json>::default(),
             Box::<sarif::Sarif>::default(),

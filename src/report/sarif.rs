@@ -5,7 +5,6 @@
 //! absolute paths or numbers in messages, so a finding keeps its own between runs.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
@@ -17,14 +16,13 @@ mod shape;
 use shape::{
     Artifact, ArtifactChange, ArtifactLocation, Configuration, Content, Descriptor, Driver, FixView,
     Invocation, Location, Log, LogicalLocation, Notification, PhysicalLocation, Properties, Region,
-    Replacement, ResultProperties, ResultView, Run, Text, Tool, Words,
+    Replacement, ResultProperties, ResultView, Run, Suppression, Text, Tool, Words,
 };
 
 use super::json::{self, List};
 use super::{Container, Renderer, Source};
-use crate::digest::Digest;
 use crate::escape::utf8;
-use crate::finding::{Finding, Fix, Label, Level, Locator, Place, Rule, Target, advice};
+use crate::finding::{Finding, Fix, Label, Level, Locator, Place, Rule, Target, advice, fingerprint};
 use crate::json::Span;
 use crate::json::safe::pretty;
 use crate::location::{At, MemberId};
@@ -45,6 +43,8 @@ pub struct Sarif {
     /// The rule of each result, and where in the text its index stands: `0`, until all rules are known.
     indexes: Vec<(usize, &'static Rule)>,
     failures: Vec<Notification>,
+    /// What files lowered.
+    configured: Vec<Notification>,
     /// How often each fingerprint was given.
     seen: HashMap<String, usize>,
 }
@@ -54,11 +54,15 @@ impl Renderer for Sarif {
         let locator = Locator::new(source.docs);
         let mut places =
             Places { source, locator: &locator, known: HashMap::new(), artifacts: &mut self.artifacts };
-        for (level, finding) in source.findings {
+        let lowered = source.lowered;
+        let hidden = lowered.findings.iter().filter(|lower| lower.finding.level == Level::Allow);
+        let hidden = hidden.map(|lower| (lower.from, &lower.finding, Some(lower.why(lowered))));
+        let shown = source.findings.iter().map(|(level, finding)| (*level, *finding, None));
+        for (level, finding, suppressed) in shown.chain(hidden) {
             let primary = places.location(&finding.primary, None);
             let related = finding.related.iter().enumerate();
             let related = related.map(|(nth, label)| places.location(label, Some(nth + 1))).collect();
-            let print = fingerprint(source, finding, &locator);
+            let print = fingerprint(source.file_name(), finding, &locator);
             let nth = self.seen.entry(print.clone()).or_default();
             *nth += 1;
             let print = format!("{print}:{nth}");
@@ -69,7 +73,7 @@ impl Renderer for Sarif {
             let view = ResultView {
                 rule_id: finding.rule.name,
                 rule_index: 0,
-                level: word(*level),
+                level: word(level),
                 message: plain(&message),
                 locations: [primary],
                 related_locations: related,
@@ -77,6 +81,7 @@ impl Renderer for Sarif {
                 partial_fingerprints: [("primaryLocationLineHash", print.clone()), ("restow/v1", print)]
                     .into(),
                 fixes: finding.fix.as_ref().and_then(|fix| places.fix(finding, fix)).into_iter().collect(),
+                suppressions: suppressed.map(Suppression::of).into_iter().collect(),
                 properties: json::AffectsView::of(finding).map(|affects| ResultProperties { affects }),
             };
             let start = self.results.push(RESULTS, &view);
@@ -84,6 +89,12 @@ impl Renderer for Sarif {
             if let Some(at) = self.results.since(start).find(INDEX) {
                 self.indexes.push((start + at + INDEX.len(), finding.rule));
             }
+        }
+        let told = lowered.words().into_iter().map(|words| ("note", words));
+        let told = told.chain(lowered.ended.iter().map(|ended| ("warning", ended.clone())));
+        for (level, words) in told {
+            let message = plain(&format!("{}: {words}", source.docs.place()));
+            self.configured.push(Notification { level, message });
         }
     }
 
@@ -108,6 +119,7 @@ impl Renderer for Sarif {
             invocations: [Invocation {
                 execution_successful: self.failures.is_empty(),
                 tool_execution_notifications: self.failures,
+                tool_configuration_notifications: self.configured,
             }],
             original_uri_base_ids: [(BASE, base)].into(),
             artifacts: self.artifacts,
@@ -247,22 +259,6 @@ fn logical(place: &Place<'_>, in_member: bool) -> Vec<LogicalLocation> {
     vec![LogicalLocation { name, fully_qualified_name, kind }]
 }
 
-/// What tells a finding from others, whatever else changes: rule, name of the archive, member, and place in it.
-fn fingerprint<'a>(source: &Source<'_>, finding: &'a Finding, locator: &Locator<'a>) -> String {
-    let location = &finding.primary.location;
-    let place = locator.place(location);
-    let archive = source.path.and_then(Path::file_name).map_or(&b""[..], OsStr::as_encoded_bytes);
-    let member = location.member.map_or(&b""[..], |_| place.name.as_bytes());
-    let parts = [
-        finding.rule.name.as_bytes(),
-        archive,
-        member,
-        place.pointer.unwrap_or_default().as_bytes(),
-        place.entry.map_or(&b""[..], |entry| entry.as_bytes()),
-    ];
-    Digest::sha256(&parts.join(&0)).encoded().get(..32).unwrap_or_default().to_owned()
-}
-
 fn descriptor(rule: &'static Rule) -> Descriptor {
     let first = rule.checks.split_once(". ").map_or(rule.checks, |(first, _)| first);
     let help = format!("{}\n\nHow to mend it: {}", rule.matters, rule.mend);
@@ -320,6 +316,7 @@ fn percent(path: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Lowered;
     use crate::report::{Source, fixture};
     use serde_json::{Value, json};
 
@@ -424,6 +421,7 @@ mod tests {
                 form: "oci",
                 images: &[],
                 findings: &levelled,
+                lowered: Lowered::NONE,
             });
             let log: Value = serde_json::from_str(&fixture::text(sarif)).expect("JSON");
             let results = log["runs"][0]["results"].as_array().expect("array").clone();

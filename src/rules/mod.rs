@@ -14,6 +14,7 @@ pub mod anomalies;
 pub mod archive;
 #[cfg(test)]
 mod archive_tests;
+pub mod baseline;
 pub mod blob;
 mod capped;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod docker_archive;
 pub mod document;
 mod documents;
 pub mod entry;
+mod exceptions;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod graph;
@@ -47,6 +49,8 @@ pub mod run_config;
 #[cfg(test)]
 mod run_tests;
 pub mod seen;
+#[cfg(feature = "cli")]
+pub mod settings;
 pub mod shape;
 pub mod specification;
 pub mod storage;

@@ -1,22 +1,15 @@
 //! Which level a rule has in one run (docs/architecture.md#levels): the rule, then `restow.toml`, then the command line's
 //! profiles, then its flags in order. The last one wins, but no word lowers what always blocks.
 
-use std::collections::{BTreeMap, HashMap};
-#[cfg(feature = "cli")]
-use std::path::Path;
-
-#[cfg(feature = "cli")]
-use serde::Deserialize;
-#[cfg(feature = "cli")]
-use toml::Spanned;
+use std::collections::HashMap;
+use std::ffi::OsStr;
 
 use super::all;
-#[cfg(feature = "cli")]
-use crate::error::Context;
+use super::baseline::Baseline;
+use super::exceptions::{Exception, excepted};
 use crate::error::{Error, Result};
-use crate::finding::{Finding, Integrity, Level, Rule, Tool};
-#[cfg(feature = "cli")]
-use crate::finding::{Lines, Position};
+use crate::finding::{By, Finding, Integrity, Level, Lower, Lowered, Rule, Tool};
+use crate::model::Archive;
 use crate::similar;
 
 /// A named set of levels.
@@ -74,6 +67,14 @@ impl Profile {
 pub struct Policy {
     /// What was said, in order.
     steps: Vec<Said>,
+    /// The file that was read, as it is told, and how many of the steps are its.
+    file: Option<(String, usize)>,
+    /// What the file accepts.
+    exceptions: Vec<Exception>,
+    /// Exceptions of the file that have ended, as they are told.
+    ended: Vec<String>,
+    /// Findings that are known.
+    baseline: Option<Baseline>,
 }
 
 /// One word about levels.
@@ -83,78 +84,34 @@ enum Said {
     Levels(HashMap<&'static str, Level>),
 }
 
-/// `restow.toml`
-#[cfg(feature = "cli")]
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    /// Profiles, as `--profile`.
-    #[serde(default)]
-    profiles: Vec<Spanned<String>>,
-    /// Levels by rule or family: `"layer/sparse" = "deny"`.
-    #[serde(default)]
-    levels: BTreeMap<Spanned<String>, Word>,
-}
-
-#[cfg(feature = "cli")]
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Word {
-    Allow,
-    Note,
-    #[serde(alias = "warning")]
-    Warn,
-    #[serde(alias = "error")]
-    Deny,
-}
-
 impl Policy {
     /// Adds a profile; several are a union. It raises what was said before it, and what is said after it wins.
     pub fn profile(&mut self, profile: Profile) {
         self.steps.push(Said::Profile(profile));
     }
 
-    /// Reads `restow.toml`: its profiles, then its levels, of which families come before single rules, whatever their order
-    /// in the file.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read, is no such file, names what is none, or lowers a single rule that always blocks.
+    /// Takes the findings of an earlier report for known.
     #[cfg(feature = "cli")]
-    pub fn read(&mut self, path: &Path) -> Result<()> {
-        let text = std::fs::read_to_string(path).at("cannot read", path)?;
-        let at = |offset: usize| {
-            let Position { line, column } = Lines::new(text.as_bytes()).position(offset);
-            format!("{}:{line}:{column}", path.display())
-        };
-        let file: File = toml::from_str(&text).map_err(|error| {
-            let place = error.span().map_or_else(|| path.display().to_string(), |span| at(span.start));
-            // The toml crate tells some things in several lines.
-            let words: Vec<&str> = error.message().lines().map(str::trim).collect();
-            Error::refused(format!("{place}: {}", words.join("; ")))
-        })?;
-        let placed = |error: Error, name: &Spanned<String>| {
-            let message = format!("{}: {error}", at(name.span().start));
-            match error.help() {
-                Some(help) => Error::refused_help(message, help.to_owned()),
-                None => Error::refused(message),
-            }
-        };
-        for name in &file.profiles {
-            self.profile(Profile::parse(name.get_ref()).map_err(|error| placed(error, name))?);
-        }
-        let mut levels: Vec<_> = file.levels.iter().collect();
-        levels.sort_by_key(|(name, _)| (name.get_ref() != "all", name.get_ref().contains('/')));
-        for (selector, word) in levels {
-            let level = match word {
-                Word::Allow => Level::Allow,
-                Word::Note => Level::Note,
-                Word::Warn => Level::Warning,
-                Word::Deny => Level::Error,
-            };
-            self.set(selector.get_ref(), level).map_err(|error| placed(error, selector))?;
-        }
-        Ok(())
+    pub fn baseline(&mut self, baseline: Baseline) {
+        self.baseline = Some(baseline);
+    }
+
+    /// Makes an exception.
+    #[cfg(feature = "cli")]
+    pub(super) fn except(&mut self, exception: Exception) {
+        self.exceptions.push(exception);
+    }
+
+    /// Notes an exception that has ended.
+    #[cfg(feature = "cli")]
+    pub(super) fn ended(&mut self, told: String) {
+        self.ended.push(told);
+    }
+
+    /// All that was said so far, a file said.
+    #[cfg(feature = "cli")]
+    pub(super) fn file_was(&mut self, shown: &str) {
+        self.file = Some((shown.to_owned(), self.steps.len()));
     }
 
     /// Applies `-A`, `-W` or `-D` for a rule, a family or `all`.
@@ -164,12 +121,8 @@ impl Policy {
     /// Nothing has that name, or it is that of a single rule which always blocks, and `level` would lower it. Of a family and
     /// of `all` such rules keep their level.
     pub fn set(&mut self, selector: &str, level: Level) -> Result<()> {
-        let matching: Vec<&'static Rule> = all()
-            .into_iter()
-            .filter(|rule| selector == "all" || rule.name == selector || rule.family() == selector)
-            .collect();
+        let matching = named(selector)?;
         match matching.as_slice() {
-            [] => return Err(unknown(selector)),
             [rule] if rule.name == selector && rule.integrity == Integrity::Hard && level < rule.level => {
                 let message = format!("`{selector}` always blocks, so its level cannot be lowered");
                 return Err(Error::refused_help(message, format!("`restow explain {selector}` says why")));
@@ -184,6 +137,49 @@ impl Policy {
     /// The level of a rule.
     pub fn level(&self, rule: &Rule) -> Level {
         level_by(&self.steps, rule)
+    }
+
+    /// Gives the findings of an archive the levels in force, and leaves out those that are allowed. What a file lowered is
+    /// told beside them. `file` is the name of the archive's file, which fingerprints hold.
+    pub fn judge(
+        &self,
+        archive: &Archive,
+        file: Option<&OsStr>,
+        findings: Vec<Finding>,
+    ) -> (Vec<Finding>, Lowered) {
+        let by = excepted(archive, file, &findings, &self.exceptions, self.baseline.as_ref());
+        let theirs = self.file.as_ref().map_or(0, |(_, steps)| *steps);
+        let mut lowered = Lowered {
+            config: self.file.as_ref().map(|(shown, _)| shown.clone()),
+            baseline: self.baseline.as_ref().map(|baseline| baseline.file.clone()),
+            findings: Vec::new(),
+            ended: self.ended.clone(),
+        };
+        let mut kept = Vec::new();
+        for (mut finding, by) in findings.into_iter().zip(by) {
+            let level = self.level(finding.rule);
+            let from = level_by(self.steps.get(theirs..).unwrap_or_default(), finding.rule).max(level);
+            finding.level = if by.is_some() { Level::Allow } else { level };
+            if finding.level < from {
+                let finding = finding.clone();
+                lowered.findings.push(Lower { finding, from, by: by.unwrap_or(By::Levels) });
+            }
+            if finding.level != Level::Allow {
+                kept.push(finding);
+            }
+        }
+        (kept, lowered)
+    }
+
+    /// Which findings of an archive are accepted, one for one.
+    pub(crate) fn accepted(
+        &self,
+        archive: &Archive,
+        file: Option<&OsStr>,
+        findings: &[Finding],
+    ) -> Vec<bool> {
+        let by = excepted(archive, file, findings, &self.exceptions, self.baseline.as_ref());
+        by.iter().map(Option::is_some).collect()
     }
 
     /// Gives findings the levels in force, and leaves out those that are allowed.
@@ -210,6 +206,13 @@ impl Policy {
             Integrity::No => false,
         }
     }
+}
+
+/// The rules of a selector: one rule, a family, or `all`.
+pub(super) fn named(selector: &str) -> Result<Vec<&'static Rule>> {
+    let fits = |rule: &&'static Rule| selector == "all" || rule.name == selector || rule.family() == selector;
+    let matching: Vec<&'static Rule> = all().into_iter().filter(fits).collect();
+    if matching.is_empty() { Err(unknown(selector)) } else { Ok(matching) }
 }
 
 /// The level that these words give a rule, one after the other.
@@ -323,47 +326,6 @@ mod tests {
         let mut policy = Policy::default();
         policy.profile(Profile::Docker);
         assert_eq!(policy.level(&name::REPEATED), Level::Warning);
-    }
-
-    #[cfg(feature = "cli")]
-    #[test]
-    fn a_file_sets_profiles_and_levels() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let path = dir.path().join("restow.toml");
-        let text =
-            "profiles = [\"strict\"]\n[levels]\n\"archive/data-after-end\" = \"allow\"\narchive = \"deny\"\n";
-        std::fs::write(&path, text).expect("file");
-        let mut policy = Policy::default();
-        policy.read(&path).expect("good");
-        assert_eq!(policy.level(&archive::DATA_AFTER_END), Level::Allow);
-        assert_eq!(policy.level(&archive::HALF_INCOMPLETE), Level::Error);
-        for (word, level) in [
-            ("allow", Level::Allow),
-            ("note", Level::Note),
-            ("warn", Level::Warning),
-            ("warning", Level::Warning),
-            ("deny", Level::Error),
-            ("error", Level::Error),
-        ] {
-            std::fs::write(&path, format!("[levels]\narchive = \"{word}\"\n")).expect("file");
-            let mut policy = Policy::default();
-            policy.read(&path).expect("good");
-            assert_eq!(policy.level(&archive::HALF_INCOMPLETE), level, "{word}");
-        }
-        for (text, place, words) in [
-            ("levels = 1", "1:10", "expected a map"),
-            ("[levels]\n\"blob/mising\" = \"deny\"\n", "2:1", "`blob/mising`"),
-            ("profiles = [\"spec\",\n  \"docke\"]", "2:3", "`docke`"),
-            ("[levels]\narchive = \"fatal\"\n", "2:11", "`fatal`"),
-            ("[levels]\n\"blob/missing\" = \"warn\"\n", "2:1", "always blocks"),
-            ("[levels\n", "1:8", ""),
-            ("level = {}\n", "1:1", "`level`"),
-        ] {
-            std::fs::write(&path, text).expect("file");
-            let error = policy.read(&path).expect_err("wrong").to_string();
-            assert!(error.starts_with(&format!("{}:{place}: ", path.display())), "{error}");
-            assert!(error.contains(words) && !error.contains('\n'), "{error}");
-        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub fn ingest(
     anomalies.extend(polyglot.then_some(TreeAnomaly::Polyglot { codec: outer }));
     let mut facts = Ingested::new();
     let pack_path = spool.path().join("pack");
-    let pack = File::create_new(&pack_path).at("cannot create", &pack_path)?;
+    let pack = File::create_new(&pack_path).at("cannot spool", place)?;
     let mut pack = BufWriter::with_capacity(PACKED as usize, pack);
     let mut packed = 0;
     let mut total = 0;
@@ -117,7 +117,7 @@ pub fn ingest(
             let request =
                 Request { size: member.size, other, plain: true, plain_other: None, caps: caps(limits) };
             let path = Spooled::own(&spool, members.len() as u64);
-            let file = File::create_new(&path).at("cannot create", &path)?;
+            let file = File::create_new(&path).at("cannot spool", place)?;
             let mut file = Watched { file, progress };
             let run = pipeline::run(&mut data, request, Keep::Stored, &mut file, None);
             if progress.cancelled() {
@@ -138,8 +138,8 @@ pub fn ingest(
         None => anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar)),
     }
     anomalies.extend(rest.lock().unwrap_or_else(PoisonError::into_inner).map(TreeAnomaly::AfterStream));
-    let pack = File::open(&pack_path).at("cannot open", &pack_path)?;
-    std::fs::remove_file(&pack_path).at("cannot remove", &pack_path)?;
+    let pack = File::open(&pack_path).at("cannot spool", place)?;
+    std::fs::remove_file(&pack_path).at("cannot spool", place)?;
     let bytes = Spooled { pack: Arc::new(pack), dir: spool };
     let mut tree = Tree::new(place, members, anomalies, Box::new(bytes));
     tree.outer = (outer != Codec::Plain).then_some(outer);

@@ -10,6 +10,10 @@ mod cli;
 mod common;
 /// What a comparison believes and tells.
 mod compared;
+/// What bash, zsh and fish offer.
+mod completions;
+/// Levels, exceptions and baselines.
+mod configured;
 /// What `docs/` promises.
 mod docs;
 /// Faults of the machine and of whoever sits at it.
@@ -52,3 +56,5 @@ mod served;
 mod sessions;
 /// The public names, and what they take and give.
 mod surface;
+/// What people type who come from other tools.
+mod typed;

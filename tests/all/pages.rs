@@ -106,13 +106,15 @@ fn what_is_no_archive_and_several_sources() {
     let at = tempfile::tempdir().expect("temporary directory");
     std::fs::write(at.path().join("no"), "<b>nothing</b>").expect("written");
     let good = corpus("good/docker-archive/docker-20.10/archive.tar");
-    let (code, markdown) = page(at.path(), "markdown", &[&good, "no", "--creds", "user:hunter22"]);
+    // A password is told of a registry alone, which nobody is at home in.
+    let sources = [&good, "no", "docker://127.0.0.1:1/x", "--retry-times", "0", "--creds", "user:hunter22"];
+    let (code, markdown) = page(at.path(), "markdown", &sources);
     assert_eq!(code, Some(2));
     assert!(
         markdown.contains("✅") && markdown.contains("❌") && markdown.contains("could not be judged"),
         "{markdown}"
     );
-    let (_, html) = page(at.path(), "html", &[&good, "no", "--creds", "user:hunter22"]);
+    let (_, html) = page(at.path(), "html", &sources);
     assert!(!html.contains("hunter22") && html.contains("#s1"), "a password, or no second source");
 }
 
@@ -165,7 +167,7 @@ fn inspect_judges_nothing_and_shows_what_was_asked_for() {
     assert_eq!((manifests(&all), manifests(&one)), (2, 1));
     let (_, markdown, _) = page_of(at.path(), &["inspect", &several], "markdown");
     assert!(markdown.contains("not judged") && markdown.contains("different layers"), "{markdown}");
-    let refused = restow(at.path(), &["inspect", &several, "--report", "json=x"]);
+    let refused = restow(at.path(), &["inspect", &several, "--report", "sarif=x"]);
     assert_eq!(refused.status.code(), Some(2), "nothing is judged, so there is nothing to report");
     // A page on standard output stands there alone.
     let output = restow(at.path(), &["inspect", &several, "--report", "html"]);

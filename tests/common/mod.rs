@@ -45,6 +45,8 @@ impl Restow {
             None => Stdio::null(),
         };
         let output = self.command().args(arguments).stdin(stdin).output()?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!names_staging(&told), "a message names what is staged, not what was typed:\n{told}");
         Ok(Output {
             code: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
@@ -98,4 +100,9 @@ pub fn layer_of(name: &str, bytes: &[u8]) -> Vec<u8> {
     header.set_mode(0o644);
     tar.append_data(&mut header, name, bytes).expect("memory");
     tar.into_inner().expect("memory")
+}
+
+/// Whether a text holds a name that restow gives to what it stages.
+fn names_staging(text: &str) -> bool {
+    text.split(".restow-").skip(1).any(|rest| rest.chars().take_while(char::is_ascii_hexdigit).count() >= 24)
 }

@@ -15,6 +15,7 @@
 //! [`legacy_names`](super::docker_archive::legacy_names).
 
 pub(in crate::form) mod existing;
+pub(in crate::form) mod packed;
 pub(in crate::form) mod tar_out;
 #[cfg(test)]
 pub(crate) mod testing;

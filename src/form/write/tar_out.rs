@@ -11,8 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::WriteOptions;
 use super::tree::check_size;
+use super::{WriteOptions, packed};
+use crate::codec::Compression;
 use crate::digest::Digest;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::form::preview::{Members, Opener, Preview};
@@ -54,8 +55,8 @@ enum Medium {
 
 /// Where the finished tar goes.
 enum Target {
-    /// Renamed from a sibling.
-    Rename { owned: Owned, destination: PathBuf, replace: bool, fsync: bool },
+    /// Renamed from a sibling, once it is compressed.
+    Rename { owned: Owned, destination: PathBuf, packed: Compression, replace: bool, fsync: bool },
     /// Copied out of an unlinked file; the lock only makes it shareable.
     Copy(Mutex<Box<dyn Write + Send>>),
     /// It is there already.
@@ -103,12 +104,15 @@ impl TarOut {
             }
             Ok(_) => {}
         }
+        let packed = packed::by_name(destination)?;
         sweep(parent_of(destination));
         let (file, owned) = Owned::file(parent_of(destination))?;
-        let path = owned.path().to_owned();
+        // Errors call it what it is to become.
+        let path = destination.to_owned();
         let target = Target::Rename {
             owned,
             destination: destination.to_owned(),
+            packed,
             replace: options.force,
             fsync: options.fsync,
         };
@@ -203,7 +207,12 @@ impl TarOut {
         let ended = file.set_len(end).and_then(|()| file.write_all_at(&END, end));
         ended.at("cannot write", &self.path)?;
         let file = file.try_clone().at("cannot open", &self.path)?;
-        Ok(Preview::of_tar(self.path.clone(), file, opener))
+        // Where it is now: it is asked whether it changed.
+        let path = match &self.target {
+            Target::Rename { owned, .. } => owned.path().to_owned(),
+            Target::Copy(_) | Target::Written => self.path.clone(),
+        };
+        Ok(Preview::of_tar(path, file, opener))
     }
 
     fn listed(&self, documents: &[Document], known: &HashMap<String, Arc<[u8]>>) -> Members {
@@ -344,9 +353,14 @@ impl TarOut {
                 file.rewind().at("cannot read", "the temporary file")?;
                 io::copy(&mut file, &mut out).and_then(|_| out.flush()).at("cannot write", STREAM)
             }
-            Target::Rename { owned, destination, replace, fsync } => {
+            Target::Rename { owned, destination, packed, replace, fsync } => {
+                let (file, owned) = match packed {
+                    Compression::None => (file, owned),
+                    // The plain tar goes with `owned`.
+                    _ => packed::pack(file, packed, &destination)?,
+                };
                 if fsync {
-                    file.sync_all().at("cannot sync", owned.path())?;
+                    file.sync_all().at("cannot sync", &destination)?;
                 }
                 owned.publish(owned.path(), &destination, replace)?;
                 if fsync { sync_directory(parent_of(&destination)) } else { Ok(()) }

@@ -1,9 +1,9 @@
 //! A tree of files that is built beside its destination, or inside it, and renamed when all of it is verified.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +27,8 @@ pub(in crate::form) struct Tree {
     owned: Owned,
     tree: PathBuf,
     spool: PathBuf,
+    /// How errors call it: what is to become of it, not where it is meanwhile.
+    shown: PathBuf,
     /// Complete files, relative to `tree`.
     kept: Mutex<BTreeSet<PathBuf>>,
     fsync: bool,
@@ -36,17 +38,21 @@ impl Tree {
     /// A tree to be renamed to `destination` as a whole. The parent directory must exist.
     pub(in crate::form) fn beside(destination: &Path, fsync: bool) -> Result<Tree> {
         sweep(parent_of(destination));
-        Tree::inside(parent_of(destination), fsync)
+        Tree::of(parent_of(destination), destination, fsync)
     }
 
     /// A tree whose files are to be moved into the directory `place` one by one.
     pub(in crate::form) fn inside(place: &Path, fsync: bool) -> Result<Tree> {
+        Tree::of(place, place, fsync)
+    }
+
+    fn of(place: &Path, shown: &Path, fsync: bool) -> Result<Tree> {
         let owned = Owned::directory(place)?;
         let (tree, spool) = (owned.path().join("tree"), owned.path().join("spool"));
-        fs::create_dir(&tree).at("cannot create", &tree)?;
-        // Files leave it by a link or a rename; until then they are nobody else's to read.
-        fs::DirBuilder::new().mode(0o700).create(&spool).at("cannot create", &spool)?;
-        Ok(Tree { owned, tree, spool, kept: Mutex::default(), fsync })
+        // Files leave the spool by a link or a rename; until then they are nobody else's to read.
+        let made = fs::create_dir(&tree).and_then(|()| fs::DirBuilder::new().mode(0o700).create(&spool));
+        made.at("cannot write", shown)?;
+        Ok(Tree { owned, tree, spool, shown: shown.to_owned(), kept: Mutex::default(), fsync })
     }
 
     /// Where streams may be spooled so that [`Staged::adopt`] is a link.
@@ -98,34 +104,35 @@ impl Tree {
     /// Writes a whole file, replacing one that is there.
     pub(in crate::form) fn put(&self, relative: &Path, bytes: &[u8]) -> Result<()> {
         let (mut file, path) = self.temporary()?;
-        file.write_all(bytes).at("cannot write", &path)?;
-        self.sync_file(&file, &path)?;
+        file.write_all(bytes).at("cannot write", &self.shown)?;
+        self.sync_file(&file)?;
         self.settle(path, relative, &mut self.kept_set())
     }
 
     /// Gives a complete file another path within the tree.
     pub(in crate::form) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let mut kept = self.kept_set();
-        fs::rename(self.tree.join(from), self.tree.join(to)).at("cannot rename", self.tree.join(from))?;
+        fs::rename(self.tree.join(from), self.tree.join(to)).at("cannot write", &self.shown)?;
         kept.remove(from);
         kept.insert(to.to_owned());
         Ok(())
     }
 
     fn temporary(&self) -> Result<(File, TempPath)> {
-        let mode = Permissions::from_mode(0o644);
-        let made = tempfile::Builder::new().permissions(mode).tempfile_in(&self.spool);
-        Ok(made.at("cannot create a file in", &self.spool)?.into_parts())
+        let open =
+            |path: &Path| File::options().read(true).write(true).create_new(true).mode(0o644).open(path);
+        let made = tempfile::Builder::new().make_in(&self.spool, open);
+        Ok(made.at("cannot write", &self.shown)?.into_parts())
     }
 
-    fn sync_file(&self, file: &File, path: &Path) -> Result<()> {
-        if self.fsync { file.sync_all().at("cannot sync", path) } else { Ok(()) }
+    fn sync_file(&self, file: &File) -> Result<()> {
+        if self.fsync { file.sync_all().at("cannot sync", &self.shown) } else { Ok(()) }
     }
 
     fn settle(&self, from: TempPath, relative: &Path, kept: &mut BTreeSet<PathBuf>) -> Result<()> {
         let to = self.tree.join(relative);
-        fs::create_dir_all(parent_of(&to)).at("cannot create", parent_of(&to))?;
-        from.persist(&to).map_err(|e| e.error).at("cannot create", &to)?;
+        let made = fs::create_dir_all(parent_of(&to)).and_then(|()| from.persist(&to).map_err(|e| e.error));
+        made.at("cannot write", &self.shown)?;
         kept.insert(relative.to_owned());
         Ok(())
     }
@@ -210,10 +217,14 @@ impl Staged for StagedFile<'_> {
         }
         let link = TempPath::try_from_path(link).at("cannot link", file)?;
         // A spool is private to its writer; what is published is not.
-        let mode = self.out.get_ref().metadata().at("cannot read", &self.path)?.permissions();
-        fs::set_permissions(&link, mode).at("cannot change the mode of", &link)?;
-        let linked = File::open(&link).at("cannot open", &link)?;
-        self.written = linked.metadata().at("cannot read", &link)?.len();
+        let open = || {
+            fs::set_permissions(&link, self.out.get_ref().metadata()?.permissions())?;
+            let linked = File::open(&link)?;
+            let size = linked.metadata()?.len();
+            Ok((linked, size))
+        };
+        let (linked, size) = open().at("cannot write", &self.tree.shown)?;
+        self.written = size;
         self.out = BufWriter::with_capacity(0, linked);
         self.path = link;
         self.adopted = true;
@@ -222,10 +233,10 @@ impl Staged for StagedFile<'_> {
 
     fn keep(mut self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
         let relative = (self.place)(digest)?;
-        self.out.flush().at("cannot write", &self.path)?;
-        check_size(self.written, size, &self.path)?;
+        self.out.flush().at("cannot write", &self.tree.shown)?;
+        check_size(self.written, size, &self.tree.shown)?;
         if self.adopted || self.tree.fsync {
-            self.tree.sync_file(self.out.get_ref(), &self.path)?;
+            self.tree.sync_file(self.out.get_ref())?;
         }
         let mut kept = self.tree.kept_set();
         if kept.contains(&relative) {
@@ -246,6 +257,9 @@ pub(in crate::form) fn check_size(written: u64, expected: u64, path: &Path) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::super::testing::names;
     use super::*;
 

@@ -15,8 +15,15 @@ fn draw(color: bool, unicode: bool, width: usize) -> String {
 fn drawn(docs: &fixture::Archive, mut findings: Vec<Finding>, opts: HumanOptions) -> String {
     sort(&mut findings, docs);
     let findings: Vec<_> = findings.iter().map(|f| (f.rule.level, f)).collect();
-    let verdict =
-        Verdict { place: docs.place(), what: "1 image", findings: &findings, images: &[], hints: &[] };
+    let lowered = crate::finding::Lowered::NONE;
+    let verdict = Verdict {
+        place: docs.place(),
+        what: "1 image",
+        findings: &findings,
+        images: &[],
+        hints: &[],
+        lowered,
+    };
     let out = report(&verdict, docs, opts);
     assert!(out.ends_with('\n') && !out.ends_with("\n\n"));
     assert!(out.lines().all(|line| !line.ends_with(' ')), "a space at the end of a line");

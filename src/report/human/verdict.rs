@@ -2,7 +2,7 @@
 
 use super::{BOLD, GREEN, HumanOptions, RED, YELLOW, clip, fit};
 use crate::escape::escape_str;
-use crate::finding::{Finding, Level, Summary};
+use crate::finding::{Documents, Finding, Level, Locator, Lowered, Summary};
 use crate::report::Image;
 
 /// Images that have a line each; of more, those at fault alone.
@@ -21,6 +21,8 @@ pub struct Verdict<'a> {
     pub images: &'a [Image],
     /// Advice that goes before the verdict, a line each.
     pub hints: &'a [String],
+    /// What files lowered, and which they are.
+    pub lowered: &'a Lowered,
 }
 
 impl Verdict<'_> {
@@ -40,14 +42,31 @@ impl Verdict<'_> {
         format!("{}: {}\n", super::paint(BOLD, &place, opts), tail(opts))
     }
 
-    /// Everything behind the findings: what the images came to, advice, and the line.
-    pub fn draw(&self, opts: HumanOptions) -> String {
-        let mut out = String::new();
-        for hint in self.hints {
+    /// Everything behind the findings: what was lowered, what the images came to, advice, and the line.
+    pub fn draw(&self, docs: &dyn Documents, opts: HumanOptions) -> String {
+        let mut out = self.lowered(docs, opts);
+        for hint in self.hints.iter().chain(&self.lowered.ended) {
             out.push_str(&super::hint(hint, opts));
         }
         self.images(&mut out, opts);
         out + &self.line(opts)
+    }
+
+    /// A line for each finding that a file lowered, where all is asked for.
+    fn lowered(&self, docs: &dyn Documents, opts: HumanOptions) -> String {
+        if opts.least > Level::Note {
+            return String::new();
+        }
+        let locator = Locator::new(docs);
+        let mut lines = String::new();
+        for lower in &self.lowered.findings {
+            let place = locator.place(&lower.finding.primary.location).to_string();
+            let levels = format!("{} instead of {}", lower.finding.level.name(), lower.from.name());
+            let rule = super::paint(BOLD, lower.finding.rule.name, opts);
+            let why = lower.why(self.lowered);
+            lines.push_str(&format!("{rule}: {levels}, {}\n  {place}\n", escape_str(&why)));
+        }
+        if lines.is_empty() { lines } else { lines + "\n" }
     }
 
     /// `, 1 error, 2 notes (-v shows them)`; empty if nothing was found.
@@ -61,6 +80,9 @@ impl Verdict<'_> {
         }
         if summary.omitted > 0 {
             out.push_str(&format!("; {} more not told", summary.omitted));
+        }
+        for words in self.lowered.words() {
+            out.push_str(&format!("; {}", escape_str(&words)));
         }
         out
     }
@@ -184,8 +206,9 @@ mod tests {
             findings: &findings,
             images: &images,
             hints: &hints[..usize::from(!findings.is_empty())],
+            lowered: Lowered::NONE,
         };
-        verdict.draw(opts)
+        verdict.draw(&crate::report::fixture::everything().0, opts)
     }
 
     use Level::{Error, Note, Warning};

@@ -76,6 +76,8 @@ pub(super) struct Invocation {
     pub(super) execution_successful: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_execution_notifications: Vec<Notification>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tool_configuration_notifications: Vec<Notification>,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,8 +126,24 @@ pub(super) struct ResultView {
     pub(super) partial_fingerprints: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fixes: Vec<FixView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) suppressions: Vec<Suppression>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) properties: Option<ResultProperties>,
+}
+
+/// Why a result is not reported (section 3.35).
+#[derive(Debug, Serialize)]
+pub(super) struct Suppression {
+    kind: &'static str,
+    status: &'static str,
+    justification: String,
+}
+
+impl Suppression {
+    pub(super) fn of(justification: String) -> Suppression {
+        Suppression { kind: "external", status: "accepted", justification }
+    }
 }
 
 /// The images that a fault hits, in a property bag (section 3.8): SARIF has no form for them.
