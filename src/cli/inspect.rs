@@ -59,7 +59,7 @@ fn page(
     let what = archive.summary();
     let (text, lowered) = (&place.text, Lowered::NONE);
     let verdict = Verdict { place: text, what: &what, findings: &[], images: &[], hints: &[], lowered };
-    let looked = Looked { proof, changes: changes.as_ref(), images, part: None, file: None };
+    let looked = Looked { proof, changes: changes.as_ref(), images, part, file: None };
     reports.add(shell, place, archive, &verdict, looked);
     Ok(())
 }

@@ -108,7 +108,9 @@ fn one(
     if shelved.names.is_none() || findings.iter().any(|(level, _)| *level >= shell.least()) {
         let what = shelved.archive.summary();
         let images = crate::images(&shelved.archive);
-        let verdict = Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &[] };
+        let lowered = &shelved.lowered;
+        let verdict =
+            Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &[], lowered };
         shell.say(shell.report(&verdict, &shelved.archive, shell.human(&io::stderr())).trim_end());
     }
     Ok(shelved.names.map(|names| (names, shelved.spooled)))

@@ -144,24 +144,31 @@ pub(super) fn carried(
     };
     let from = From { place: source, origin };
     let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
-    let (written, refused) =
-        (matches!(outcome.end, End::Written { .. }), matches!(outcome.end, End::Refused));
+    let written = matches!(outcome.end, End::Written { .. });
     if let (End::Written { output, .. }, false) = (&outcome.end, request.dry_run) {
         outcome.called = called(request.target, place, output);
         outcome.loads = loads(request.target, place, output);
     }
     outcome.pushed = push.filter(|_| written && !request.dry_run).and_then(|push| push.line());
+    levelled(&mut outcome, options);
+    Ok(outcome)
+}
+
+/// Gives findings their levels, and says what files lowered; of what was refused, those that blocked it are errors.
+pub(super) fn levelled(outcome: &mut Outcome, options: &Options<'_>) {
     let file = file_of(&outcome.archive);
     let file = file.as_deref().and_then(Path::file_name);
     let accepted = options.policy.accepted(&outcome.archive, file, &outcome.findings);
     let (findings, lowered) = options.policy.judge(&outcome.archive, file, outcome.findings.clone());
     outcome.lowered = lowered;
-    outcome.findings = match refused {
+    outcome.findings = match matches!(outcome.end, End::Refused) {
         true => {
-            let kept = outcome.findings.into_iter().zip(accepted).filter(|(_, accepted)| !accepted);
+            let kept = std::mem::take(&mut outcome.findings)
+                .into_iter()
+                .zip(accepted)
+                .filter(|(_, accepted)| !accepted);
             options.policy.blocking(kept.map(|(finding, _)| finding).collect())
         }
         false => findings,
     };
-    Ok(outcome)
 }

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::convert::levelled;
 use super::{Options, Source, open, registry};
 use crate::convert::plan::Treatment;
-use crate::convert::{Destination, End, Goal, Origin, Plan, Request, Source as From, Target, run};
+use crate::convert::{Destination, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run};
 use crate::error::{Error, Result};
-use crate::finding::Finding;
+use crate::finding::{Finding, Lowered};
 use crate::form::held::{Held, Holding};
 use crate::form::place::Place;
 use crate::form::sink::Sink;
@@ -22,6 +23,8 @@ pub struct Shelved {
     pub archive: Arc<Archive>,
     /// What is wrong with it, in the order of reports.
     pub findings: Vec<Finding>,
+    /// What files lowered, and which they are.
+    pub lowered: Lowered,
     /// The names under which it is served, `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; `None` if it is not, as something is
     /// wrong with it.
     pub names: Option<Vec<String>>,
@@ -69,11 +72,12 @@ pub fn shelve(
     };
     let from = From { place: &place, origin: Origin::Archive(Box::new(archive)) };
     let to = Destination { place: &place, goal: Goal::Held(&make) };
-    let outcome = run(from, to, &request, &options.policy, options.progress)?;
-    let archive = Arc::new(outcome.archive);
-    if let End::Refused = outcome.end {
-        let findings = options.policy.blocking(outcome.findings);
-        return Ok(Shelved { archive, findings, names: None, spooled: 0 });
+    let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
+    levelled(&mut outcome, options);
+    let Outcome { archive, findings, lowered, end, kept, .. } = outcome;
+    let archive = Arc::new(archive);
+    if let End::Refused = end {
+        return Ok(Shelved { archive, findings, lowered, names: None, spooled: 0 });
     }
     let held = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
     let made = held.made.values().filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>();
@@ -81,9 +85,8 @@ pub fn shelve(
         true => archive.tree.members.iter().map(|member| member.size).sum(),
         false => 0,
     };
-    let names = shelf.add(&archive, held, &outcome.kept)?;
-    let findings = options.policy.judged(outcome.findings);
-    Ok(Shelved { archive, findings, names: Some(names), spooled: made + unpacked })
+    let names = shelf.add(&archive, held, &kept)?;
+    Ok(Shelved { archive, findings, lowered, names: Some(names), spooled: made + unpacked })
 }
 
 /// The repository of images that have none: the stem of the file, as far as it can be one.
