@@ -100,6 +100,8 @@ class Finding:
     help: str | None = None
     related: tuple[Place, ...] = ()
     fix: Fix | None = None
+    #: The words of the command that does what the help says; empty if there is none.
+    command: tuple[str, ...] = ()
     #: How many more places are at fault in the same way that no finding names.
     omitted: int = 0
     #: The images and tags that reach what is wrong; ``None`` if it is about the archive as a whole.

@@ -20,6 +20,8 @@ use crate::{
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
+    let asked = (!args.platform.is_empty()).then(|| policy.clone().for_a_platform());
+    let policy = asked.as_ref().unwrap_or(policy);
     let source = Place::parse(&args.source)?;
     let destination = Place::parse(&args.destination)?;
     if destination.transport.is_none() {

@@ -79,7 +79,7 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
         ("Why it matters", rule.matters.to_owned()),
         ("What tools were seen to do with it", seen.join("\n\n")),
         ("Example", rule.example.to_owned()),
-        ("How to mend it", rule.mend.to_owned()),
+        ("How to mend it", rule.how_to_mend()),
     ];
     for (heading, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
         page.push_str(&format!("\n{}\n", bold(heading)));

@@ -27,7 +27,7 @@ use crate::finding::{Finding, Level};
 use crate::model::{Archive, NodeId, select};
 use crate::progress::Progress;
 use crate::read::{self, Options};
-use crate::rules::{Policy, Scope, judge};
+use crate::rules::{Policy, Scope, judge, offer};
 
 /// One of two places, opened.
 #[derive(Clone, Copy)]
@@ -95,7 +95,10 @@ impl Judged {
         faults.retain(|finding| finding.level == Level::Error);
         let holding = Holding::of(archive, &facts, &roots);
         archive.unchanged()?;
-        Ok(Judged { holding, findings: policy.judged(findings), faults, changes: facts.changes })
+        let mut findings = policy.judged(findings);
+        offer(archive, policy, &mut findings);
+        offer(archive, policy, &mut faults);
+        Ok(Judged { holding, findings, faults, changes: facts.changes })
     }
 }
 

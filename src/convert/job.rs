@@ -3,18 +3,20 @@
 //! What is promised of destinations (`SECURITY.md`) holds from here on: source and destination are apart, nothing is
 //! visible before all of it is verified, and what the policy blocks is not written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use crate::codec::Compression;
 use crate::convert::account::Account;
+use crate::convert::codecs::Codecs;
 use crate::convert::fates::{self, Fate, Settled};
 use crate::convert::judged::before_commit;
-use crate::convert::new_names;
 use crate::convert::plan::Plan;
 use crate::convert::planner;
-use crate::convert::request::{Request, Target, Verify};
+use crate::convert::request::{Compress, Request, Target, Verify};
 use crate::convert::run::{Written, run as carry_out};
+use crate::convert::{mended, new_names};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Changed, Facts};
@@ -26,10 +28,11 @@ use crate::form::sink::{Output, Sink};
 use crate::form::write::WriteOptions;
 use crate::form::{self, Alone, Input, OpenOptions, Out};
 use crate::inventory::{self, Inventory, Item};
+use crate::media::Codec;
 use crate::model::{Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
 use crate::read;
-use crate::rules::{self, Policy, Scope, judge, reach};
+use crate::rules::{self, Policy, Scope, reach};
 use crate::source::SpoolDir;
 
 /// What is converted.
@@ -298,16 +301,16 @@ impl Job<'_> {
         let nothing = Default::default();
         let mut known = Facts::of(archive.blobs.len());
         read::duplicates(archive, &mut known)?;
-        if self.blocked(&self.found(&known, Scope::Nodes(&nothing))?) {
-            return self.refuse(known, Scope::All);
+        if self.blocked(&self.found(&known, Scope::Nodes(&nothing), None)?) {
+            return self.refuse(known, Scope::All, None);
         }
         let inventory = Inventory::of(archive);
-        let plan = planner::plan(archive, self.request)?;
+        let plan = planner::plan(archive, self.request, self.tails()?)?;
         let settled = fates::settle(archive, &inventory, self.request.target, plan)?;
         let plan = &settled.plan;
         let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
-        if self.blocked(&self.found(&known, scope)?) {
-            return self.refuse(known, scope);
+        if self.blocked(&self.found(&known, scope, Some(plan))?) {
+            return self.refuse(known, scope, Some(plan));
         }
         if let (Target::Storage, Some((index, child))) = (self.request.target, plan.sparse(archive)) {
             let message = format!(
@@ -320,7 +323,7 @@ impl Job<'_> {
         if self.request.check && !writing.can_take_back() {
             let context = self.request.read.context(true, self.progress);
             read::rest(archive, &mut known, &context)?;
-            let findings = self.judged(&known, scope)?;
+            let findings = self.judged(&known, scope, Some(plan))?;
             if self.blocked(&findings) {
                 return Ok((Judged { findings, changes: known.changes, kept: HashMap::new() }, End::Refused));
             }
@@ -364,7 +367,7 @@ impl Job<'_> {
             // To show what is in layers is not to judge it.
             facts.layers.clear();
         }
-        let findings = self.judged(&facts, scope)?;
+        let findings = self.judged(&facts, scope, Some(&settled.plan))?;
         let blocked = self.blocked(&findings);
         if let (Some(error), false) = (ran.unplaced, blocked) {
             return Err(error);
@@ -411,27 +414,54 @@ impl Job<'_> {
     }
 
     /// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.
-    fn refuse(&self, mut known: Facts, scope: Scope<'_>) -> Result<(Judged, End)> {
+    fn refuse(&self, mut known: Facts, scope: Scope<'_>, plan: Option<&Plan>) -> Result<(Judged, End)> {
         let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
         read::rest(self.archive, &mut known, &context)?;
-        let findings = self.judged(&known, scope)?;
+        let findings = self.judged(&known, scope, plan)?;
         Ok((Judged { findings, changes: known.changes, kept: HashMap::new() }, End::Refused))
     }
 
-    /// What is wrong, with names as they will be, in any order.
-    fn found(&self, facts: &Facts, scope: Scope<'_>) -> Result<Vec<Finding>> {
+    /// What is wrong, with names as they will be and without what the plan mends, in any order.
+    fn found(&self, facts: &Facts, scope: Scope<'_>, plan: Option<&Plan>) -> Result<Vec<Finding>> {
         let mut findings = rules::run(self.archive, facts, scope);
         new_names::retain(self.archive, self.request, &mut findings);
+        if let Some(plan) = plan {
+            mended::as_planned(self.archive, plan, &mut findings);
+        }
         self.archive.unchanged()?;
         Ok(findings)
     }
 
     /// The same in the order of reports.
-    fn judged(&self, facts: &Facts, scope: Scope<'_>) -> Result<Vec<Finding>> {
-        let mut findings = judge(self.archive, facts, scope);
-        new_names::retain(self.archive, self.request, &mut findings);
+    fn judged(&self, facts: &Facts, scope: Scope<'_>, plan: Option<&Plan>) -> Result<Vec<Finding>> {
+        let findings = rules::told(self.archive, self.found(facts, scope, plan)?);
         self.archive.unchanged()?;
         Ok(findings)
+    }
+
+    /// The layers whose gzip stream is followed by what is no part of it. Only `--compress gzip`, which leaves gzip layers
+    /// alone otherwise, asks: it reads them beforehand.
+    fn tails(&self) -> Result<HashSet<BlobId>> {
+        let Compress::To { compression: Compression::Gzip(_), level_given: false } = self.request.compress
+        else {
+            return Ok(HashSet::new());
+        };
+        let archive = self.archive;
+        let codecs = Codecs::of(archive);
+        let mut gzip = HashSet::new();
+        for (i, _) in archive.blobs.iter().enumerate().filter(|(_, blob)| blob.layer) {
+            let blob = BlobId(i as u32);
+            if codecs.get(blob)? == Codec::Gzip {
+                gzip.insert(blob);
+            }
+        }
+        let context = self.request.read.context(false, self.progress);
+        let facts = read::some(archive, &|blob| gzip.contains(&blob), &context)?;
+        gzip.retain(|blob| {
+            let plain = facts.get(*blob).and_then(|facts| facts.plain.as_ref());
+            plain.is_some_and(|plain| plain.trailing.is_some())
+        });
+        Ok(gzip)
     }
 
     /// The names of members in the old docker-archive form follow from configs and diff IDs. Where configs are made only
@@ -440,6 +470,15 @@ impl Job<'_> {
     fn legacy_names(&self, plan: &Plan) -> Result<LegacyNames> {
         let archive = self.archive;
         let others = archive.diff_algorithms();
+        for (blob, _) in plan.blobs().filter(|(blob, _)| archive.blob(*blob).layer) {
+            let digest = archive.blob(blob).digest.as_ref();
+            if let Some(digest) = digest.filter(|digest| digest.algorithm_name() != "sha256") {
+                let message =
+                    format!("the legacy docker-archive form names layers by sha256, and one is {digest}");
+                let help = "use --docker-format universal";
+                return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+            }
+        }
         let believed = self.policy.blocks(&rules::image::DIFF_ID_MISMATCH);
         let from_layers = |node: NodeId| match &archive.node(node).body {
             Body::V1 { .. } | Body::Schema1 { .. } => true,

@@ -111,7 +111,8 @@ impl Planner<'_> {
                 .of(ErrorKind::Unsupported));
             }
             let again = level_given && compression.codec() != Codec::Plain;
-            let alike = !again && self.codecs.get(blob)? == compression.codec();
+            let tail = self.tails.contains(&blob);
+            let alike = !again && !tail && self.codecs.get(blob)? == compression.codec();
             return Ok(if alike { Treatment::Keep } else { Treatment::Recompress(compression) });
         }
         let gzip = Treatment::Recompress(Compression::Gzip(Compression::GZIP_DEFAULT));

@@ -20,6 +20,7 @@ mod layers;
 pub mod loads;
 mod losses;
 mod manifests;
+mod mended;
 pub mod names;
 mod new_names;
 mod parts;

@@ -25,7 +25,7 @@ pub fn assign(archive: &Archive, request: &Request, roots: Vec<Chosen>) -> Resul
     let mut names = Names::default();
     let about = referrers::about(archive);
     let renamed = rename(archive, request, roots, &mut names)?;
-    let named = tagged(request, &about, renamed, &mut names)?;
+    let named = tagged(archive, request, &about, renamed, &mut names)?;
     let planned = match request.target.can().names {
         HeldNames::No => without_names(named, &mut names),
         HeldNames::Repository => storage(archive, request, &about, named)?,
@@ -176,6 +176,7 @@ fn parted(about: &About, roots: Vec<PlannedRoot>) -> (Vec<PlannedRoot>, Vec<Plan
 
 /// `--tag` and `:REF` replace the names of the one image that is left.
 fn tagged(
+    archive: &Archive,
     request: &Request,
     about: &About,
     roots: Vec<PlannedRoot>,
@@ -189,7 +190,7 @@ fn tagged(
     let (roots, along) = parted(about, roots);
     let distinct: HashSet<NodeId> = roots.iter().map(|planned| planned.root.node).collect();
     if distinct.len() > 1 {
-        let names: Vec<String> = roots.iter().map(|planned| planned.root.name.shown()).collect();
+        let names = select::handles(archive, roots.iter().map(|planned| &planned.root));
         let message = format!("a name is given for one image, but {} are selected", distinct.len());
         return Err(Error::refused_help(
             message,

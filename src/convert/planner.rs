@@ -14,13 +14,15 @@ use crate::media::{self, Family, LayerType};
 use crate::model::select::{self, Chosen, Lost};
 use crate::model::{Archive, BlobId, Body, Descriptor, Edge, ImageParts, Name, NodeId, Part, Role};
 
-/// Decides everything, or refuses. Of layers it reads the first bytes at most, where their compression decides.
-pub fn plan(archive: &Archive, request: &Request) -> Result<Plan> {
+/// Decides everything, or refuses. Of layers it reads the first bytes at most, where their compression decides. `tails` are
+/// layers that are followed by what is no part of them.
+pub fn plan(archive: &Archive, request: &Request, tails: HashSet<BlobId>) -> Result<Plan> {
     let Choice { chosen, lost, left } = choose(archive, request)?;
     let mut planner = Planner {
         archive,
         request,
         codecs: Codecs::of(archive),
+        tails,
         done: HashSet::new(),
         plan: Plan {
             steps: Vec::new(),
@@ -91,7 +93,7 @@ fn one_image(archive: &Archive, roots: &[Chosen]) -> Result<()> {
     if distinct.len() < 2 {
         return Ok(());
     }
-    let names: Vec<String> = roots.iter().map(|chosen| chosen.root.name.shown()).collect();
+    let names = select::handles(archive, roots.iter().map(|chosen| &chosen.root));
     let message = format!("dir: holds one image, {} holds {}", archive.tree.place, distinct.len());
     Err(Error::refused_help(message, format!("choose one with --image: {}", select::list(&names))))
 }
@@ -100,6 +102,7 @@ pub(super) struct Planner<'a> {
     pub(super) archive: &'a Archive,
     pub(super) request: &'a Request,
     pub(super) codecs: Codecs<'a>,
+    pub(super) tails: HashSet<BlobId>,
     pub(super) plan: Plan,
     done: HashSet<NodeId>,
     pub(super) staged: HashSet<(BlobId, Treatment)>,

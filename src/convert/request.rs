@@ -7,6 +7,7 @@ use crate::form::{
 };
 use crate::platform::{Platform, Specifier};
 use crate::read;
+use crate::rules::Policy;
 
 /// The form to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +206,12 @@ pub struct Request {
 }
 
 impl Request {
+    /// The levels in force of this request, where these are given.
+    pub fn levels(&self, given: &Policy) -> Policy {
+        let policy = given.clone();
+        if self.platforms.is_empty() { policy } else { policy.for_a_platform() }
+    }
+
     /// All images as they are, in this form.
     pub fn to(target: Target) -> Request {
         Request {

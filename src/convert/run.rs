@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::blob::BlobFacts;
+use crate::blob::{BlobFacts, Plain};
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::documents::Documents;
 use crate::convert::fates::Settled;
@@ -143,6 +143,7 @@ fn blobs_written(plan: &Plan, writer: &Writer<'_>, facts: &Facts) -> HashMap<Dig
                 codec: compression.codec(),
                 polyglot: false,
                 gzip: None,
+                plain: read.plain.map(|plain| Plain { trailing: None, skipped: 0, ..plain }),
                 ..read
             },
         };

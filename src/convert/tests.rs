@@ -1,5 +1,6 @@
 //! Plans over small archives on disk.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -61,7 +62,7 @@ fn layout(dir: &Path, layer_type: &str) -> Archive {
 
 fn made(archive: &Archive, manifest_format: ManifestFormat) -> Make {
     let request = Request { manifest_format, ..Request::to(Target::OciDir) };
-    let plan = planner::plan(archive, &request).expect("a plan");
+    let plan = planner::plan(archive, &request, HashSet::new()).expect("a plan");
     plan.make[&archive.roots[0].node].clone()
 }
 

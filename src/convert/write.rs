@@ -149,6 +149,15 @@ impl<'a> Writer<'a> {
         lock(&self.unplaced).take()
     }
 
+    /// Whether the destination has a place for what has this digest. A layer that is not the one that its config means has
+    /// none in a form that names layers by what they are: a fault of the image, which is told once all of it is read.
+    fn places(&self, digest: &Digest) -> bool {
+        let Err(error) = self.sink.accepts(digest) else { return true };
+        lock(&self.unplaced).get_or_insert(error);
+        self.broken();
+        false
+    }
+
     /// Layers that were read for their digests alone.
     pub(super) fn by_digest(&self) -> usize {
         self.by_digest.len()
@@ -178,6 +187,11 @@ impl Tee for Writer<'_> {
     fn begin(&self, job: &Job, promised: Option<(&Digest, u64)>) -> Result<Option<Box<dyn Taken + '_>>> {
         if self.stopped() || job.keep == Keep::Stored && self.already_there(job)? {
             return Ok(None);
+        }
+        if let (Keep::Stored, Some((digest, _))) = (job.keep, promised) {
+            if !self.places(digest) {
+                return Ok(None);
+            }
         }
         let staged = self.sink.stage(promised)?;
         Ok(Some(Box::new(OnItsWay { staged, writer: self, job: *job })))
@@ -209,14 +223,8 @@ impl Taken for OnItsWay<'_> {
         // included: the manifest names it so.
         let own = self.writer.archive.blob(self.job.blob).digest.as_ref();
         let digest = own.filter(|_| self.job.keep == Keep::Stored).unwrap_or(sha256);
-        // A layer that is not the one that its config means has no place in a form that names layers by what they are.
-        // That is a fault of the image, which is told once all of it is read.
-        if self.job.keep != Keep::Stored {
-            if let Err(error) = self.writer.sink.accepts(digest) {
-                lock(&self.writer.unplaced).get_or_insert(error);
-                self.writer.broken();
-                return Ok(());
-            }
+        if self.job.keep != Keep::Stored && !self.writer.places(digest) {
+            return Ok(());
         }
         self.staged.keep(digest, size)?;
         self.writer.keep(&self.job, digest.clone(), size);

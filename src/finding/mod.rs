@@ -11,6 +11,7 @@ mod lines;
 mod locate;
 mod lowered;
 mod order;
+mod remedy;
 mod rule;
 mod words;
 
@@ -22,9 +23,10 @@ pub use lines::{Lines, Position};
 pub use locate::{Locator, Place};
 pub use lowered::{By, Lower, Lowered};
 pub use order::{Summary, advice, sort};
+pub use remedy::{Command, Opt, Remedy};
 pub(crate) use rule::rule;
 pub use rule::{Integrity, Level, Rule, Tool};
-pub(crate) use words::{counted, raise};
+pub(crate) use words::counted;
 
 use crate::location::Location;
 
@@ -52,6 +54,8 @@ pub struct Finding {
     pub related: Vec<Label>,
     /// What to do, if there is more to say than the rule's own advice.
     pub help: Option<String>,
+    /// The command that does something about it here; only where nothing else that was found keeps it from doing so.
+    pub command: Option<Command>,
     /// What would mend it, if that can be computed.
     pub fix: Option<Fix>,
     /// How many more places are at fault alike, which are neither named here nor in findings of their own.
@@ -71,6 +75,7 @@ impl Finding {
             primary,
             related: Vec::new(),
             help: None,
+            command: None,
             fix: None,
             omitted: 0,
             affects: None,

@@ -7,8 +7,17 @@ use bstr::BStr;
 use super::{Change, Documents, Finding, Level, Locator, Rule, Target};
 use crate::location::At;
 
-/// The advice that goes with a finding: its own, else the first paragraph of the rule's; `None` if there is none.
+/// The advice that goes with a finding: its own words, else the first paragraph of the rule's, and the command that does it;
+/// `None` if there is none.
 pub fn advice(finding: &Finding, docs: &dyn Documents) -> Option<String> {
+    let text = words(finding, docs)?;
+    Some(match &finding.command {
+        Some(command) => format!("{text}: `{command}`"),
+        None => text,
+    })
+}
+
+fn words(finding: &Finding, docs: &dyn Documents) -> Option<String> {
     let Some(own) = &finding.help else { return of_rule(finding.rule) };
     let named = |change: &Change| match change.target {
         Target::Member(member) if change.edit.is_inside() => names_a_digest(docs.name(member)),

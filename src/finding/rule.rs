@@ -2,6 +2,8 @@
 //!
 //! The rules themselves stand in [`rules`](crate::rules); everything that shows findings needs only this.
 
+use super::{Command, Opt, Remedy};
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -94,8 +96,10 @@ pub struct Rule {
     pub matters: &'static str,
     /// An example of the fault.
     pub example: &'static str,
-    /// How to mend it.
+    /// How to mend it, without commands.
     pub mend: &'static str,
+    /// What a command does about it.
+    pub remedy: Remedy,
 }
 
 impl Rule {
@@ -103,12 +107,45 @@ impl Rule {
     pub fn family(&self) -> &'static str {
         self.name.split_once('/').map_or(self.name, |(family, _)| family)
     }
+
+    /// How to mend it, with the command as it is where nothing else is wrong.
+    pub fn how_to_mend(&self) -> String {
+        let command = match self.remedy {
+            Remedy::Convert(options) => {
+                Command::convert(options.iter().flat_map(|option| option.words(self)))
+            }
+            Remedy::Raise(name) => Command::raise(name, None),
+            Remedy::Prefix(prefix) => Command::prefix(prefix),
+            Remedy::None | Remedy::Shown(_) => return self.mend.to_owned(),
+        };
+        let (first, rest) =
+            self.mend.split_once("\n\n").map_or((self.mend, ""), |(first, rest)| (first, rest));
+        let text = format!("{}: `{command}`.\n\n{rest}", first.trim_end_matches('.'));
+        text.trim_end().to_owned()
+    }
+}
+
+impl Opt {
+    /// The words of it, for what a rule finds; what depends on the archive is in capitals.
+    pub fn words(self, rule: &Rule) -> [String; 2] {
+        let (name, value) = match self {
+            Opt::Lower => ("-W", rule.name),
+            Opt::Compress(value) => ("--compress", value),
+            Opt::ManifestFormat(value) => ("--manifest-format", value),
+            Opt::Drop(value) => ("--drop", value),
+            Opt::Tag => ("--tag", "NAME:TAG"),
+            Opt::Image => ("--image", "@0"),
+            Opt::Platform => ("--platform", "PLATFORM"),
+        };
+        [name, value].map(str::to_owned)
+    }
 }
 
 /// Declares a rule: name, level, meaning for `convert`, entries of formats.md H, and the four headings of its page.
 macro_rules! rule {
     ($(#[$doc:meta])* $id:ident = $name:literal, $level:ident, $integrity:ident, $catalogue:expr,
      checks: $checks:literal, matters: $matters:literal, example: $example:literal, mend: $mend:literal $(,)?
+     $(remedy: $remedy:expr,)?
      $(breaks: [$($tool:ident),* $(,)?] $(,)?)? $(optional: $optional:literal $(,)?)?) => {
         $(#[$doc])*
         pub static $id: $crate::finding::Rule = $crate::finding::Rule {
@@ -122,6 +159,11 @@ macro_rules! rule {
             matters: $matters,
             example: $example,
             mend: $mend,
+            remedy: {
+                #[allow(unused_imports, reason = "most rules have no remedy")]
+                use $crate::finding::{Opt::*, Remedy::*};
+                $crate::finding::Remedy::declared(&[$($remedy)?])
+            },
         };
     };
 }

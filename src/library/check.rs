@@ -8,6 +8,7 @@ use crate::check::{Part, digests, digests_part, run, run_part};
 use crate::error::Result;
 use crate::finding::{Finding, Lowered};
 use crate::model::Archive;
+use crate::rules::offer;
 
 /// Reads every blob once, looks into layers, and judges the archive by every rule.
 ///
@@ -56,8 +57,11 @@ pub fn check_digests<'a>(
     }
 }
 
-/// The findings with the levels in force, and what files lowered.
+/// The findings with the levels in force and the commands that mend them, and what files lowered.
 fn judged(archive: &Archive, options: &Options<'_>, findings: Vec<Finding>) -> (Vec<Finding>, Lowered) {
     let file = file_of(archive);
-    options.policy.judge(archive, file.as_deref().and_then(Path::file_name), findings)
+    let file = file.as_deref().and_then(Path::file_name);
+    let (mut findings, lowered) = options.policy.judge(archive, file, findings);
+    offer(archive, &options.policy, &mut findings);
+    (findings, lowered)
 }

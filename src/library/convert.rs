@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::form::place::{Place, apart};
 use crate::form::{FORMS, Transport};
 use crate::model::Archive;
+use crate::rules::{Policy, offer};
 
 /// Which docker-archive is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -143,23 +144,25 @@ pub(super) fn carried(
         (false, None) => To::at(place),
     };
     let from = From { place: source, origin };
-    let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
+    let policy = request.levels(&options.policy);
+    let mut outcome = run(from, to, &request, &policy, options.progress)?;
     let written = matches!(outcome.end, End::Written { .. });
     if let (End::Written { output, .. }, false) = (&outcome.end, request.dry_run) {
         outcome.called = called(request.target, place, output);
         outcome.loads = loads(request.target, place, output);
     }
     outcome.pushed = push.filter(|_| written && !request.dry_run).and_then(|push| push.line());
-    levelled(&mut outcome, options);
+    levelled(&mut outcome, &policy);
     Ok(outcome)
 }
 
-/// Gives findings their levels, and says what files lowered; of what was refused, those that blocked it are errors.
-pub(super) fn levelled(outcome: &mut Outcome, options: &Options<'_>) {
+/// Gives findings their levels and the commands that mend them, and says what files lowered; of what was refused, those that
+/// blocked it are errors.
+pub(super) fn levelled(outcome: &mut Outcome, policy: &Policy) {
     let file = file_of(&outcome.archive);
     let file = file.as_deref().and_then(Path::file_name);
-    let accepted = options.policy.accepted(&outcome.archive, file, &outcome.findings);
-    let (findings, lowered) = options.policy.judge(&outcome.archive, file, outcome.findings.clone());
+    let accepted = policy.accepted(&outcome.archive, file, &outcome.findings);
+    let (findings, lowered) = policy.judge(&outcome.archive, file, outcome.findings.clone());
     outcome.lowered = lowered;
     outcome.findings = match matches!(outcome.end, End::Refused) {
         true => {
@@ -167,8 +170,9 @@ pub(super) fn levelled(outcome: &mut Outcome, options: &Options<'_>) {
                 .into_iter()
                 .zip(accepted)
                 .filter(|(_, accepted)| !accepted);
-            options.policy.blocking(kept.map(|(finding, _)| finding).collect())
+            policy.blocking(kept.map(|(finding, _)| finding).collect())
         }
         false => findings,
     };
+    offer(&outcome.archive, policy, &mut outcome.findings);
 }

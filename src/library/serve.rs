@@ -72,8 +72,9 @@ pub fn shelve(
     };
     let from = From { place: &place, origin: Origin::Archive(Box::new(archive)) };
     let to = Destination { place: &place, goal: Goal::Held(&make) };
-    let mut outcome = run(from, to, &request, &options.policy, options.progress)?;
-    levelled(&mut outcome, options);
+    let policy = request.levels(&options.policy);
+    let mut outcome = run(from, to, &request, &policy, options.progress)?;
+    levelled(&mut outcome, &policy);
     let Outcome { archive, findings, lowered, end, kept, .. } = outcome;
     let archive = Arc::new(archive);
     if let End::Refused = end {

@@ -1,7 +1,7 @@
 //! Which roots and platforms of a source are meant: `--image`, `--platform`, and `:REF` behind a place.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Archive, Body, Name, NodeId, Root, Via};
@@ -57,14 +57,16 @@ fn matching(archive: &Archive, wanted: &str) -> Found {
         roots().filter(|(_, root)| test(root)).map(|(i, root)| (i, root.clone())).collect()
     };
     if let Some(number) = wanted.strip_prefix('@').and_then(|n| n.parse::<usize>().ok()) {
-        let mut met = HashSet::new();
-        let distinct: Vec<NodeId> =
-            archive.roots.iter().map(|root| root.node).filter(|&node| met.insert(node)).collect();
-        return distinct.get(number).map(|node| take(&|root| root.node == *node)).unwrap_or_default();
+        return distinct(archive)
+            .get(number)
+            .map(|node| take(&|root| root.node == *node))
+            .unwrap_or_default();
     }
+    // What is shown as a name can be given back as one.
     let exact_text = |root: &Root| match &root.name {
-        Name::BareTag(text) | Name::Unreadable(text) => text == wanted,
-        Name::Full(_) | Name::None => false,
+        Name::BareTag(text) | Name::Unreadable(text) => text == wanted || root.name.shown() == wanted,
+        Name::Full(_) => false,
+        Name::None => root.name.shown() == wanted,
     };
     let reference = Reference::parse(wanted).ok();
     let full = reference.clone().map(Reference::with_default_tag);
@@ -87,6 +89,38 @@ fn matching(archive: &Archive, wanted: &str) -> Found {
         }
     }
     by_digest(archive, wanted)
+}
+
+/// What roots point at, each once, in source order: `@N` counts them.
+fn distinct(archive: &Archive) -> Vec<NodeId> {
+    let mut met = HashSet::new();
+    archive.roots.iter().map(|root| root.node).filter(|&node| met.insert(node)).collect()
+}
+
+/// What `--image` takes for each of these roots alone: its name, or where it has none or shares it `@N`, with the platform
+/// for whoever reads it.
+pub fn handles<'a>(archive: &Archive, roots: impl IntoIterator<Item = &'a Root>) -> Vec<String> {
+    let order = distinct(archive);
+    let mut nodes: HashMap<String, HashSet<NodeId>> = HashMap::new();
+    for root in &archive.roots {
+        nodes.entry(root.name.shown()).or_default().insert(root.node);
+    }
+    let mut told = HashSet::new();
+    let mut found = Vec::new();
+    for root in roots {
+        let name = root.name.shown();
+        if root.name != Name::None && nodes.get(&name).is_none_or(|nodes| nodes.len() < 2) {
+            found.push(name);
+        } else if let Some(at) =
+            order.iter().position(|node| *node == root.node).filter(|at| told.insert(*at))
+        {
+            let described = root.descriptor.as_ref().and_then(|descriptor| descriptor.platform.as_deref());
+            let platform = platform_of(archive, root.node, described).filter(|p| !p.os.is_empty());
+            let platform = platform.map(|p| format!(" ({})", p.normalised())).unwrap_or_default();
+            found.push(format!("@{at}{platform}"));
+        }
+    }
+    found
 }
 
 /// A manifest digest, or an image ID of 12 or more hex digits. A manifest below a root loses the root's name.

@@ -107,7 +107,7 @@ pub fn stored(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
 ///
 /// As of [`all`].
 pub fn rest(archive: &Archive, facts: &mut Facts, context: &Context<'_>) -> Result<()> {
-    some(archive, facts, &|_| true, context)
+    unread(archive, facts, &|_| true, context)
 }
 
 /// Finds out what judging these manifests and indexes takes: what they point at is read, and nothing else.
@@ -120,11 +120,23 @@ pub fn of(archive: &Archive, nodes: &HashSet<NodeId>, context: &Context<'_>) -> 
     let parts = held.clone().flat_map(|node| node.all_parts()).filter_map(|part| part.blob);
     let wanted: HashSet<BlobId> = parts.chain(held.filter_map(|node| node.blob)).collect();
     let mut facts = Facts::of(archive.blobs.len());
-    some(archive, &mut facts, &|blob| wanted.contains(&blob), context)?;
+    unread(archive, &mut facts, &|blob| wanted.contains(&blob), context)?;
     Ok(facts)
 }
 
-fn some(
+/// Reads these blobs, and finds out nothing else.
+///
+/// # Errors
+///
+/// As of [`all`].
+pub fn some(archive: &Archive, wanted: &dyn Fn(BlobId) -> bool, context: &Context<'_>) -> Result<Facts> {
+    let to_be_read = |&id: &BlobId| wanted(id) && archive.blob(id).is_to_be_read();
+    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(to_be_read).collect();
+    let jobs = blobs.iter().map(|&blob| Job::judge(archive, blob)).collect();
+    judged(archive, &blobs, jobs, context)
+}
+
+fn unread(
     archive: &Archive,
     facts: &mut Facts,
     wanted: &dyn Fn(BlobId) -> bool,

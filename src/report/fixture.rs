@@ -68,6 +68,7 @@ const fn rule(name: &'static str, level: Level, mend: &'static str) -> Rule {
         matters,
         example,
         mend,
+        remedy: crate::finding::Remedy::None,
     }
 }
 

@@ -129,6 +129,8 @@ struct FindingView {
     fingerprint: String,
     message: String,
     help: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
     primary: PlaceView,
     related: Vec<PlaceView>,
     fix: Option<FixView>,
@@ -298,6 +300,7 @@ fn view<'a>(level: Level, finding: &'a Finding, file: Option<&OsStr>, locator: &
         fingerprint: fingerprint(file, finding, locator),
         message: finding.message.clone(),
         help: advice(finding, locator.docs()),
+        command: finding.command.as_ref().map(|command| command.words.clone()),
         primary: place(&finding.primary, locator),
         related: finding.related.iter().map(|label| place(label, locator)).collect(),
         fix: finding.fix.as_ref().map(|fix| FixView {

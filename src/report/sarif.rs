@@ -261,10 +261,11 @@ fn logical(place: &Place<'_>, in_member: bool) -> Vec<LogicalLocation> {
 
 fn descriptor(rule: &'static Rule) -> Descriptor {
     let first = rule.checks.split_once(". ").map_or(rule.checks, |(first, _)| first);
-    let help = format!("{}\n\nHow to mend it: {}", rule.matters, rule.mend);
+    let mend = rule.how_to_mend();
+    let help = format!("{}\n\nHow to mend it: {mend}", rule.matters);
     let markdown = format!(
         "**Why it matters**\n\n{}\n\n**Example**\n\n{}\n\n**How to mend it**\n\n{}",
-        rule.matters, rule.example, rule.mend
+        rule.matters, rule.example, mend
     );
     Descriptor {
         id: rule.name,

@@ -9,7 +9,7 @@ use super::archive::{
 };
 use super::{archive, container, docker_archive, document, legacy, storage};
 use crate::facts::Facts;
-use crate::finding::{Finding, raise};
+use crate::finding::Finding;
 use crate::json::{Anomaly as Odd, Value};
 use crate::location::{At, Location, MemberId};
 use crate::model::{Anomaly, Archive, V1Problem};
@@ -92,7 +92,7 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 }
                 AnomalyKind::ExtensionTooLarge { size, .. } => {
                     let message = format!("an extension header is {size} bytes (limit extension-bytes)");
-                    out.push(Finding::new(&LIMIT_HIT, at, message).help(raise("extension-bytes", size)));
+                    out.push(Finding::new(&LIMIT_HIT, at, message).raise("extension-bytes", Some(size)));
                     return;
                 }
                 AnomalyKind::DataAfterEnd { bytes } => {
@@ -136,11 +136,11 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 _ => format!("the members are more than {limit} bytes once spooled"),
             };
             let message = format!("{what} (limit {name})");
-            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise(name, "VALUE")));
+            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).raise(name, None));
         }
         TreeAnomaly::TooManyMembers { limit } => {
             let message = format!("the archive has more than {limit} members (limit members)");
-            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).help(raise("members", "VALUE")));
+            out.push(Finding::new(&LIMIT_HIT, Location::archive(), message).raise("members", None));
         }
     }
 }

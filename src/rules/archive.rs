@@ -1,7 +1,7 @@
 //! Rules about the archive as a container of members, and about what its form demands.
 
 use crate::digest::Digest;
-use crate::finding::{Edit, Finding, Rule, Target, quoted, raise, rule};
+use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::limits;
 use crate::location::{Location, MemberId};
 use crate::model::{Anomaly, Archive, Disagreement};
@@ -83,7 +83,8 @@ rule! {
     checks: "Nothing but zeros follows the two blocks that end the outer tar.",
     matters: "All readers ignore what follows, so it travels unseen.",
     example: "Two tars put one behind the other: the members of the second are invisible.",
-    mend: "Convert the archive: restow writes what is reachable and nothing else.",
+    mend: "Write the archive anew, with what is reachable and nothing else.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// One name, two contents.
@@ -100,7 +101,8 @@ rule! {
     checks: "No member stands twice with the same bytes.",
     matters: "Harmless, but wasteful; `crane pull` writes a config twice when an image is pulled under two names.",
     example: "`sha256:7e86…` stands twice with the same 239 bytes.",
-    mend: "Convert the archive: each blob is then written once.",
+    mend: "Write the archive anew, each blob once.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// A name that climbs out.
@@ -108,7 +110,8 @@ rule! {
     checks: "No member's name leaves the archive through `..`.",
     matters: "A tool that extracts without checking writes outside its directory. Docker refuses or clamps such names; restow never uses them as paths.",
     example: "A member called `../../etc/passwd`.",
-    mend: "Treat the archive as hostile; convert it with -W archive/escaping-name to keep only what the image needs.",
+    mend: "Treat the archive as hostile, or keep only what the image needs.",
+    remedy: Convert(&[Lower]),
     breaks: [Skopeo, Podman, Buildah],
 }
 rule! {
@@ -117,7 +120,8 @@ rule! {
     checks: "A layout has the file `oci-layout`.",
     matters: "OCI image layout demands it. skopeo and crane read without it; umoci, containerd and regctl refuse.",
     example: "A folder with `index.json` and `blobs/` alone.",
-    mend: "Add `oci-layout` with the content `{\"imageLayoutVersion\":\"1.0.0\"}`, or convert with -W archive/missing-oci-layout.",
+    mend: "Add `oci-layout` with the content `{\"imageLayoutVersion\":\"1.0.0\"}`, or write the layout anew.",
+    remedy: Convert(&[Lower]),
     breaks: [Containerd, Umoci],
 }
 rule! {
@@ -135,7 +139,8 @@ rule! {
     checks: "What is read as docker-archive or dir: has the file `manifest.json`.",
     matters: "It is the only list of images that Docker's classic store and skopeo's docker-archive transport read.",
     example: "An OCI archive named with the prefix `docker-archive:`.",
-    mend: "Name the archive without prefix, or with `oci-archive:`.",
+    mend: "Name the archive without prefix, or as what it is.",
+    remedy: Prefix("oci-archive"),
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -144,7 +149,8 @@ rule! {
     checks: "Whether the members of an archive lie at its top, not all of them in one folder.",
     matters: "Every tool that loads archives looks for `manifest.json` or `index.json` at the top and finds none. restow reads the folder.",
     example: "`tar cf app.tar app/` where `tar cf app.tar -C app .` was meant.",
-    mend: "Convert the archive: restow writes it as tools look for it.",
+    mend: "Write it anew, as tools look for it.",
+    remedy: Convert(&[]),
     breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
@@ -153,7 +159,7 @@ rule! {
     checks: "The archive lists at least one image or artifact.",
     matters: "Tools either do nothing and report success (Docker's classic store) or fail with unrelated words.",
     example: "`index.json` with `\"manifests\": []`.",
-    mend: "Save the image again; Docker 25.0.0 to 25.0.2 wrote such an index for images without tag.",
+    mend: "Save the image again, by its name: some versions of Docker (25.0.0 to 25.0.2, 29.2) write such an index for what has no tag.",
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
@@ -162,7 +168,7 @@ rule! {
     checks: "The archive stays below restow's limits on members, documents, inline data, nesting and layers.",
     matters: "An archive from a stranger must not be able to exhaust memory or time.",
     example: "An index nested 20 deep.",
-    mend: "If the archive is trusted, raise the limit that the message names with --limit NAME=VALUE.",
+    mend: "If the archive is trusted, raise the limit that the message names.",
 }
 rule! {
     /// The halves of a Docker 25+ archive describe different images.
@@ -170,7 +176,8 @@ rule! {
     checks: "`manifest.json` and `index.json` of one archive give each image the same layers and each tag the same image, and have each image that has a tag.",
     matters: "Docker's classic store reads the one, containerd the other: they would load different images. No other tool compares them.",
     example: "Docker 25.0.0 wrote the layers of a manifest in random order; `manifest.json` has them right.",
-    mend: "Save the image again. With -W archive/halves-disagree restow takes the half whose layers fit `diff_ids`.",
+    mend: "Save the image again, or take the half whose layers fit `diff_ids`.",
+    remedy: Convert(&[Lower]),
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -179,7 +186,8 @@ rule! {
     checks: "Every image without a tag, and every tag, of `manifest.json` is in `index.json` too, and the other way round; of an index, `manifest.json` has one image.",
     matters: "Docker since 25.0.3 loses untagged images from `index.json` when tagged ones are saved with them; containerd does not see them. What `manifest.json` lacks Docker's classic store does not see. restow reads the union.",
     example: "`docker save app:1 0fef9c035493`: the second image is in `manifest.json` only.",
-    mend: "Convert the archive: restow writes both halves complete.",
+    mend: "Write the archive anew, with both halves complete.",
+    remedy: Convert(&[]),
     breaks: [Containerd],
 }
 rule! {
@@ -206,7 +214,8 @@ rule! {
     checks: "What a tag points at has a revision link in the same repository.",
     matters: "The registry answers 404 MANIFEST_UNKNOWN for it although the blob is there.",
     example: "Storage that was copied without `_manifests/revisions`.",
-    mend: "Convert the storage: restow writes the link.",
+    mend: "Write the storage anew, with the link.",
+    remedy: Convert(&[Lower]),
     breaks: [Registry],
 }
 rule! {
@@ -215,7 +224,8 @@ rule! {
     checks: "RepoTags, `io.containerd.image.name` and the names of repositories and tags obey the grammar of references.",
     matters: "Docker refuses to load an archive with a tag that it cannot parse; skopeo ignores it, and then the image has no name.",
     example: "`\"RepoTags\": [\"App:1\"]`: repository names are lower case.",
-    mend: "Give the image another name with --tag NAME:TAG.",
+    mend: "Give the image another name.",
+    remedy: Convert(&[Tag]),
     breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
@@ -224,7 +234,8 @@ rule! {
     checks: "No two images of a docker-archive claim one tag.",
     matters: "Docker takes the last one and says nothing.",
     example: "Two items of `manifest.json` with `\"RepoTags\": [\"app:1\"]` and different configs.",
-    mend: "Change one of the names with --rename, or choose one image with --image.",
+    mend: "Change one of the names, or keep one of the images.",
+    remedy: Convert(&[Image]),
 }
 
 /// The content of `oci-layout`.
@@ -349,15 +360,15 @@ pub fn limit_hit(at: &Location, name: &str, limit: u64) -> Finding {
         "index-depth" => format!("indexes nest more than {limit} deep (limit {name})"),
         _ => format!("more than {limit} {what} (limit {name})"),
     };
-    Finding::new(&LIMIT_HIT, at.clone(), message).help(raise(name, "VALUE"))
+    Finding::new(&LIMIT_HIT, at.clone(), message).raise(name, None)
 }
 
 /// A document that was not read, as it is too large.
 pub fn document_too_large(member: MemberId, size: u64, limit: u64, name: &str) -> Finding {
     let message = format!("the document is {size} bytes, the limit {name} is {limit}");
     // The sum of all is known only once all are read.
-    let value = if name == "document-bytes" { size.to_string() } else { "VALUE".into() };
-    Finding::new(&LIMIT_HIT, Location::member(member), message).help(raise(name, value))
+    let value = (name == "document-bytes").then_some(size);
+    Finding::new(&LIMIT_HIT, Location::member(member), message).raise(name, value)
 }
 
 /// Two halves of one archive that differ.

@@ -8,7 +8,7 @@ use crate::finding::{Edit, Finding, Rule, Target, quoted, rule};
 use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::partial::is_mirror;
-use crate::model::{Archive, Blob, Descriptor, Form, Part};
+use crate::model::{Archive, Blob, Descriptor, DocId, Form, Part};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -48,7 +48,8 @@ rule! {
     checks: "Whether the archive holds every child of an index, and of each child any layer of its own: one that no whole child uses. Registry storage is `storage/missing-child`.",
     matters: "A sparse export is legal (image-spec image layout) and common: Docker and `ctr` leave out other platforms. Using such a platform fails with `content digest … not found`.",
     example: "`ctr images export --platform linux/amd64` of an image for two platforms.",
-    mend: "Bring them with `restow convert --fill-from PLACE`, or cut the index to what is there with --present-only; or pull all platforms before saving.",
+    mend: "Bring them with `restow convert --fill-from PLACE`, or cut the index to what is there with --present-only; or pull all platforms before saving, or keep one, which leaves the index out.",
+    remedy: Convert(&[Platform]),
     breaks: [Skopeo, Registry],
 }
 rule! {
@@ -57,7 +58,8 @@ rule! {
     checks: "Registry storage holds every child of an index, but for the cache of a registry that mirrors another one.",
     matters: "A registry takes no index whose children it lacks, so something has removed them since: Distribution's garbage collector did up to 2.8 with `--delete-untagged`. Whoever pulls the platform gets 404.",
     example: "Garbage was collected, and the manifest for linux/arm64 went, while the index stays.",
-    mend: "Push the image again; or bring what is gone with `restow convert --fill-from PLACE`, or cut the index to what is there with --present-only.",
+    mend: "Push the image again; or bring what is gone with `restow convert --fill-from PLACE`, or cut the index to what is there with --present-only, or keep a platform that is there.",
+    remedy: Convert(&[Platform]),
     breaks: [Registry],
 }
 rule! {
@@ -76,7 +78,7 @@ rule! {
     matters: "image-spec descriptor: content must be verified. skopeo and crane do not check the manifest blob; registries serve a corrupt blob with 200.",
     example: "One bit of a layer flipped on a worn disk.",
     mend: "Fetch the blob again; no tool can repair it.",
-    breaks: [Containerd, Umoci],
+    breaks: [Containerd, Umoci, Registry],
 }
 rule! {
     /// A blob that nothing points at is not what its name says.
@@ -217,9 +219,14 @@ pub fn content(
         return true;
     }
     let rule = if blob.referenced { &DIGEST_MISMATCH } else { &UNREFERENCED_MISMATCH };
-    let finding = Finding::new(rule, Location::member(member), format!("{what} does not hash to its digest"))
+    let message = match length {
+        0 => format!("{what} has no bytes, and so does not hash to its digest"),
+        _ => format!("{what} does not hash to its digest"),
+    };
+    let finding = Finding::new(rule, Location::member(member), message)
         .label(format!("expected {wanted}, found {found} ({})", crate::finding::counted(length, "byte")));
     let finding = match blob.referenced {
+        true if length == 0 => finding.help("fetch the blob again: the file is empty"),
         true => finding.help(format!("fetch the blob again; if it is the right one, its digest is {found}")),
         false => finding.change(Target::Member(member), Edit::Delete),
     };
@@ -230,11 +237,11 @@ pub fn content(
     let finding = finding.related(by.at.clone(), "named here");
     let folder = by.named.and_then(|name| name.strip_suffix(wanted.encoded().as_bytes()));
     out.push(match folder.filter(|_| blob.referenced) {
-        Some(folder) => finding
+        Some(folder) if length > 0 => finding
             .set(&by.at.child("digest"), quoted(found))
             .change(Target::Member(member), Edit::Move(format!("{}{}", folder.as_bstr(), found.encoded())))
             .assuming("the blob is the one that was meant"),
-        None => finding,
+        _ => finding,
     });
     false
 }
@@ -270,7 +277,26 @@ pub fn missing(archive: &Archive, part: &Part, what: &str, out: &mut Vec<Finding
         return;
     }
     let message = format!("{what} is not in the archive: {}", part.wanted);
-    out.push(Finding::new(&MISSING, part.at.clone(), message));
+    let finding = Finding::new(&MISSING, part.at.clone(), message);
+    out.push(match in_place(archive, part) {
+        Some((name, text)) => finding
+            .help(format!("write the bytes that the descriptor has as `data` into `{name}`"))
+            .change(Target::Named(name.into()), Edit::Write(text)),
+        None => finding,
+    });
+}
+
+/// The member that a missing blob would be, and its text, where the descriptor itself has the bytes.
+fn in_place(archive: &Archive, part: &Part) -> Option<(String, String)> {
+    let digest = part.descriptor.as_ref()?.good_digest()?;
+    let (member, pointer) = part.at.member_and_pointer()?;
+    let id = archive.documents.iter().position(|document| document.member == member)?;
+    let document = archive.document(DocId(id as u32));
+    let data = document.root()?.at(&pointer)?.get("data")?.as_str()?;
+    let bytes = data_encoding::BASE64.decode(data.as_bytes()).ok()?;
+    let is_it = archive.form == Form::Oci && digest.of_same_kind(&bytes).as_ref() == Some(digest);
+    let name = format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded());
+    String::from_utf8(bytes).ok().filter(|_| is_it).map(|text| (name, text))
 }
 
 #[cfg(test)]

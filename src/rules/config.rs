@@ -54,7 +54,7 @@ rule! {
     /// Layers without history.
     HISTORY_SHORTER = "config/history-shorter", Warning, No, [114],
     checks: "`history` has an item for each diff ID, if there is any history.",
-    matters: "image-spec config. Tools cannot tell which step made which layer; conversion to schema 1 fails.",
+    matters: "image-spec config. Tools cannot tell which step made which layer; buildah refuses the image as a base, and conversion to schema 1 fails.",
     example: "Two diff IDs, one history item.",
     mend: "Rebuild the image, or remove `history` altogether.",
     breaks: [Buildah],

@@ -36,7 +36,8 @@ rule! {
     checks: "Whether the tar as a whole is compressed.",
     matters: "No specification allows it. Docker takes gzip, bzip2 and xz, and zstd since version 23; skopeo takes all four. crane and `ctr` 1.6 fail with `invalid tar header`, `ctr` 2 reads gzip and zstd.",
     example: "`docker save app:1 | gzip > app.tar.gz`",
-    mend: "Decompress it, or convert it: restow compresses layers, never archives.",
+    mend: "Decompress it, or write it anew.",
+    remedy: Convert(&[]),
     breaks: [Containerd, Umoci],
     optional: true,
 }
@@ -46,7 +47,8 @@ rule! {
     checks: "Nothing follows the compressed stream around the tar.",
     matters: "RFC 1952 and RFC 8878 know further members and frames only. Go's gzip fails with `invalid header`, so a tool refuses the archive or passes over it, depending on when it stops to read; the gzip program ignores it.",
     example: "A `.tar.gz` padded with zeros to the blocks of a tape.",
-    mend: "Decompress it and compress it again, or convert it.",
+    mend: "Decompress it and compress it again, or write it anew.",
+    remedy: Convert(&[]),
     breaks: [Containerd],
 }
 rule! {
@@ -55,7 +57,8 @@ rule! {
     checks: "Whether two blocks of zeros end the outer tar, and the last member is padded to a block.",
     matters: "POSIX tar demands both. All loaders do without; but nothing tells such a tar from one that was cut between two members.",
     example: "A tar that was joined from pieces without its last kilobyte.",
-    mend: "Convert the archive; if it was copied, compare its size with the original's.",
+    mend: "If it was copied, compare its size with the original's; if it is whole, write it anew.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// One block of zeros between headers.
@@ -63,7 +66,8 @@ rule! {
     checks: "No single block of zeros stands between two headers of the outer tar.",
     matters: "POSIX tar ends with two. Go's reader stops there with `invalid tar header`, so Docker, containerd, skopeo and crane refuse the archive; GNU tar warns and reads on, as restow does.",
     example: "Two tars put one behind the other by a tool that cut one end block off.",
-    mend: "Write the tar again, or convert it with -W archive/lone-zero-block.",
+    mend: "Write the tar again.",
+    remedy: Convert(&[Lower]),
     breaks: [Containerd, Skopeo, Podman, Buildah, Umoci],
 }
 rule! {
@@ -72,7 +76,8 @@ rule! {
     checks: "Numbers in the headers of the outer tar are octal or base 256, and not negative where that has no meaning.",
     matters: "Go's reader refuses such a header (`invalid tar header`), and with it the archive.",
     example: "A mode field that holds letters.",
-    mend: "Write the tar again, or convert it with -W archive/bad-number.",
+    mend: "Write the tar again.",
+    remedy: Convert(&[Lower]),
     breaks: [Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -81,7 +86,8 @@ rule! {
     checks: "No member's name begins with `/`.",
     matters: "Docker extracts below its temporary directory and finds the member; containerd, skopeo and crane look up the exact name. Cloud Native Buildpacks' imgutil writes layers so.",
     example: "A layer called `/sha256:5f70….tar`.",
-    mend: "Convert the archive: restow writes relative names.",
+    mend: "Write the archive anew, with relative names.",
+    remedy: Convert(&[]),
     breaks: [Containerd],
 }
 rule! {
@@ -90,7 +96,8 @@ rule! {
     checks: "Links of an archive have targets that are relative, inside it, there, and reached in at most 16 steps.",
     matters: "Docker confines links to its temporary directory, skopeo follows one step, containerd none. What a broken link stands for is missing. If an image needs it, `blob/missing` says so and shows the link.",
     example: "`e0a7…/layer.tar` is a link to `../2c61…/layer.tar`, which was left out when the archive was packed again.",
-    mend: "If no image needs it, convert the archive: restow writes no links. Otherwise save the image again.",
+    mend: "Save the image again if it needs the file; if not, write the archive anew, without links.",
+    remedy: Convert(&[]),
     breaks: [Containerd],
 }
 rule! {
@@ -99,7 +106,8 @@ rule! {
     checks: "Symlinks in a tar lead in one step to a layer.",
     matters: "Docker has written such links for repeated layers since 1.13, and skopeo for its legacy names, and both read those. Readers that look members up by name see a link of 0 bytes.",
     example: "`config.json` is a link to `0fef….json`.",
-    mend: "Convert the archive: restow writes no links.",
+    mend: "Write the archive anew, without links.",
+    remedy: Convert(&[]),
     optional: true,
 }
 rule! {
@@ -108,7 +116,8 @@ rule! {
     checks: "No member of a tar is a hard link.",
     matters: "No tool writes them. Docker and crane follow them, skopeo reads an empty file and fails with a digest error, containerd does not find the layer.",
     example: "An archive that was unpacked on a file system that joins equal files, and packed again.",
-    mend: "Convert the archive: restow writes no links.",
+    mend: "Write the archive anew, without links.",
+    remedy: Convert(&[]),
     breaks: [Containerd, Skopeo, Podman, Buildah],
     optional: true,
 }
@@ -118,7 +127,8 @@ rule! {
     checks: "No member of a tar is a device or FIFO.",
     matters: "No format has them. Docker creates them when it unpacks the archive, or fails if it may not.",
     example: "`/dev/sda` as a block device beside `manifest.json`.",
-    mend: "Treat the archive as hostile; convert it with -W archive/special-file to keep only what the image needs.",
+    mend: "Treat the archive as hostile, or keep only what the image needs.",
+    remedy: Convert(&[Lower]),
 }
 rule! {
     /// Something that readers take differently.
@@ -126,7 +136,8 @@ rule! {
     checks: "No member of a tar is a sparse file or of an unknown type.",
     matters: "Readers differ: Go expands sparse files, restow and others read their stored form or take the map for content; skopeo, podman and buildah refuse a member of an unknown type, GNU tar and Python make files of some and obey others as headers.",
     example: "A layer packed with `tar --sparse`.",
-    mend: "Write the tar again with regular files only; convert it with -W archive/odd-entry to keep only what the image needs.",
+    mend: "Write the tar again with regular files only, or keep only what the image needs.",
+    remedy: Convert(&[Lower]),
     breaks: [Skopeo, Podman, Buildah],
 }
 

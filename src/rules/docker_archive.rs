@@ -32,7 +32,8 @@ rule! {
     checks: "`Config` and `Layers` do not begin with `/`, unless the member's own name does.",
     matters: "They are names of members. Docker looks below its temporary directory and finds them; containerd, skopeo and crane do not.",
     example: "`\"Config\": \"/0fef….json\"` for the member `0fef….json`.",
-    mend: "Write the name as the tar has it, or convert the archive with -W docker-archive/absolute-path.",
+    mend: "Write the name as the tar has it.",
+    remedy: Convert(&[Lower]),
     breaks: [Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -41,7 +42,8 @@ rule! {
     checks: "`Config` and `Layers` hold no backslash.",
     matters: "Docker on Windows wrote them before 18.05, for members with `/`. restow tries both; skopeo, crane and containerd find nothing.",
     example: "`\"Layers\": [\"2c61…08\\\\layer.tar\"]`",
-    mend: "Convert the archive: restow writes `/`.",
+    mend: "Write `/`.",
+    remedy: Convert(&[]),
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -50,7 +52,8 @@ rule! {
     checks: "`Config` and `Layers` do not begin with `./`.",
     matters: "Docker, skopeo and crane clean the path; containerd looks up the exact text and finds nothing.",
     example: "`\"Layers\": [\"./layer.tar\"]`",
-    mend: "Convert the archive.",
+    mend: "Write the path without it.",
+    remedy: Convert(&[]),
     breaks: [Containerd],
     optional: true,
 }
@@ -68,7 +71,8 @@ rule! {
     checks: "Keys of `LayerSources` are diff IDs of the image, and their descriptors have digests, equal to the diff ID for plain layers.",
     matters: "Docker looks up foreign layers by their diff ID. No tool reads other entries; regctl writes digests of blobs as keys.",
     example: "A key that is the digest of the compressed layer.",
-    mend: "Convert the archive: restow writes none.",
+    mend: "Write the archive anew, without sources.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// Two lists of names.
@@ -76,7 +80,8 @@ rule! {
     checks: "`repositories` has the tags of `manifest.json`, and its IDs are directories of the archive.",
     matters: "All current tools ignore it where there is a `manifest.json`; Docker before 1.10 reads nothing else.",
     example: "A tag that was changed in `manifest.json` alone.",
-    mend: "Remove `repositories`, or convert the archive.",
+    mend: "Remove `repositories`, or write the archive anew.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// Docker's own mistake.
@@ -92,7 +97,8 @@ rule! {
     checks: "The v1 images that a tag in `repositories` leads to have the layers that `manifest.json` gives that tag.",
     matters: "Docker before 1.10 would load another image than everybody else. All current tools ignore the v1 images.",
     example: "A layer that was replaced in `manifest.json` alone.",
-    mend: "Convert the archive: restow writes no v1 images unless it is asked to.",
+    mend: "Write the archive anew, without v1 images.",
+    remedy: Convert(&[]),
 }
 
 rule! {
@@ -101,7 +107,8 @@ rule! {
     checks: "Every name in `RepoTags` has a tag.",
     matters: "Docker's classic store refuses to load the archive (`invalid tag`); containerd, skopeo, podman and crane take `latest`.",
     example: "`\"RepoTags\": [\"busybox\"]`",
-    mend: "Write the tag, or convert the archive: restow writes `latest`, as most tools read it.",
+    mend: "Write the tag; most tools read `latest`.",
+    remedy: Convert(&[]),
     breaks: [Docker, Containerd, Podman],
 }
 
@@ -183,7 +190,8 @@ fn empty_paths(item: &Value, at: &Location, out: &mut Vec<Finding>) {
     let Some((layers, at)) = member(item, "Layers", at) else { return };
     for (i, _) in layers.items().iter().enumerate().filter(|(_, layer)| layer.as_str() == Some("")) {
         let message = format!("layer {i} is not in the archive: its path is empty");
-        out.push(Finding::new(&super::blob::MISSING, at.child(i), message));
+        let help = "save the image again, from the daemon that has the layer: pack leaves out what a daemon has already";
+        out.push(Finding::new(&super::blob::MISSING, at.child(i), message).help(help));
     }
 }
 

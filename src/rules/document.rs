@@ -80,7 +80,8 @@ rule! {
     checks: "Values nest no deeper than the limit json-depth (64).",
     matters: "Deep nesting exhausts the stack of readers that recurse; no format nests deeper than ten.",
     example: "A label whose value is ten thousand opening brackets.",
-    mend: "If the archive is trusted, raise the limit with --limit json-depth=VALUE.",
+    mend: "If the archive is trusted, raise the limit.",
+    remedy: Raise("json-depth"),
 }
 rule! {
     /// Neither manifest nor index.

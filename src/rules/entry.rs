@@ -45,7 +45,7 @@ rule! {
     checks: "Paths in a layer are relative.",
     matters: "image-spec layer. Container tools drop the `/`; other programs that unpack a tar may not.",
     example: "`/etc/passwd`",
-    mend: "Make the layer with `tar -C ROOT .`.",
+    mend: "Make the layer with relative names.",
 }
 rule! {
     /// A path that leaves the root.
@@ -130,7 +130,7 @@ rule! {
     checks: "Whether a layer has files that run as their owner or group (setuid, setgid).",
     matters: "Worth a look before an image is trusted: each is a way to more rights inside the container. Base images of distributions have some.",
     example: "`usr/bin/passwd` with mode 4755",
-    mend: "Nothing to mend, if it is meant to be so; else `chmod u-s,g-s`.",
+    mend: "Nothing to mend, if it is meant to be so; else take the bits off the mode.",
 }
 rule! {
     /// A file with capabilities.
@@ -138,7 +138,7 @@ rule! {
     checks: "Whether a layer has files with capabilities (`security.capability`).",
     matters: "Worth a look before an image is trusted: whoever runs the file has them. They are lost where it is unpacked without privileges.",
     example: "`usr/bin/ping` with `cap_net_raw`",
-    mend: "Nothing to mend, if it is meant to be so; else `setcap -r`.",
+    mend: "Nothing to mend, if it is meant to be so; else take the capabilities off.",
 }
 rule! {
     /// Capabilities that no kernel takes.
@@ -146,7 +146,7 @@ rule! {
     checks: "The value of `security.capability` is of revision 2 and 20 bytes long, or of revision 3 and 24.",
     matters: "The kernel takes no other (`invalid argument`), so no tool that unpacks with privileges can unpack the layer.",
     example: "A value in text (`cap_net_raw+ep`) instead of the 20 bytes that it means.",
-    mend: "Make the layer anew from a file that `setcap` was used on.",
+    mend: "Make the layer anew, from a file whose capabilities are whole.",
     breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
@@ -155,7 +155,7 @@ rule! {
     checks: "Whether a layer has extended attributes in `security.` other than capabilities.",
     matters: "Labels of SELinux, IMA or Smack belong to the machine that the layer was made on. They are set where it is unpacked with privileges.",
     example: "`security.selinux`",
-    mend: "Make the layer without them (`tar --no-selinux`).",
+    mend: "Make the layer without them.",
 }
 rule! {
     /// A whiteout as overlay file systems have it.
@@ -181,7 +181,7 @@ rule! {
     checks: "Whether entries of a layer have user and group names beside their numbers.",
     matters: "image-spec layer: names SHOULD be ignored. They tell something of the machine that the layer was made on, and change its digest.",
     example: "The user name `jenkins`.",
-    mend: "Make the layer with `tar --numeric-owner`.",
+    mend: "Make the layer with numbers alone.",
     optional: true,
 }
 rule! {
@@ -190,7 +190,7 @@ rule! {
     checks: "No path stands twice in a layer, whichever way it is written.",
     matters: "image-spec layer: duplicates MUST NOT occur. Docker's classic store and podman refuse the layer (`duplicates of file paths not supported`), as does `crane validate`; containerd and umoci take the last. So tools see different files.",
     example: "`etc/hosts` and `./etc/hosts`",
-    mend: "Make the layer anew; `tar --update` and `--append` write duplicates.",
+    mend: "Make the layer anew; tools that add to a tar write duplicates.",
     breaks: [Docker, Podman, Buildah],
 }
 rule! {
@@ -208,7 +208,7 @@ rule! {
     checks: "No entry or whiteout of a layer lies below a symbolic link of the same layer that leads to no directory of that layer.",
     matters: "Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman), what the link leads to is in another layer or nowhere. Docker, podman and buildah fail (`no such file or directory`); containerd and umoci make the directory that the link leads to.",
     example: "`run` is a link to `var/run`, which a lower layer has, and then comes `run/app.pid`.",
-    mend: "Write the entry where the link leads (`var/run/app.pid`).",
+    mend: "Write the entry where the link leads.",
     breaks: [Docker, Podman, Buildah],
 }
 rule! {
@@ -217,7 +217,7 @@ rule! {
     checks: "Whether entries or whiteouts of a layer lie below a symbolic link that leads to a directory of the same layer.",
     matters: "The tools that were tried follow the link, so the file stands where it leads. Programs that only list the layer see it at the path that is written.",
     example: "`run/` is a directory, `var/run` a link to `/run`, and then comes `var/run/app.pid`.",
-    mend: "Write the entry where the link leads (`run/app.pid`).",
+    mend: "Write the entry where the link leads.",
 }
 rule! {
     /// An entry below a file.
@@ -234,7 +234,7 @@ rule! {
     checks: "No entry of a layer lies below a symbolic link of a lower layer.",
     matters: "Tools that write layers without unpacking those below (ko, jib, bazel) do so. Where each layer is unpacked into a directory of its own (overlay: the default of Docker, containerd and podman) the entry brings a directory that replaces the link: what was found through the link is not found any more. umoci, which unpacks all layers into one directory, follows the link.",
     example: "A lower layer has `var/run` as a link to `/run`, this one has `var/run/app`.",
-    mend: "Write the entry where the link leads (`run/app`).",
+    mend: "Write the entry where the link leads.",
     breaks: [Docker, Containerd, Podman, Buildah],
 }
 rule! {
@@ -243,7 +243,7 @@ rule! {
     checks: "All entries of a layer can be judged: none lies below more than 256 directories, the layer has no more paths than the limit `layer-paths`, no more than 65,536 symbolic links (8 MiB of them) where some have a `..`, none of these stands twice with two targets on the way of another, and it asks no more of lower layers than can be looked up in half a minute.",
     matters: "What cannot be judged cannot be called sound. No tool writes such layers; an attack may, to hide an entry behind them.",
     example: "A path of 300 directories.",
-    mend: "If the layer is meant to be so, raise the limit: `--limit layer-paths=…`.",
+    mend: "Make the layer anew; nothing that is meant to be unpacked has such paths.",
 }
 rule! {
     /// A directory after its content.
@@ -294,7 +294,7 @@ rule! {
     checks: "No target of a hard link leads through a symbolic link. Whether it is where the link leads is not looked up.",
     matters: "image-spec layer: the target is a path from the root. Docker, containerd, podman and umoci resolve the symbolic link inside the root, if it is in the same layer (Docker 20.10, containerd 1.6, podman 4.3 and umoci 0.4.7 were tried); GNU tar fails where it is absolute.",
     example: "`lib` is a link to `usr/lib`, and `b` a hard link to `lib/x`.",
-    mend: "Write the target without the symbolic link (`usr/lib/x`).",
+    mend: "Write the target as the path where the link leads.",
 }
 rule! {
     /// A hard link to a file of a lower layer.

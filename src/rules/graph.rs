@@ -33,7 +33,8 @@ rule! {
     checks: "No manifest of an OCI layout is a Docker schema 1 manifest.",
     matters: "image-spec has no such type, and a signed one has another digest than its bytes. containerd and Docker since 28.2 refuse it.",
     example: "A layout into which a pull-through cache wrote an image of 2015.",
-    mend: "Convert with `--manifest-format oci`, or pull the image again in schema 2.",
+    mend: "Write it in OCI's types, or pull the image again in schema 2.",
+    remedy: Convert(&[ManifestFormat("oci")]),
 }
 rule! {
     /// A file among the blobs that is none.
@@ -74,7 +75,8 @@ rule! {
     checks: "Whether every blob is reached from `index.json`. Blobs up to 64 KiB in docker-archives are passed over, since Docker 25 and later add v1 JSON that nothing points at.",
     matters: "image-spec image layout allows others. They are carried along for nothing; `umoci gc` and regctl delete them.",
     example: "Blobs of an image whose last name was given to another one.",
-    mend: "Convert the layout: restow copies what is reached.",
+    mend: "Write the layout anew, with what is reached.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// A signature of something that is not here.

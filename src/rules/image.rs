@@ -80,7 +80,8 @@ rule! {
     checks: "The compression of a layer is the one that its OCI media type names.",
     matters: "image-spec layer. umoci trusts the type and fails, containerd trusts it for plain layers, skopeo looks at the bytes.",
     example: "`…layer.v1.tar+gzip` over a plain tar.",
-    mend: "Convert with `--manifest-format oci -W layer/codec-mismatch`, which writes the type from the bytes.",
+    mend: "Write the type that the bytes have.",
+    remedy: Convert(&[ManifestFormat("oci")]),
     breaks: [Umoci],
 }
 rule! {
@@ -89,7 +90,8 @@ rule! {
     checks: "The compression of a layer is the one that its Docker media type names.",
     matters: "skopeo and podman write plain layers under the gzip type into `dir:` layouts. Docker, containerd and containers/image look at the bytes.",
     example: "`…rootfs.diff.tar.gzip` over a plain tar, in a directory that `skopeo copy docker-archive:… dir:…` wrote.",
-    mend: "Convert with `--manifest-format oci`, which writes the type from the bytes.",
+    mend: "Write the type that the bytes have.",
+    remedy: Convert(&[ManifestFormat("oci")]),
 }
 rule! {
     /// A layer cannot be decompressed.
@@ -115,15 +117,16 @@ rule! {
     checks: "A layer expands to no more than the limit layer-bytes (64 GiB), through a zstd window of no more than zstd-window-log (128 MiB).",
     matters: "A few kilobytes can expand to terabytes (gzip 1000:1, zstd 10000:1 and more).",
     example: "A zstd layer of 2 MB that expands to 100 GiB of zeros.",
-    mend: "If the archive is trusted, raise the limit that the message names with --limit NAME=VALUE.",
+    mend: "If the archive is trusted, raise the limit that the message names.",
 }
 rule! {
     /// Something follows the compressed stream.
-    TRAILING_BYTES = "layer/trailing-bytes", Error, No, [150],
+    TRAILING_BYTES = "layer/trailing-bytes", Error, Soft, [150],
     checks: "Nothing follows the last gzip member or zstd frame of a layer.",
     matters: "podman, buildah and umoci refuse the layer, zeros too (`gzip: invalid header`, `unexpected EOF`); Docker and containerd took it where they were tried. The bytes are part of the digest, but of no file.",
     example: "A gzip layer padded with zeros to a multiple of 512.",
-    mend: "Compress the layer anew with --compress gzip:6.",
+    mend: "Compress the layer anew.",
+    remedy: Convert(&[Compress("gzip")]),
     breaks: [Containerd, Podman, Buildah, Umoci],
 }
 rule! {
@@ -140,7 +143,7 @@ rule! {
     checks: "No layer is a zero-byte placeholder for one that a daemon is expected to have.",
     matters: "Cloud Native Buildpacks' imgutil saves images so; Docker skips the file if it has the layer, every other tool fails.",
     example: "Members `blank_0` and `blank_1` of 0 bytes.",
-    mend: "Save the image with `docker save` from the daemon that has the base layers.",
+    mend: "Save the image again, from the daemon that has the base layers.",
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -149,7 +152,8 @@ rule! {
     checks: "A config whose member name is a digest hashes to it.",
     matters: "The name is what people take for the image ID. No tool compares it, so an edited config travels under the old ID.",
     example: "`0fef9c03….json` that hashes to `7e866a28…`.",
-    mend: "Find out who changed the config. With -W docker-archive/config-name-mismatch the image gets the ID of its content.",
+    mend: "Find out who changed the config; if its content is right, give it the name of its content.",
+    remedy: Convert(&[Lower]),
 }
 rule! {
     /// Compression that no specification registers.
@@ -157,7 +161,8 @@ rule! {
     checks: "Layers of a manifest are plain, gzip or zstd.",
     matters: "Docker decompresses bzip2 and xz when it loads a docker-archive; as layers of a manifest no tool takes them.",
     example: "An xz-compressed layer under `…layer.v1.tar+gzip`.",
-    mend: "Compress the layer anew: --compress gzip.",
+    mend: "Compress the layer anew.",
+    remedy: Convert(&[Compress("gzip")]),
     breaks: [Docker, Containerd, Umoci],
 }
 
@@ -225,9 +230,16 @@ pub fn diff_ids(
             crate::finding::counted(parts.layers.len() as u64, "layer")
         );
         let finding = Finding::new(&LAYER_COUNT, base, message);
-        out.push(match parts.layers.first() {
-            Some(layer) => finding.related(layer.at.clone(), "first layer"),
-            None => finding,
+        out.push(match parts.layers.get(list.items().len()) {
+            Some(layer) => {
+                let help = "rebuild the image; nobody can tell which layer the config does not know";
+                let which = format!("layer {} has no diff ID", list.items().len());
+                finding.related(layer.at.clone(), which).help(help)
+            }
+            None => match parts.layers.first() {
+                Some(layer) => finding.related(layer.at.clone(), "first layer"),
+                None => finding,
+            },
         });
         return Vec::new();
     }
@@ -293,8 +305,7 @@ pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool 
 pub fn oversized(which: impl Into<Which>, size: u64, at: Location, out: &mut Vec<Finding>) {
     let which = which.into();
     let message = format!("{which} is {size} bytes as stored, above the limit layer-bytes, and was not read");
-    let help = crate::finding::raise("layer-bytes", size);
-    out.push(Finding::new(&TOO_LARGE, at, message).help(help));
+    out.push(Finding::new(&TOO_LARGE, at, message).raise("layer-bytes", Some(size)));
 }
 
 /// One layer's stream against its own format: once, however many images have the layer.
@@ -316,20 +327,17 @@ pub fn stream(which: impl Into<Which>, facts: &BlobFacts, at: &Location, out: &m
         }
         Some(Fault::TooLarge { limit }) => {
             let message = format!("{which} expands to more than {limit} bytes (limit layer-bytes)");
-            let help = crate::finding::raise("layer-bytes", "VALUE");
-            out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message).raise("layer-bytes", None));
         }
         Some(Fault::WindowTooLarge { limit }) => {
             let message =
                 format!("{which} needs a {codec} window above 2^{limit} bytes (limit zstd-window-log)");
-            let help = crate::finding::raise("zstd-window-log", "VALUE");
-            out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message).raise("zstd-window-log", None));
         }
         Some(Fault::EmptyFrames { limit }) => {
             let message =
                 format!("{which} has more than {limit} frames without content in a row (limit empty-frames)");
-            let help = crate::finding::raise("empty-frames", "VALUE");
-            out.push(Finding::new(&TOO_LARGE, at.clone(), message).help(help));
+            out.push(Finding::new(&TOO_LARGE, at.clone(), message).raise("empty-frames", None));
         }
         None => {}
     }
@@ -370,9 +378,7 @@ pub fn declared(
     let place = descriptor.at.child("mediaType");
     let finding = Finding::new(rule, place.clone(), message).related(at, format!("begins as {codec}"));
     out.push(match LayerType::name(layer_type.family, facts.codec, layer_type.nondistributable) {
-        Some(name) => finding.set(&place, quoted(name)).help(format!(
-            "write `{name}`, or convert with `--manifest-format oci`, which takes the type from the bytes"
-        )),
+        Some(name) => finding.set(&place, quoted(name)),
         None => finding,
     });
 }
@@ -394,10 +400,7 @@ pub fn config_name(archive: &Archive, parts: &ImageParts, out: &mut Vec<Finding>
         out.push(
             Finding::new(&CONFIG_NAME, Location::member(document.member), message)
                 .related(parts.config.at.clone(), "named here")
-                .help(format!(
-                    "find out who changed the config; if its content is right, call it `{right}`, as \
-                     `restow convert -W docker-archive/config-name-mismatch` does"
-                ))
+                .help(format!("find out who changed the config; if its content is right, call it `{right}`"))
                 .change(Target::Member(document.member), Edit::Move(right.clone()))
                 .set(&parts.config.at, quoted(&right))
                 .assuming("the content of the config is the one that was meant"),

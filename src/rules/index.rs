@@ -75,7 +75,7 @@ rule! {
     checks: "Whether an index has an index among its items.",
     matters: "image-spec 1.1: it should be supported; 1.0 does not mention it. Go tools follow it to any depth, so this is only worth telling; beyond the limit index-depth it is `archive/limit-hit`.",
     example: "An index of two indexes, one for each variant of a product.",
-    mend: "Nothing to mend; `--drop nested` flattens it.",
+    mend: "Nothing to mend, where the tools in use take it.",
 }
 rule! {
     /// An index in a manifest list.

@@ -39,7 +39,7 @@ rule! {
     checks: "Whether a layer is more than one gzip member or zstd frame.",
     matters: "RFC 1952 and RFC 8878 allow it, and image tools read it; other programs may stop after the first.",
     example: "An eStargz layer, which has a member for each file, or a layer compressed in parallel.",
-    mend: "Nothing to mend. What `--compress gzip` writes has a member for each 512 KiB; `--compress zstd` and `none` write one stream.",
+    mend: "Nothing to mend.",
 }
 rule! {
     /// Skippable frames without a reason.
@@ -47,7 +47,8 @@ rule! {
     checks: "Whether a zstd layer has skippable frames, and no annotations of zstd:chunked that say what they are.",
     matters: "Decoders pass over them, so they are not in the diff ID: room for anything.",
     example: "A zstd:chunked layer whose annotations were lost in a copy.",
-    mend: "Nothing to mend; `--compress zstd:3` writes the layer without them.",
+    mend: "Write the layer without them, if they matter.",
+    remedy: Convert(&[Compress("zstd:3")]),
 }
 rule! {
     /// A table of contents that cannot be there.
@@ -55,7 +56,8 @@ rule! {
     checks: "Annotations of eStargz and zstd:chunked give a digest, and a position inside the blob. Whether the table there has the digest is not checked.",
     matters: "containerd's and podman's lazy pulls read the table first and fail, or fall back to the whole layer.",
     example: "A `manifest-position` behind the end of the blob, after the layer was compressed anew.",
-    mend: "Remove the annotations, or convert the layer again.",
+    mend: "Remove the annotations, or make the layer anew.",
+    remedy: Convert(&[Compress("gzip:6")]),
     breaks: [Skopeo, Podman, Buildah],
 }
 rule! {
@@ -99,7 +101,8 @@ rule! {
     checks: "Whether the gzip header of a layer has no time and no file name.",
     matters: "Builds of the same content get other digests. All tools ignore both.",
     example: "A layer that `gzip layer.tar` compressed.",
-    mend: "Compress with `gzip -n`, or convert with `--compress gzip:9`.",
+    mend: "Compress it without name and time.",
+    remedy: Convert(&[Compress("gzip:9")]),
     optional: true,
 }
 
@@ -133,7 +136,7 @@ rule! {
     checks: "A layer does not become more than a thousand times as large, and more than 1 GiB, when it is decompressed.",
     matters: "So little content in so many bytes is either a sparse file or a bomb: it fills the disk of whoever unpacks it. gzip cannot do much more than a thousand times, zstd ten times that.",
     example: "A layer of 100 kB that holds a file of 10 GiB of zeros.",
-    mend: "Leave such files out, and make them when the container starts. `--limit layer-bytes=…` lowers what restow decompresses.",
+    mend: "Leave such files out, and make them when the container starts.",
 }
 
 /// Findings about the descriptors of layers in a manifest.

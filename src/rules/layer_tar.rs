@@ -73,7 +73,7 @@ rule! {
     checks: "No further entries follow the two blocks that end the tar of a layer.",
     matters: "Loaders stop at the end blocks; `tar --ignore-zeros` and some scanners go on. So they see different files.",
     example: "Two tars put one after the other by `cat`.",
-    mend: "Join tars with `tar --concatenate`, which takes the end blocks out.",
+    mend: "Join tars without the end blocks between them.",
 }
 rule! {
     /// A PAX header or long name that readers refuse.
@@ -90,7 +90,8 @@ rule! {
     checks: "A PAX header or long name in a layer is not larger than the limit `extension-bytes`, 1 MiB by default.",
     matters: "Readers hold it in memory as a whole. Go's `archive/tar` refuses more than 1 MiB.",
     example: "A GNU long name of 2 GiB.",
-    mend: "Make the layer anew, or raise the limit: `--limit extension-bytes=…`.",
+    mend: "Make the layer anew, or raise the limit if the archive is trusted.",
+    remedy: Raise("extension-bytes"),
 }
 rule! {
     /// Extension headers that readers understand differently.
@@ -125,7 +126,7 @@ rule! {
     checks: "Entries of a layer are files, directories, links, devices or FIFOs.",
     matters: "image-spec layer, file types. Docker, containerd and podman fail with `unhandled tar header type`.",
     example: "A volume header of GNU tar (`V`), or a multi-volume part (`M`).",
-    mend: "Make the layer anew, without `--label` and `--multi-volume`.",
+    mend: "Make the layer anew, with types that tools know.",
     breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
@@ -134,7 +135,7 @@ rule! {
     checks: "A layer has no sparse files in GNU's old form (type flag `S`).",
     matters: "image-spec layer: sparse files SHOULD NOT be used. No loader unpacks a layer with one of this form (`unhandled tar header type 83`), though Go's `archive/tar` reads it.",
     example: "What `tar --sparse --format=gnu` writes.",
-    mend: "Make the layer without `--sparse`.",
+    mend: "Make the layer anew, with whole files.",
     breaks: [Docker, Containerd, Podman, Buildah, Umoci],
 }
 rule! {
@@ -143,7 +144,7 @@ rule! {
     checks: "A layer has no sparse files in the forms of PAX.",
     matters: "image-spec layer: they SHOULD NOT be used, since few readers know all four ways of writing them. What is written in Go expands them; others take the map for content.",
     example: "A disk image that `tar --sparse --format=pax` packed.",
-    mend: "Make the layer without `--sparse`.",
+    mend: "Make the layer anew, with whole files.",
 }
 rule! {
     /// A directory or link with a size.
@@ -176,5 +177,6 @@ rule! {
     checks: "A layer has no more entries than the limit `entries`, 10,000,000 by default. What comes after them is not judged.",
     matters: "Each costs an inode where it is unpacked, and time and disk in every tool that looks into the layer.",
     example: "A layer of 50 million empty files, which is 100 MB when compressed.",
-    mend: "If it is meant to be so large, raise the limit: `--limit entries=…`.",
+    mend: "If it is meant to be so large, raise the limit.",
+    remedy: Raise("entries"),
 }

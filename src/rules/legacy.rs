@@ -61,7 +61,8 @@ rule! {
     checks: "A docker-archive has `manifest.json`.",
     matters: "Archives of the first era have none. Docker 1.10 to 28 loads them; Docker 29, containerd, skopeo, podman and crane never did or no longer do.",
     example: "What Docker 1.9 saved.",
-    mend: "Convert it: docker-archive, OCI and every other form that restow writes have manifests.",
+    mend: "Write it anew: every form that restow writes has manifests.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// Nothing shows a change.
@@ -69,7 +70,8 @@ rule! {
     checks: "Whether anything in the archive protects its content.",
     matters: "v1 images have no digests: neither `json` nor `layer.tar` can be verified, and a changed byte goes unseen. restow can tell only whether they are whole and fit each other.",
     example: "What Docker 1.9 saved.",
-    mend: "Convert it, and keep the digest of what is written.",
+    mend: "Write it anew, and keep the digest of what is written.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// Directory and document give two IDs.
@@ -85,7 +87,8 @@ rule! {
     checks: "Every top-level directory of a v1 archive has a `json`.",
     matters: "Docker takes every one for an image, and aborts the load at one without `json`.",
     example: "A directory `notes` that was added by hand.",
-    mend: "Remove the directory, or convert the archive with -W v1/no-json.",
+    mend: "Remove the directory.",
+    remedy: Convert(&[Lower]),
     breaks: [Docker],
 }
 rule! {
@@ -102,7 +105,8 @@ rule! {
     checks: "A v1 archive has the file `repositories`.",
     matters: "Docker before 17 takes the images for untagged; later versions fail with `open …/repositories: no such file`.",
     example: "An image that Docker 1.9 saved by its ID.",
-    mend: "Add `repositories`, `{}` if nothing has a name; or convert the archive.",
+    mend: "Add `repositories`, `{}` if nothing has a name; or write the archive anew.",
+    remedy: Convert(&[]),
     breaks: [Docker],
 }
 rule! {
@@ -111,7 +115,8 @@ rule! {
     checks: "Whether a tag in `repositories` reaches every v1 image.",
     matters: "Docker loads the others too, as `<none>`.",
     example: "A directory of an older build that was left in the archive.",
-    mend: "Give the image a name with --tag, or leave it out by choosing others with --image.",
+    mend: "Give the image a name, or leave it out.",
+    remedy: Convert(&[Tag]),
 }
 rule! {
     /// A format that newer tools refuse.
@@ -119,7 +124,8 @@ rule! {
     checks: "No manifest is of schema 1.",
     matters: "Docker removed it in 28.2, containerd in 2.1, Distribution in 3.0. skopeo and crane still read it.",
     example: "An image that was pushed by Docker 1.9 and never again.",
-    mend: "Convert it with --manifest-format oci.",
+    mend: "Write it in OCI's types.",
+    remedy: Convert(&[ManifestFormat("oci")]),
     optional: true,
 }
 rule! {
@@ -176,7 +182,8 @@ rule! {
     checks: "Signatures verify with the keys beside them (ES256; other algorithms are not checked).",
     matters: "Keys were made for one use, so a signature protects against accidents only. Registry 2.8 verifies it on push; nobody else does.",
     example: "A manifest that was re-formatted after signing.",
-    mend: "Convert the image with --manifest-format oci, which has no such signatures.",
+    mend: "Write the image in OCI's types, which have no such signatures.",
+    remedy: Convert(&[ManifestFormat("oci")]),
 }
 
 /// A v1 image directory that is not sound.

@@ -133,7 +133,8 @@ rule! {
     checks: "OCI documents point at OCI types, Docker documents at Docker types.",
     matters: "Mixed graphs are common and most tools read them; umoci knows no Docker type.",
     example: "An OCI index whose child is a Docker schema 2 manifest.",
-    mend: "Convert with `--manifest-format oci`.",
+    mend: "Write the manifest in the types of one family.",
+    remedy: Convert(&[ManifestFormat("oci")]),
     breaks: [Buildah, Umoci],
     optional: true,
 }
@@ -143,7 +144,8 @@ rule! {
     checks: "No layer of a Docker schema 2 manifest has a zstd type.",
     matters: "Docker's formats have no zstd type. Docker's classic store cannot pull it, skopeo refuses to write it, crane does not know it; containerd and regctl read it, so that it is no error by itself.",
     example: "`application/vnd.docker.image.rootfs.diff.tar.zstd`",
-    mend: "Convert with `--manifest-format oci`, or with `--compress gzip`.",
+    mend: "Write the manifest in OCI's types, or compress the layers by gzip.",
+    remedy: Convert(&[ManifestFormat("oci")]),
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {

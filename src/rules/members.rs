@@ -58,7 +58,8 @@ rule! {
     checks: "Whether Docker manifests and lists have members that only OCI defines.",
     matters: "Distribution's specification does not know them; readers in Go share one structure for both families and ignore them.",
     example: "`annotations` on a layer of a schema 2 manifest.",
-    mend: "Convert with `--manifest-format oci` if they matter.",
+    mend: "Write it in OCI's types, if the members matter.",
+    remedy: Convert(&[ManifestFormat("oci")]),
 }
 rule! {
     /// An OCI config with members of Docker.
@@ -66,7 +67,7 @@ rule! {
     checks: "Whether an OCI config has members that only Docker defines.",
     matters: "image-spec allows further members. Docker honours them all the same; skopeo drops them when it converts between formats, which changes the image ID.",
     example: "`Healthcheck` in a config that the manifest calls an OCI config.",
-    mend: "Nothing to mend; restow keeps the config byte for byte.",
+    mend: "Nothing to mend.",
 }
 rule! {
     /// A config with members of the v1 format.

@@ -41,6 +41,7 @@ pub mod manifest;
 pub mod meaning;
 pub mod members;
 pub mod name;
+mod offer;
 pub mod platform;
 pub mod policy;
 pub mod reach;
@@ -58,8 +59,9 @@ pub mod stray;
 pub mod whiteout;
 
 pub use documents::ArchiveDocuments;
+pub use offer::offer;
 pub use policy::Policy;
-pub use run::{Scope, judge, run};
+pub use run::{Scope, judge, run, told};
 
 use crate::finding::Rule;
 

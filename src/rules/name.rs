@@ -21,7 +21,8 @@ rule! {
     checks: "Whether every image of a docker-archive or layout has a name.",
     matters: "It is legal. `docker load` shows such an image as `<none>`, and it can be used by its ID only.",
     example: "`docker save 0fef9c035493`: `\"RepoTags\": null`.",
-    mend: "Give it a name: --tag NAME:TAG.",
+    mend: "Give it a name.",
+    remedy: Convert(&[Tag]),
     breaks: [Containerd, Umoci],
 }
 rule! {
@@ -30,7 +31,8 @@ rule! {
     checks: "`org.opencontainers.image.ref.name` obeys the grammar of image-spec.",
     matters: "image-spec annotations: it should match. All tools take the text as it is; some legal tags do not match, such as those that end with `-`.",
     example: "`\"org.opencontainers.image.ref.name\": \"my image\"`",
-    mend: "Give the image another name with --rename.",
+    mend: "Give the image another name.",
+    remedy: Convert(&[Tag]),
     breaks: [Podman, Buildah, Umoci],
 }
 rule! {
@@ -39,7 +41,8 @@ rule! {
     checks: "No two items of `index.json` with different digests have one `org.opencontainers.image.ref.name`, unless `io.containerd.image.name` tells them apart.",
     matters: "umoci refuses the name as ambiguous, skopeo takes the first item, containerd the last.",
     example: "Two builds pushed into one layout as `latest`.",
-    mend: "Remove the item that is not meant, or choose one with --image and its digest.",
+    mend: "Remove the item that is not meant, or keep one of the images.",
+    remedy: Convert(&[Image]),
     breaks: [Umoci],
 }
 rule! {
@@ -57,7 +60,7 @@ rule! {
     checks: "Whether items of `index.json` with different `io.containerd.image.name` share their `ref.name`.",
     matters: "Docker's save of `a:latest b:latest` is so, and its loaders go by the full name. By the tag alone umoci refuses, and skopeo takes the first.",
     example: "`docker save a:latest b:latest`",
-    mend: "Nothing to mend; restow writes full names as `ref.name` where tags are shared.",
+    mend: "Nothing to mend.",
     breaks: [Umoci],
 }
 rule! {
@@ -66,7 +69,8 @@ rule! {
     checks: "`ref.name` of an item is the tag of its `io.containerd.image.name`, or the same full name.",
     matters: "containerd and Docker go by `io.containerd.image.name`, skopeo and umoci by `ref.name`: they give the image different names.",
     example: "`io.containerd.image.name` `docker.io/lab/app:1` with `ref.name` `2`.",
-    mend: "Write the tag of the full name as `ref.name`, or choose the name with --tag.",
+    mend: "Write the tag of the full name as `ref.name`, or give the image a name.",
+    remedy: Convert(&[Tag]),
 }
 rule! {
     /// A tag without repository.
@@ -74,7 +78,8 @@ rule! {
     checks: "Whether an item of `index.json` has only a tag as its name.",
     matters: "Docker 29 and podman take the tag for a repository and make `v1:latest` of `v1`; `ctr` needs --base-name.",
     example: "`ref.name` `v1` without `io.containerd.image.name`, as skopeo and umoci write it.",
-    mend: "Give it a full name: --tag NAME:TAG.",
+    mend: "Give it a full name.",
+    remedy: Convert(&[Tag]),
     optional: true,
 }
 
@@ -199,7 +204,9 @@ fn has_text(archive: &Archive, documents: &HashMap<MemberId, DocId>, root: &Root
     let (At::Pointer(pointer), Some(member)) = (&root.at.at, root.at.member) else { return false };
     let Some(document) = documents.get(&member).map(|&id| archive.document(id)) else { return false };
     let Some(value) = document.root().and_then(|root| root.at(pointer)) else { return false };
-    value.get("RepoTags").is_some_and(|tags| !tags.items().is_empty())
+    value
+        .get("RepoTags")
+        .is_some_and(|tags| !tags.is_null() && (!tags.is_array() || !tags.items().is_empty()))
         || [IMAGE_NAME, REF_NAME]
             .iter()
             .any(|key| annotation(value, key).is_some_and(|text| !text.is_empty()))

@@ -26,7 +26,7 @@ rule! {
     checks: "`os` and `architecture` are GOOS and GOARCH names in lower case.",
     matters: "image-spec config and index: they should be. Docker refuses an unknown one with `operating system is not supported`.",
     example: "`\"architecture\": \"AMD64\"`",
-    mend: "Write the name that `go tool dist list` knows.",
+    mend: "Write the name that Go knows.",
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
 rule! {
@@ -73,7 +73,7 @@ rule! {
     /// The index says one platform, the config another.
     CONFIG_MISMATCH = "platform/config-mismatch", Warning, No, [122],
     checks: "`os` and `architecture` of an index item are those of the image's config.",
-    matters: "No rule of image-spec demands it, but containerd filters by both and may find no image; Docker warns when it runs one.",
+    matters: "No rule of image-spec demands it, but containerd filters by both and may find no image; Docker warns when it runs one. Where `convert` is asked for a platform, it is an error.",
     example: "An item for linux/arm64 whose config says amd64.",
     mend: "Correct the index if the config is right; otherwise build the image for the platform.",
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],

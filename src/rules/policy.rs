@@ -75,6 +75,8 @@ pub struct Policy {
     ended: Vec<String>,
     /// Findings that are known.
     baseline: Option<Baseline>,
+    /// A platform is asked for.
+    platform: bool,
 }
 
 /// One word about levels.
@@ -132,6 +134,15 @@ impl Policy {
         let levels = matching.into_iter().map(|rule| (rule.name, level)).collect();
         self.steps.push(Said::Levels(levels));
         Ok(())
+    }
+
+    /// The levels where a platform is asked for: whoever asks for one does not want an image of another, so that is an
+    /// error that keeps `convert` from writing, unless a level was given for the rule.
+    pub fn for_a_platform(mut self) -> Policy {
+        let name = super::platform::CONFIG_MISMATCH.name;
+        self.steps.insert(0, Said::Levels(HashMap::from([(name, Level::Error)])));
+        self.platform = true;
+        self
     }
 
     /// The level of a rule.
@@ -203,7 +214,10 @@ impl Policy {
         match rule.integrity {
             Integrity::Hard => true,
             Integrity::Soft => self.level(rule) == Level::Error,
-            Integrity::No => false,
+            Integrity::No => {
+                let asked = self.platform && rule.name == super::platform::CONFIG_MISMATCH.name;
+                asked && self.level(rule) == Level::Error
+            }
         }
     }
 }

@@ -44,7 +44,11 @@ impl Scope<'_> {
 
 /// What [`run`] finds, in the order of reports.
 pub fn judge(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
-    let mut findings = run(archive, facts, scope);
+    told(archive, run(archive, facts, scope))
+}
+
+/// Findings in the order of reports, each with what it hits.
+pub fn told(archive: &Archive, mut findings: Vec<Finding>) -> Vec<Finding> {
     reach::tell(archive, &mut findings);
     finding::sort(&mut findings, &ArchiveDocuments::of(archive));
     findings

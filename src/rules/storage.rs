@@ -45,7 +45,8 @@ rule! {
     checks: "What a tag points at is in its history, `index/`.",
     matters: "Registries write both. Only the deletion of tags by digest reads the history.",
     example: "A tag that was moved by writing `current/link` alone.",
-    mend: "Add the link to `index/`, or convert the storage.",
+    mend: "Add the link to `index/`, or write the storage anew.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// A blob that the repository does not have.
@@ -53,7 +54,8 @@ rule! {
     checks: "Config and layers of every image have a link in `_layers` of its repository, foreign layers excepted.",
     matters: "A registry answers 404 BLOB_UNKNOWN for the blob although it is there, so the image cannot be pulled.",
     example: "Storage that was copied without `_layers`.",
-    mend: "Add the link, or convert the storage: restow writes it.",
+    mend: "Add the link, or write the storage anew.",
+    remedy: Convert(&[]),
     breaks: [Registry],
 }
 rule! {
@@ -62,7 +64,8 @@ rule! {
     checks: "What an index lists and the storage holds has a revision link in the repository of the index.",
     matters: "A registry answers 404 MANIFEST_UNKNOWN for it although the blob is there, so that platform cannot be pulled.",
     example: "A manifest that was stored in another repository only.",
-    mend: "Add the link, or convert the storage: restow writes it.",
+    mend: "Add the link, or write the storage anew.",
+    remedy: Convert(&[]),
     breaks: [Registry],
 }
 rule! {
@@ -87,7 +90,8 @@ rule! {
     checks: "Whether some repository has a link to every blob.",
     matters: "Nobody can pull such a blob; garbage collection removes it.",
     example: "A layer of a push that broke off before the manifest.",
-    mend: "Convert the storage, or run `registry garbage-collect`.",
+    mend: "Write the storage anew, with what is linked.",
+    remedy: Convert(&[]),
 }
 rule! {
     /// Another version of the layout.

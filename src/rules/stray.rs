@@ -27,7 +27,8 @@ rule! {
     checks: "Whether temporary files and locks of tools are in the archive, and unfinished uploads in storage.",
     matters: "No reader looks at them. They show that a writer broke off, or still writes.",
     example: "`blobs/sha256/oci-put-blob1234` of skopeo, `.umoci-1234/`, `index.json.lock`, `_uploads/`.",
-    mend: "Remove them once nothing writes, or convert the archive: restow copies what is reached.",
+    mend: "Remove them once nothing writes, or write the archive anew.",
+    remedy: Convert(&[]),
 }
 
 rule! {

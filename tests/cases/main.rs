@@ -1,6 +1,8 @@
 //! Tests of which there is one for each archive, fault or destination, named by family:
 //! `cargo test --test cases corpus::` runs one family, and makes the tests of no other.
 
+/// Advice is executed.
+mod advice;
 /// Broken archives are refused, and nothing is written.
 mod broken;
 /// What tests of several binaries share.
@@ -24,6 +26,8 @@ mod real;
 mod rehearsal;
 /// The report for people, of each family of rules.
 mod render;
+/// Public reports, and what is said of the cases that stand for them.
+mod reported;
 /// What every rule of the registry must have.
 mod rules;
 /// File, folder and stream say the same.
@@ -47,6 +51,8 @@ const FAMILIES: &[Family] = &[
     ("rules", rules::tests),
     ("render", render::tests),
     ("same", same::tests),
+    ("advice", advice::tests),
+    ("reported", reported::tests),
     ("broken", broken::tests),
     ("convert", convert::tests),
     ("rehearsal", rehearsal::tests),

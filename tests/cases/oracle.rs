@@ -81,6 +81,7 @@ impl Held {
                 let name = oci_name(root);
                 reader.root(root["digest"].as_str().unwrap_or_default(), name)?;
             }
+            reader.referrers()?;
             reader.held.form = "oci";
             if let Some(items) = json("manifest.json") {
                 reader.items(&items)?;
@@ -189,6 +190,24 @@ impl Reader<'_> {
             root.index = index;
         }
         Ok(())
+    }
+
+    /// Manifests that no list has, and that are about something that one leads to.
+    fn referrers(&mut self) -> Result<()> {
+        loop {
+            let known =
+                |held: &Held, digest: &str| held.manifests.contains(digest) || held.indexes.contains(digest);
+            let next = self.members.iter().find_map(|(name, bytes)| {
+                let digest = name.strip_prefix("blobs/")?.replacen('/', ":", 1);
+                let json: Value = serde_json::from_slice(bytes).ok().filter(|_| bytes.starts_with(b"{"))?;
+                let about = json["subject"]["digest"].as_str()?;
+                (known(&self.held, about) && !known(&self.held, &digest)).then_some(digest)
+            });
+            match next {
+                Some(digest) => self.root(&digest, None)?,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Reads a manifest or index; says whether it is an index.

@@ -34,6 +34,7 @@ const CASES: &[(&str, &str)] = &[
     ("name", "name/duplicate-tag"),
     ("platform", "platform/config-mismatch"),
     ("readers", "readers/below-a-link"),
+    ("reported", "reported/platforms-under-one-name"),
     ("schema1", "schema1/broken-chain"),
     ("storage", "storage/bad-link"),
     ("tar", "tar/hidden-data"),

@@ -232,7 +232,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What is given instead of an archive, and what its hint must name.
-fn junk() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+pub fn junk() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let html = b"<!DOCTYPE html>\n<html><title>Sign in</title></html>\n".to_vec();
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n".to_vec();
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("blobs/".bytes().flat_map(|b| [b, 0])).collect();
@@ -257,9 +257,9 @@ fn junk() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 /// Files of a folder, and what its hint must name.
-type Files = Vec<(&'static str, &'static [u8])>;
+pub type Files = Vec<(&'static str, &'static [u8])>;
 
-fn folders() -> Vec<(&'static str, Files, &'static str)> {
+pub fn folders() -> Vec<(&'static str, Files, &'static str)> {
     let digest = "blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000";
     vec![
         (

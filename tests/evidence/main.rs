@@ -3,7 +3,7 @@
 //!
 //! ```sh
 //! RESTOW_EVIDENCE=write cargo test --test evidence                  # records all of it anew, as root
-//! RESTOW_EVIDENCE=write cargo test --test evidence -- bad/entry     # cases whose name holds this
+//! RESTOW_EVIDENCE=write cargo test --test evidence -- bad/entry     # cases whose name holds this, or one of A,B,C
 //! RESTOW_EVIDENCE_ROOT=/srv/trixie RESTOW_EVIDENCE=write cargo test --test evidence
 //! ```
 //!
@@ -149,8 +149,8 @@ fn ask_group(
 
 fn record(filter: &str) -> Result<(), String> {
     let (distribution, versions) = versions()?;
-    let subjects: Vec<Subject> =
-        subjects()?.into_iter().filter(|subject| subject.name.contains(filter)).collect();
+    let wanted = |subject: &Subject| filter.split(',').any(|part| subject.name.contains(part));
+    let subjects: Vec<Subject> = subjects()?.into_iter().filter(wanted).collect();
     eprintln!("evidence: {} cases, {distribution}: {versions:?}", subjects.len());
     let tools: Vec<String> = versions.keys().cloned().collect();
     let found = {

@@ -56,7 +56,8 @@ pub(in crate::form) fn render(items: &[Item<'_>], paths: &[Paths]) -> Vec<u8> {
         |texts: &[String]| texts.iter().fold(Array::new(), |array, text| array.string(text)).finish();
     let mut array = Array::new();
     for (item, Paths { config, layers }) in items.iter().zip(paths) {
-        let tags = if item.repo_tags.is_empty() { "null".to_owned() } else { strings(&item.repo_tags) };
+        let tags: Vec<String> = item.repo_tags.iter().map(|tag| whole(tag)).collect();
+        let tags = if tags.is_empty() { "null".to_owned() } else { strings(&tags) };
         let object = Object::new().string("Config", config).raw("RepoTags", &tags);
         array = array.raw(&object.raw("Layers", &strings(layers)).finish());
     }
@@ -177,7 +178,7 @@ fn check_layers(item: &Item<'_>) -> Result<()> {
     Err(Error::refused_help(message, "use oci-archive:, which can hold the descriptor alone"))
 }
 
-/// The name as `RepoTags` holds it; bare tags and names by digest alone are not written there.
+/// The name as people know it, of those that `RepoTags` holds: bare tags and names by digest alone are not written there.
 fn repo_tag(name: &OutName) -> Option<String> {
     let full = match name {
         OutName::Full(full) => full,
@@ -186,6 +187,13 @@ fn repo_tag(name: &OutName) -> Option<String> {
     };
     let text = format!("{}:{}", full.repository(), full.tag()?);
     Reference::parse(&text).ok().map(|reference| reference.familiar())
+}
+
+/// The name as `RepoTags` holds it: in full, since podman takes a short one for one of its own host.
+fn whole(familiar: &str) -> String {
+    let full = Reference::parse(familiar).ok();
+    let full = full.and_then(|full| Some(format!("{}:{}", full.repository(), full.tag()?)));
+    full.unwrap_or_else(|| familiar.to_owned())
 }
 
 #[cfg(test)]
@@ -230,7 +238,7 @@ mod tests {
     fn the_minimal_image() {
         let expected = concat!(
             r#"[{"Config":"blobs/sha256/7e866a286603fe0ee7018ed3db2a977251ff812cb5cc240b59af0d4b9e1a1b18","#,
-            r#""RepoTags":["lab/app:1"],"Layers":["#,
+            r#""RepoTags":["docker.io/lab/app:1"],"Layers":["#,
             r#""blobs/sha256/a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"]}]"#
         );
         assert_eq!(text(&output("docker.io/lab/app:1"), None).expect("written"), expected);
@@ -240,7 +248,11 @@ mod tests {
         let by_digest = format!("app@{}", Digest::sha256(b""));
         assert!(text(&output(&by_digest), None).expect("written").contains(r#""RepoTags":null,"#));
         let both = format!("app:2@{}", Digest::sha256(b""));
-        assert!(text(&output(&both), None).expect("written").contains(r#""RepoTags":["app:2"],"#));
+        assert!(
+            text(&output(&both), None)
+                .expect("written")
+                .contains(r#""RepoTags":["docker.io/library/app:2"],"#)
+        );
     }
 
     #[test]
@@ -275,7 +287,12 @@ mod tests {
         output.roots.push(root(&Digest::sha256(b"m linux/amd64"), "z:1"));
         let written = text(&output, None).expect("written");
         assert_eq!(written.matches("Config").count(), 1);
-        assert!(written.contains(r#""RepoTags":["x:1","y:1","z:1"]"#), "{written}");
+        assert!(
+            written.contains(
+                r#""RepoTags":["docker.io/library/x:1","docker.io/library/y:1","docker.io/library/z:1"]"#
+            ),
+            "{written}"
+        );
         output.roots.push(root(&Digest::sha256(b"m linux/arm64"), "x:1"));
         assert_eq!(refusal(&output, None), "x:1 would name two images of one docker-archive");
     }

@@ -345,7 +345,7 @@ mod tests {
             assert_eq!(members[12].1, format!("../{V1_0}/layer.tar").into_bytes());
             let layers = [0, 1, 2].map(|i| format!("\"{}\"", of(i, "layer.tar"))).join(",");
             let manifest = format!(
-                "[{{\"Config\":\"{image_id}.json\",\"RepoTags\":[\"lab/app:1\"],\"Layers\":[{layers}]}}]\n"
+                "[{{\"Config\":\"{image_id}.json\",\"RepoTags\":[\"docker.io/lab/app:1\"],\"Layers\":[{layers}]}}]\n"
             );
             assert_eq!(String::from_utf8_lossy(&members[13].1), manifest);
             let table = format!("{{\"lab/app\":{{\"1\":\"{}\"}}}}\n", ids[2]);

@@ -130,7 +130,7 @@ fn section(page: &mut String, rule: &Rule) {
         let _ = writeln!(page, "- {}", escaped(line));
     }
     paragraph(page, "Example", rule.example);
-    paragraph(page, "How to mend it", rule.mend);
+    paragraph(page, "How to mend it", &rule.how_to_mend());
 }
 
 /// Keeps Markdown from reading `<`, `*` and `_` outside code as markup.

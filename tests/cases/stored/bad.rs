@@ -66,8 +66,9 @@ pub enum Made {
     Folder(Vec<(String, Vec<u8>)>),
 }
 
-/// Folders of cases that are not called by a rule: several faults, and archives in which two readers see two images.
-pub const COLLECTIONS: [&str; 2] = ["many/", "readers/"];
+/// Folders of cases that are not called by a rule: several faults, archives in which two readers see two images, and public
+/// reports whose archive no tool takes without the fault either.
+pub const COLLECTIONS: [&str; 3] = ["many/", "readers/", "reported/"];
 
 /// `corpus/bad/`
 pub fn corpus() -> PathBuf {

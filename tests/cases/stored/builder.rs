@@ -3,6 +3,9 @@
 //!
 //! Nothing here depends on a compressor's version: gzip and zstd are written with stored blocks only.
 
+#[path = "reported.rs"]
+mod reported;
+
 use std::collections::BTreeMap;
 
 use crate::common::tree_digest::sha256;
@@ -62,6 +65,17 @@ pub fn cases() -> Vec<(&'static str, Content)> {
         ("document/schema1", Content::Document(SCHEMA1.as_bytes().to_vec())),
         ("registry-storage/minimal", minimal_storage()),
         ("registry-storage/two-repositories", storage()),
+        ("registry-storage/one-index", reported::one_index()),
+        ("oci/platforms-listed", reported::platforms_listed()),
+        ("oci/cosign-save-2", reported::cosign_2()),
+        ("oci/cosign-save-3", reported::cosign_3()),
+        ("oci/zstd-chunked", reported::chunked()),
+        ("oci/estargz", reported::estargz()),
+        ("oci/provenance", reported::provenance()),
+        ("oci/data-in-place", reported::data_in_place()),
+        ("docker-archive/docker-28-all-metadata", reported::all_metadata()),
+        ("docker-archive/dot-names", reported::dot_names()),
+        ("docker-archive/two-names", reported::two_names()),
     ]
 }
 
