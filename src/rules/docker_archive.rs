@@ -42,7 +42,7 @@ rule! {
     checks: "`Config` and `Layers` hold no backslash.",
     matters: "Docker on Windows wrote them before 18.05, for members with `/`. restow tries both; skopeo, crane and containerd find nothing.",
     example: "`\"Layers\": [\"2c61…08\\\\layer.tar\"]`",
-    mend: "Write `/`.",
+    mend: "Write `/` in their place.",
     remedy: Convert(&[]),
     breaks: [Docker, Containerd, Skopeo, Podman, Buildah],
 }
