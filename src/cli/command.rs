@@ -109,6 +109,12 @@ impl Command {
             Command::Inspect(args) => (vec![args.source.clone()], None),
             Command::Compare(args) => (vec![args.a.clone(), args.b.clone()], None),
             Command::Index(args) => (args.command.sources(), None),
+            #[cfg(feature = "serve")]
+            Command::Serve(args) => {
+                let place =
+                    |text: &String| crate::named(text).map_or(text.clone(), |(_, place)| place.to_owned());
+                (args.place.iter().map(place).collect(), None)
+            }
             _ => (Vec::new(), None),
         }
     }

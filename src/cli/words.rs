@@ -79,6 +79,8 @@ pub(super) fn commands() -> Offers {
             "inspect",
             "compare",
             "index",
+            #[cfg(feature = "serve")]
+            "serve",
             "explain",
             "profiles",
             "schema",
