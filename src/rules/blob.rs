@@ -48,7 +48,7 @@ rule! {
     checks: "Whether the archive holds every child of an index, and of each child any layer of its own: one that no whole child uses. Registry storage is `storage/missing-child`.",
     matters: "A sparse export is legal (image-spec image layout) and common: Docker and `ctr` leave out other platforms. Using such a platform fails with `content digest … not found`.",
     example: "`ctr images export --platform linux/amd64` of an image for two platforms.",
-    mend: "Bring them with `restow convert --fill-from PLACE`, or cut the index to what is there with --present-only; or pull all platforms before saving, or keep one, which leaves the index out.",
+    mend: "Pull all platforms before saving; or convert it, and bring them from another place meanwhile, cut the index to what is there, or keep one platform, which leaves the index out.",
     remedy: Convert(&[Platform]),
     breaks: [Skopeo, Registry],
 }
@@ -58,7 +58,7 @@ rule! {
     checks: "Registry storage holds every child of an index, but for the cache of a registry that mirrors another one.",
     matters: "A registry takes no index whose children it lacks, so something has removed them since: Distribution's garbage collector did up to 2.8 with `--delete-untagged`. Whoever pulls the platform gets 404.",
     example: "Garbage was collected, and the manifest for linux/arm64 went, while the index stays.",
-    mend: "Push the image again; or bring what is gone with `restow convert --fill-from PLACE`, or cut the index to what is there with --present-only, or keep a platform that is there.",
+    mend: "Push the image again; or convert it, and bring what is gone from another place meanwhile, cut the index to what is there, or keep a platform that is there.",
     remedy: Convert(&[Platform]),
     breaks: [Registry],
 }
