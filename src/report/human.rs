@@ -532,13 +532,36 @@ fn renumber(drawing: &str, first: usize, numbers: &[Option<usize>], digits: usiz
     out
 }
 
+/// The words of a text. A command between backticks is one, if it fits into `room`: nobody copies one from two lines.
+fn words(text: &str, room: usize) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    loop {
+        let blank = rest.find(' ').unwrap_or(rest.len());
+        let end = match rest[..blank].matches('`').count() % 2 {
+            0 => blank,
+            _ => {
+                let close = rest[blank..].find('`').map(|close| blank + close + 1);
+                let end =
+                    close.map(|close| rest[close..].find(' ').map_or(rest.len(), |blank| close + blank));
+                end.filter(|end| rest[..*end].chars().count() <= room).unwrap_or(blank)
+            }
+        };
+        words.push(&rest[..end]);
+        match rest[end..].strip_prefix(' ') {
+            Some(more) => rest = more,
+            None => return words,
+        }
+    }
+}
+
 /// Breaks a text at blanks. Words are never broken: a digest is of no use in two pieces.
 ///
 /// `first` columns of the first line and `indent` of the others are taken.
 fn wrap(text: &str, width: usize, first: usize, indent: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = first;
-    for (nth, word) in text.split(' ').enumerate() {
+    for (nth, word) in words(text, width.saturating_sub(indent)).into_iter().enumerate() {
         let len = word.chars().count();
         let line = lines.last_mut();
         match line {

@@ -32,7 +32,7 @@ fn case(name: &str) -> String {
 impl Test {
     fn new() -> Test {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let restow = Restow::new(dir.path());
+        let restow = Restow::new(dir.path()).wide();
         Test { dir, restow }
     }
 

@@ -24,7 +24,7 @@ struct Test {
 impl Test {
     fn new() -> Test {
         let dir = tempfile::tempdir().expect("a directory");
-        let restow = Restow::new(dir.path());
+        let restow = Restow::new(dir.path()).wide();
         Test { dir, restow }
     }
 

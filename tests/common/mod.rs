@@ -11,6 +11,8 @@ use libtest_mimic::Failed;
 pub struct Restow {
     /// Where those are, and where it runs.
     pub tmp: PathBuf,
+    /// Columns of the terminal that there is not.
+    columns: &'static str,
 }
 
 /// What a run gave.
@@ -25,12 +27,18 @@ impl Restow {
     pub fn new(dir: &Path) -> Restow {
         let tmp = dir.join("tmp");
         std::fs::create_dir_all(&tmp).expect("a folder for temporary files");
-        Restow { tmp }
+        Restow { tmp, columns: "100" }
+    }
+
+    /// On a screen where no line is broken.
+    #[allow(dead_code, reason = "not every binary of tests has such lines")]
+    pub fn wide(self) -> Restow {
+        Restow { columns: "400", ..self }
     }
 
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_restow"));
-        command.env_clear().env("TMPDIR", &self.tmp).env("COLUMNS", "100").current_dir(&self.tmp);
+        command.env_clear().env("TMPDIR", &self.tmp).env("COLUMNS", self.columns).current_dir(&self.tmp);
         command
     }
 

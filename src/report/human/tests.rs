@@ -701,6 +701,9 @@ fn any_offset_can_be_drawn() {
 fn texts_are_wrapped_and_cut() {
     assert_eq!(wrap("aa bb cc dd", 5, 2, 0), ["aa", "bb cc", "dd"]);
     assert_eq!(wrap("a_word_longer_than_that b", 5, 0, 0), ["a_word_longer_than_that", "b"]);
+    assert_eq!(wrap("run `a b c`, or d", 11, 0, 2), ["run", "`a b c`,", "or d"], "a command stays whole");
+    assert_eq!(wrap("run `a b c d e f`", 9, 0, 2), ["run `a b", "c d e", "f`"], "if it fits");
+    assert_eq!(wrap("an ` alone and so", 6, 0, 0), ["an `", "alone", "and so"]);
     assert_eq!(clip("abcdefgh", 5, "…"), "ab…gh");
     let name = fixture::blob_name('a');
     assert_eq!(fit(&name, 77, "…"), name);
