@@ -151,6 +151,20 @@ fn every_sound_archive_is_pulled_as_it_is() {
         };
         served += 1;
         let there = format!("docker://{}/", server.address);
+        let catalog = json(&server.ask("GET", "/v2/_catalog", &[]).1);
+        let repositories = catalog["repositories"].as_array().expect("a list");
+        let tags = |name: &serde_json::Value| {
+            let target = format!("/v2/{}/tags/list", name.as_str().expect("a name"));
+            json(&server.ask("GET", &target, &[]).1)["tags"].as_array().map_or(0, Vec::len)
+        };
+        if repositories.iter().map(tags).sum::<usize>() == 0 {
+            // No registry lists what has no tag; it is told, and stands there by its digest.
+            let lines = server.lines.lock().expect("alone");
+            let name = lines.recv_timeout(WAIT).expect("a name");
+            let (code, said) = restow(&["inspect", &format!("docker://{}", name.trim())]);
+            assert_eq!(code, Some(0), "{place}: {name}: {said}");
+            continue;
+        }
         let (code, said) = restow(&["compare", "--ignore", "names", &there, &place]);
         // What refers to nothing that has a name is not listed by a registry, nor are children that are not there.
         assert_eq!(code, Some(0), "{place}:\n{said}");

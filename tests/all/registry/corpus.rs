@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::places::{restow, stderr};
+use super::places::{by_digest, restow, stderr};
 use super::server::{Manner, Of, Server};
 
 /// An archive, and what `check` says of it, if that is known.
@@ -62,6 +62,8 @@ fn of_shared() -> Vec<Case> {
 enum End {
     /// The same in both registries and in the layout.
     Same,
+    /// Without a tag it stands there by its digest, and no registry lists it.
+    Unlisted,
     /// It is wrong, and nothing was pushed.
     Wrong,
     /// A registry cannot hold it, or it cannot be read, and nothing was pushed.
@@ -115,6 +117,9 @@ fn around(case: &Case, referrers: bool) -> Result<End, String> {
             return Err(format!("what was refused stands there: {documents:?} {tags:?}: {}", stderr(&sent)));
         }
         return Ok(if sent.status.code() == Some(1) { End::Wrong } else { End::Refused });
+    }
+    if held(&near).1.is_empty() {
+        return by_digest(&near).map(|()| End::Unlisted);
     }
     let folder = tempfile::tempdir().expect("temporary directory");
     let layout = format!("oci:{}", folder.path().join("layout").display());
