@@ -9,7 +9,7 @@
 //! 3. One good case in `corpus/`; the conversion matrix picks it up by itself.
 //!
 //! A list of one's own ([`Forms`]) does instead of the second step: [`open_among()`] and
-//! [`Place::among`](place::Place::among) take one.
+//! `Place::among` take one.
 
 pub mod apart;
 mod detect;

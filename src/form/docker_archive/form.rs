@@ -34,7 +34,7 @@ pub static UNIVERSAL: Writing = Writing {
     create: |out, options| tar(out, &TAR, options),
 };
 
-/// As Docker 1.10 to 24 wrote it. Its names follow from what is to be written: see [`legacy_file`].
+/// As Docker 1.10 to 24 wrote it. Its names follow from what is to be written: see `legacy_file`.
 pub static LEGACY: Writing = Writing {
     id: "docker-archive",
     can: Capabilities {
