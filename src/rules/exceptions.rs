@@ -23,6 +23,7 @@ pub struct Exception {
 }
 
 /// What an exception is of.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the file of the command makes them"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Of {
     /// An image (its manifest digest or image ID) with all that no other uses, or a blob.
