@@ -81,7 +81,7 @@ grep -q '^::error .*archive/truncated' log || fail "no annotation"
 grep -q 'archive/truncated' summary || fail "no summary"
 "$tools/bin/python" -c 'import json; assert json.load(open("cut.sarif"))["version"] == "2.1.0"'
 grep -q '<failure' cut.xml || fail "no failure in JUnit"
-step 0 INPUT_PLACES=cut.tar INPUT_ARGS=$'--warn=archive/truncated\n-q' INPUT_SUMMARY=false
+step 0 INPUT_PLACES="$root/corpus/bad/entry/below-link-whiteout/archive.tar" INPUT_ARGS=$'--warn=entry\n-q' INPUT_SUMMARY=false
 [[ ! -s summary ]] || fail "a summary that was not wanted"
 step 2 INPUT_PLACES=no-such.tar
 step 1 INPUT_PLACES='$(touch pwned) <b>.tar'

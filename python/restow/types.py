@@ -102,6 +102,8 @@ class Finding:
     fix: Fix | None = None
     #: The words of the command that does what the help says; empty if there is none.
     command: tuple[str, ...] = ()
+    #: What stays the same as long as it is the same fault in the same place: for exceptions in ``restow.toml``.
+    fingerprint: str = ""
     #: How many more places are at fault in the same way that no finding names.
     omitted: int = 0
     #: The images and tags that reach what is wrong; ``None`` if it is about the archive as a whole.
@@ -122,6 +124,20 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Lowered:
+    """The files that levels and known findings were read from, and what they lowered."""
+
+    #: ``restow.toml``, or what stood in its place.
+    config: str | None
+    #: The file of ``baseline``.
+    baseline: str | None
+    #: Exceptions whose last day has passed: they lower nothing.
+    ended: tuple[str, ...]
+    #: Each as in the JSON: the members of a finding, and ``from``, ``by``, ``at``, ``reason``, ``expires``.
+    findings: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Source:
     """What was found in one place."""
 
@@ -134,6 +150,8 @@ class Source:
     findings: tuple[Finding, ...] = ()
     #: Why the place could not be judged.
     failure: str | None = None
+    #: What files lowered; ``None`` if there were none.
+    lowered: Lowered | None = None
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,14 @@ def test_a_wrong_archive_is_a_report_and_no_exception(cut: Path) -> None:
 
 
 def test_levels_are_changed(cut: Path) -> None:
-    report = restow.check(cut, warn=["archive/truncated"])
+    linked = Path(__file__).resolve().parents[2] / "corpus/bad/entry/below-link-whiteout/archive.tar"
+    assert not restow.check(linked).sound
+    report = restow.check(linked, warn=["entry"])
     assert report.sound
-    assert {finding.level for finding in report.findings} == {"warning", "note"}
-    assert restow.check(cut, allow=["all"]).findings == ()
+    assert {finding.level for finding in report.findings} == {"warning"}
+    assert restow.check(linked, allow=["all"]).findings == ()
+    # What always blocks is not lowered.
+    assert not restow.check(cut, allow=["all"]).sound
     with pytest.raises(TypeError, match="a list"):
         restow.check(cut, allow="all")
 
