@@ -372,7 +372,9 @@ impl Walk<'_> {
                 self.hollow(id);
             }
             Body::Manifest { parts, .. } => {
-                if !self.sparse(id) {
+                if self.sparse(id) {
+                    self.remains(parts);
+                } else {
                     self.image(id, parts);
                 }
             }
@@ -440,6 +442,17 @@ impl Walk<'_> {
     /// A manifest of which nothing of its own is here, below an index.
     fn sparse(&self, node: NodeId) -> bool {
         self.archive.form != Form::Document && self.partial.absent.contains(&node)
+    }
+
+    /// Of an image that is not here the config may be: what is here is what its digest says, whoever wants it.
+    fn remains(&mut self, parts: &ImageParts) {
+        let config = &parts.config;
+        if let Some(id) = config.blob
+            && let Some(member) = self.archive.blob(id).member
+        {
+            let by = by(self.archive, &config.at, member, config.descriptor.is_some());
+            self.content(id, "the config", Some(by));
+        }
     }
 
     fn image(&mut self, id: NodeId, parts: &ImageParts) {
