@@ -1,6 +1,6 @@
 //! Digests: their grammar (formats.md D.2) and the hashing of content.
 
-use std::fmt;
+use std::{fmt, io};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
@@ -201,6 +201,18 @@ impl Hasher {
         };
         debug_assert_eq!(hex.len(), algorithm.digits());
         Digest(format!("{}:{hex}", algorithm.name()).into())
+    }
+}
+
+/// Hashes what is written.
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -165,6 +165,8 @@ pub use convert::{
     Verify,
 };
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "serve")]
+pub(crate) use finding::counted;
 pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
 #[doc(hidden)]
 pub use finding::{By, Lower, Lowered};

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::remote_args::{RemoteArgs, SidesArgs};
 use super::words;
-use crate::LoneKind;
+use crate::{DropSet, LoneKind, ManifestFormat};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -230,6 +230,17 @@ pub(super) enum ManifestArg {
     Docker,
 }
 
+impl ManifestArg {
+    /// What is asked for by it.
+    pub fn format(self) -> ManifestFormat {
+        match self {
+            ManifestArg::Keep => ManifestFormat::Keep,
+            ManifestArg::Oci => ManifestFormat::Oci,
+            ManifestArg::Docker => ManifestFormat::Docker,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum DockerArg {
     /// An OCI layout with manifest.json: loads everywhere
@@ -252,6 +263,19 @@ pub(super) enum DropArg {
     Nested,
     /// With --present-only: what refers to an index that is cut
     Stale,
+}
+
+impl DropArg {
+    /// What may be left out, by all that were given.
+    pub fn set(all: &[DropArg]) -> DropSet {
+        DropSet {
+            artifacts: all.contains(&DropArg::Artifacts),
+            attestations: all.contains(&DropArg::Attestations),
+            annotations: all.contains(&DropArg::Annotations),
+            nested: all.contains(&DropArg::Nested),
+            stale: all.contains(&DropArg::Stale),
+        }
+    }
 }
 
 /// Show what is in an archive, a table if it is several images; layers are not read.

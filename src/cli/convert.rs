@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::args::{ConvertArgs, DockerArg, DropArg, ManifestArg, VerifyArg};
+use super::args::{ConvertArgs, DockerArg, DropArg, VerifyArg};
 use super::meant;
 use super::open::{source, standard_output};
 use super::progress::Told;
@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
-    Account, Archive, Compress, Destination, DockerFormat, DropSet, End, Entry, EntryKind, Finding, Level,
-    Looked, Lowered, ManifestFormat, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict, Verify,
+    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Level, Looked,
+    Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict, Verify,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -183,7 +183,7 @@ pub(super) fn told(
             shell.say("nothing was written");
             return Ok(WRONG);
         }
-        End::Written { output, account, unseen } => {
+        End::Written { output, account, unseen, .. } => {
             // What was written may have come to be under the name of such a file.
             for (option, file) in args.beside.on_disk() {
                 may_stand(option, file, args.to, Used::Written)?;
@@ -237,18 +237,8 @@ fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
         present_only: args.present_only,
         referrers: shell.referrers()?,
         compress: Compress::parse(&args.compress)?,
-        manifest_format: match args.manifest_format {
-            ManifestArg::Keep => ManifestFormat::Keep,
-            ManifestArg::Oci => ManifestFormat::Oci,
-            ManifestArg::Docker => ManifestFormat::Docker,
-        },
-        drop: DropSet {
-            artifacts: args.drop.contains(&DropArg::Artifacts),
-            attestations: args.drop.contains(&DropArg::Attestations),
-            annotations: args.drop.contains(&DropArg::Annotations),
-            nested: args.drop.contains(&DropArg::Nested),
-            stale: args.drop.contains(&DropArg::Stale),
-        },
+        manifest_format: args.manifest_format.format(),
+        drop: DropArg::set(&args.drop),
         tags: args.tag.clone(),
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,
         docker_platform: args.docker_platform.as_ref().map(platform).transpose()?,

@@ -1,6 +1,6 @@
 //! `restow index`: images for many platforms.
 
-use super::args::{DropArg, ManifestArg};
+use super::args::DropArg;
 use super::convert::{Beside, Telling, may_stand, taken, told};
 use super::index_args::{IndexCommand, IndexInspectArgs, ShapeArg, WriteArgs};
 use super::open::{open, source, standard_output};
@@ -11,8 +11,8 @@ use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::{
-    Annotate, Destination, DockerFormat, DropSet, End, IndexEdit, IndexFormat, IndexPart, ManifestFormat,
-    Options, Outcome, Place, Platform, Policy, RegistryOptions, Request, Source, Used,
+    Annotate, Destination, DockerFormat, End, IndexEdit, IndexFormat, IndexPart, Options, Outcome, Place,
+    Platform, Policy, RegistryOptions, Request, Source, Used,
 };
 
 pub(super) fn run(command: &IndexCommand, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -96,18 +96,8 @@ fn parts(texts: &[String], shell: &Shell) -> Result<Vec<IndexPart>> {
 fn request(args: &WriteArgs, shell: &Shell) -> Result<Request> {
     Ok(Request {
         referrers: shell.referrers()?,
-        manifest_format: match args.manifest_format {
-            ManifestArg::Keep => ManifestFormat::Keep,
-            ManifestArg::Oci => ManifestFormat::Oci,
-            ManifestArg::Docker => ManifestFormat::Docker,
-        },
-        drop: DropSet {
-            artifacts: args.drop.contains(&DropArg::Artifacts),
-            attestations: args.drop.contains(&DropArg::Attestations),
-            annotations: args.drop.contains(&DropArg::Annotations),
-            nested: args.drop.contains(&DropArg::Nested),
-            stale: args.drop.contains(&DropArg::Stale),
-        },
+        manifest_format: args.manifest_format.format(),
+        drop: DropArg::set(&args.drop),
         preserve_digests: args.preserve_digests,
         check: args.check,
         dry_run: args.dry_run,

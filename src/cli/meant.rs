@@ -142,11 +142,8 @@ fn read(text: &str) -> Option<Meant> {
             }
             _ => {}
         }
-        if let Some(near) = near_prefix(prefix, rest) {
-            return meant(format!("there is no form `{prefix}:`"), Way::Place(with_form(near, bare, rest)));
-        }
-        if rest.starts_with("//") {
-            return meant(format!("there is no form `{prefix}:`"), Way::None(forms()));
+        if let Some(meant) = no_form(prefix, rest) {
+            return Some(meant);
         }
     }
     if let Some((path, name)) = behind_a_path(text) {
@@ -168,6 +165,16 @@ fn read(text: &str) -> Option<Meant> {
         return meant(why, Way::Either(format!("docker://{text}"), saved));
     }
     None
+}
+
+/// What is meant by a prefix that is none, if it looks like one.
+fn no_form(prefix: &str, rest: &str) -> Option<Meant> {
+    let way = match near_prefix(prefix, rest) {
+        Some(near) => Way::Place(with_form(near, rest)),
+        None if rest.starts_with("//") => Way::None(forms()),
+        None => return None,
+    };
+    Some(Meant { why: format!("there is no form `{prefix}:`"), way })
 }
 
 /// What is meant by a place to write that has no form.
@@ -195,11 +202,8 @@ fn written(text: &str) -> Meant {
             }
             _ => {}
         }
-        if let Some(near) = near_prefix(prefix, rest) {
-            return meant(format!("there is no form `{prefix}:`"), Way::Place(with_form(near, bare, rest)));
-        }
-        if rest.starts_with("//") {
-            return meant(format!("there is no form `{prefix}:`"), Way::None(forms()));
+        if let Some(meant) = no_form(prefix, rest) {
+            return meant;
         }
     }
     let why = format!("the destination `{text}` does not say its form");
@@ -219,9 +223,9 @@ fn forms() -> String {
 }
 
 /// What stands behind a prefix, behind ours.
-fn with_form(prefix: &str, bare: &str, rest: &str) -> String {
+fn with_form(prefix: &str, rest: &str) -> String {
     // A path from the root keeps its slash: `oci:///srv/app`.
-    let rest = if rest.starts_with("///") { &rest[2..] } else { bare };
+    let rest = if rest.starts_with("///") { &rest[2..] } else { rest.trim_start_matches("//") };
     format!("{prefix}{rest}")
 }
 

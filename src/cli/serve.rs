@@ -77,12 +77,8 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
     let stop = server.stop();
     on_signal(move || stop.now());
     let requests = server.run();
-    shell.say(&format!("ended after {}", counted(requests)));
+    shell.say(&format!("ended after {}", crate::counted(requests, "request")));
     Ok(0)
-}
-
-fn counted(requests: u64) -> String {
-    if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") }
 }
 
 /// Puts a place on the shelf; its names and what was unpacked, or nothing if it is broken.

@@ -2,6 +2,7 @@
 //! be typed next.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::ffi::OsString;
 
 use clap::{Arg, Args};
@@ -68,7 +69,8 @@ pub(super) fn quoted(word: &str) -> Cow<'_, str> {
 
 /// The words with the command before the common options that stood before it: `restow -q check app.tar`.
 pub(super) fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
-    let known = Common::augment_args(clap::Command::new("restow"));
+    // Most lines begin with the command, and need none of it.
+    let known = LazyCell::new(|| Common::augment_args(clap::Command::new("restow")));
     let mut at = 1;
     while let Some(word) = words.get(at).and_then(|word| word.to_str()).filter(|word| word.starts_with('-')) {
         match taken(&known, word) {

@@ -110,8 +110,6 @@ pub struct Outcome {
     pub lowered: Lowered,
     /// Commands that load what was written with all its platforms, where there are several.
     pub loads: Vec<String>,
-    /// What was written as it stood in the source, and where it stands there.
-    pub kept: HashMap<Digest, BlobId>,
 }
 
 impl Outcome {
@@ -126,7 +124,6 @@ impl Outcome {
             called: Vec::new(),
             lowered: Lowered::default(),
             loads: Vec::new(),
-            kept: HashMap::new(),
         }
     }
 }
@@ -143,6 +140,8 @@ pub enum End {
         account: Account,
         /// What nobody looked at on the way, in words.
         unseen: Vec<String>,
+        /// What is there as it stood in the source, and where it stands in that.
+        kept: HashMap<Digest, BlobId>,
     },
 }
 
@@ -173,10 +172,9 @@ pub fn run(
     let mut writing = Writing { destination, request, sink: None };
     let archive = open(source, &mut writing, progress)?;
     Job { archive: &archive, file, request, policy, progress }.run(writing).map(
-        |(Judged { findings, changes, kept }, end)| Outcome {
+        |(Judged { findings, changes }, end)| Outcome {
             findings,
             changes,
-            kept,
             end,
             archive,
             pushed: None,
@@ -281,7 +279,6 @@ struct Judged {
     /// In the order of reports.
     findings: Vec<Finding>,
     changes: Changed,
-    kept: HashMap<Digest, BlobId>,
 }
 
 /// A conversion of an archive that is open.
@@ -325,7 +322,7 @@ impl Job<'_> {
             read::rest(archive, &mut known, &context)?;
             let findings = self.judged(&known, scope, Some(plan))?;
             if self.blocked(&findings) {
-                return Ok((Judged { findings, changes: known.changes, kept: HashMap::new() }, End::Refused));
+                return Ok((Judged { findings, changes: known.changes }, End::Refused));
             }
         }
         let legacy = self.request.target == Target::DockerLegacy;
@@ -340,11 +337,11 @@ impl Job<'_> {
             archive.unchanged()?;
             sound?;
         }
-        let Written { output, mut account, .. } = written;
+        let Written { output, mut account, kept, .. } = written;
         account.displaced(sink.prepare(&output)?);
         sink.commit(&output)?;
         let unseen = self.unseen(&settled);
-        Ok((judged, End::Written { output, account, unseen }))
+        Ok((judged, End::Written { output, account, unseen, kept }))
     }
 
     /// All but the commit; nothing is to be committed if something is broken or blocked.
@@ -372,9 +369,7 @@ impl Job<'_> {
         if let (Some(error), false) = (ran.unplaced, blocked) {
             return Err(error);
         }
-        let written = ran.written.filter(|_| !blocked);
-        let kept = written.as_ref().map(|written| written.kept.clone()).unwrap_or_default();
-        Ok((Judged { findings, changes: facts.changes, kept }, written))
+        Ok((Judged { findings, changes: facts.changes }, ran.written.filter(|_| !blocked)))
     }
 
     /// Whether nothing may be written: what the policy blocks always, and every error if all is to be checked.
@@ -418,7 +413,7 @@ impl Job<'_> {
         let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
         read::rest(self.archive, &mut known, &context)?;
         let findings = self.judged(&known, scope, plan)?;
-        Ok((Judged { findings, changes: known.changes, kept: HashMap::new() }, End::Refused))
+        Ok((Judged { findings, changes: known.changes }, End::Refused))
     }
 
     /// What is wrong, with names as they will be and without what the plan mends, in any order.

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::digest::Digest;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::form::oci_layout::as_layout;
 use crate::form::preview::{Known, Preview};
-use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged, all_written};
 
 /// What came of a conversion that is held.
 #[derive(Debug, Default)]
@@ -118,9 +118,7 @@ impl Staged for Blob<'_> {
     }
 
     fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
-        if self.bytes != size {
-            return Err(Error::refused(format!("{} bytes were written of a blob of {size}", self.bytes)));
-        }
+        all_written(self.bytes, size)?;
         lock(&self.sink.sizes).insert(digest.clone(), size);
         if let Some(file) = self.file {
             lock(&self.sink.held).made.insert(digest.clone(), Arc::new(file));

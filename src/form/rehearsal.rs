@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::form::preview::{Known, Preview};
-use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged};
+use crate::form::sink::{Displaced, OutDocument, Output, Presence, Sink, Staged, all_written};
 
 /// A destination to which nothing is written.
 pub struct Rehearsal {
@@ -93,9 +93,7 @@ impl Staged for Counted<'_> {
 
     fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
         self.destination.accepts(digest)?;
-        if self.bytes != size {
-            return Err(Error::refused(format!("{} bytes were written of a blob of {size}", self.bytes)));
-        }
+        all_written(self.bytes, size)?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::form::preview::{Known, Preview};
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -284,6 +284,14 @@ pub trait Staged: Write + Send {
     /// the digest of a layer is its diff ID.
     fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()>;
 }
+/// Refuses a blob of which other than all bytes were written.
+pub(in crate::form) fn all_written(written: u64, size: u64) -> Result<()> {
+    match written == size {
+        true => Ok(()),
+        false => Err(Error::refused(format!("{written} bytes were written of a blob of {size}"))),
+    }
+}
+
 /// What a manifest or index that is to be sent points at, and is not sent with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacking {

@@ -161,18 +161,17 @@ pub(super) fn carried(
 pub(super) fn levelled(outcome: &mut Outcome, policy: &Policy) {
     let file = file_of(&outcome.archive);
     let file = file.as_deref().and_then(Path::file_name);
-    let accepted = policy.accepted(&outcome.archive, file, &outcome.findings);
-    let (findings, lowered) = policy.judge(&outcome.archive, file, outcome.findings.clone());
-    outcome.lowered = lowered;
-    outcome.findings = match matches!(outcome.end, End::Refused) {
-        true => {
-            let kept = std::mem::take(&mut outcome.findings)
-                .into_iter()
-                .zip(accepted)
-                .filter(|(_, accepted)| !accepted);
-            policy.blocking(kept.map(|(finding, _)| finding).collect())
+    let found = std::mem::take(&mut outcome.findings);
+    let blocking = match outcome.end {
+        End::Refused => {
+            let accepted = policy.accepted(&outcome.archive, file, &found);
+            let kept = found.iter().zip(accepted).filter(|(_, accepted)| !accepted);
+            Some(policy.blocking(kept.map(|(finding, _)| finding.clone()).collect()))
         }
-        false => findings,
+        End::Written { .. } => None,
     };
+    let (judged, lowered) = policy.judge(&outcome.archive, file, found);
+    outcome.lowered = lowered;
+    outcome.findings = blocking.unwrap_or(judged);
     offer(&outcome.archive, policy, &mut outcome.findings);
 }

@@ -1,7 +1,7 @@
 //! Archives on a page to look at.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use super::Options;
@@ -65,17 +65,8 @@ pub fn file_digest(path: &Path) -> Option<String> {
         if !std::fs::metadata(path)?.is_file() {
             return Ok(None);
         }
-        let (mut file, mut hasher, mut bytes) = (File::open(path)?, Hasher::new(Algorithm::Sha256), 0);
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => break,
-                n => {
-                    hasher.update(&buffer[..n]);
-                    bytes += n as u64;
-                }
-            }
-        }
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let bytes = io::copy(&mut BufReader::with_capacity(1 << 20, File::open(path)?), &mut hasher)?;
         Ok(Some(format!("{}, {}", hasher.finish(), counted(bytes, "byte"))))
     };
     digest().unwrap_or_else(|error| Some(format!("not known: {error}")))

@@ -75,11 +75,11 @@ pub fn shelve(
     let policy = request.levels(&options.policy);
     let mut outcome = run(from, to, &request, &policy, options.progress)?;
     levelled(&mut outcome, &policy);
-    let Outcome { archive, findings, lowered, end, kept, .. } = outcome;
+    let Outcome { archive, findings, lowered, end, .. } = outcome;
     let archive = Arc::new(archive);
-    if let End::Refused = end {
+    let End::Written { kept, .. } = end else {
         return Ok(Shelved { archive, findings, lowered, names: None, spooled: 0 });
-    }
+    };
     let held = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
     let made = held.made.values().filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>();
     let unpacked = match archive.tree.outer.is_some() || place.is_standard() {

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, Write};
+use std::io;
 
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Context as _, Result};
@@ -41,24 +41,10 @@ pub fn duplicates(archive: &Archive, facts: &mut Facts) -> Result<()> {
     facts.members.extend(known);
     for member in wanted {
         if let Entry::Vacant(slot) = facts.members.entry(member) {
-            let mut tee = Hashed(Hasher::new(Algorithm::Sha256));
-            io::copy(&mut tree.reader(member)?, &mut tee).at("cannot read", &tree.place)?;
-            slot.insert(tee.0.finish());
+            let mut hasher = Hasher::new(Algorithm::Sha256);
+            io::copy(&mut tree.reader(member)?, &mut hasher).at("cannot read", &tree.place)?;
+            slot.insert(hasher.finish());
         }
     }
     archive.unchanged()
-}
-
-/// Hashes what is written.
-struct Hashed(Hasher);
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

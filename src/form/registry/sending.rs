@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pushed::{Pushed, count};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
-use crate::form::sink::Staged;
+use crate::error::Result;
+use crate::form::sink::{Staged, all_written};
 use crate::registry::{BlobWriter, Fault, Repository};
 
 /// The repository that blobs go to first.
@@ -114,9 +114,7 @@ impl Staged for Sending<'_> {
     }
 
     fn keep(self: Box<Self>, digest: &Digest, size: u64) -> Result<()> {
-        if self.size != size {
-            return Err(Error::refused(format!("{} bytes were written of a blob of {size}", self.size)));
-        }
+        all_written(self.size, size)?;
         let home = self.home;
         if let Some(writer) = self.writer {
             // Its digest may not have been known before.

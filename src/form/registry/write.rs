@@ -1,7 +1,7 @@
 //! Images into a live registry: blobs as they come, then, once everything was judged, manifests, referrers and tags.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -341,18 +341,10 @@ impl Push {
                     repository.shown()
                 ))
             };
-            let mut reader = repository.blob(&blob.digest, Some(blob.size))?.ok_or_else(gone)?;
+            let reader = repository.blob(&blob.digest, Some(blob.size))?.ok_or_else(gone)?;
             let mut hasher = Hasher::new(algorithm);
-            let mut buffer = vec![0; 256 << 10];
-            loop {
-                match reader
-                    .read(&mut buffer)
-                    .map_err(|error| Error::io("cannot read", repository.shown(), error))?
-                {
-                    0 => break,
-                    n => hasher.update(&buffer[..n]),
-                }
-            }
+            io::copy(&mut BufReader::with_capacity(256 << 10, reader), &mut hasher)
+                .map_err(|error| Error::io("cannot read", repository.shown(), error))?;
             if hasher.finish() != blob.digest {
                 return Err(gone());
             }
