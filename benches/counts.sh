@@ -14,6 +14,8 @@
 # otherwise. Columns of counts.tsv: command, thousand instructions of the release build, and of the dev build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=benches/lib.sh
+source benches/lib.sh
 
 profile=release column=2
 tolerance=2 # percent
@@ -30,9 +32,7 @@ while (($#)); do
     shift
 done
 [[ -z $record || -z $only ]] || { echo "--record takes all rows" >&2; exit 2; }
-for tool in valgrind python3; do
-    command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 2; }
-done
+need valgrind python3
 if [[ -z ${RESTOW_BIN:-} ]]; then
     cargo build --locked --profile "$profile" --quiet
     RESTOW_BIN=${CARGO_TARGET_DIR:-target}/${profile/dev/debug}/restow

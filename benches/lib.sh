@@ -1,6 +1,23 @@
 # Shared by the scripts beside it: an image made from this machine's own files, and measuring. Sourced, not run.
 # shellcheck shell=bash
 
+# Ends where one of these programs is not installed.
+need() { # TOOL...
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 2; }
+    done
+}
+
+# Sets `restow` to the program that is measured: RESTOW_BIN, or the optimised one, which is built.
+restow_to_measure() {
+    if [[ -z ${RESTOW_BIN:-} ]]; then
+        cargo build --release --quiet
+        RESTOW_BIN=${CARGO_TARGET_DIR:-target}/release/restow
+    fi
+    restow=$(realpath "$RESTOW_BIN")
+}
+
 # Makes $1/NAME.tar for six layers of different character, about $2 MB in all, and $1/image.tar, a docker-archive of
 # them as `docker save` wrote it from 1.10 to 24: plain layers. The same machine gives the same bytes again.
 make_image() { # DIR SIZE_MB NAME

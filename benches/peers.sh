@@ -30,9 +30,7 @@ while (($#)); do
     esac
     shift 2
 done
-for tool in openssl python3 /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 2; }
-done
+need openssl python3 /usr/bin/time
 
 # ---- Peers: KIND VERSION FILE, of each kind any number.
 kinds=(skopeo umoci openssl gzip pigz igzip zstd)
@@ -62,11 +60,7 @@ log=$work/log
 images=${keep:-$work/images}
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-if [[ -z ${RESTOW_BIN:-} ]]; then
-    cargo build --release --quiet
-    RESTOW_BIN=${CARGO_TARGET_DIR:-target}/release/restow
-fi
-restow=$(realpath "$RESTOW_BIN")
+restow_to_measure
 mkdir -p "$images"
 images=$(realpath "$images")
 image=$images/image.tar gz=$images/oci-gzip

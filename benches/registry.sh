@@ -30,14 +30,8 @@ while (($#)); do
     esac
     shift 2
 done
-for tool in skopeo docker-registry python3 /usr/bin/time; do
-    command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 2; }
-done
-if [[ -z ${RESTOW_BIN:-} ]]; then
-    cargo build --release --quiet
-    RESTOW_BIN=${CARGO_TARGET_DIR:-target}/release/restow
-fi
-restow=$(realpath "$RESTOW_BIN")
+need skopeo docker-registry python3 /usr/bin/time
+restow_to_measure
 
 work=$(mktemp -d "$base/restow-registry-XXXXXX")
 log=$work/log

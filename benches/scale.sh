@@ -26,11 +26,7 @@ work=$(mktemp -d "$base/restow-scale-XXXXXX")
 log=$work/log
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-if [[ -z ${RESTOW_BIN:-} ]]; then
-    cargo build --release --quiet
-    RESTOW_BIN=${CARGO_TARGET_DIR:-target}/release/restow
-fi
-restow=$(realpath "$RESTOW_BIN")
+restow_to_measure
 
 # ---- Archives, made by python3: KIND N FILE writes one of N of a kind.
 cat >"$work/make.py" <<'END'

@@ -12,6 +12,8 @@
 # binary; without it target/release/restow is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=benches/lib.sh
+source benches/lib.sh
 
 clients=200 base=${TMPDIR:-/tmp}
 while (($#)); do
@@ -22,14 +24,8 @@ while (($#)); do
     esac
     shift 2
 done
-for tool in docker-registry curl python3; do
-    command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 2; }
-done
-if [[ -z ${RESTOW_BIN:-} ]]; then
-    cargo build --release --quiet
-    RESTOW_BIN=${CARGO_TARGET_DIR:-target}/release/restow
-fi
-restow=$(realpath "$RESTOW_BIN")
+need docker-registry curl python3
+restow_to_measure
 work=$(mktemp -d "$base/restow-serve-XXXXXX")
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT

@@ -10,6 +10,8 @@
 # RESTOW_BIN names another binary than target/release/restow; SIZE_MB another size.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=benches/lib.sh
+source benches/lib.sh
 
 size_mb=${SIZE_MB:-1100}
 work=$(mktemp -d "${TMPDIR:-/tmp}/restow-stream-XXXXXX")
@@ -24,11 +26,7 @@ trap finish EXIT
 # What a signal ends, ends through `finish` too.
 trap 'exit 130' INT TERM
 
-if [[ -z ${RESTOW_BIN:-} ]]; then
-    cargo build --release --quiet
-    RESTOW_BIN=${CARGO_TARGET_DIR:-target}/release/restow
-fi
-restow=$(realpath "$RESTOW_BIN")
+restow_to_measure
 docker() { /usr/bin/docker --host "unix://$work/docker.sock" "$@"; }
 
 # ---- An image of three layers: real files, in a hand-made archive.
@@ -59,7 +57,6 @@ head -c "$(((lacking > 64 ? lacking : 64)))M" /dev/urandom >"$work/pad/random"
 tar -C "$work/pad" -cf "$work/layer" random
 layer random
 rm -r "$work/pad"
-join() { local IFS=,; echo "$*"; }
 printf '{"architecture":"amd64","config":{"Cmd":["/bin/sh"]},"created":"2024-01-02T03:04:05Z","os":"linux","rootfs":{"diff_ids":[%s],"type":"layers"}}' \
     "$(join "${diff_ids[@]}")" >"$work/image/config.json"
 printf '[{"Config":"config.json","RepoTags":["lab/big:1"],"Layers":[%s]}]' "$(join "${names[@]}")" \

@@ -128,6 +128,8 @@ pub mod model;
 #[doc(hidden)]
 #[cfg(feature = "page")]
 pub mod page;
+#[cfg(any(feature = "registry", feature = "serve"))]
+mod pem;
 #[doc(hidden)]
 pub mod platform;
 #[doc(hidden)]
@@ -165,7 +167,7 @@ pub use convert::{
     Verify,
 };
 pub use error::{Error, ErrorKind, Result};
-#[cfg(feature = "serve")]
+#[cfg(all(feature = "cli", feature = "serve"))]
 pub(crate) use finding::counted;
 pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
 #[doc(hidden)]

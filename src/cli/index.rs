@@ -2,7 +2,7 @@
 
 use super::args::DropArg;
 use super::convert::{Beside, Telling, may_stand, taken, told};
-use super::index_args::{IndexCommand, IndexInspectArgs, ShapeArg, WriteArgs};
+use super::index_args::{IndexCommand, IndexInspectArgs, OverArgs, ShapeArg, WriteArgs};
 use super::open::{open, source, standard_output};
 use super::progress::Told;
 use super::remote::Side;
@@ -27,12 +27,12 @@ pub(super) fn run(command: &IndexCommand, policy: &Policy, shell: &Shell) -> Res
         }
         IndexCommand::Add(args) => {
             let all: Vec<String> = std::iter::once(&args.index).chain(&args.source).cloned().collect();
-            let doing = Doings { write: &args.write, sources: &all, to: args.to.as_deref() };
+            let doing = Doings::over(&args.over, &all);
             doing.edit(policy, shell, IndexEdit::Add(parts(&args.source, shell)?))
         }
         IndexCommand::Remove(args) => {
             let index = std::slice::from_ref(&args.index);
-            let doing = Doings { write: &args.write, sources: index, to: args.to.as_deref() };
+            let doing = Doings::over(&args.over, index);
             doing.edit(policy, shell, IndexEdit::Remove(args.child.clone()))
         }
         IndexCommand::Annotate(args) => {
@@ -53,7 +53,7 @@ pub(super) fn run(command: &IndexCommand, policy: &Policy, shell: &Shell) -> Res
                 return Err(Error::refused_help("nothing is to be said of the child", help));
             }
             let index = std::slice::from_ref(&args.index);
-            let doing = Doings { write: &args.write, sources: index, to: args.to.as_deref() };
+            let doing = Doings::over(&args.over, index);
             doing.edit(policy, shell, IndexEdit::Annotate { child: args.child.clone(), change })
         }
         IndexCommand::Split(args) => {
@@ -115,7 +115,12 @@ struct Doings<'a> {
     to: Option<&'a str>,
 }
 
-impl Doings<'_> {
+impl<'a> Doings<'a> {
+    /// Of an index that changes.
+    fn over(over: &'a OverArgs, sources: &'a [String]) -> Doings<'a> {
+        Doings { write: &over.write, sources, to: over.to.as_deref() }
+    }
+
     fn destination(&self, text: &str, shell: &Shell) -> Result<Destination> {
         let destination = Destination::parse(text, DockerFormat::Universal)?;
         let place = destination.place().clone();

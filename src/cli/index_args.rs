@@ -33,9 +33,9 @@ impl IndexCommand {
     pub fn writing(&self) -> Option<&WriteArgs> {
         match self {
             IndexCommand::Create(args) => Some(&args.write),
-            IndexCommand::Add(args) => Some(&args.write),
-            IndexCommand::Remove(args) => Some(&args.write),
-            IndexCommand::Annotate(args) => Some(&args.write),
+            IndexCommand::Add(args) => Some(&args.over.write),
+            IndexCommand::Remove(args) => Some(&args.over.write),
+            IndexCommand::Annotate(args) => Some(&args.over.write),
             IndexCommand::Split(args) => Some(&args.write),
             IndexCommand::Inspect(_) => None,
         }
@@ -56,11 +56,12 @@ impl IndexCommand {
     pub fn common(&self) -> &Common {
         match self {
             IndexCommand::Inspect(args) => &args.common,
-            IndexCommand::Create(CreateArgs { write, .. })
-            | IndexCommand::Add(AddArgs { write, .. })
-            | IndexCommand::Remove(RemoveArgs { write, .. })
-            | IndexCommand::Annotate(AnnotateArgs { write, .. })
-            | IndexCommand::Split(SplitArgs { write, .. }) => &write.common,
+            IndexCommand::Create(CreateArgs { write, .. }) | IndexCommand::Split(SplitArgs { write, .. }) => {
+                &write.common
+            }
+            IndexCommand::Add(AddArgs { over, .. })
+            | IndexCommand::Remove(RemoveArgs { over, .. })
+            | IndexCommand::Annotate(AnnotateArgs { over, .. }) => &over.write.common,
         }
     }
 }
@@ -96,11 +97,8 @@ pub(super) struct AddArgs {
     /// The images: places, of which one may end in @OS/ARCH[/VARIANT]
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,
-    /// Write the index here, and leave the old one as it is
-    #[arg(long, value_name = "DESTINATION")]
-    pub to: Option<String>,
     #[command(flatten)]
-    pub write: WriteArgs,
+    pub over: OverArgs,
 }
 
 /// Take children out of an index, with what attests them.
@@ -115,6 +113,13 @@ pub(super) struct RemoveArgs {
     /// Which: a digest, twelve of its digits or more, or a platform
     #[arg(required = true)]
     pub child: Vec<String>,
+    #[command(flatten)]
+    pub over: OverArgs,
+}
+
+/// Where an index that changes is written.
+#[derive(Debug, Args)]
+pub(super) struct OverArgs {
     /// Write the index here, and leave the old one as it is
     #[arg(long, value_name = "DESTINATION")]
     pub to: Option<String>,
@@ -151,11 +156,8 @@ pub(super) struct AnnotateArgs {
     /// An annotation of the descriptor. Can be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub annotation: Vec<String>,
-    /// Write the index here, and leave the old one as it is
-    #[arg(long, value_name = "DESTINATION")]
-    pub to: Option<String>,
     #[command(flatten)]
-    pub write: WriteArgs,
+    pub over: OverArgs,
 }
 
 /// Write each platform of an index to a place of its own.

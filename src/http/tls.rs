@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls::pki_types::CertificateDer;
 
 use super::failure::{Cause, Failure};
 use super::options::Options;
 use super::url::Origin;
 use super::verify::{Credulous, Verifier};
-
-/// The most bytes of one file of certificates: a bundle of all authorities has a quarter of a megabyte.
-const MOST: u64 = 8 << 20;
+use crate::pem::{certificate_and_key, certificates};
 
 /// Certificates trusted for every host.
 pub(super) struct Trust {
@@ -52,7 +50,7 @@ impl Trust {
             }
             for file in files(&folder, "cert") {
                 let key = file.with_extension("key");
-                shown = Some(client(&file, &key).map_err(local)?);
+                shown = Some(certificate_and_key(&file, &key).map_err(local)?);
             }
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -94,41 +92,6 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    use std::io::Read as _;
-    let shown = file.display();
-    let mut bytes = Vec::new();
-    let open = std::fs::File::open(file).map_err(|error| format!("cannot open {shown}: {error}"))?;
-    let end = open.take(MOST + 1).read_to_end(&mut bytes);
-    end.map_err(|error| format!("cannot read {shown}: {error}"))?;
-    if bytes.len() as u64 > MOST {
-        return Err(format!("{shown} is longer than {MOST} bytes"));
-    }
-    Ok(bytes)
-}
-
-/// The certificates in a PEM file; at least one.
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&read(file)?).filter_map(Result::ok).collect();
-    if found.is_empty() {
-        return Err(format!("{} holds no certificate in PEM", file.display()));
-    }
-    Ok(found)
-}
-
-/// The certificate that we show, with its key; tried here, so that it is told which files do not fit.
-fn client(file: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
-    let (chain, key_bytes) = (certificates(file)?, read(key)?);
-    let unusable = |why: String| format!("{} and {} cannot be used: {why}", file.display(), key.display());
-    let der =
-        PrivateKeyDer::from_pem_slice(&key_bytes).map_err(|_| unusable("there is no key in PEM".into()))?;
-    let provider = rustls::crypto::ring::default_provider();
-    rustls::sign::CertifiedKey::from_der(chain.clone(), der.clone_key(), &provider)
-        .map_err(|error| unusable(error.to_string()))?;
-    Ok((chain, der))
 }
 
 #[cfg(test)]

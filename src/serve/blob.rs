@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::digest::{Digest, Hasher};
 use crate::location::MemberId;
 use crate::model::Archive;
+use crate::source::Range;
 
 /// Bytes that are read at once. 64 KiB: with two hundred clients 13 MB.
 const CHUNK: usize = 64 << 10;
@@ -51,7 +51,7 @@ impl Blob {
             Origin::Member(archive, member) => {
                 archive.tree.reader_from(*member, from).map_err(|error| io::Error::other(error.to_string()))
             }
-            Origin::File(file) => Ok(Box::new(At { file: Arc::clone(file), at: from })),
+            Origin::File(file) => Ok(Box::new(Range::new(file, from, self.size))),
         }
     }
 
@@ -92,19 +92,5 @@ impl Blob {
             out.write_all(&buffer[..most])?;
         }
         Ok(())
-    }
-}
-
-/// A file from an offset on, which others read as well.
-struct At {
-    file: Arc<File>,
-    at: u64,
-}
-
-impl Read for At {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(into, self.at)?;
-        self.at += n as u64;
-        Ok(n)
     }
 }

@@ -5,34 +5,25 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::error::{Error, Result};
+use crate::pem::certificate_and_key;
 
 /// A certificate chain and its key, in PEM.
 ///
 /// # Errors
 /// A file cannot be read or holds none of it; they do not fit each other.
 pub fn config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>> {
-    let unusable = |path: &Path, why: &dyn std::fmt::Display| {
-        Error::refused(format!("{} cannot be used for TLS: {why}", path.display()))
-    };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .map_err(|error| unusable(certificate, &error))?;
-    if chain.is_empty() {
-        return Err(unusable(certificate, &"it holds no certificate in PEM"));
-    }
-    let der = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
+    let unusable = |why: &dyn std::fmt::Display| Error::refused(format!("TLS cannot be used: {why}"));
+    let (chain, der) = certificate_and_key(certificate, key).map_err(|why| unusable(&why))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(certificate, &error))?
+        .map_err(|error| unusable(&error))?
         .with_no_client_auth()
         .with_single_cert(chain, der)
-        .map_err(|error| unusable(key, &error))?;
+        .map_err(|error| unusable(&error))?;
     Ok(Arc::new(config))
 }
 

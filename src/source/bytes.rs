@@ -151,17 +151,21 @@ impl Stamp {
 }
 
 /// A range of a file, read at its offsets: any number of readers share one file.
-struct Range {
+pub struct Range {
     file: Arc<File>,
     at: u64,
     end: u64,
 }
 
 impl Range {
+    /// A file from an offset on, up to another.
+    pub fn new(file: &Arc<File>, at: u64, end: u64) -> Range {
+        Range { file: Arc::clone(file), at, end }
+    }
+
     /// A member from an offset in it on.
     fn of(file: &Arc<File>, member: Wanted<'_>, from: u64) -> Range {
-        let at = member.key.saturating_add(from);
-        Range { file: Arc::clone(file), at, end: member.key.saturating_add(member.size) }
+        Range::new(file, member.key.saturating_add(from), member.key.saturating_add(member.size))
     }
 }
 

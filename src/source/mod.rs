@@ -22,7 +22,7 @@ use bstr::ByteSlice;
 use cap_std::fs::Dir;
 
 use bytes::Whole;
-pub use bytes::{Bytes, Wanted};
+pub use bytes::{Bytes, Range, Wanted};
 use folder::{Folder, follow};
 pub use gathered::Held;
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};

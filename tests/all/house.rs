@@ -18,7 +18,8 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("codec", ""),
     ("schema", ""),
     ("staging", ""),
-    ("http", ""),
+    ("pem", ""),
+    ("http", "pem"),
     ("messages", ""),
     ("store", "http"),
     ("registry", "http"),
@@ -41,7 +42,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("repair", "check convert form store registry source"),
     ("compose", "convert form model source location"),
     ("scrub", "check read form store"),
-    ("serve", "convert form model source location"),
+    ("serve", "convert form model source location pem"),
     ("page", "report finding inspect compare convert check layer location"),
     (
         "library",

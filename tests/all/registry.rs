@@ -5,5 +5,5 @@ mod corpus;
 mod debian;
 mod faults;
 mod messages;
-mod places;
+pub mod places;
 mod server;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use restow::digest::Digest;
 
+use super::registry;
+
 const WAIT: Duration = Duration::from_secs(60);
 
 fn corpus(case: &str) -> String {
@@ -115,18 +117,7 @@ fn restow(arguments: &[&str]) -> (Option<i32>, String) {
 
 /// Sound archives of the corpus, and the samples where they are at hand.
 fn sound() -> Vec<PathBuf> {
-    let root = PathBuf::from(corpus("good"));
-    let forms = std::fs::read_dir(&root).expect("the corpus").flatten().map(|entry| entry.path());
-    let cases = forms
-        .filter(|form| !form.ends_with("document"))
-        .flat_map(|form| std::fs::read_dir(form).expect("cases"));
-    let archive =
-        |case: PathBuf| {
-            std::fs::read_dir(case).expect("a case").flatten().map(|entry| entry.path()).find(|path| {
-                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("archive"))
-            })
-        };
-    let mut all: Vec<PathBuf> = cases.flatten().filter_map(|case| archive(case.path())).collect();
+    let mut all = registry::places::corpus();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
     let samples = std::fs::read_dir(samples).into_iter().flatten().flatten().map(|entry| entry.path());
     all.extend(samples.filter(|path| path.extension().is_some_and(|end| end == "tar")));

@@ -41,10 +41,10 @@ fn fails(code: i32, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &stderr(&output)
 }
 
-fn corpus() -> Vec<PathBuf> {
+pub fn corpus() -> Vec<PathBuf> {
     let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good");
     let mut cases = Vec::new();
-    for form in ["oci", "docker-archive", "dir:", "registry-storage"] {
+    for form in ["oci", "docker-archive", "dir", "registry-storage"] {
         for entry in std::fs::read_dir(good.join(form)).into_iter().flatten().flatten() {
             let inside = std::fs::read_dir(entry.path()).into_iter().flatten().flatten();
             let name =
