@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use super::args::ServeArgs;
 use super::args::{CheckArgs, ColorWhen, Common, CompareArgs, ConvertArgs, ExplainArgs, InspectArgs};
 use super::index_args::IndexArgs;
+use super::late::Late;
 use super::remote_args::SidesArgs;
 use super::words;
 
@@ -42,14 +43,21 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    Check(CheckArgs),
-    Convert(ConvertArgs),
-    Inspect(InspectArgs),
-    Compare(CompareArgs),
-    Index(IndexArgs),
+    /// Judge archives: structure, digests, sizes, diff IDs.
+    Check(Late<CheckArgs>),
+    /// Rewrite an archive in another form, verified on the way.
+    Convert(Late<ConvertArgs>),
+    /// Show what is in an archive, a table if it is several images; layers are not read.
+    Inspect(Late<InspectArgs>),
+    /// Say whether two places hold the same images.
+    Compare(Late<CompareArgs>),
+    /// Make, change, take apart and show images for many platforms, in any form.
+    Index(Late<IndexArgs>),
+    /// Serve archives as a registry to pull from, read-only, without unpacking them.
     #[cfg(feature = "serve")]
-    Serve(ServeArgs),
-    Explain(ExplainArgs),
+    Serve(Late<ServeArgs>),
+    /// Explain a rule; list a family of rules or, without RULE, all.
+    Explain(Late<ExplainArgs>),
     /// List the profiles; with NAME, the rules that one raises, and why.
     #[command(after_help = "Examples:\n  restow profiles\n  restow profiles docker")]
     Profiles {
@@ -128,9 +136,8 @@ impl Command {
             Command::Index(args) => args.command.common().clone(),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.common.clone(),
-            Command::Explain(ExplainArgs { color, .. }) | Command::Profiles { color, .. } => {
-                Common { color: *color, ..Common::default() }
-            }
+            Command::Explain(args) => Common { color: args.color, ..Common::default() },
+            Command::Profiles { color, .. } => Common { color: *color, ..Common::default() },
             Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
         }
     }

@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn every_option_is_one_of_a_command() {
-        let all: Vec<String> = Cli::command()
+        let mut command = Cli::command();
+        command.build();
+        let all: Vec<String> = command
             .get_subcommands()
             .flat_map(|command| {
                 command

@@ -8,7 +8,6 @@ use super::args::{Common, DropArg, Levels, ManifestArg};
 use super::remote_args::SidesArgs;
 use super::words;
 
-/// Make, change, take apart and show images for many platforms, in any form.
 #[derive(Debug, Args)]
 #[command(
     after_help = "A SOURCE is any place, and may end in @OS/ARCH[/VARIANT], which takes only that image of\nit. INDEX is a place with its name; it is changed where it is, or written to --to.\nCHILD is a digest, twelve of its digits or more, or OS/ARCH[/VARIANT].\n\nExamples:\n  restow index create oci:app:1 amd64.tar arm64.tar\n  restow index create docker://registry.example/app:1 app.tar oci:layout@linux/arm64\n  restow index annotate --variant v8 oci:app:1 linux/arm64\n  restow index split oci:app:1 docker-archive:app-{}.tar\n  restow index inspect oci:app:1\n\nExit status: 0 done, 1 an image is wrong and nothing was written, 2 it could not, or\nmay not, be done."

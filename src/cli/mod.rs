@@ -12,6 +12,7 @@ mod idle;
 mod index;
 mod index_args;
 mod inspect;
+mod late;
 mod levels;
 mod man;
 mod meant;

@@ -68,7 +68,8 @@ fn nearest(verb: &str) -> Option<String> {
 
 /// How the command is typed, where the rest of the line does not fit it.
 fn usage(ours: &[String]) -> String {
-    let command = Cli::command();
+    let mut command = Cli::command();
+    command.build();
     let places = ours.first().and_then(|name| command.find_subcommand(name)).map(|command| {
         let takes = command.get_positionals().filter(|place| place.is_required_set());
         takes
