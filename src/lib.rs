@@ -164,7 +164,6 @@ pub use compare::{Aspects, Comparison, Difference};
 pub use compose::{Annotate, IndexFormat};
 pub use convert::{
     Account, Action, Compress, DropSet, End, Entry, Kind as EntryKind, ManifestFormat, Outcome, Request,
-    Verify,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(all(feature = "cli", feature = "serve"))]
@@ -181,6 +180,7 @@ pub use limits::Limits;
 pub use model::{Archive, Form, LoneKind};
 pub use platform::{Platform, Specifier};
 pub use progress::{BlobProgress, Phase, Progress};
+pub use read::Verify;
 pub use report::Renderer;
 pub use rules::Policy;
 #[cfg(feature = "cli")]

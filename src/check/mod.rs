@@ -1,11 +1,9 @@
 //! Judging an archive: every blob is read once, and every rule asked. The recipe stands here and nowhere else.
 
-mod digests;
 mod part;
 mod report;
 
-pub use digests::digests;
-pub use part::{Part, digests_part, run_part};
+pub use part::{Part, run_part};
 pub use report::Report;
 
 use crate::error::Result;
@@ -14,13 +12,13 @@ use crate::progress::Progress;
 use crate::read::{self, Options};
 use crate::rules::{Scope, judge};
 
-/// Reads every blob once, looks into layers, and judges all of it.
+/// Reads every blob once, looks into layers where all is to be verified, and judges all of it.
 ///
 /// # Errors
 ///
 /// The archive, or a temporary file, cannot be read; it changed meanwhile; `progress` cancelled the job.
 pub fn run(archive: &Archive, options: &Options, progress: &dyn Progress) -> Result<Report> {
-    let facts = read::all(archive, &options.context(true, progress))?;
+    let facts = read::judging(archive, None, options, progress)?;
     let findings = judge(archive, &facts, Scope::All);
     archive.unchanged()?;
     Ok(Report { facts, findings })

@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::digests::digests;
 use super::report::Report;
 use crate::error::Result;
-use crate::facts::Facts;
 use crate::finding;
 use crate::location::Location;
 use crate::model::{Archive, NodeId, select};
@@ -62,26 +60,7 @@ pub fn run_part(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let facts = read::of(archive, &part.nodes, &options.context(true, progress))?;
-    judged(archive, part, facts)
-}
-
-/// The same without decompressing, as [`digests`].
-///
-/// # Errors
-///
-/// As of [`run`](super::run).
-pub fn digests_part(
-    archive: &Archive,
-    part: &Part,
-    options: &Options,
-    progress: &dyn Progress,
-) -> Result<Report> {
-    let facts = digests(archive, options, progress)?.facts;
-    judged(archive, part, facts)
-}
-
-fn judged(archive: &Archive, part: &Part, facts: Facts) -> Result<Report> {
+    let facts = read::judging(archive, Some(&part.nodes), options, progress)?;
     let mut findings = rules::run(archive, &facts, Scope::Nodes(&part.nodes));
     reach::retain(archive, &part.nodes, &part.roots.iter().collect(), &mut findings);
     reach::tell(archive, &mut findings);

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::remote_args::{RemoteArgs, SidesArgs};
 use super::words;
-use crate::{DropSet, LoneKind, ManifestFormat};
+use crate::{DropSet, LoneKind, ManifestFormat, Verify};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -253,6 +253,15 @@ pub(super) enum VerifyArg {
     Digests,
 }
 
+impl VerifyArg {
+    pub fn verify(self) -> Verify {
+        match self {
+            VerifyArg::All => Verify::All,
+            VerifyArg::Digests => Verify::Digests,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum DropArg {
     Artifacts,
@@ -332,6 +341,10 @@ pub(super) struct CompareArgs {
     /// Leave these out of the comparison
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub ignore: Vec<Ignore>,
+    /// What to verify of layers. With digests they are hashed as they are stored and not decompressed, so that layers of
+    /// other bytes are told apart by the diff IDs that configs claim; those of a registry are not read, only asked for
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "all")]
+    pub verify: VerifyArg,
     /// Print the comparison as JSON; the same as --report json
     #[arg(long)]
     pub json: bool,

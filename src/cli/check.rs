@@ -86,12 +86,12 @@ fn check_one(
     let options = Options {
         policy: policy.clone(),
         contents: reports.is_drawn(),
+        verify: args.verify.verify(),
         ..shell.options(&told, place.is_remote())?
     };
-    let report = match (&part, args.verify) {
-        (part, VerifyArg::Digests) => crate::check_digests(&archive, part.as_ref(), &options)?,
-        (Some(part), VerifyArg::All) => crate::check_part(&archive, part, &options)?,
-        (None, VerifyArg::All) => crate::check(&archive, &options)?,
+    let report = match &part {
+        Some(part) => crate::check_part(&archive, part, &options)?,
+        None => crate::check(&archive, &options)?,
     };
     let findings = report.levelled();
     let what = part.as_ref().map_or_else(|| archive.summary(), |part| part.summary(&archive));
@@ -99,7 +99,8 @@ fn check_one(
     let drawn = findings.iter().filter(|(level, _)| *level >= least);
     let drawn: BTreeSet<&'static str> = drawn.map(|(_, finding)| finding.rule.name).collect();
     // What was not looked at is said, whatever was found.
-    let mut hints: Vec<String> = unseen(args.verify, place).into_iter().map(str::to_owned).collect();
+    let mut hints: Vec<String> =
+        unseen(args.verify, place.is_remote()).into_iter().map(str::to_owned).collect();
     if kind.is_none() && archive.form == Form::Document && !drawn.is_empty() {
         // A wrong guess explains every finding.
         hints.push(format!("taken for {what}; --as judges it as something else"));
@@ -117,10 +118,7 @@ fn check_one(
     if reports.human {
         shell.print(&shell.report(&verdict, &archive, shell.human(&io::stdout())))?;
     }
-    let proof = match args.verify {
-        VerifyArg::All => Proof::All,
-        VerifyArg::Digests => Proof::Digests,
-    };
+    let proof = proof(args.verify);
     let shown: Vec<String> = args.image.iter().chain(&place.name).cloned().collect();
     let looked =
         Looked { proof, changes: Some(&report.changes), images: &shown, part: part.as_ref(), file: None };
@@ -134,9 +132,17 @@ fn check_one(
     Ok(())
 }
 
+/// What it proves.
+pub(super) fn proof(verify: VerifyArg) -> Proof {
+    match verify {
+        VerifyArg::All => Proof::All,
+        VerifyArg::Digests => Proof::Digests,
+    }
+}
+
 /// What `--verify digests` leaves unseen.
-fn unseen(verify: VerifyArg, place: &Place) -> Option<&'static str> {
-    match (verify, place.is_remote()) {
+pub(super) fn unseen(verify: VerifyArg, is_remote: bool) -> Option<&'static str> {
+    match (verify, is_remote) {
         (VerifyArg::All, _) => None,
         (VerifyArg::Digests, true) => {
             Some("layers were not read: the registry says that it has them, and how large they are")

@@ -1,6 +1,7 @@
 //! `restow compare`: do two places hold the same images?
 
 use super::args::{CompareArgs, Ignore};
+use super::check::{proof, unseen};
 use super::compared;
 use super::open::open;
 use super::progress::Told;
@@ -10,7 +11,7 @@ use super::shell::Shell;
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Aspects, Look, Looked, Lowered, Options, Place, Policy, Proof, Verdict};
+use crate::{Aspects, Look, Looked, Lowered, Options, Place, Policy, Verdict, human};
 
 pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
@@ -28,8 +29,12 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     let a = open(&first, (Side::First, of(&first)), shell, |source| source)?;
     let b = open(&second, (Side::Second, of(&second)), shell, |source| source)?;
     let told = Told::new(&shell.common);
-    let options =
-        Options { policy: policy.clone(), contents: reports.is_drawn(), ..shell.options(&told, any)? };
+    let options = Options {
+        policy: policy.clone(),
+        contents: reports.is_drawn(),
+        verify: args.verify.verify(),
+        ..shell.options(&told, any)?
+    };
     let sides = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
     let comparison = crate::compare(sides.0, sides.1, aspects(&args.ignore), &options)?;
     let lowered = Lowered::NONE;
@@ -47,7 +52,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         };
         let name: Vec<String> = place.name.iter().cloned().collect();
         let looked = Looked {
-            proof: Proof::All,
+            proof: proof(args.verify),
             changes: Some(&judged.changes),
             images: &name,
             part: None,
@@ -79,6 +84,12 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         let mut text = String::new();
         for line in comparison.lines(shell.common.quiet) {
             compared::line(&escape_str(&line), look, &mut text);
+        }
+        let remote = [first.is_remote(), second.is_remote()];
+        for remote in if remote[0] == remote[1] { &remote[..1] } else { &remote[..] } {
+            if let Some(hint) = unseen(args.verify, *remote) {
+                text += &human::hint(hint, shell.human(&std::io::stdout()));
+            }
         }
         compared::verdict(&escape_str(&comparison.verdict(&args.a, &args.b)), look, &mut text);
         shell.print(&text)?;

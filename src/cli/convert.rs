@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::args::{ConvertArgs, DockerArg, DropArg, VerifyArg};
+use super::args::{ConvertArgs, DockerArg, DropArg};
 use super::meant;
 use super::open::{source, standard_output};
 use super::progress::Told;
@@ -16,7 +16,7 @@ use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
     Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Level, Looked,
-    Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict, Verify,
+    Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -84,6 +84,7 @@ fn converted(
     let options = Options {
         policy: policy.clone(),
         contents: drawn,
+        verify: args.verify.verify(),
         ..shell.options(&told, from.is_remote() || to.is_remote())?
     };
     let fill = |text: &String| {
@@ -243,10 +244,6 @@ fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,
         docker_platform: args.docker_platform.as_ref().map(platform).transpose()?,
         preserve_digests: args.preserve_digests,
-        verify: match args.verify {
-            VerifyArg::All => Verify::All,
-            VerifyArg::Digests => Verify::Digests,
-        },
         check: args.check,
         dry_run: args.dry_run,
         force: args.force,

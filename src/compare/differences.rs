@@ -214,7 +214,7 @@ impl Sides<'_> {
             }
             for (layer, (one, other)) in one.0.iter().zip(&other.0).enumerate() {
                 let stored = || [Box::new(one.clone()), Box::new(other.clone())];
-                if one.diff_id != other.diff_id {
+                if !one.same_content(other) {
                     found.differences.push(Difference::Other { layer, stored: stored() });
                 } else if self.aspects.layers && one.stored != other.stored {
                     found.differences.push(Difference::Anew { layer, stored: stored() });
@@ -369,8 +369,20 @@ mod tests {
     fn what_is_compressed_anew_is_told_from_other_bytes() {
         let found = of(one(), changed(|i| packed(i, 1)), Aspects::ALL);
         assert!(matches!(found[..], [Difference::Anew { layer: 1, .. }]), "{found:?}");
-        let other = changed(|i| i.arrangements[0].0[0].diff_id = Some(Digest::sha256(b"other")));
+        let other = changed(|i| {
+            let layer = &mut i.arrangements[0].0[0];
+            (layer.stored, layer.diff_id) = (Some(Digest::sha256(b"other")), Some(Digest::sha256(b"other")));
+        });
         let found = of(one(), other.clone(), Aspects { layers: false, ..Aspects::ALL });
+        assert!(matches!(found[..], [Difference::Other { layer: 0, .. }]), "{found:?}");
+        // Of other bytes of which nothing more is known, nothing is said in their favour.
+        let unknown = |bytes: &[u8]| {
+            changed(|i| {
+                let layer = &mut i.arrangements[0].0[0];
+                (layer.stored, layer.diff_id) = (Some(Digest::sha256(bytes)), None);
+            })
+        };
+        let found = of(unknown(b"one"), unknown(b"two"), Aspects::ALL);
         assert!(matches!(found[..], [Difference::Other { layer: 0, .. }]), "{found:?}");
         let found = of(one(), changed(|i| i.arrangements[0].0.truncate(1)), Aspects::ALL);
         assert_eq!(found, [Difference::LayerCount([2, 1])]);

@@ -8,10 +8,10 @@ use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::json::{self, Value};
 use crate::location::MemberId;
-use crate::media::{Codec, IMAGE_NAME, REF_NAME};
+use crate::media::{Codec, IMAGE_NAME, LayerType, REF_NAME};
 use crate::model::select::{self, Chosen};
 use crate::model::{Archive, Body, Descriptor, DocId, Form, Name, NodeId, Part, Role};
-use crate::read;
+use crate::read::{self, Verify};
 
 /// How deep a descriptor may nest: more is no descriptor.
 const DEPTH: usize = 64;
@@ -106,10 +106,17 @@ pub struct Layer {
     pub diff_id: Option<Digest>,
 }
 
+impl Layer {
+    /// What is in it, however it is compressed. What is not known of two is not the same.
+    pub fn same_content(&self, other: &Layer) -> bool {
+        self.stored == other.stored || self.diff_id.is_some() && self.diff_id == other.diff_id
+    }
+}
+
 impl Arrangement {
     /// What is in the layers, however they are compressed.
     pub fn same_content(&self, other: &Arrangement) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.diff_id == b.diff_id)
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.same_content(b))
     }
 }
 
@@ -124,7 +131,8 @@ struct Above {
 
 impl Holding {
     /// What these roots of an archive reach.
-    pub(super) fn of(archive: &Archive, facts: &Facts, roots: &[Chosen]) -> Holding {
+    pub(super) fn of(archive: &Archive, facts: &Facts, roots: &[Chosen], verify: Verify) -> Holding {
+        let seen = Seen { archive, facts, verify };
         let (order, mut above) = reached(archive, roots);
         let mut holding = Holding {
             things: Vec::new(),
@@ -137,7 +145,7 @@ impl Holding {
         for node in order {
             let Some(above) = above.remove(&node) else { continue };
             let attests = above.attests.clone();
-            let Some(thing) = thing(archive, facts, node, above) else { continue };
+            let Some(thing) = seen.thing(node, above) else { continue };
             if let Some(digest) = &archive.node(node).digest {
                 platforms.insert(digest.to_string(), thing.platform.clone());
             }
@@ -241,57 +249,6 @@ fn annotations(
     own.map(|member| (member.key.to_string(), member.value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// A node as a thing; nothing for what is not there.
-fn thing(archive: &Archive, facts: &Facts, node: NodeId, above: Above) -> Option<Thing> {
-    let held = archive.node(node);
-    let kind = match &held.body {
-        Body::Absent => return None,
-        Body::Index { .. } => Kind::Index,
-        Body::Manifest { parts, .. } | Body::Item { parts } => match parts.role {
-            Role::Image => Kind::Image,
-            Role::Attestation => Kind::Attestation,
-            Role::Artifact => Kind::Artifact,
-        },
-        Body::V1 { .. } | Body::Schema1 { .. } => Kind::Image,
-        Body::ArtifactManifest { .. } | Body::Opaque | Body::Layer { .. } => Kind::Artifact,
-    };
-    let document = document(archive, facts, node);
-    let config = match kind {
-        Kind::Image => read::config_of(archive, node, facts)
-            .ok()
-            .flatten()
-            .map(|(bytes, _)| Text { digest: Digest::sha256(&bytes).to_string(), bytes: bytes.into() }),
-        _ => None,
-    };
-    let id = match (&config, &document) {
-        (Some(config), _) => config.digest.clone(),
-        (None, Some(document)) => document.digest.clone(),
-        (None, None) => held.blob.map_or_else(String::new, |blob| format!("blob {}", blob.0)),
-    };
-    let own = select::platform_of(archive, node, None).map(|own| own.normalised().to_string());
-    let platform = own.filter(|own| !own.is_empty() && kind == Kind::Image).or(above.platform);
-    let artifact_type = match kind {
-        Kind::Artifact => archive.node_document(node).and_then(|document| artifact_type(document.root()?)),
-        _ => None,
-    };
-    let arrangement = Arrangement(parts(archive, node).into_iter().map(|part| layer(facts, part)).collect());
-    let signature = |member| archive.tree.read(member, SIGNATURE).ok().flatten();
-    let signatures = held.signatures.iter().filter_map(|&member| signature(member));
-    Some(Thing {
-        kind,
-        id,
-        names: above.names,
-        platform: platform.unwrap_or_default(),
-        artifact_type: artifact_type.unwrap_or_default(),
-        config,
-        arrangements: if kind == Kind::Index { Vec::new() } else { vec![arrangement] },
-        has_manifests: document.is_some(),
-        documents: document.into_iter().map(|document| (document.digest, document.bytes)).collect(),
-        signatures: signatures.map(|bytes| Digest::sha256(&bytes).to_string()).collect(),
-        annotations: above.annotations,
-    })
-}
-
 fn artifact_type(root: &Value) -> Option<String> {
     let own = root.get("artifactType").or_else(|| root.get("config")?.get("mediaType"));
     own.and_then(Value::as_str).map(str::to_owned)
@@ -333,16 +290,119 @@ fn parts(archive: &Archive, node: NodeId) -> Vec<&Part> {
     }
 }
 
-fn layer(facts: &Facts, part: &Part) -> Layer {
-    match part.blob.and_then(|blob| facts.get(blob)) {
-        Some(found) => Layer {
-            stored: Some(found.sha256.clone()),
-            size: found.size,
-            codec: found.codec,
-            diff_id: Some(found.plain.as_ref().map_or(&found.sha256, |plain| &plain.diff_id).clone()),
-        },
-        None => Layer { stored: None, size: 0, codec: Codec::Plain, diff_id: None },
+/// An archive with what was read of it.
+struct Seen<'a> {
+    archive: &'a Archive,
+    facts: &'a Facts,
+    verify: Verify,
+}
+
+impl Seen<'_> {
+    /// A node as a thing; nothing for what is not there.
+    fn thing(&self, node: NodeId, above: Above) -> Option<Thing> {
+        let Seen { archive, facts, .. } = *self;
+        let held = archive.node(node);
+        let kind = match &held.body {
+            Body::Absent => return None,
+            Body::Index { .. } => Kind::Index,
+            Body::Manifest { parts, .. } | Body::Item { parts } => match parts.role {
+                Role::Image => Kind::Image,
+                Role::Attestation => Kind::Attestation,
+                Role::Artifact => Kind::Artifact,
+            },
+            Body::V1 { .. } | Body::Schema1 { .. } => Kind::Image,
+            Body::ArtifactManifest { .. } | Body::Opaque | Body::Layer { .. } => Kind::Artifact,
+        };
+        let document = document(archive, facts, node);
+        let config = match kind {
+            Kind::Image => read::config_of(archive, node, facts)
+                .ok()
+                .flatten()
+                .map(|(bytes, _)| Text { digest: Digest::sha256(&bytes).to_string(), bytes: bytes.into() }),
+            _ => None,
+        };
+        let id = match (&config, &document) {
+            (Some(config), _) => config.digest.clone(),
+            (None, Some(document)) => document.digest.clone(),
+            (None, None) => held.blob.map_or_else(String::new, |blob| format!("blob {}", blob.0)),
+        };
+        let own = select::platform_of(archive, node, None).map(|own| own.normalised().to_string());
+        let platform = own.filter(|own| !own.is_empty() && kind == Kind::Image).or(above.platform);
+        let artifact_type = match kind {
+            Kind::Artifact => {
+                archive.node_document(node).and_then(|document| artifact_type(document.root()?))
+            }
+            _ => None,
+        };
+        let arrangement = Arrangement(self.layers(node, config.as_ref()));
+        let signature = |member| archive.tree.read(member, SIGNATURE).ok().flatten();
+        let signatures = held.signatures.iter().filter_map(|&member| signature(member));
+        Some(Thing {
+            kind,
+            id,
+            names: above.names,
+            platform: platform.unwrap_or_default(),
+            artifact_type: artifact_type.unwrap_or_default(),
+            config,
+            arrangements: if kind == Kind::Index { Vec::new() } else { vec![arrangement] },
+            has_manifests: document.is_some(),
+            documents: document.into_iter().map(|document| (document.digest, document.bytes)).collect(),
+            signatures: signatures.map(|bytes| Digest::sha256(&bytes).to_string()).collect(),
+            annotations: above.annotations,
+        })
     }
+
+    /// The layers or blobs of a node, base first.
+    fn layers(&self, node: NodeId, config: Option<&Text>) -> Vec<Layer> {
+        let claimed = match (self.verify, config) {
+            (Verify::Digests, Some(config)) => diff_ids(&config.bytes),
+            _ => Vec::new(),
+        };
+        let parts = parts(self.archive, node);
+        // What cannot be told apart by number claims nothing.
+        let of = |at: usize| claimed.get(at).filter(|_| claimed.len() == parts.len()).cloned();
+        parts.iter().enumerate().map(|(at, part)| self.layer(part, || of(at))).collect()
+    }
+
+    fn layer(&self, part: &Part, claimed: impl Fn() -> Option<Digest>) -> Layer {
+        let held = part.blob.map(|blob| self.archive.blob(blob));
+        let member = held.and_then(|held| held.member);
+        match (part.blob.and_then(|blob| self.facts.get(blob)), member) {
+            (Some(found), _) => {
+                let plain = found.plain.as_ref().map(|plain| plain.diff_id.clone());
+                let packed = held.is_some_and(|held| held.layer) && found.codec != Codec::Plain;
+                let own = || if packed { claimed() } else { Some(found.sha256.clone()) };
+                Layer {
+                    stored: Some(found.sha256.clone()),
+                    size: found.size,
+                    codec: found.codec,
+                    diff_id: plain.or_else(own),
+                }
+            }
+            // A registry was asked for it, and says that it is there.
+            (None, Some(member)) if self.verify == Verify::Digests => {
+                let media_type =
+                    part.descriptor.as_ref().and_then(|descriptor| LayerType::of(descriptor.type_or_empty()));
+                let stored = Digest::parse(&part.wanted).ok();
+                let is_layer = held.is_some_and(|held| held.layer);
+                Layer {
+                    size: self.archive.tree.member(member).size,
+                    codec: media_type.map_or(Codec::Plain, |kind| kind.codec),
+                    diff_id: if is_layer { claimed() } else { stored.clone() },
+                    stored,
+                }
+            }
+            _ => Layer { stored: None, size: 0, codec: Codec::Plain, diff_id: None },
+        }
+    }
+}
+
+/// What a config says of its layers. Something in the place of one that cannot be understood would be equal to others.
+fn diff_ids(config: &[u8]) -> Vec<Digest> {
+    let root = json::parse(config, DEPTH).ok().map(|json| json.root);
+    let list = root.as_ref().and_then(|root| root.at("/rootfs/diff_ids"));
+    let ids = list.map(Value::items).unwrap_or_default().iter().map(|id| Digest::parse(id.as_str()?).ok());
+    ids.collect::<Option<_>>().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{Comparison, Judged};
 use crate::finding::Finding;
 use crate::location::{At, Location};
 use crate::model::Archive;
+use crate::read::Verify;
 
 /// The version of the shape.
 const VERSION: u32 = 1;
@@ -18,6 +19,7 @@ struct Published<'a> {
     version: u32,
     tool: Tool,
     same: bool,
+    verified: Verify,
     a: Place<'a>,
     b: Place<'a>,
     compared: Vec<Item<'a>>,
@@ -100,6 +102,7 @@ impl Comparison {
             version: VERSION,
             tool: Tool { name: "restow", version: env!("CARGO_PKG_VERSION") },
             same: self.is_same(),
+            verified: self.verify,
             a: place(&self.a, a, in_a),
             b: place(&self.b, b, in_b),
             compared: self.compared.iter().filter_map(item).collect(),

@@ -26,7 +26,7 @@ use crate::facts::Changed;
 use crate::finding::{Finding, Level};
 use crate::model::{Archive, NodeId, select};
 use crate::progress::Progress;
-use crate::read::{self, Options};
+use crate::read::{self, Options, Verify};
 use crate::rules::{Policy, Scope, judge, offer};
 
 /// One of two places, opened.
@@ -58,6 +58,8 @@ pub struct Comparison {
     pub a: Judged,
     /// The other.
     pub b: Judged,
+    /// What was verified of layers.
+    pub verify: Verify,
     /// Everything that either holds, with how the two differ in it.
     pub compared: Vec<Compared>,
 }
@@ -77,9 +79,8 @@ impl Judged {
         let archive = place.archive;
         let wanted: Vec<String> = place.name.map(str::to_owned).into_iter().collect();
         let roots = select::roots(archive, &wanted)?;
-        let context = options.context(true, progress);
         let (facts, findings) = if wanted.is_empty() {
-            let facts = read::all(archive, &context)?;
+            let facts = read::judging(archive, None, options, progress)?;
             let findings = judge(archive, &facts, Scope::All);
             (facts, findings)
         } else {
@@ -87,13 +88,13 @@ impl Judged {
             for chosen in &roots {
                 archive.below_unseen(chosen.root.node, &mut reached);
             }
-            let facts = read::of(archive, &reached, &context)?;
+            let facts = read::judging(archive, Some(&reached), options, progress)?;
             let findings = judge(archive, &facts, Scope::Nodes(&reached));
             (facts, findings)
         };
         let mut faults = policy.blocking(findings.clone());
         faults.retain(|finding| finding.level == Level::Error);
-        let holding = Holding::of(archive, &facts, &roots);
+        let holding = Holding::of(archive, &facts, &roots, options.verify);
         archive.unchanged()?;
         let mut findings = policy.judged(findings);
         offer(archive, policy, &mut findings);
@@ -117,7 +118,7 @@ pub fn run(
     let a = Judged::read(a, policy, options, progress)?;
     let b = Judged::read(b, policy, options, progress)?;
     let compared = compare(&a.holding, &b.holding, aspects);
-    Ok(Comparison { a, b, compared })
+    Ok(Comparison { a, b, verify: options.verify, compared })
 }
 
 impl Comparison {

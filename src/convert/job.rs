@@ -14,7 +14,7 @@ use crate::convert::fates::{self, Fate, Settled};
 use crate::convert::judged::before_commit;
 use crate::convert::plan::Plan;
 use crate::convert::planner;
-use crate::convert::request::{Compress, Request, Target, Verify};
+use crate::convert::request::{Compress, Request, Target};
 use crate::convert::run::{Written, run as carry_out};
 use crate::convert::{mended, new_names};
 use crate::digest::Digest;
@@ -31,7 +31,7 @@ use crate::inventory::{self, Inventory, Item};
 use crate::media::Codec;
 use crate::model::{Archive, BlobId, Body, NodeId, Part};
 use crate::progress::Progress;
-use crate::read;
+use crate::read::{self, Verify};
 use crate::rules::{self, Policy, Scope, reach};
 use crate::source::SpoolDir;
 
@@ -160,7 +160,7 @@ pub fn run(
     policy: &Policy,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
-    if request.check && request.verify == Verify::Digests {
+    if request.check && request.read.verify == Verify::Digests {
         return Err(Error::refused("--check verifies all; it cannot be used with --verify digests"));
     }
     if let (Origin::Input(Input::Path(source)), Goal::Place) = (&source.origin, &destination.goal) {

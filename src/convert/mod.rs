@@ -37,4 +37,4 @@ pub use account::{Account, Action, Entry, Kind};
 pub use fates::{Fate, Settled};
 pub use job::{Destination, End, Goal, Origin, Outcome, Source, run};
 pub use plan::Plan;
-pub use request::{Compress, DropSet, ManifestFormat, Request, Target, Verify};
+pub use request::{Compress, DropSet, ManifestFormat, Request, Target};

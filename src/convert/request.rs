@@ -143,17 +143,6 @@ pub struct DropSet {
     pub stale: bool,
 }
 
-/// What is verified of layers that are kept as they are. Layers whose diff IDs are needed to write the destination, or
-/// that no digest covers, are always decompressed; so are those that some image has anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Verify {
-    /// Digests, the compressed stream, and diff IDs.
-    #[default]
-    All,
-    /// Digests and sizes.
-    Digests,
-}
-
 /// What the user asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -191,9 +180,7 @@ pub struct Request {
     pub(crate) keep_tags: bool,
     /// How the source is read.
     pub(crate) read: read::Options,
-    /// What is verified of layers that are kept.
-    pub verify: Verify,
-    /// Everything in the source is judged, not only what is converted. It takes [`Verify::All`].
+    /// Everything in the source is judged, not only what is converted. It takes [`Verify::All`](crate::read::Verify::All).
     pub check: bool,
     /// Everything is done but the writing.
     pub dry_run: bool,
@@ -232,7 +219,6 @@ impl Request {
             preserve_digests: false,
             keep_tags: false,
             read: read::Options::default(),
-            verify: Verify::All,
             check: false,
             dry_run: false,
             force: false,

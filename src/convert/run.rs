@@ -50,7 +50,7 @@ pub(super) fn run(
     context: &Context<'_>,
 ) -> Result<Ran> {
     let plan = &settled.plan;
-    let writer = Writer::new(archive, plan, sink, request.verify, context);
+    let writer = Writer::new(archive, plan, sink, request.read.verify, context);
     let pool = Pool::new(archive, context, &writer);
     let mut documents = Documents::new(archive, plan, request.target, (&writer, &pool), context.limits);
     let blobs: Vec<BlobId> = plan.blobs().map(|(blob, _)| blob).collect();

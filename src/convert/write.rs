@@ -11,12 +11,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::blob::stage::{self, Keep};
 use crate::codec::Compression;
 use crate::convert::plan::{Plan, Step, Treatment};
-use crate::convert::request::Verify;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
 use crate::form::sink::{Presence, Sink, Staged};
 use crate::model::{Archive, BlobId, Body};
-use crate::read::{self, Context, Job, Taken, Tee};
+use crate::read::{self, Context, Job, Taken, Tee, Verify};
 
 /// What the threads that read blobs share of the writing.
 pub(super) struct Writer<'a> {

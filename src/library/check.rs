@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::report::file_of;
 use super::{Options, Report};
-use crate::check::{Part, digests, digests_part, run, run_part};
+use crate::check::{Part, run, run_part};
 use crate::error::Result;
 use crate::finding::{Finding, Lowered};
 use crate::model::Archive;
@@ -31,30 +31,6 @@ pub fn check_part<'a>(archive: &'a Archive, part: &Part, options: &Options<'_>) 
     let found = run_part(archive, part, &options.reading(), options.progress)?;
     let judged = judged(archive, options, found.findings);
     Ok(Report::of_part(archive, part, judged).with(found.facts.changes))
-}
-
-/// As [`check()`] or [`check_part`], without decompressing: documents are read, blobs hashed as they are stored. Those of a
-/// registry are not read at all: it said, when the archive was opened, which it has and how large they are, and no more is
-/// known of them.
-///
-/// # Errors
-///
-/// As of [`check()`].
-pub fn check_digests<'a>(
-    archive: &'a Archive,
-    part: Option<&Part>,
-    options: &Options<'_>,
-) -> Result<Report<'a>> {
-    match part {
-        Some(part) => {
-            let found = digests_part(archive, part, &options.reading(), options.progress)?;
-            Ok(Report::of_part(archive, part, judged(archive, options, found.findings)))
-        }
-        None => {
-            let found = digests(archive, &options.reading(), options.progress)?;
-            Ok(Report::new(archive, judged(archive, options, found.findings)))
-        }
-    }
 }
 
 /// The findings with the levels in force and the commands that mend them, and what files lowered.

@@ -17,7 +17,7 @@ mod report;
 #[cfg(feature = "serve")]
 mod serve;
 
-pub use check::{check, check_digests, check_part};
+pub use check::{check, check_part};
 pub use compare::compare;
 pub use convert::{Destination, DockerFormat, convert};
 #[doc(hidden)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::limits::Limits;
 use crate::progress::Progress;
-use crate::read;
+use crate::read::{self, Verify};
 use crate::rules::Policy;
 
 /// How a job is done, whichever it is. The default is what the command does without options.
@@ -18,6 +18,8 @@ pub struct Options<'a> {
     pub tmpdir: Option<PathBuf>,
     /// Whether to find out what each layer adds, replaces and hides, which a page shows.
     pub contents: bool,
+    /// What is verified of layers.
+    pub verify: Verify,
     /// The level of each rule, which findings carry.
     pub policy: Policy,
     /// Is told how the job goes on, and may stop it.
@@ -26,8 +28,8 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        let read::Options { limits, jobs, tmpdir, contents } = read::Options::default();
-        Options { limits, jobs, tmpdir, contents, policy: Policy::default(), progress: &() }
+        let read::Options { limits, jobs, tmpdir, contents, verify } = read::Options::default();
+        Options { limits, jobs, tmpdir, contents, verify, policy: Policy::default(), progress: &() }
     }
 }
 
@@ -39,6 +41,7 @@ impl Options<'_> {
             jobs: self.jobs.max(1),
             tmpdir: self.tmpdir.clone(),
             contents: self.contents,
+            verify: self.verify,
         }
     }
 }

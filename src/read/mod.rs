@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::facts::Facts;
 use crate::layer::Spool;
 use crate::limits::Limits;
-use crate::model::{Archive, BlobId, NodeId};
+use crate::model::{Archive, BlobId, Body, Form, NodeId};
 use crate::progress::{Phase, Progress};
 
 /// How archives are read.
@@ -38,6 +38,21 @@ pub struct Options {
     pub tmpdir: Option<PathBuf>,
     /// Whether it is found out what each layer changes, for whoever shows it.
     pub contents: bool,
+    /// What is verified of layers.
+    pub verify: Verify,
+}
+
+/// What is verified of layers. Those whose diff IDs are needed to write a destination, or that no digest covers, are
+/// always decompressed by a conversion; so are those that some image has anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// Digests, the compressed stream, and diff IDs.
+    #[default]
+    All,
+    /// Digests and sizes. Layers of a registry are not even read by who judges or compares: it was asked, when the archive
+    /// was opened, which it has and how large they are.
+    Digests,
 }
 
 /// Bytes that the paths of all layers of an archive may take where they are shown. 128 MiB: a million paths, which is three times
@@ -48,7 +63,7 @@ const CONTENTS: u64 = 128 << 20;
 impl Default for Options {
     fn default() -> Options {
         let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Options { limits: Limits::default(), jobs, tmpdir: None, contents: false }
+        Options { limits: Limits::default(), jobs, tmpdir: None, contents: false, verify: Verify::All }
     }
 }
 
@@ -76,6 +91,30 @@ pub struct Context<'a> {
     pub progress: &'a dyn Progress,
 }
 
+/// Finds out what judging an archive takes, or these manifests and indexes of it, as far as is to be verified: what they
+/// point at is read, each blob once.
+///
+/// # Errors
+///
+/// As of [`all`].
+pub fn judging(
+    archive: &Archive,
+    nodes: Option<&HashSet<NodeId>>,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Facts> {
+    match (options.verify, archive.form) {
+        (Verify::All, _) => {
+            let context = options.context(true, progress);
+            match nodes {
+                Some(nodes) => of(archive, nodes, &context),
+                None => all(archive, &context),
+            }
+        }
+        (Verify::Digests, _) => stored(archive, nodes, &options.context(false, progress)),
+    }
+}
+
 /// Reads every blob once, and finds out all that judging takes.
 ///
 /// # Errors
@@ -87,16 +126,28 @@ pub fn all(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
     Ok(facts)
 }
 
-/// Reads every blob once as it is stored: digests and sizes, nothing of what is inside.
-///
-/// # Errors
-///
-/// As of [`all`].
-pub fn stored(archive: &Archive, context: &Context<'_>) -> Result<Facts> {
-    let to_be_read = |&id: &BlobId| archive.blob(id).is_to_be_read();
+/// Reads blobs once as they are stored, those of a registry not at all: digests and sizes, nothing of what is inside. But
+/// for layers of which a config is made that is not there: without what is in them it is not known which image it is.
+fn stored(archive: &Archive, nodes: Option<&HashSet<NodeId>>, context: &Context<'_>) -> Result<Facts> {
+    let has_no_config = |node: &NodeId| match archive.node(*node).body {
+        Body::V1 { .. } | Body::Schema1 { .. } => nodes.is_none_or(|nodes| nodes.contains(node)),
+        _ => false,
+    };
+    let all = (0..archive.nodes.len() as u32).map(NodeId);
+    let decompressed = reached(archive, &all.filter(has_no_config).collect());
+    let wanted = match archive.form {
+        Form::Registry => Some(decompressed.clone()),
+        _ => nodes.map(|nodes| reached(archive, nodes)),
+    };
+    let to_be_read = |id: &BlobId| {
+        archive.blob(*id).is_to_be_read() && wanted.as_ref().is_none_or(|wanted| wanted.contains(id))
+    };
     let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(to_be_read).collect();
-    let jobs = blobs.iter().map(|&blob| Job { plain: false, ..Job::judge(archive, blob) }).collect();
-    let mut facts = judged(archive, &blobs, jobs, context)?;
+    let job = |&blob: &BlobId| match decompressed.contains(&blob) {
+        true => Job::judge(archive, blob),
+        false => Job { plain: false, ..Job::judge(archive, blob) },
+    };
+    let mut facts = judged(archive, &blobs, blobs.iter().map(job).collect(), context)?;
     duplicates(archive, &mut facts)?;
     Ok(facts)
 }
@@ -111,17 +162,18 @@ pub fn rest(archive: &Archive, facts: &mut Facts, context: &Context<'_>) -> Resu
 }
 
 /// Finds out what judging these manifests and indexes takes: what they point at is read, and nothing else.
-///
-/// # Errors
-///
-/// As of [`all`].
-pub fn of(archive: &Archive, nodes: &HashSet<NodeId>, context: &Context<'_>) -> Result<Facts> {
-    let held = nodes.iter().map(|&node| archive.node(node));
-    let parts = held.clone().flat_map(|node| node.all_parts()).filter_map(|part| part.blob);
-    let wanted: HashSet<BlobId> = parts.chain(held.filter_map(|node| node.blob)).collect();
+fn of(archive: &Archive, nodes: &HashSet<NodeId>, context: &Context<'_>) -> Result<Facts> {
+    let wanted = reached(archive, nodes);
     let mut facts = Facts::of(archive.blobs.len());
     unread(archive, &mut facts, &|blob| wanted.contains(&blob), context)?;
     Ok(facts)
+}
+
+/// The blobs that these manifests and indexes are, and point at.
+fn reached(archive: &Archive, nodes: &HashSet<NodeId>) -> HashSet<BlobId> {
+    let held = nodes.iter().map(|&node| archive.node(node));
+    let parts = held.clone().flat_map(|node| node.all_parts()).filter_map(|part| part.blob);
+    parts.chain(held.filter_map(|node| node.blob)).collect()
 }
 
 /// Reads these blobs, and finds out nothing else.

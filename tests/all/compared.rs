@@ -134,6 +134,54 @@ fn what_is_only_compressed_anew_is_told_from_other_bytes() {
     assert!(!said.contains("only in"), "{said}");
 }
 
+/// Digests alone find the same differences, as long as configs tell the truth; and what they take on trust is said.
+#[test]
+fn by_digests_the_same_is_found_where_configs_are_right() {
+    let test = Test::new();
+    let kinds = ["oci", "docker-archive", "dir", "registry-storage"];
+    let mut compared = 0;
+    for kind in kinds {
+        for entry in fs::read_dir(Path::new(CORPUS).join("good").join(kind)).into_iter().flatten().flatten() {
+            let folder = entry.path();
+            let Some(source) = ["archive.tar", "archive"]
+                .map(|file| folder.join(file))
+                .into_iter()
+                .find(|file| file.exists())
+            else {
+                continue;
+            };
+            let (source, out) = (source.display().to_string(), test.path("out"));
+            let packed = format!("oci:{out}");
+            let made = test
+                .restow
+                .run(&["convert", "-q", "--compress", "zstd", &source, &packed].map(str::to_owned));
+            if made.is_ok_and(|made| made.expect(0).is_ok()) {
+                let by = |options: &[&str]| {
+                    let all = [&["compare", "--json"], options, &[source.as_str(), packed.as_str()]].concat();
+                    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+                    let output = test.restow.run(&all).expect("runs");
+                    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+                    (output.code, json["compared"].clone(), json["verified"].clone())
+                };
+                let (whole, digests) = (by(&[]), by(&["--verify", "digests"]));
+                assert_eq!((&whole.0, &whole.1), (&digests.0, &digests.1), "{source}");
+                assert_eq!([whole.2, digests.2], ["all", "digests"]);
+                compared += 1;
+            }
+            let _ = fs::remove_dir_all(&out);
+        }
+    }
+    assert!(compared > 40, "{compared}");
+
+    // A config that lies is believed, and the last line but the verdict says so.
+    let (good, bad) = (test.layout("good"), test.layout("bad"));
+    let said = test.says(0, &["compare", "--verify", "digests", &good, &bad]);
+    has(&said, &["layers were hashed, not decompressed: their diff IDs were not verified"]);
+    // Bytes that do not hash are found all the same.
+    test.tamper("bad", "\"schemaVersion\":2", "\"schemaVersion\":3");
+    has(&test.says(1, &["compare", "--verify", "digests", &good, &bad]), &["error[blob/digest-mismatch]"]);
+}
+
 #[test]
 fn pipes_and_names_are_compared() {
     let test = Test::new();

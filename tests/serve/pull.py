@@ -143,9 +143,9 @@ def serve(restow: Path, place: str, tools: Tools, took: dict[str, int], failed: 
         lines = log.read_text().split("serving http://")[1].splitlines()
         told("restow serve", None)
         for name in (line.strip() for line in lines[1:] if line.startswith("  " + lines[0])):
-            out = f"oci:{tools.work}/skopeo:x"
+            out = f"dir:{tools.work}/skopeo"
             copied = say("skopeo", "copy", "--quiet", "--all", "--preserve-digests", "--src-tls-verify=false", f"docker://{name}", out)
-            same = say(restow, "compare", "--referrers", "0", "--ignore", "names", f"docker://{name}", f"oci:{tools.work}/skopeo")
+            same = say(restow, "compare", "--referrers", "0", "--ignore", "names", f"docker://{name}", out)
             told("skopeo", (copied.stderr or same.stdout) if copied.returncode or same.returncode else None)
             shutil.rmtree(tools.work / "skopeo", ignore_errors=True)
             shown = say(restow, "inspect", "--json", f"docker://{name}")

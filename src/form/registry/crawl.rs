@@ -31,6 +31,8 @@ pub(super) struct Wanted {
     pub repository: usize,
     pub digest: Digest,
     pub size: u64,
+    /// Whether it is a config, which is read whatever is asked of the image.
+    pub is_config: bool,
     /// Whether the registry has it.
     pub there: bool,
 }
@@ -163,9 +165,11 @@ impl<'a> Crawl<'a> {
         let mut met: HashSet<Digest> = HashSet::new();
         for at in 0..self.documents.len() {
             let repository = self.documents[at].repository;
-            for (digest, size) in self.links(at).blobs {
+            let Links { configs, blobs, .. } = self.links(at);
+            let all = configs.into_iter().map(|config| (config, true));
+            for ((digest, size), is_config) in all.chain(blobs.into_iter().map(|blob| (blob, false))) {
                 if met.insert(digest.clone()) {
-                    self.blobs.push(Wanted { repository, digest, size, there: true });
+                    self.blobs.push(Wanted { repository, digest, size, is_config, there: true });
                 }
             }
         }
@@ -202,11 +206,12 @@ impl<'a> Crawl<'a> {
         let digest = |value: &Value, name: &str| Digest::parse(&text(value, name)?).ok();
         let items = |name: &str| parsed.root.get(name).map_or(&[][..], Value::items);
         links.children.extend(items("manifests").iter().filter_map(|child| digest(child, "digest")));
-        let parts = parsed.root.get("config").into_iter().chain(items("layers")).chain(items("blobs"));
-        for part in parts {
+        let blob = |part: &Value| {
             let size = part.get("size").and_then(Value::as_u64).unwrap_or_default();
-            links.blobs.extend(digest(part, "digest").map(|digest| (digest, size)));
-        }
+            digest(part, "digest").map(|digest| (digest, size))
+        };
+        links.configs.extend(parsed.root.get("config").and_then(blob));
+        links.blobs.extend(items("layers").iter().chain(items("blobs")).filter_map(blob));
         links.blobs.extend(items("fsLayers").iter().filter_map(|layer| Some((digest(layer, "blobSum")?, 0))));
         links
     }
@@ -257,12 +262,15 @@ impl<'a> Crawl<'a> {
         Ok(about)
     }
 
-    /// Asks which blobs are there, and how large the registry says that they are.
-    pub fn look(&mut self) -> Result<()> {
-        let found = at_once(&self.blobs, |wanted| {
+    /// Asks which blobs are there, and how large the registry says that they are: all of them, or the configs. Of a layer
+    /// that nobody reads it does not matter.
+    pub fn look(&mut self, all: bool) -> Result<()> {
+        let mut asked: Vec<&mut Wanted> =
+            self.blobs.iter_mut().filter(|wanted| all || wanted.is_config).collect();
+        let found = at_once(&asked, |wanted| {
             self.repositories[wanted.repository].has_blob(&wanted.digest).map_err(Error::from)
         })?;
-        for (wanted, found) in self.blobs.iter_mut().zip(found) {
+        for (wanted, found) in asked.iter_mut().zip(found) {
             wanted.there = found.is_some();
             wanted.size = found.and_then(|told| told.size).unwrap_or(wanted.size);
         }
@@ -275,6 +283,8 @@ type About = (Option<String>, Option<Digest>, Manifest);
 #[derive(Default)]
 struct Links {
     children: Vec<Digest>,
+    configs: Vec<(Digest, u64)>,
+    /// But for configs.
     blobs: Vec<(Digest, u64)>,
 }
 

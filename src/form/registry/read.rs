@@ -75,9 +75,7 @@ pub fn open(
     narrow(&mut crawl, place, &wanted.platforms)?;
     crawl.referrers(wanted.referrers)?;
     crawl.gather();
-    if wanted.blobs {
-        crawl.look()?;
-    }
+    crawl.look(wanted.blobs)?;
     archive(place, address, crawl, limits)
 }
 
