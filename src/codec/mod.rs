@@ -15,7 +15,7 @@ use zstd_frame::{Frame, WindowTooLarge};
 pub use encode::{Compression, Encoder};
 pub(crate) use fault::Exceeded;
 pub use fault::{Fault, Trailing};
-pub use reader::{Rest, reader};
+pub use reader::{APART, Lesson, Start, reader};
 
 use crate::limits::Limits;
 use crate::media::Codec;
@@ -495,6 +495,31 @@ mod tests {
 
     /// Whole archives: the same, through a reader.
     #[test]
+    fn a_stream_can_be_read_from_where_a_part_begins() {
+        let pieces: Vec<Vec<u8>> = (0..5u8).map(|at| vec![at; APART as usize / 2 + 7]).collect();
+        for compression in [Compression::Gzip(1), Compression::Zstd(1)] {
+            let stored: Vec<u8> = pieces.iter().flat_map(|piece| encode(compression, piece)).collect();
+            let whole = pieces.concat();
+            let from = |at: usize| {
+                let (mut plain, lesson) = reader(compression.codec(), &stored[at..], CAPS).expect("reader");
+                let mut out = Vec::new();
+                plain.read_to_end(&mut out).expect("sound");
+                drop(plain);
+                (out, std::mem::take(&mut lesson.lock().expect("one thread").starts))
+            };
+            let (out, starts) = from(0);
+            assert!(
+                out == whole && starts.len() == 3 && starts[0] == Start { stored: 0, plain: 0 },
+                "{starts:?}"
+            );
+            for start in &starts[1..] {
+                assert!(from(start.stored as usize).0 == whole[start.plain as usize..], "{start:?}");
+            }
+            assert!(starts.windows(2).all(|pair| pair[1].plain - pair[0].plain >= APART));
+        }
+    }
+
+    #[test]
     fn a_reader_tells_what_follows() {
         for compression in [Compression::Gzip(1), Compression::Zstd(1)] {
             let one = encode(compression, &[7; 300_000]);
@@ -505,12 +530,12 @@ mod tests {
                 plain.read_to_end(&mut out).expect("sound");
                 drop(plain);
                 let expected = zeros.map(|zeros| Trailing { offset: 2 * one.len() as u64, zeros });
-                let rest = *rest.lock().expect("one thread");
+                let rest = rest.lock().expect("one thread").trailing;
                 assert_eq!((out.len(), rest), (600_000, expected), "{compression:?}");
             }
             let (mut plain, rest) = reader(compression.codec(), &one[..one.len() - 3], CAPS).expect("reader");
             assert!(plain.read_to_end(&mut Vec::new()).is_err(), "{compression:?}");
-            assert_eq!(*rest.lock().expect("one thread"), None);
+            assert_eq!(rest.lock().expect("one thread").trailing, None);
         }
     }
 

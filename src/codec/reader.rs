@@ -10,8 +10,30 @@ use crate::codec::Trailing;
 use crate::codec::zstd_frame::Frame;
 use crate::media::Codec;
 
-/// What follows the compressed stream around an archive; known once the reader has come to its end.
-pub type Rest = Arc<Mutex<Option<Trailing>>>;
+/// What a reader of a compressed stream learns besides its bytes; all of it is known once it has come to the end.
+#[derive(Debug, Default)]
+pub struct Learnt {
+    /// What follows the stream.
+    pub trailing: Option<Trailing>,
+    /// Where a decoder may begin: parts that begin [`APART`] bytes or more after the one before, and the first.
+    pub starts: Vec<Start>,
+}
+
+/// What a reader learns, while it reads.
+pub type Lesson = Arc<Mutex<Learnt>>;
+
+/// The beginning of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Where it stands in the stream.
+    pub stored: u64,
+    /// The offset of its first byte once decompressed.
+    pub plain: u64,
+}
+
+/// Decompressed bytes between two beginnings that are remembered, at least: 4 MiB, which take 256 KiB for an archive of
+/// 64 GiB, and are decompressed in some ten milliseconds.
+pub const APART: u64 = 4 << 20;
 
 /// A reader of the decompressed stream, for whole archives that are compressed (formats.md A.5), and what follows it.
 ///
@@ -21,8 +43,8 @@ pub fn reader<'a>(
     codec: Codec,
     input: impl Read + Send + 'a,
     caps: Caps,
-) -> io::Result<(Box<dyn Read + Send + 'a>, Rest)> {
-    let rest = Rest::default();
+) -> io::Result<(Box<dyn Read + Send + 'a>, Lesson)> {
+    let lesson = Lesson::default();
     let buffered = |input| BufReader::with_capacity(CHUNK, input);
     let reader: Box<dyn Read + Send + 'a> = match codec {
         Codec::Plain => Box::new(buffered(input)),
@@ -32,10 +54,18 @@ pub fn reader<'a>(
             let input = Counted { inner: Lookahead::new(input), offset: 0 };
             let (window_log, empties) = (caps.window_log, Empties::new(caps));
             let state = Some(Part::Between(input));
-            Box::new(Parts { codec, window_log, state, rest: Arc::clone(&rest), empties, empty: false })
+            Box::new(Parts {
+                codec,
+                window_log,
+                state,
+                plain: 0,
+                lesson: Arc::clone(&lesson),
+                empties,
+                empty: false,
+            })
         }
     };
-    Ok((reader, rest))
+    Ok((reader, lesson))
 }
 
 /// The gzip members or zstd frames of a stream, one after the other.
@@ -44,7 +74,9 @@ struct Parts<R: BufRead> {
     window_log: u32,
     /// `None` after a fault, and at the end.
     state: Option<Part<R>>,
-    rest: Rest,
+    /// Bytes that came.
+    plain: u64,
+    lesson: Lesson,
     empties: Empties,
     /// Whether nothing has come of the part so far.
     empty: bool,
@@ -60,8 +92,9 @@ enum Part<R: BufRead> {
 impl<R: Read> Parts<Counted<Lookahead<R>>> {
     /// The next part, if there is one; what is none follows the stream.
     fn begin(&self, mut input: Counted<Lookahead<R>>) -> io::Result<Option<Part<Counted<Lookahead<R>>>>> {
+        let start = Start { stored: input.offset, plain: self.plain };
         let next = input.fill_buf()?;
-        Ok(match (self.codec, next) {
+        let part = match (self.codec, next) {
             (_, []) => None,
             (Codec::Gzip, [0x1f, 0x8b, ..]) => Some(Part::Gzip(Box::new(GzDecoder::new(input)))),
             (Codec::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => {
@@ -70,10 +103,17 @@ impl<R: Read> Parts<Counted<Lookahead<R>>> {
             _ => {
                 let offset = input.offset;
                 let found = trailing(&mut input, offset)?;
-                *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+                self.lesson.lock().unwrap_or_else(PoisonError::into_inner).trailing = Some(found);
                 None
             }
-        })
+        };
+        if part.is_some() {
+            let starts = &mut self.lesson.lock().unwrap_or_else(PoisonError::into_inner).starts;
+            if starts.last().is_none_or(|last| start.plain - last.plain >= APART) {
+                starts.push(start);
+            }
+        }
+        Ok(part)
     }
 }
 
@@ -100,6 +140,7 @@ impl<R: Read> Read for Parts<Counted<Lookahead<R>>> {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 n => {
                     self.empty &= !matches!(n, Ok(1..));
+                    self.plain += *n.as_ref().unwrap_or(&0) as u64;
                     self.state = Some(part);
                     return n;
                 }

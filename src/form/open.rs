@@ -13,7 +13,7 @@ use crate::model::Archive;
 use crate::model::build::Builder;
 use crate::model::{Anomaly, Form, LoneKind};
 use crate::progress::{Phase, Progress};
-use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, foreign, ingest};
+use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, foreign, ingest, ingest_file};
 
 /// How to open an archive.
 pub struct OpenOptions<'a> {
@@ -190,9 +190,9 @@ fn tree_of(
         return ingest(place, Box::new(file), spool()?, limits, progress);
     }
     let first = first_bytes(&path)?;
-    if Codec::sniff(&first) != Codec::Plain {
-        let file = File::open(&path).at("cannot open", &path)?;
-        return ingest(place, Box::new(file), spool()?, limits, progress);
+    let codec = Codec::sniff(&first);
+    if codec != Codec::Plain {
+        return ingest_file((place, &path), codec, spool()?, limits, progress);
     }
     if let Some(reason) = foreign::no_tar(Codec::Plain, &first) {
         return Err(Error::NotAnArchive { place: place.to_owned(), reason });

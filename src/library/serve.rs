@@ -82,12 +82,9 @@ pub fn shelve(
     };
     let held = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
     let made = held.made.values().filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>();
-    let unpacked = match archive.tree.outer.is_some() || place.is_standard() {
-        true => archive.tree.members.iter().map(|member| member.size).sum(),
-        false => 0,
-    };
     let names = shelf.add(&archive, held, &kept)?;
-    Ok(Shelved { archive, findings, lowered, names: Some(names), spooled: made + unpacked })
+    let spooled = made + archive.tree.spooled();
+    Ok(Shelved { archive, findings, lowered, names: Some(names), spooled })
 }
 
 /// The repository of images that have none: the stem of the file, as far as it can be one.

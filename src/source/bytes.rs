@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bstr::BStr;
 
 use super::SpoolDir;
+use crate::codec::{self, Caps, Start};
 use crate::error::{Context, Error, Result};
+use crate::media::Codec;
 
 /// A member as its bytes are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,11 @@ pub trait Bytes: Send + Sync {
         None
     }
 
+    /// Bytes of a member that stand in the folder for temporary files.
+    fn spooled(&self, _member: Wanted<'_>) -> u64 {
+        0
+    }
+
     /// Fails if what was listed is no longer what is there, as far as anybody can tell.
     ///
     /// # Errors
@@ -102,15 +109,28 @@ impl Bytes for Whole {
 /// A stream that was read to its end. Small members are packed into one file.
 pub(super) struct Spooled {
     pub(super) pack: Arc<File>,
-    pub(super) dir: SpoolDir,
+    pub(super) large: Large,
+}
+
+/// Where members are that are not packed.
+pub(super) enum Large {
+    /// Each in a file of its own, whose name is the number in its key.
+    Files(SpoolDir),
+    /// Where they came from, at the offset in their keys.
+    Parts(InParts),
 }
 
 impl Spooled {
-    /// Set in the keys of members that have a file of their own; the rest is the number that it is called by.
+    /// Set in the keys of large members.
     pub(super) const OWN: u64 = 1 << 63;
 
     pub(super) fn own(dir: &SpoolDir, number: u64) -> PathBuf {
         dir.path().join(number.to_string())
+    }
+
+    /// The key of a large member, without what marks it.
+    fn large(member: Wanted<'_>) -> Option<u64> {
+        (member.key & Spooled::OWN != 0).then_some(member.key & !Spooled::OWN)
     }
 }
 
@@ -120,15 +140,88 @@ impl Bytes for Spooled {
     }
 
     fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
-        let Some(path) = self.file(member) else { return Ok(Box::new(Range::of(&self.pack, member, from))) };
+        let Some(key) = Spooled::large(member) else {
+            return Ok(Box::new(Range::of(&self.pack, member, from)));
+        };
+        let path = match &self.large {
+            Large::Parts(parts) => return parts.reader_from(Wanted { key, ..member }, from),
+            Large::Files(dir) => Spooled::own(dir, key),
+        };
         let mut file = File::open(&path).at("cannot open", &path)?;
         file.seek(SeekFrom::Start(from)).at("cannot read", path)?;
         Ok(Box::new(file))
     }
 
     fn file(&self, member: Wanted<'_>) -> Option<PathBuf> {
-        let own = member.key & Spooled::OWN != 0;
-        own.then(|| Spooled::own(&self.dir, member.key & !Spooled::OWN))
+        match &self.large {
+            Large::Files(dir) => Spooled::large(member).map(|key| Spooled::own(dir, key)),
+            Large::Parts(_) => None,
+        }
+    }
+
+    fn spooled(&self, member: Wanted<'_>) -> u64 {
+        match (&self.large, Spooled::large(member)) {
+            (Large::Parts(_), Some(_)) => 0,
+            _ => member.size,
+        }
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        match &self.large {
+            Large::Files(_) => Ok(()),
+            Large::Parts(parts) => parts.whole.unchanged(),
+        }
+    }
+}
+
+/// A file that is compressed in parts, each of which can be decompressed without those before it: gzip members, zstd
+/// frames. What is in it is read from the part on that it begins in.
+pub(super) struct InParts {
+    whole: Whole,
+    codec: Codec,
+    caps: Caps,
+    /// Where parts begin, once that is known.
+    pub(super) starts: Vec<Start>,
+}
+
+impl InParts {
+    /// A file of this codec, if its second part begins early enough. It must not have been read.
+    pub(super) fn of(file: File, path: &Path, codec: Codec, caps: Caps) -> Result<Option<InParts>> {
+        /// Decompressed bytes among which a second part must begin: 64 MiB. So much may have to be decompressed for one
+        /// byte, later, and is decompressed twice, now.
+        const SOON: u64 = 64 << 20;
+        let meta = file.metadata().at("cannot read", path)?;
+        let parts = InParts { whole: Whole::new(file, path, &meta), codec, caps, starts: Vec::new() };
+        let Ok((plain, lesson)) = codec::reader(codec, parts.stored(0), caps) else { return Ok(None) };
+        let mut plain = plain.take(SOON);
+        let mut buffer = vec![0; codec::CHUNK];
+        loop {
+            if lesson.lock().unwrap_or_else(PoisonError::into_inner).starts.len() > 1 {
+                return Ok(Some(parts));
+            }
+            // What is wrong with it is said by who reads all of it.
+            match plain.read(&mut buffer) {
+                Ok(0) | Err(_) => return Ok(None),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The file as it is stored, from an offset on.
+    pub(super) fn stored(&self, from: u64) -> Range {
+        Range::new(&self.whole.file, from, self.whole.stamp.size)
+    }
+
+    fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
+        let path = &self.whole.path;
+        let at = member.key.saturating_add(from);
+        let before = self.starts.partition_point(|start| start.plain <= at);
+        let start = before.checked_sub(1).and_then(|last| self.starts.get(last)).copied();
+        let start = start.unwrap_or(Start { stored: 0, plain: 0 });
+        let (mut plain, _) =
+            codec::reader(self.codec, self.stored(start.stored), self.caps).at("cannot decompress", path)?;
+        io::copy(&mut plain.by_ref().take(at - start.plain), &mut io::sink()).at("cannot read", path)?;
+        Ok(Box::new(plain.take(member.size.saturating_sub(from))))
     }
 }
 

@@ -28,7 +28,7 @@ pub use gathered::Held;
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
 pub use name::MemberName;
 use names::Names;
-pub use spool::{Ingested, ingest};
+pub use spool::{Ingested, ingest, ingest_file};
 pub use spool_dir::SpoolDir;
 
 use crate::error::{Context, Result};
@@ -293,6 +293,11 @@ impl Tree {
         let mut bytes = Vec::new();
         self.reader(id)?.take(limit + 1).read_to_end(&mut bytes).at("cannot read", &self.place)?;
         Ok((bytes.len() as u64 <= limit).then_some(bytes))
+    }
+
+    /// Bytes that stand in the folder for temporary files as long as it is used.
+    pub fn spooled(&self) -> u64 {
+        self.members.iter().map(|member| self.bytes.spooled(member.wanted())).sum()
     }
 
     /// The file that holds a member and nothing else, and that may be linked to.

@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::bytes::Spooled;
+use super::bytes::{InParts, Large, Spooled};
 use super::{Member, MemberKind, SpoolDir, Tree, TreeAnomaly, foreign};
 use crate::blob::stage::{Keep, Request};
 use crate::blob::{BlobFacts, pipeline};
@@ -42,6 +43,48 @@ pub fn ingest(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<(Tree, Ingested)> {
+    read(place, stream, (spool, None), limits, progress)
+}
+
+/// Reads a whole tar out of a compressed file. One that is compressed in parts is not spooled, but for what is small, unless
+/// somebody waits for the files.
+pub fn ingest_file(
+    (place, path): (&str, &Path),
+    codec: Codec,
+    spool: SpoolDir,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<(Tree, Ingested)> {
+    let open = || File::open(path).at("cannot open", path);
+    let parts = match spool.is_lent() {
+        true => None,
+        false => InParts::of(open()?, path, codec, caps(limits))?,
+    };
+    let Some(parts) = parts else { return ingest(place, Box::new(open()?), spool, limits, progress) };
+    let folder = spool.path().parent().map(Path::to_owned);
+    let stream = Box::new(parts.stored(0));
+    let (tree, facts) = read(place, stream, (spool, Some(parts)), limits, progress)?;
+    // What breaks off can be read to where it does from a file only.
+    let breaks = |anomaly: &TreeAnomaly| {
+        matches!(
+            anomaly,
+            TreeAnomaly::OuterStream { .. } | TreeAnomaly::SpoolTooLarge { .. } | TreeAnomaly::Tar(_)
+        )
+    };
+    if tree.anomalies.iter().any(breaks) {
+        let spool = SpoolDir::new(folder.as_deref())?;
+        return ingest(place, Box::new(open()?), spool, limits, progress);
+    }
+    Ok((tree, facts))
+}
+
+fn read(
+    place: &str,
+    stream: Box<dyn Read + Send>,
+    (spool, mut parts): (SpoolDir, Option<InParts>),
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<(Tree, Ingested)> {
     let mut first = Vec::with_capacity(tar::BLOCK);
     let mut stream = stream;
     (&mut stream).take(tar::BLOCK as u64).read_to_end(&mut first).at("cannot read", place)?;
@@ -52,7 +95,7 @@ pub fn ingest(
     let whole = io::Cursor::new(first).chain(stream);
     let whole = Stored { inner: whole, failed: Arc::clone(&failed), bytes: Arc::clone(&stored) };
     let problem = Arc::new(Mutex::new(None));
-    let (plain, rest) = codec::reader(outer, whole, caps(limits)).at("cannot decompress", place)?;
+    let (plain, lesson) = codec::reader(outer, whole, caps(limits)).at("cannot decompress", place)?;
     let bounds = Bounds {
         all: limits.spool_bytes.saturating_add(FREE),
         ratio: (outer != Codec::Plain).then_some(limits.spool_ratio),
@@ -93,6 +136,7 @@ pub fn ingest(
             anomalies.push(TreeAnomaly::TooManyMembers { limit: limits.members });
             break;
         }
+        let entry_at = entry.data_offset;
         let Some(mut member) = Member::of_entry(&entry) else { continue };
         if member.kind != MemberKind::File {
             members.push(member);
@@ -111,6 +155,10 @@ pub fn ingest(
         if member.size <= PACKED {
             member.spooled_at(packed);
             packed += io::copy(&mut data, &mut pack).at("cannot spool", place)?;
+            progress.read(member.size);
+        } else if parts.is_some() {
+            // It is read where it is.
+            member.spooled_at(Spooled::OWN | entry_at);
             progress.read(member.size);
         } else {
             let other = other_algorithm(&member.name);
@@ -137,10 +185,15 @@ pub fn ingest(
         Some(Problem::Limit(name, limit)) => anomalies.push(TreeAnomaly::SpoolTooLarge { name, limit }),
         None => anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar)),
     }
-    anomalies.extend(rest.lock().unwrap_or_else(PoisonError::into_inner).map(TreeAnomaly::AfterStream));
+    let mut learnt = lesson.lock().unwrap_or_else(PoisonError::into_inner);
+    anomalies.extend(learnt.trailing.map(TreeAnomaly::AfterStream));
     let pack = File::open(&pack_path).at("cannot spool", place)?;
     std::fs::remove_file(&pack_path).at("cannot spool", place)?;
-    let bytes = Spooled { pack: Arc::new(pack), dir: spool };
+    if let Some(parts) = &mut parts {
+        parts.starts = std::mem::take(&mut learnt.starts);
+    }
+    let large = parts.map_or(Large::Files(spool), Large::Parts);
+    let bytes = Spooled { pack: Arc::new(pack), large };
     let mut tree = Tree::new(place, members, anomalies, Box::new(bytes));
     tree.outer = (outer != Codec::Plain).then_some(outer);
     Ok((tree, facts))

@@ -27,6 +27,11 @@ impl SpoolDir {
         SpoolDir(Spool::Lent(path.to_owned()))
     }
 
+    /// Whether it is a sink's, which takes what is in it.
+    pub(super) fn is_lent(&self) -> bool {
+        matches!(self.0, Spool::Lent(_))
+    }
+
     /// The directory itself.
     pub fn path(&self) -> &Path {
         match &self.0 {

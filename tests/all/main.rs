@@ -40,6 +40,7 @@ mod messages;
 mod names;
 /// Pages to look at.
 mod pages;
+mod parts;
 /// What a conversion promises of what it writes.
 mod promises;
 /// What holds for every sound archive.

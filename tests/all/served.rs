@@ -19,7 +19,7 @@ fn corpus(case: &str) -> String {
 }
 
 /// A server; stopped when it is dropped.
-struct Served {
+pub struct Served {
     child: Child,
     address: SocketAddr,
     lines: Mutex<Receiver<String>>,
@@ -53,12 +53,12 @@ impl Served {
         Err((child.wait().expect("it ends").code(), said))
     }
 
-    fn start(arguments: &[&str]) -> Served {
+    pub fn start(arguments: &[&str]) -> Served {
         Served::try_start(arguments).unwrap_or_else(|(code, said)| panic!("{arguments:?}: {code:?}: {said}"))
     }
 
     /// An answer to a request with these header lines: its head, and its body as far as it came.
-    fn ask(&self, method: &str, target: &str, headers: &[&str]) -> (String, Vec<u8>) {
+    pub fn ask(&self, method: &str, target: &str, headers: &[&str]) -> (String, Vec<u8>) {
         let mut socket = TcpStream::connect(self.address).expect("it listens");
         socket.set_read_timeout(Some(WAIT)).expect("a socket");
         let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
@@ -68,6 +68,13 @@ impl Served {
         let _ = socket.read_to_end(&mut all);
         let end = all.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
         (String::from_utf8_lossy(&all[..end]).into_owned(), all.split_off(end + 4))
+    }
+
+    /// The first line from now on that holds these words.
+    pub fn line(&self, words: &str) -> String {
+        let lines = self.lines.lock().expect("alone");
+        let told = std::iter::from_fn(|| lines.recv_timeout(WAIT).ok()).find(|line| line.contains(words));
+        told.expect(words)
     }
 
     fn status(&self, method: &str, target: &str, headers: &[&str]) -> u16 {
@@ -99,7 +106,7 @@ fn status(head: &str) -> u16 {
     head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{head}"))
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .find_map(|line| line.split_once(": ").filter(|(key, _)| *key == name).map(|(_, value)| value))
 }

@@ -6,6 +6,7 @@ use super::ours::convert;
 use super::source::{Image, app, other, sha256, write_docker_archive, write_multi_layout};
 use super::tools::{Case, Scene, run};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// Every test of this kind.
@@ -29,6 +30,7 @@ pub const CASES: &[Case] = &[
     Case { name: "podman-pulls-what-is-served", needs: &["podman"], body: |s| served(s, podman_pull) },
     Case { name: "buildah-pulls-what-is-served", needs: &["buildah"], body: |s| served(s, buildah_pull) },
     Case { name: "ctr-pulls-what-is-served", needs: CTR, body: |s| served(s, ctr_pull) },
+    Case { name: "ctr-pulls-twenty-out-of-one-zst", needs: CTR, body: twenty },
     Case { name: "skopeo-pulls-what-is-served", needs: SKOPEO, body: served_index },
 ];
 
@@ -70,6 +72,50 @@ fn served(scene: &Scene, pull: fn(&Scene, &Image, &str)) {
     run(Command::new("gzip").current_dir(scene.path(".")).args(["-k", "app.tar"]));
     let served = Served::start(scene, &[&format!("packed/app:1={}", scene.at("app.tar.gz"))]);
     pull(scene, &image, &format!("{}/packed/app:1", served.address));
+}
+
+/// Twenty images out of one compressed archive that is not unpacked, each by the name that it has everywhere: the server is a
+/// mirror of their registry, as k3s and others are told of one.
+fn twenty(scene: &Scene) {
+    let images: Vec<Image> =
+        (0..20).map(|at| app(&format!("{}-{at}-gzip-members", scene.seed.to_lowercase()))).collect();
+    write_docker_archive(&scene.path("all.tar"), &images.iter().collect::<Vec<_>>());
+    convert(scene, &["all.tar", "docker-archive:all.tar.zst"]);
+    let spool = scene.path("spool");
+    fs::create_dir(&spool).expect("a folder");
+    let served = Served::start(scene, &["--tmpdir", &scene.at("spool"), &scene.at("all.tar.zst")]);
+    let hosts = scene.path("hosts/docker.io");
+    fs::create_dir_all(&hosts).expect("a folder");
+    let mirror = format!(
+        "server = \"https://registry.invalid\"\n[host.\"http://{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n",
+        served.address
+    );
+    fs::write(hosts.join("hosts.toml"), mirror).expect("written");
+    for image in &images {
+        let name = format!("docker.io/{}", image.names[0]);
+        run(ctr(scene)
+            .args(["images", "pull", "--snapshotter", "native", "--hosts-dir"])
+            .arg(scene.path("hosts"))
+            .arg(&name));
+        let content = ctr(scene).args(["content", "get", &image.id()]).output().expect("ctr starts").stdout;
+        assert_eq!(sha256(&content), image.id());
+    }
+    let log = fs::read_to_string(scene.path("served.log")).expect("read");
+    let line = log.lines().find(|line| line.contains("stand unpacked")).expect("what is spooled is said");
+    let bytes: u64 = line.trim().split(' ').next().and_then(|word| word.parse().ok()).expect("a number");
+    let all: usize = images.iter().flat_map(|image| &image.layers).map(Vec::len).sum();
+    assert!(bytes < 1 << 20 && all > 50 << 20, "{line}, of {all}");
+    let kept: u64 = walk(&spool);
+    assert!(kept < 1 << 20, "{kept} bytes stand in the folder");
+}
+
+/// Bytes of the files below a folder.
+fn walk(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    let size = |path: &Path| {
+        if path.is_dir() { walk(path) } else { fs::metadata(path).map_or(0, |meta| meta.len()) }
+    };
+    entries.map(|entry| size(&entry.path())).sum()
 }
 
 /// An index with two platforms and an attestation, whole and a platform of it.

@@ -4,7 +4,7 @@
 //! nothing but the tar. Layers are none of its business.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{self, BufRead, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
 use crate::codec::{Compression, Encoder};
@@ -21,6 +21,10 @@ const ENDS: &[(&str, Compression)] = &[
 
 /// Ends of names that promise what is read here and not written.
 const READ_ONLY: &[&str] = &[".xz", ".txz", ".bz2", ".tbz", ".tbz2"];
+
+/// Bytes of the tar in one zstd frame: what is behind them can be read without decompressing what is before. gzip members are
+/// shorter anyway. Of a distribution (117 MB) it costs 1.4 percent; 8 MiB would cost 2.6, 32 MiB 0.8.
+const FRAME: u64 = 16 << 20;
 
 /// Bytes that are moved at once.
 const BUFFER: usize = 1 << 20;
@@ -46,9 +50,16 @@ pub(in crate::form) fn pack(mut tar: File, how: Compression, destination: &Path)
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let packed = || {
         tar.rewind()?;
-        let mut encoder = Encoder::new(how, threads, BufWriter::with_capacity(BUFFER, file))?;
-        io::copy(&mut io::BufReader::with_capacity(BUFFER, tar), &mut encoder)?;
-        let mut out = encoder.finish()?;
+        let mut tar = io::BufReader::with_capacity(BUFFER, tar);
+        let mut out = BufWriter::with_capacity(BUFFER, file);
+        loop {
+            let mut encoder = Encoder::new(how, threads, out)?;
+            let copied = io::copy(&mut Read::take(&mut tar, FRAME), &mut encoder)?;
+            out = encoder.finish()?;
+            if copied < FRAME || tar.fill_buf()?.is_empty() {
+                break;
+            }
+        }
         out.flush()?;
         out.into_inner().map_err(io::IntoInnerError::into_error)
     };
