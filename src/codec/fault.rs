@@ -49,7 +49,10 @@ pub(crate) enum Exceeded {
     /// Frames or members without content, one after the other.
     #[error("more than {0} frames without content in a row")]
     Frames(u64),
-    /// A dictionary of xz, as a power of two.
+    /// A zstd window, as a power of two.
+    #[error("a zstd window above 2^{0} bytes")]
+    Window(u32),
+    /// A dictionary of xz, likewise.
     #[error("a dictionary of xz above 2^{0} bytes")]
     Dictionary(u32),
 }
@@ -64,7 +67,7 @@ impl Exceeded {
     pub(crate) fn limit(self) -> (&'static str, u64) {
         match self {
             Exceeded::Frames(limit) => ("empty-frames", limit),
-            Exceeded::Dictionary(limit) => ("zstd-window-log", u64::from(limit)),
+            Exceeded::Window(limit) | Exceeded::Dictionary(limit) => ("zstd-window-log", u64::from(limit)),
         }
     }
 }

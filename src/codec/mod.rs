@@ -10,7 +10,7 @@ mod zstd_frame;
 use std::io::{self, BufRead, Read};
 
 use gzip::Member;
-use zstd_frame::{Frame, WindowTooLarge};
+use zstd_frame::Frame;
 
 pub use encode::{Compression, Encoder};
 pub(crate) use fault::Exceeded;
@@ -152,14 +152,11 @@ enum Stop {
 }
 
 fn fault_of(error: &io::Error, offset: u64) -> Fault {
-    let window = error.get_ref().and_then(|inner| inner.downcast_ref());
     match Exceeded::of(error) {
-        Some(Exceeded::Frames(limit)) => return Fault::EmptyFrames { limit },
-        Some(Exceeded::Dictionary(limit)) => return Fault::WindowTooLarge { limit: u64::from(limit) },
-        None => {}
-    }
-    match window {
-        Some(WindowTooLarge(limit)) => Fault::WindowTooLarge { limit: u64::from(*limit) },
+        Some(Exceeded::Frames(limit)) => Fault::EmptyFrames { limit },
+        Some(Exceeded::Window(limit) | Exceeded::Dictionary(limit)) => {
+            Fault::WindowTooLarge { limit: u64::from(limit) }
+        }
         None if error.kind() == io::ErrorKind::UnexpectedEof => Fault::Truncated { offset },
         None => Fault::Corrupt { offset, problem: error.to_string() },
     }

@@ -8,6 +8,8 @@ use std::io::{self, BufRead, Read};
 
 use zstd::stream::read::Decoder;
 
+use super::Exceeded;
+
 /// Bytes of the longest header.
 pub(super) const LONGEST: usize = 18;
 
@@ -19,11 +21,6 @@ struct FrameHeader {
     /// Decompressed bytes, if it gives them.
     content: Option<u64>,
 }
-
-/// A window above the cap, as a power of two; inside of an I/O error.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("a zstd window above 2^{0} bytes")]
-pub(super) struct WindowTooLarge(pub(super) u32);
 
 /// The data of a frame; a skippable one has none.
 pub(super) struct Frame<R: BufRead> {
@@ -38,7 +35,7 @@ impl<R: BufRead> Frame<R> {
     pub(super) fn open(mut input: R, window_log: u32) -> io::Result<Frame<R>> {
         let header = FrameHeader::of(input.fill_buf()?);
         if header.is_some_and(|header| header.window > 1 << window_log) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, WindowTooLarge(window_log)));
+            return Err(io::Error::other(Exceeded::Window(window_log)));
         }
         let mut decoder = Decoder::with_buffer(InPieces { inner: input, begun: false })?.single_frame();
         decoder.window_log_max(window_log)?;

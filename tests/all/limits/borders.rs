@@ -315,6 +315,23 @@ fn windows_of_zstd() {
     let mut layout = bench.layout();
     one_layer(&mut layout, &format!("{LAYER}+zstd"), &stored, &plain);
     border(&bench, &layout.finish(), "zstd-window-log", 21);
+
+    // Around the archive.
+    let bench = Bench::new();
+    let mut layout = bench.layout();
+    let image = layout.image("amd64", sha256(), &plain);
+    layout.root(&image, "a");
+    layout.finish();
+    let tar = std::fs::read(tar(&bench.dir.path().join("layout"))).expect("read");
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("encoder");
+    encoder.window_log(21).expect("a window");
+    encoder.write_all(&tar).expect("memory");
+    let path = bench.dir.path().join("a.tar.zst");
+    std::fs::write(&path, encoder.finish().expect("memory")).expect("written");
+    let source = path.display().to_string();
+    assert_eq!(said(&bench, &source, "zstd-window-log", 21, false).0, 0);
+    let (code, text) = said(&bench, &source, "zstd-window-log", 20, false);
+    assert!(code == 1 && text.contains("limit zstd-window-log"), "{text}");
 }
 
 /// A tar with an extension header of exactly so many bytes before a file.
