@@ -47,6 +47,7 @@
 //! | judge it | [`check()`] | a [`Report`] of [`Finding`]s, each with a [`Level`] and a [`Rule`] |
 //! | rewrite it | [`convert()`] | an [`Outcome`]: an [`Account`] of what became of every digest, or why nothing was written |
 //! | compare two | [`compare()`] | a [`Comparison`] |
+//! | prove a whole storage | [`scrub()`], [`merge_scrubs()`] | [`Scrubbed`]: one report of all of it |
 //! | serve it | [`shelve()`], [`Server`] | a registry to pull from |
 //! | understand it | [`explain()`], [`explain_error()`] | [`Rule`]s and messages of other tools |
 //!
@@ -63,7 +64,7 @@
 //!
 //! All are on by default. `registry`: live registries. `cli`: the command, `restow.toml`, and findings drawn for people. `junit`:
 //! reports for JUnit. `schema1`: signatures in manifests of schema 1 are verified; they are kept all the same without it.
-//! `serve`: archives are served as a registry. What only opens, checks and converts takes `default-features = false`.
+//! `scrub`: a whole storage is proved, resumed and divided. `serve`: archives are served as a registry. What only opens, checks and converts takes `default-features = false`.
 //!
 //! # Versions
 //!
@@ -147,6 +148,9 @@ pub mod report;
 pub mod rules;
 #[doc(hidden)]
 pub mod schema;
+#[cfg(feature = "scrub")]
+#[doc(hidden)]
+pub mod scrub;
 #[cfg(feature = "serve")]
 mod serve;
 mod similar;
@@ -166,7 +170,7 @@ pub use convert::{
     Account, Action, Compress, DropSet, End, Entry, Kind as EntryKind, ManifestFormat, Outcome, Request,
 };
 pub use error::{Error, ErrorKind, Result};
-#[cfg(all(feature = "cli", feature = "serve"))]
+#[cfg(all(feature = "cli", any(feature = "scrub", feature = "serve")))]
 pub(crate) use finding::counted;
 pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
 #[doc(hidden)]
@@ -187,6 +191,8 @@ pub use rules::Policy;
 #[doc(hidden)]
 pub use rules::baseline::Baseline;
 pub use rules::policy::Profile;
+#[cfg(feature = "scrub")]
+pub use scrub::{Counters, Judged, Meta as ScrubState, Request as ScrubRequest, Sample, Scrubbed, Shard, Told};
 #[cfg(feature = "serve")]
 pub use serve::{Server, Settings as ServeSettings, Shelf, server::Stop as StopServing};
 pub use staging::remove_all as remove_staged;
@@ -202,6 +208,9 @@ pub use page::{Page, Proof, Style as PageStyle, write as write_page};
 pub use report::human::{self, HumanOptions, Verdict};
 #[doc(hidden)]
 pub use rules::policy::PROFILES;
+#[cfg(feature = "scrub")]
+#[doc(hidden)]
+pub use scrub::{size as size_of_text, status as scrub_status};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use staging::fresh_name;

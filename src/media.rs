@@ -88,7 +88,8 @@ impl DocumentType {
 }
 
 /// How a blob's bytes are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Codec {
     /// Not compressed.
     Plain,

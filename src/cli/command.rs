@@ -8,6 +8,8 @@ use super::args::{CheckArgs, ColorWhen, Common, CompareArgs, ConvertArgs, Explai
 use super::index_args::IndexArgs;
 use super::late::Late;
 use super::remote_args::SidesArgs;
+#[cfg(feature = "scrub")]
+use super::scrub_args::ScrubArgs;
 use super::words;
 
 const PLACES: &str = "\
@@ -53,6 +55,9 @@ pub(super) enum Command {
     Compare(Late<CompareArgs>),
     /// Make, change, take apart and show images for many platforms, in any form.
     Index(Late<IndexArgs>),
+    /// Prove a whole storage: resumed after any kill, divided, in memory that does not grow.
+    #[cfg(feature = "scrub")]
+    Scrub(Late<ScrubArgs>),
     /// Serve archives as a registry to pull from, read-only, without unpacking them.
     #[cfg(feature = "serve")]
     Serve(Late<ServeArgs>),
@@ -117,6 +122,8 @@ impl Command {
             Command::Inspect(args) => (vec![args.source.clone()], None),
             Command::Compare(args) => (vec![args.a.clone(), args.b.clone()], None),
             Command::Index(args) => (args.command.sources(), None),
+            #[cfg(feature = "scrub")]
+            Command::Scrub(args) => (args.place.iter().cloned().collect(), None),
             #[cfg(feature = "serve")]
             Command::Serve(args) => {
                 let place =
@@ -134,6 +141,8 @@ impl Command {
             Command::Inspect(args) => args.common.clone(),
             Command::Compare(args) => args.common.clone(),
             Command::Index(args) => args.command.common().clone(),
+            #[cfg(feature = "scrub")]
+            Command::Scrub(args) => args.common().clone(),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.common.clone(),
             Command::Explain(args) => Common { color: args.color, ..Common::default() },

@@ -22,6 +22,12 @@ mod progress;
 mod remote;
 mod remote_args;
 mod report;
+#[cfg(feature = "scrub")]
+mod scrub;
+#[cfg(feature = "scrub")]
+mod scrub_args;
+#[cfg(feature = "scrub")]
+mod scrub_progress;
 #[cfg(feature = "serve")]
 mod serve;
 mod shell;
@@ -106,6 +112,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         #[cfg(feature = "serve")]
         Command::Serve(args) => levels::policy(&args.levels, None, false, &shell, &matches)
             .and_then(|policy| serve::run(args, &policy, &shell)),
+        // A storage is judged the same wherever it is done.
+        #[cfg(feature = "scrub")]
+        Command::Scrub(args) => levels::policy(args.levels(), None, false, &shell, &matches)
+            .and_then(|policy| scrub::run(args, &policy, &shell)),
         Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
         Command::Completions { shell: name } => {
@@ -149,6 +159,7 @@ fn version() -> &'static str {
         ("junit", cfg!(feature = "junit")),
         ("registry", cfg!(feature = "registry")),
         ("schema1", cfg!(feature = "schema1")),
+        ("scrub", cfg!(feature = "scrub")),
         ("serve", cfg!(feature = "serve")),
     ];
     let features = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect::<Vec<_>>();

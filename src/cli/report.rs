@@ -190,6 +190,23 @@ impl Reports {
         }
     }
 
+    /// Adds what was found in a storage to every report that is written at the end.
+    #[cfg(feature = "scrub")]
+    pub fn add_told(&mut self, shell: &Shell, verdict: &Verdict<'_>, told: &crate::Told, path: Option<&Path>) {
+        for report in &mut self.wanted {
+            match &mut report.kind {
+                Kind::Human(text) if report.file.is_some() => {
+                    let color = shell.common.color == super::args::ColorWhen::Always;
+                    let options = HumanOptions { color, unicode: true, width: 100, least: shell.least() };
+                    text.push_str(&shell.report_of(verdict, told, options));
+                }
+                Kind::Human(_) | Kind::Own(_) => {}
+                Kind::Machine(renderer) => told.add_to(&mut **renderer, path),
+                Kind::Page(_, page) => crate::picture_told(page, told, path),
+            }
+        }
+    }
+
     /// Adds to pages what became of everything.
     pub fn account(&mut self, account: &Account, destination: &str) {
         self.pages(|page| page.account(account, destination));

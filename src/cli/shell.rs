@@ -155,6 +155,15 @@ impl Shell {
         text.replace(&line, &fold)
     }
 
+    /// The same of what was found in a storage.
+    #[cfg(feature = "scrub")]
+    pub fn report_of(&self, verdict: &Verdict<'_>, told: &crate::Told, options: HumanOptions) -> String {
+        match self.common.quiet && verdict.is_sound() {
+            true => String::new(),
+            false => crate::human::report(verdict, told, options),
+        }
+    }
+
     /// The caps in force.
     pub fn limits(&self) -> Result<Limits> {
         let mut limits = Limits::default();
@@ -265,7 +274,7 @@ pub(super) fn yield_to_signal() {
 /// What the first signal does in place of ending the process.
 static GENTLY: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "scrub", feature = "serve"))]
 /// From now on the first signal calls this, and the second ends the process.
 pub(super) fn on_signal(then: impl Fn() + Send + Sync + 'static) {
     let _ = GENTLY.set(Box::new(then));

@@ -1,9 +1,10 @@
 //! What is wrong with a compressed stream, and what follows it: facts.
 
+use serde::{Deserialize, Serialize};
 use std::io;
 
 /// Bytes behind the last gzip member or zstd frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trailing {
     /// Offset of the first such byte in the stored blob.
     pub offset: u64,
@@ -12,7 +13,8 @@ pub struct Trailing {
 }
 
 /// Why a stream could not be decompressed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The stored bytes end before the stream does.
     Truncated {

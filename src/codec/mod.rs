@@ -4,6 +4,8 @@ mod deflate;
 mod encode;
 mod fault;
 mod gzip;
+#[cfg(feature = "scrub")]
+mod packed;
 mod reader;
 mod zstd_frame;
 
@@ -16,6 +18,8 @@ pub use encode::{Compression, Encoder};
 pub(crate) use fault::Exceeded;
 pub use fault::{Fault, Trailing};
 pub use reader::{APART, Lesson, Start, reader};
+#[cfg(feature = "scrub")]
+pub use packed::{pack, unpack};
 
 use crate::limits::Limits;
 use crate::media::Codec;

@@ -1,6 +1,7 @@
 //! What was odd about entries: the first few of each kind, and how many there are.
 
 use bstr::BString;
+use serde::{Deserialize, Serialize};
 
 use crate::tar::{AnomalyKind, Extension, Field, PaxFault};
 
@@ -8,7 +9,8 @@ use crate::tar::{AnomalyKind, Extension, Field, PaxFault};
 pub const KEPT: usize = 16;
 
 /// What can be odd, with its entry in formats.md H.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Oddity {
     /// A header's checksum is wrong; nothing after it could be read (159).
@@ -141,6 +143,74 @@ pub enum Oddity {
     NotJudged,
 }
 
+/// All of them.
+const KINDS_IN_ORDER: [Oddity; KINDS] = [
+    Oddity::BadHeader,
+    Oddity::Truncated,
+    Oddity::LoneZeroBlock,
+    Oddity::NoEnd,
+    Oddity::HiddenData,
+    Oddity::HiddenEntries,
+    Oddity::BadExtension,
+    Oddity::ExtensionTooLarge,
+    Oddity::AmbiguousExtension,
+    Oddity::GlobalOverride,
+    Oddity::BadNumber,
+    Oddity::UnknownType,
+    Oddity::Sparse,
+    Oddity::GnuSparse,
+    Oddity::SizeOnNonFile,
+    Oddity::OwnerOutOfRange,
+    Oddity::TimeOutOfRange,
+    Oddity::TooManyEntries,
+    Oddity::AbsoluteName,
+    Oddity::EscapingName,
+    Oddity::EmptyName,
+    Oddity::EscapingHardLink,
+    Oddity::AbsoluteHardLink,
+    Oddity::EscapingSymlink,
+    Oddity::AbsoluteSymlink,
+    Oddity::NotUtf8,
+    Oddity::LongPath,
+    Oddity::Device,
+    Oddity::SetId,
+    Oddity::Capability,
+    Oddity::BadCapability,
+    Oddity::SecurityXattr,
+    Oddity::OverlayWhiteout,
+    Oddity::OverlayXattr,
+    Oddity::OwnerName,
+    Oddity::WhiteoutNotEmpty,
+    Oddity::WhiteoutBadName,
+    Oddity::Aufs,
+    Oddity::DuplicatePath,
+    Oddity::BelowEscapingLink,
+    Oddity::BelowLink,
+    Oddity::BelowResolvedLink,
+    Oddity::BelowFile,
+    Oddity::ParentAfterChild,
+    Oddity::WhiteoutOfOwnPath,
+    Oddity::WhiteoutBelowWhiteout,
+    Oddity::WhiteoutBelowFile,
+    Oddity::RedundantWhiteout,
+    Oddity::CaseCollision,
+    Oddity::HardLinkToDirectory,
+    Oddity::HardLinkTargetMissing,
+    Oddity::HardLinkThroughLink,
+    Oddity::HardLinkToLower,
+    Oddity::ParentMissing,
+    Oddity::UselessWhiteout,
+    Oddity::WhiteoutInBase,
+    Oddity::WhiteoutBeforeDirectory,
+    Oddity::WhiteoutBelowRemoved,
+    Oddity::WhiteoutBelowLowerFile,
+    Oddity::WhiteoutBelowLowerLink,
+    Oddity::BelowLowerFile,
+    Oddity::BelowLowerLink,
+    Oddity::BelowLowerEscapingLink,
+    Oddity::NotJudged,
+];
+
 /// How many kinds there are.
 const KINDS: usize = Oddity::NotJudged as usize + 1;
 
@@ -151,11 +221,12 @@ const TEXT: usize = 32 << 10;
 const CUT: usize = 64;
 
 /// One place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Offset of the entry's first header in the decompressed tar, or of the odd bytes where there is no entry.
     pub offset: u64,
     /// Path as written, at most [`PATH_KEPT`] bytes of it; empty where there is no entry.
+    #[serde(default, skip_serializing_if = "is_empty", with = "super::kept::text")]
     pub path: BString,
     /// What more there is to say.
     pub detail: Detail,
@@ -190,12 +261,13 @@ impl Evidence {
 pub const PATH_KEPT: usize = 1024;
 
 /// What more there is to say of an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Detail {
     /// Nothing.
     Nothing,
     /// A link's target, or the name of an attribute.
-    Text(BString),
+    Text(#[serde(with = "super::kept::text")] BString),
     /// A number, such as an owner or a time.
     Number(i64),
     /// Bytes, such as of a whiteout or behind the end; or a limit.
@@ -221,12 +293,13 @@ pub enum Detail {
         /// Offset of its first header.
         offset: u64,
         /// Its path.
+        #[serde(with = "super::kept::text")]
         path: BString,
     },
 }
 
 /// The places of one kind in a layer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// How many there are.
     pub total: u64,
@@ -240,6 +313,34 @@ pub struct Oddities {
     seen: Vec<Seen>,
     /// Bytes of text that are kept.
     text: usize,
+}
+
+impl Serialize for Oddities {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kinds = KINDS_IN_ORDER.iter().filter_map(|kind| Some((kind, self.of(*kind)?)));
+        serializer.collect_map(kinds)
+    }
+}
+
+impl<'de> Deserialize<'de> for Oddities {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Oddities, D::Error> {
+        let kinds = std::collections::BTreeMap::<Oddity, Seen>::deserialize(deserializer)?;
+        let mut odd = Oddities::default();
+        if !kinds.is_empty() {
+            odd.seen.resize(KINDS, Seen::default());
+        }
+        for (kind, seen) in kinds {
+            odd.text += seen.first.iter().map(Evidence::text).sum::<usize>();
+            if let Some(slot) = odd.seen.get_mut(kind as usize) {
+                *slot = seen;
+            }
+        }
+        Ok(odd)
+    }
+}
+
+fn is_empty(path: &BString) -> bool {
+    path.is_empty()
 }
 
 impl Oddities {

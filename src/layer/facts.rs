@@ -1,5 +1,6 @@
 //! What is in a layer.
 
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::table::{Spool, Table};
 use crate::tar::clean;
 
 /// Which directories of Windows layers a layer has at its root.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roots {
     /// `Files`, `Hives` or `UtilityVM`.
     pub windows: bool,

@@ -12,6 +12,7 @@ mod climb;
 pub mod contents;
 pub mod evidence;
 mod facts;
+mod kept;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod magic;
@@ -26,5 +27,6 @@ mod tests;
 pub use contents::{Changes, Contents, Files, Pile};
 pub use evidence::{Detail, Evidence, Oddity, Seen};
 pub use facts::{LayerFacts, Roots};
+pub use kept::Kept;
 pub use scan::LayerScan;
 pub use table::Spool;

@@ -69,6 +69,11 @@ impl NameLog {
 }
 
 impl Names {
+    /// Of no entry.
+    pub(super) fn empty(spool: &Arc<Spool>) -> Names {
+        Names { spool: Arc::clone(spool), blocks: Vec::new() }
+    }
+
     /// Calls `found` with the path of each of these offsets, which are sorted.
     pub(super) fn find(&self, wanted: &[u64], mut found: impl FnMut(u64, &[u8])) -> io::Result<()> {
         let mut wanted = wanted.iter().copied().peekable();

@@ -295,6 +295,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Without a record.
+    pub(super) fn empty(spool: &Arc<Spool>) -> Table {
+        Table { spool: Arc::clone(spool), blocks: Vec::new() }
+    }
+
     /// Lends every record in order.
     pub(super) fn each(&self, mut on: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
         for (_, block) in &self.blocks {

@@ -14,6 +14,8 @@ mod options;
 mod page;
 mod registry;
 mod report;
+#[cfg(feature = "scrub")]
+mod scrub;
 #[cfg(feature = "serve")]
 mod serve;
 
@@ -32,6 +34,9 @@ pub use options::Options;
 #[cfg(feature = "page")]
 #[doc(hidden)]
 pub use page::{Looked, changes, file_digest, picture};
+#[cfg(all(feature = "page", feature = "scrub"))]
+#[doc(hidden)]
+pub use page::picture_told;
 pub use registry::{Login, RegistryOptions, tags};
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -39,5 +44,7 @@ pub use report::draw;
 pub use report::{Report, ReportFormat};
 #[doc(hidden)]
 pub use report::{images, render};
+#[cfg(feature = "scrub")]
+pub use scrub::{merge_scrubs, scrub};
 #[cfg(feature = "serve")]
 pub use serve::{Shelved, named, shelve};

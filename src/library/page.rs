@@ -57,6 +57,13 @@ pub fn picture(
     });
 }
 
+/// Adds to a page what was found in a storage.
+#[doc(hidden)]
+#[cfg(feature = "scrub")]
+pub fn picture_told(page: &mut Page, told: &crate::scrub::Told, path: Option<&Path>) {
+    told.with_source(path, |source| page.add(source, None, Proof::All, None));
+}
+
 /// The digest and the size of a file as it is, in words; or why they are not known. `None` of what is no file.
 #[doc(hidden)]
 pub fn file_digest(path: &Path) -> Option<String> {

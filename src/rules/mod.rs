@@ -61,7 +61,7 @@ pub mod whiteout;
 pub use documents::ArchiveDocuments;
 pub use offer::offer;
 pub use policy::Policy;
-pub use run::{Scope, judge, run, told};
+pub use run::{Scope, judge, run, sees_all, told};
 
 use crate::finding::Rule;
 

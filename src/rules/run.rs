@@ -660,26 +660,8 @@ impl Walk<'_> {
         sound
     }
 
-    /// Whether all that may point at something could be read, so that it is known what nothing points at.
     fn sees_all(&self) -> bool {
-        let archive = self.archive;
-        let limit =
-            |odd: &Anomaly| matches!(odd, Anomaly::LimitHit { .. } | Anomaly::DocumentTooLarge { .. });
-        let whole = |node: &Node| match &node.body {
-            Body::Absent | Body::Opaque => false,
-            Body::Index { children, .. } => children.iter().all(|edge| edge.node.is_some()),
-            _ => node.all_parts().iter().all(|part| part.blob.is_some()),
-        };
-        let configs = archive.documents.iter().filter(|document| matches!(document.kind, DocKind::Config(_)));
-        let configs: HashSet<MemberId> = configs.map(|document| document.member).collect();
-        let hides = |finding: &Finding| {
-            HIDING.iter().any(|rule| rule.name == finding.rule.name)
-                && finding.primary.location.member.is_none_or(|member| !configs.contains(&member))
-        };
-        !archive.anomalies.iter().any(limit)
-            && archive.nodes.iter().all(whole)
-            && archive.unreadable_roots().is_empty()
-            && !self.out.iter().any(hides)
+        sees_all(self.archive, &self.out)
     }
 
     /// Blobs that nothing points at.
@@ -695,6 +677,27 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether all that may point at something could be read, so that it is known what nothing points at.
+pub fn sees_all(archive: &Archive, found: &[Finding]) -> bool {
+    let limit =
+        |odd: &Anomaly| matches!(odd, Anomaly::LimitHit { .. } | Anomaly::DocumentTooLarge { .. });
+    let whole = |node: &Node| match &node.body {
+        Body::Absent | Body::Opaque => false,
+        Body::Index { children, .. } => children.iter().all(|edge| edge.node.is_some()),
+        _ => node.all_parts().iter().all(|part| part.blob.is_some()),
+    };
+    let configs = archive.documents.iter().filter(|document| matches!(document.kind, DocKind::Config(_)));
+    let configs: HashSet<MemberId> = configs.map(|document| document.member).collect();
+    let hides = |finding: &Finding| {
+        HIDING.iter().any(|rule| rule.name == finding.rule.name)
+            && finding.primary.location.member.is_none_or(|member| !configs.contains(&member))
+    };
+    !archive.anomalies.iter().any(limit)
+        && archive.nodes.iter().all(whole)
+        && archive.unreadable_roots().is_empty()
+        && !found.iter().any(hides)
 }
 
 /// What points at a member; a descriptor does by digest.

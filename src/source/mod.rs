@@ -125,10 +125,15 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Regular files by name and size, whose bytes come from elsewhere. Their keys are their places in the list.
+    /// Regular files by name and size, whose bytes come from elsewhere, and directories, whose names end with a slash. Their
+    /// keys are their places in the list.
     pub fn of_bytes(place: &str, members: Vec<(MemberName, u64)>, bytes: Box<dyn Bytes>) -> Tree {
         let members = members.into_iter().zip(0..);
-        let members = members.map(|((name, size), key)| Member::listed(name, size, key)).collect();
+        let member = |((name, size), key): ((MemberName, u64), u64)| match name.strip_suffix(b"/") {
+            Some(directory) => Member::at_path(directory.into(), MemberKind::Directory, None),
+            None => Member::listed(name, size, key),
+        };
+        let members = members.map(member).collect();
         Tree::new(place, members, Vec::new(), bytes)
     }
 

@@ -1,5 +1,7 @@
 //! What may be odd about a tar, as facts. Rules decide what each one means (formats.md H.1, H.9).
 
+use serde::{Deserialize, Serialize};
+
 /// One odd fact, and the place it was seen at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anomaly {
@@ -11,7 +13,8 @@ pub struct Anomaly {
 }
 
 /// The facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum AnomalyKind {
     /// A header's checksum is wrong (H 5, 159). The scan ends here: nothing after it can be located.
@@ -128,7 +131,8 @@ pub enum AnomalyKind {
 }
 
 /// The kinds of extension headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Extension {
     /// `x`: PAX records for the next entry.
     Pax,
@@ -141,7 +145,8 @@ pub enum Extension {
 }
 
 /// The numeric fields of a header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum Field {
     Mode,
@@ -156,7 +161,8 @@ pub enum Field {
 }
 
 /// How a PAX header breaks POSIX.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PaxFault {
     /// The length of a record is not a number, or does not fit; this record and all after it are ignored.
     Length,

@@ -41,7 +41,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("convert", "read rules finding facts inventory model layer source location form blob codec staging"),
     ("repair", "check convert form store registry source"),
     ("compose", "convert form model source location"),
-    ("scrub", "check read form store"),
+    ("scrub", "read form rules finding facts model layer source location blob codec store"),
     ("serve", "convert form model source location pem"),
     ("page", "report finding inspect compare convert check layer location"),
     (

@@ -1,6 +1,10 @@
 //! Storage of Docker Distribution (formats.md E.2), read without the registry.
 
 mod form;
+#[cfg(feature = "scrub")]
+pub mod piece;
+#[cfg(feature = "scrub")]
+pub mod stored;
 mod write;
 
 pub use form::{FORMAT, WRITING};
@@ -87,10 +91,7 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     for (path, repository) in &repositories {
         read_repository(&mut builder, path, repository)?;
     }
-    for (text, member) in bad_names {
-        let problem = "expected a lower-case path as the name of a repository".to_owned();
-        builder.odd(Anomaly::BadName { at: Location::member(member), text, problem });
-    }
+    odd_names(&mut builder, bad_names);
     let linked = links(&mut builder, &repositories)?;
     if builder.archive.roots.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::archive() });
@@ -121,6 +122,14 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         builder.stored_blob(digest, member);
     }
     Ok(builder.archive)
+}
+
+/// Notes folders with links whose names are no repositories'.
+fn odd_names(builder: &mut Builder<'_>, bad_names: BadNames) {
+    for (text, member) in bad_names {
+        let problem = "expected a lower-case path as the name of a repository".to_owned();
+        builder.odd(Anomaly::BadName { at: Location::member(member), text, problem });
+    }
 }
 
 /// Looks at every link, and at whether each repository has the links that its images need; the blobs that have one.

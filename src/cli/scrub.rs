@@ -1,0 +1,240 @@
+//! `restow scrub`: proves a whole storage.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::report::{Own, Reports};
+use super::scrub_args::{ScrubArgs, ScrubCommand, StatusArgs, TellingArgs};
+use super::scrub_progress::Watching;
+use super::shell::Shell;
+use super::status::{FAILED, WRONG};
+use crate::error::{Error, Result};
+use crate::escape::escape_str;
+use crate::time::rfc3339;
+use crate::{
+    Counters, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubRequest, Scrubbed, Shard, Used, Verdict,
+    counted, human,
+};
+
+/// Blobs that could not be read are told up to so many.
+const UNREADABLE: usize = 16;
+
+pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
+    match &args.command {
+        Some(ScrubCommand::Status(args)) => return status(args, shell).map(|()| 0),
+        Some(ScrubCommand::Merge(args)) => {
+            return told(&args.telling, None, shell, policy, |options, counters| {
+                crate::merge_scrubs(&args.state, options, counters)
+            });
+        }
+        None => {}
+    }
+    let place = Place::parse(args.place.as_deref().unwrap_or_default())?;
+    let request = ScrubRequest {
+        state: args.state.clone(),
+        shard: args.shard.as_deref().map(shard).transpose()?,
+        max_age: args.max_age.as_deref().map(time).transpose()?,
+        max_duration: args.max_duration.as_deref().map(time).transpose()?,
+        sample: args.sample.as_deref().map(Sample::parse).transpose()?,
+        adopt: args.adopt,
+    };
+    if request.state.is_none() {
+        shell.say("without --state nothing is kept: a run that is ended begins anew");
+    }
+    told(&args.telling, Some(&place), shell, policy, |options, counters| {
+        crate::scrub(&place, &request, options, counters)
+    })
+}
+
+/// Does it, with progress, and tells what it came to.
+fn told(
+    telling: &TellingArgs,
+    place: Option<&Place>,
+    shell: &Shell,
+    policy: &Policy,
+    job: impl FnOnce(&Options<'_>, &Counters) -> Result<Scrubbed>,
+) -> Result<u8> {
+    let mut reports = Reports::parse(&telling.report, telling.json, None, Own::Stdout)?;
+    if let Some(place) = place {
+        reports.apart(place, Used::Read)?;
+    }
+    let counters = Counters::default();
+    let done = {
+        let watching = Watching::new(&shell.common, &counters);
+        let options = Options { policy: policy.clone(), ..shell.options(&watching, false)? };
+        watching.while_it(|| job(&options, &counters))
+    };
+    let scrubbed = match done {
+        Ok(scrubbed) => scrubbed,
+        Err(error) => {
+            if let Some(place) = place {
+                reports.failed(&place.text, &error);
+                reports.finish(shell, None)?;
+            }
+            return Err(error);
+        }
+    };
+    shell.say(&came(&scrubbed, &counters));
+    for why in scrubbed.unreadable.iter().take(UNREADABLE) {
+        shell.say(&format!("{}: {}", shell.paint_error("1;31", "not read"), escape_str(why)));
+    }
+    let wrong = draw(&scrubbed, &mut reports, shell)?;
+    reports.finish(shell, None)?;
+    let incomplete = telling.require_complete && !scrubbed.is_complete();
+    if incomplete {
+        shell.error(&Error::refused_help("not every blob was read", "run it again, with the same --state"));
+    }
+    Ok(match (incomplete || !scrubbed.unreadable.is_empty(), wrong) {
+        (true, _) => FAILED,
+        (false, true) => WRONG,
+        (false, false) => 0,
+    })
+}
+
+/// Draws what was found; whether anything is an error.
+fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<bool> {
+    let Some(told) = &scrubbed.told else {
+        shell.say("no part is judged by itself: restow scrub merge joins the states of all parts");
+        return Ok(false);
+    };
+    let findings = told.levelled();
+    let judged = &scrubbed.judged;
+    let what = format!(
+        "{}, {}",
+        if judged.repositories == 1 { "1 repository".to_owned() } else { format!("{} repositories", judged.repositories) },
+        counted(judged.blobs, "blob")
+    );
+    let least = shell.least();
+    let drawn = findings.iter().filter(|(level, _)| *level >= least).map(|(_, finding)| finding.rule.name);
+    let hints: Vec<String> = human::pages(&drawn.collect()).into_iter().collect();
+    let meta = scrubbed.metas.first();
+    let place = meta.map_or("", |meta| meta.typed.as_str());
+    let verdict = Verdict { place, what: &what, findings: &findings, images: &[], hints: &hints, lowered: Lowered::NONE };
+    if reports.human {
+        let options: HumanOptions = shell.human(&io::stdout());
+        shell.print(&shell.report_of(&verdict, told, options))?;
+    }
+    let path = meta.map(|meta| Path::new(&meta.place));
+    reports.add_told(shell, &verdict, told, path);
+    Ok(findings.iter().any(|(level, _)| *level == Level::Error))
+}
+
+/// What a run did, in a line or two.
+fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
+    let get = Counters::get;
+    let mut text = String::new();
+    if get(&counters.listed) > 0 {
+        text = format!(
+            "read {} of {} ({} of {})",
+            get(&counters.read),
+            counted(get(&counters.listed), "blob"),
+            human_bytes(get(&counters.read_bytes)),
+            human_bytes(get(&counters.listed_bytes))
+        );
+    }
+    let mut more = |count: u64, what: &str| {
+        if count > 0 {
+            text.push_str(if text.is_empty() { "" } else { ", " });
+            text.push_str(&format!("{count} {what}"));
+        }
+    };
+    more(get(&counters.kept), "known from before");
+    more(scrubbed.left(), "left unread");
+    more(scrubbed.unreadable.len() as u64, "could not be read");
+    more(get(&counters.meanwhile), "came, went or changed meanwhile");
+    more(scrubbed.judged.younger, "repositories changed while parts were read, and what they seem to miss is not told");
+    if text.is_empty() { format!("joined {}", counted(scrubbed.metas.len() as u64, "part")) } else { text }
+}
+
+pub(super) fn human_bytes(bytes: u64) -> indicatif::HumanBytes {
+    indicatif::HumanBytes(bytes)
+}
+
+fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
+    let status = crate::scrub_status(&args.state)?;
+    if args.json {
+        return shell.print(&(crate::json::safe::pretty(&status) + "\n"));
+    }
+    let meta = &status.meta;
+    let time = |at: Option<u64>| at.map_or_else(|| "never".to_owned(), |at| rfc3339(UNIX_EPOCH + Duration::from_secs(at)));
+    let part = meta.shard.map_or_else(|| "all of it".to_owned(), |shard| format!("part {shard}"));
+    let run = match meta.run.ended {
+        Some(_) => format!("run {}, ended {}", meta.run.number, time(meta.run.ended)),
+        None => format!("run {}, begun {}, not ended", meta.run.number, time(Some(meta.run.began))),
+    };
+    let versions: Vec<String> =
+        status.by_version.iter().map(|(version, count)| format!("{count} by {version}")).collect();
+    let mut lines = vec![
+        format!("{}, {part}, {run}", escape_str(&meta.place)),
+        format!(
+            "  {} repositories, {}, {}",
+            status.repositories,
+            counted(status.blobs, "blob"),
+            human_bytes(status.bytes)
+        ),
+        format!("  proved: {}, {}", counted(status.sound, "blob"), human_bytes(status.sound_bytes)),
+    ];
+    lines.extend((status.wrong > 0).then(|| format!("  wrong: {}", counted(status.wrong, "blob"))));
+    lines.extend((status.unread > 0).then(|| format!("  not read: {}", counted(status.unread, "blob"))));
+    if status.oldest.is_some() {
+        let (oldest, newest) = (time(status.oldest), time(status.newest));
+        lines.push(format!("  read from {oldest} to {newest}: {}", versions.join(", ")));
+    }
+    shell.print(&(lines.join("\n") + "\n"))
+}
+
+/// `30d`, `12h`, `90m`, `60s`.
+fn time(text: &str) -> Result<Duration> {
+    let unit = |unit| match unit {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        'w' => Some(604_800),
+        _ => None,
+    };
+    let parsed = text.char_indices().next_back().and_then(|(at, last)| {
+        text.get(..at)?.parse::<u64>().ok()?.checked_mul(unit(last)?)
+    });
+    let wrong = || Error::refused(format!("a time is a number with s, m, h, d or w, such as 30d, not `{text}`"));
+    parsed.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// What schedulers say which part it is, and of how many.
+const SCHEDULERS: &[(&str, &str)] = &[
+    ("JOB_COMPLETION_INDEX", "RESTOW_SHARDS"),
+    ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE"),
+    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"),
+];
+
+fn shard(text: &str) -> Result<Shard> {
+    if text != "auto" {
+        return Shard::parse(text);
+    }
+    for (index, count) in SCHEDULERS {
+        let Ok(i) = std::env::var(index) else { continue };
+        let Ok(n) = std::env::var(count) else {
+            let message = format!("{index} is set, and {count} is not: nobody says how many parts there are");
+            return Err(Error::refused_help(message, format!("set {count}")));
+        };
+        return Shard::parse(&format!("{i}/{n}"));
+    }
+    let names: Vec<&str> = SCHEDULERS.iter().map(|(index, _)| *index).collect();
+    let message = format!("--shard auto finds none of {}", names.join(", "));
+    Err(Error::refused_help(message, "give --shard I/N"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_they_are_typed() {
+        assert_eq!(time("30d").expect("a time"), Duration::from_secs(30 * 86_400));
+        assert_eq!(time("90m").expect("a time"), Duration::from_secs(5_400));
+        for wrong in ["", "d", "30", "-1h", "1x", "99999999999999999999w", "1é"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Scrubbing.
+
+use std::path::{Path, PathBuf};
+
+use super::Options;
+use crate::error::{Error, ErrorKind, Result};
+use crate::finding::{Finding, Level, Lowered};
+use crate::form::place::Place;
+use crate::report::{Container, Renderer, Source};
+use crate::scrub::{self, Counters, Means, Request, Scrubbed, Told};
+
+/// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
+/// [`check()`](super::check()) does, in memory that does not grow with the storage. What was found is kept in a state, so that
+/// the next run reads what is new, was wrong or is old.
+///
+/// # Errors
+///
+/// The storage or the state cannot be read or written, or the state is another storage's. What is wrong with the storage is
+/// no error but stands in the report.
+pub fn scrub(
+    place: &Place,
+    request: &Request,
+    options: &Options<'_>,
+    counters: &Counters,
+) -> Result<Scrubbed> {
+    if place.name.is_some() {
+        let message = format!("`{}` is not all of a storage", place.text);
+        return Err(Error::refused_help(message, "restow check judges a repository or an image of it"));
+    }
+    let known = place.transport.is_none_or(|transport| transport.id() == "registry-storage");
+    if !known || place.is_standard() {
+        let message = format!("`{}` is no storage of a registry", place.text);
+        let help = "give registry-storage:DIR; restow check judges any archive";
+        return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+    }
+    scrub::scrub((&place.text, &place.path), request, &means(options, &options.reading(), counters))
+}
+
+/// Joins the states of all parts of a storage, and judges it as one: what it gives is what a single run would.
+///
+/// # Errors
+///
+/// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
+pub fn merge_scrubs(states: &[PathBuf], options: &Options<'_>, counters: &Counters) -> Result<Scrubbed> {
+    scrub::merge(states, &means(options, &options.reading(), counters))
+}
+
+fn means<'a>(
+    options: &'a Options<'a>,
+    reading: &'a crate::read::Options,
+    counters: &'a Counters,
+) -> Means<'a> {
+    Means { reading, policy: &options.policy, progress: options.progress, counters }
+}
+
+impl Told {
+    /// Findings with their levels, as reports take them.
+    pub fn levelled(&self) -> Vec<(Level, &Finding)> {
+        self.findings.iter().map(|finding| (finding.level, finding)).collect()
+    }
+
+    /// Adds it to a report for machines. `path` is the folder of the storage.
+    pub fn add_to(&self, report: &mut dyn Renderer, path: Option<&Path>) {
+        self.with_source(path, |source| report.add(source));
+    }
+
+    pub(crate) fn with_source(&self, path: Option<&Path>, then: impl FnOnce(&Source<'_>)) {
+        let findings = self.levelled();
+        let (container, form, lowered) = (Container::Folder, "registry-storage", Lowered::NONE);
+        then(&Source { docs: self, path, container, form, images: &[], findings: &findings, lowered });
+    }
+}

@@ -1,0 +1,110 @@
+//! What a state knows, as the rules take it.
+
+use std::sync::Arc;
+
+use super::parts::Parts;
+use super::row::Row;
+use crate::blob::BlobFacts;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::facts::Facts;
+use crate::form::registry_storage::piece::Known;
+use crate::form::registry_storage::stored::Stored;
+use crate::layer::Spool;
+use crate::limits::Limits;
+use crate::media::Codec;
+use crate::model::{Archive, BlobId};
+use crate::progress::Progress;
+use crate::read::{self, Options};
+
+/// The blobs of a storage as their states know them; what was not read, of the storage, if that is at hand.
+pub struct Held {
+    /// The states.
+    pub parts: Parts,
+    /// The storage.
+    pub stored: Option<Stored>,
+    /// Bytes of a text, at most.
+    pub limit: u64,
+}
+
+impl Known for Held {
+    fn size(&self, digest: &Digest) -> Result<Option<u64>> {
+        Ok(self.parts.blob(digest)?.map(|row| row.size))
+    }
+
+    fn text(&self, digest: &Digest) -> Result<Vec<u8>> {
+        if let Some(text) = self.parts.text(digest)? {
+            return Ok(text);
+        }
+        let read = self.parts.blob(digest)?.and_then(|row| row.read);
+        if let (None, Some(stored)) = (&read, &self.stored) {
+            return stored.bytes(digest, self.limit.saturating_add(1));
+        }
+        // It is no document, and its first byte shows that.
+        let codec = read.and_then(|read| read.facts).map_or(Codec::Plain, |facts| facts.codec);
+        Ok(match codec {
+            Codec::Gzip => vec![0x1f],
+            Codec::Zstd => vec![0x28],
+            Codec::Bzip2 => b"BZh".to_vec(),
+            Codec::Xz => vec![0xfd],
+            Codec::Plain => vec![0],
+        })
+    }
+}
+
+/// What the state knows of the blobs of an archive that is a piece of its storage, and which of them nobody read.
+///
+/// # Errors
+///
+/// The state cannot be read, or a text that is used as a layer.
+pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Facts, Vec<BlobId>)> {
+    let spool = Arc::new(Spool::in_directory(None));
+    let mut facts = Facts::of(archive.blobs.len());
+    let (mut unread, mut texts) = (Vec::new(), Vec::new());
+    for i in 0..archive.blobs.len() {
+        let id = BlobId(i as u32);
+        let blob = archive.blob(id);
+        // An alias is stored under another digest.
+        let stored = blob.member.and_then(|member| digest_of(archive, member)).or(blob.digest.clone());
+        let Some(digest) = stored.filter(|_| blob.member.is_some()) else { continue };
+        let Some(Row { read: Some(read), .. }) = parts.blob(&digest)? else {
+            unread.push(id);
+            continue;
+        };
+        let (layer, document) = (blob.layer, blob.document);
+        if let (Some(document), Some(found), false) = (document, &read.facts, read.text) {
+            // Its text was not kept, so what was read of it counts.
+            let listed = &mut archive.documents[document.0 as usize];
+            (listed.sha256, listed.size) = (found.sha256.clone(), found.size);
+        }
+        match (read.facts, layer) {
+            (None, _) => drop(facts.oversized.insert(id)),
+            (Some(_), true) if read.text => texts.push(id),
+            (Some(found), true) => {
+                facts.blobs[i] = Some(Box::new(found));
+                if let Some(kept) = read.layer {
+                    facts.layers.insert(id, Arc::new(kept.facts(&spool)));
+                }
+            }
+            (Some(found), false) => {
+                facts.blobs[i] = Some(Box::new(BlobFacts { plain: None, fault: None, ..found }));
+            }
+        }
+    }
+    let options = Options { limits: limits.clone(), jobs: 1, ..Options::default() };
+    let context = options.context(true, &() as &dyn Progress);
+    if !texts.is_empty() {
+        facts.add(read::some(archive, &|id| texts.contains(&id), &context)?);
+    }
+    read::across(archive, &mut facts)?;
+    Ok((facts, unread))
+}
+
+/// The digest that the place of a member gives it.
+pub fn digest_of(archive: &Archive, member: crate::location::MemberId) -> Option<Digest> {
+    use bstr::ByteSlice;
+    let name = archive.tree.member(member).name.to_str().ok()?;
+    let mut parts = name.strip_suffix("/data")?.rsplit('/');
+    let (hex, _, algorithm) = (parts.next()?, parts.next()?, parts.next()?);
+    Digest::parse(&format!("{algorithm}:{hex}")).ok()
+}

@@ -1,0 +1,289 @@
+//! Every repository against the facts, by the rules of `check`; what seems to be missing is looked at again first.
+
+use std::sync::Arc;
+
+use super::Job;
+use super::counters::Counters;
+use super::facts::{self, Held};
+use super::marks::{LINKED, Marks, NEEDED};
+use super::parts::Parts;
+use super::row::Links;
+use super::state::{Batch, State, key};
+use super::told::Gathered;
+use super::unit;
+use crate::digest::Digest;
+use crate::error::{Context as _, Result};
+use crate::finding::{Finding, Level};
+use crate::form::registry_storage::piece::{self, Known};
+use crate::form::registry_storage::stored::{Link, Listed, Stored, blob_name};
+use crate::model::{Anomaly, Archive, BlobId, Node};
+use crate::rules::{self, Scope};
+
+/// How often a repository is looked at that changes while it is.
+const TRIES: u32 = 3;
+/// Blobs that nothing points at, judged together.
+const LEFT_OVER: usize = 512;
+
+/// The storage, where it is at hand, and the state that is written.
+#[derive(Clone, Copy)]
+pub struct AtHand<'a> {
+    /// The storage.
+    pub stored: &'a Stored,
+    /// The state.
+    pub state: &'a State,
+}
+
+/// What the graph came to.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// Repositories.
+    pub repositories: u64,
+    /// Blobs, and their bytes.
+    pub blobs: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Blobs that are pointed at and were not read.
+    pub unread: u64,
+    /// Repositories with links that are younger than the listing of blobs, where no storage is at hand: what they seem to
+    /// miss is not told.
+    pub younger: u64,
+}
+
+/// A repository as an archive, with what was found in it.
+pub struct Piece {
+    /// The archive.
+    pub archive: Archive,
+    /// Everything that was found, levels as the rules have them.
+    pub findings: Vec<Finding>,
+    /// Blobs that nobody read.
+    unread: Vec<BlobId>,
+}
+
+/// Judges every repository, then what belongs to none.
+///
+/// # Errors
+///
+/// A state cannot be read, or the job was cancelled.
+pub fn judge(
+    parts: &Parts,
+    at_hand: Option<AtHand<'_>>,
+    job: &Job<'_>,
+    gathered: &mut Gathered,
+    each: &mut dyn FnMut(&str, &Piece, &[Link]) -> Result<()>,
+) -> Result<Judged> {
+    let mut judged = Judged::default();
+    let mut marks = Marks::new(job.reading.tmpdir.as_deref());
+    let (mut sees_all, mut roots) = (true, 0);
+    for name in parts.repositories()? {
+        if job.progress.cancelled() {
+            return Err(crate::error::Error::Cancelled);
+        }
+        let Some((piece, links)) = one(parts, at_hand, job, &name, &mut judged)? else { continue };
+        sees_all &= rules::sees_all(&piece.archive, &piece.findings);
+        // The only tag may be the broken one.
+        let tags = piece.archive.anomalies.iter().filter(|odd| matches!(odd, Anomaly::TagWithoutCurrent { .. }));
+        roots += piece.archive.roots.len() + tags.count();
+        judged.repositories += 1;
+        judged.unread += piece.unread.len() as u64;
+        mark(&mut marks, &piece.archive, &links).at("cannot write", "the temporary file of marks")?;
+        each(&name, &piece, &links)?;
+        let findings = job.policy.judged(piece.findings);
+        gathered.add(&piece.archive, findings);
+        Counters::add(&job.counters.judged, 1);
+    }
+    rest(parts, job, gathered, marks, (sees_all, roots), &mut judged)?;
+    Ok(judged)
+}
+
+/// One repository; `None` if it is gone.
+fn one(
+    parts: &Parts,
+    at_hand: Option<AtHand<'_>>,
+    job: &Job<'_>,
+    name: &str,
+    judged: &mut Judged,
+) -> Result<Option<(Piece, Vec<Link>)>> {
+    for attempt in 1.. {
+        let Some(links) = parts.links(name)?.map(Links::list) else { return Ok(None) };
+        let mut piece = look(parts, at_hand, job, name, &links)?;
+        let wrong = piece.findings.iter().any(|finding| finding.rule.level >= Level::Warning);
+        match at_hand {
+            Some(at_hand) if wrong && attempt < TRIES => {
+                if !again(at_hand, job, name, &links, &piece)? {
+                    return Ok(Some((piece, links)));
+                }
+            }
+            Some(_) => return Ok(Some((piece, links))),
+            None => {
+                let listed = parts.metas().filter_map(|(_, meta)| meta.run.listed).min();
+                let young = |link: &Link| listed.is_some_and(|listed| link.modified as u64 >= listed);
+                if wrong && links.iter().any(young) {
+                    let before = piece.findings.len();
+                    piece.findings.retain(|finding| !is_of_missing(finding));
+                    judged.younger += u64::from(piece.findings.len() < before);
+                }
+                let unread: Vec<_> =
+                    piece.unread.iter().filter_map(|&id| piece.archive.blob(id).member).collect();
+                let of_unread = |finding: &Finding| {
+                    finding.primary.location.member.is_some_and(|member| unread.contains(&member))
+                };
+                piece.findings.retain(|finding| !of_unread(finding));
+                return Ok(Some((piece, links)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a finding says that something is missing.
+fn is_of_missing(finding: &Finding) -> bool {
+    let name = finding.rule.name;
+    ["missing", "dangling", "bad-link", "no-image-here", "tag-without"].iter().any(|part| name.contains(part))
+}
+
+fn look(
+    parts: &Parts,
+    at_hand: Option<AtHand<'_>>,
+    job: &Job<'_>,
+    name: &str,
+    links: &[Link],
+) -> Result<Piece> {
+    let meta = parts.meta();
+    let limits = &job.reading.limits;
+    let stored = at_hand.map(|at_hand| at_hand.stored.clone());
+    let known: Arc<dyn Known> = Arc::new(Held { parts: parts.clone(), stored, limit: limits.document_bytes });
+    let root: Vec<&str> = meta.root.iter().map(String::as_str).collect();
+    let mut archive = piece::repository((&meta.typed, &meta.base), name, links, &root, known, limits)?;
+    let (facts, unread) = facts::of(&mut archive, parts, limits)?;
+    let mut findings = rules::run(&archive, &facts, Scope::All);
+    // Whether the storage has any is known at the end.
+    findings.retain(|finding| finding.rule.name != rules::archive::NO_IMAGES.name);
+    rules::reach::tell(&archive, &mut findings);
+    archive.unchanged()?;
+    Ok(Piece { archive, findings, unread })
+}
+
+/// Looks at a repository again where something seems to be wrong; whether anything is other than it was.
+fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: &Piece) -> Result<bool> {
+    let AtHand { stored, state } = at_hand;
+    let mut batch = Batch::default();
+    let now = stored.links(name)?;
+    if now.as_deref() != Some(links) {
+        batch.repositories.push((name.to_owned(), now.map(|links| Links::of(job.meta.run.number, links))));
+        Counters::add(&job.counters.meanwhile, 1);
+    }
+    let mut changed: Vec<Listed> = Vec::new();
+    for blob in &piece.archive.blobs {
+        let Some(digest) = &blob.digest else { continue };
+        let row = state.blob(digest)?;
+        let sound = row.as_ref().and_then(|row| row.read.as_ref()).is_some_and(|read| read.is_sound(digest));
+        if sound && blob.member.is_some() {
+            continue;
+        }
+        match (stored.blob(digest)?, row) {
+            (Some(now), Some(row)) if (now.size, now.modified) == (row.size, row.modified) => {}
+            (Some(now), _) => changed.push(now),
+            (None, Some(_)) => batch.blobs.push((digest.clone(), None)),
+            (None, None) => {}
+        }
+    }
+    Counters::add(&job.counters.meanwhile, (changed.len() + batch.blobs.len()) as u64);
+    if !changed.is_empty() {
+        let done = unit::read(stored, job, changed)?;
+        batch.blobs.extend(done.batch.blobs);
+        batch.texts.extend(done.batch.texts);
+    }
+    stored.is_there()?;
+    let changed = batch.len() > 0;
+    if changed {
+        state.write(&batch)?;
+    }
+    Ok(changed)
+}
+
+/// Marks what a repository has links to, and what it needs.
+fn mark(marks: &mut Marks, archive: &Archive, links: &[Link]) -> std::io::Result<()> {
+    for link in links {
+        let mut parts = link.path.rsplit('/').skip(1);
+        let (hex, algorithm) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let of_path = Digest::parse(&format!("{algorithm}:{hex}")).ok();
+        for digest in of_path.into_iter().chain(Digest::parse(link.text.trim()).ok()) {
+            marks.add(&key(&digest), LINKED)?;
+        }
+    }
+    for blob in archive.blobs.iter().filter(|blob| blob.referenced) {
+        let stored = blob.member.and_then(|member| facts::digest_of(archive, member));
+        for digest in blob.digest.iter().chain(&stored) {
+            marks.add(&key(digest), NEEDED)?;
+        }
+    }
+    Ok(())
+}
+
+/// Blobs that nothing points at, and what is said of the storage as a whole.
+fn rest(
+    parts: &Parts,
+    job: &Job<'_>,
+    gathered: &mut Gathered,
+    marks: Marks,
+    (sees_all, roots): (bool, usize),
+    judged: &mut Judged,
+) -> Result<()> {
+    let base = parts.meta().base.clone();
+    let mut marks = marks.sorted().at("cannot read", "the temporary file of marks")?;
+    let mut left: Vec<(Listed, bool, String)> = Vec::new();
+    parts.blobs(&mut |digest, row| {
+        judged.blobs += 1;
+        judged.bytes += row.size;
+        let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
+        if marked & NEEDED == 0 {
+            let Some(name) = blob_name(&base, &digest) else { return Ok(()) };
+            let listed = Listed { digest, size: row.size, modified: row.modified };
+            left.push((listed, marked & LINKED != 0, name));
+        }
+        if left.len() >= LEFT_OVER {
+            left_over(parts, job, gathered, &std::mem::take(&mut left), sees_all, true)?;
+        }
+        Ok(())
+    })?;
+    for (name, row) in parts.misplaced()? {
+        let mut components = name.rsplit('/').skip(1);
+        let (hex, algorithm) = (components.next().unwrap_or_default(), components.nth(1).unwrap_or_default());
+        let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) else { continue };
+        left.push((Listed { digest, size: row.size, modified: row.modified }, false, name));
+    }
+    left_over(parts, job, gathered, &left, sees_all, roots > 0)
+}
+
+fn left_over(
+    parts: &Parts,
+    job: &Job<'_>,
+    gathered: &mut Gathered,
+    blobs: &[(Listed, bool, String)],
+    sees_all: bool,
+    has_roots: bool,
+) -> Result<()> {
+    let meta = parts.meta();
+    let limits = &job.reading.limits;
+    let known = Arc::new(Held { parts: parts.clone(), stored: None, limit: limits.document_bytes });
+    let mut archive = piece::leftovers((&meta.typed, &meta.base), blobs, known, limits)?;
+    let (facts, _) = facts::of(&mut archive, parts, limits)?;
+    let mut findings = rules::run(&archive, &facts, Scope::All);
+    findings.retain(|finding| match finding.rule.name {
+        name if name == rules::graph::UNREFERENCED.name => sees_all,
+        name if name == rules::archive::NO_IMAGES.name => !has_roots,
+        _ => true,
+    });
+    gathered.add(&archive, job.policy.judged(findings));
+    Ok(())
+}
+
+/// The blobs that a node points at directly.
+pub fn points_at(node: &Node, archive: &Archive) -> Vec<BlobId> {
+    let children = match &node.body {
+        crate::model::Body::Index { children, .. } => children.as_slice(),
+        _ => &[],
+    };
+    let children = children.iter().filter_map(|edge| archive.node(edge.node?).blob);
+    node.all_parts().into_iter().filter_map(|part| part.blob).chain(children).collect()
+}

@@ -1,0 +1,249 @@
+//! A whole storage proved: every blob is read once, every repository judged against what was found, whatever the size.
+//!
+//! A storage of ten million blobs is never one archive. The unit of reading is a blob, that of judging a repository;
+//! between them stand rows in a [`state`], an embedded database. So memory is flat, a kill costs the units in flight, the
+//! next run reads what is new, was wrong or is old, parts are disjoint by hash, and joining them is a union of rows. Links
+//! are read before blobs are listed, since registries write them the other way round; judging is that of `check`, piece by
+//! piece, and the same whether the rows are in one state or in many.
+
+mod blobs;
+mod counters;
+mod facts;
+mod graph;
+mod links;
+mod marks;
+mod parts;
+mod row;
+mod select;
+mod state;
+mod status;
+mod told;
+mod unit;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub use counters::Counters;
+pub use graph::Judged;
+pub use parts::Parts;
+pub use row::{Meta, Row, Run, Shard};
+pub use select::{Sample, size};
+pub use state::State;
+pub use status::{Status, status};
+pub use told::Told;
+
+use crate::digest::Digest;
+use crate::error::{Context as _, Error, Result};
+use crate::form::registry_storage::stored::Stored;
+use crate::progress::Progress;
+use crate::read;
+use crate::rules::Policy;
+use graph::AtHand;
+use row::SCHEME;
+use select::Selection;
+use state::Batch;
+
+/// How a storage is scrubbed.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Where the state is kept; a temporary one if unset.
+    pub state: Option<PathBuf>,
+    /// The part that is read and judged by nobody yet.
+    pub shard: Option<Shard>,
+    /// What was read longer ago is read again.
+    pub max_age: Option<Duration>,
+    /// After so long no blob is begun any more.
+    pub max_duration: Option<Duration>,
+    /// The part of what would be read that is.
+    pub sample: Option<Sample>,
+    /// Whether the state may be of a storage at another place, which has moved here.
+    pub adopt: bool,
+}
+
+/// How a scrub is done, whatever it is about.
+pub struct Means<'a> {
+    /// Caps, threads, and where temporary files go.
+    pub reading: &'a read::Options,
+    /// The levels of rules.
+    pub policy: &'a Policy,
+    /// May stop it.
+    pub progress: &'a dyn Progress,
+    /// Is counted up meanwhile.
+    pub counters: &'a Counters,
+}
+
+/// What a run is about, for its phases.
+struct Job<'a> {
+    meta: &'a Meta,
+    reading: &'a read::Options,
+    policy: &'a Policy,
+    progress: &'a dyn Progress,
+    counters: &'a Counters,
+    until: Option<Instant>,
+    now: fn() -> u64,
+}
+
+impl Job<'_> {
+    /// Whether no further blob is to be begun.
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+/// What a scrub came to.
+pub struct Scrubbed {
+    /// What was found; nothing is judged of a part alone.
+    pub told: Option<Told>,
+    /// What was judged.
+    pub judged: Judged,
+    /// What the state says of itself, of every part.
+    pub metas: Vec<Meta>,
+    /// Blobs that could not be read, and why.
+    pub unreadable: Vec<String>,
+}
+
+impl Scrubbed {
+    /// Blobs that are there and were not read, by this run or one before it.
+    pub fn left(&self) -> u64 {
+        self.metas.iter().map(|meta| meta.run.left).sum()
+    }
+
+    /// Whether every blob was read.
+    pub fn is_complete(&self) -> bool {
+        self.left() == 0 && self.unreadable.is_empty() && self.judged.younger == 0
+    }
+}
+
+/// Scrubs a storage in a folder.
+///
+/// # Errors
+///
+/// The storage or the state cannot be read or written, the state is another one's, or the job was cancelled.
+pub fn scrub(place: (&str, &Path), request: &Request, means: &Means<'_>) -> Result<Scrubbed> {
+    let (typed, path) = place;
+    let stored = Stored::open(typed, path)?;
+    let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
+    let (state, mut meta) = state_of(&stored, typed, request, means)?;
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let selection = Selection {
+        run: meta.run.clone(),
+        now: seconds(),
+        max_age: request.max_age.map(|age| age.as_secs()),
+        shard: meta.shard,
+        sample: request.sample,
+        oldest: None,
+    };
+    // A run that goes on reads the links that it has not read yet.
+    links::read(&stored, &state, &means.job(&meta, until), meta.shard)?;
+    meta.run.listed = Some(nanoseconds());
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let came = blobs::read(&stored, &state, &means.job(&meta, until), selection)?;
+    meta.run.left = Counters::get(&means.counters.left);
+    let mut scrubbed =
+        Scrubbed { told: None, judged: Judged::default(), metas: Vec::new(), unreadable: came.unreadable };
+    if meta.shard.is_none() {
+        let parts = Parts::one(state.clone(), meta.clone());
+        let at_hand = AtHand { stored: &stored, state: &state };
+        let (told, judged) = judged(&parts, Some(at_hand), &means.job(&meta, until))?;
+        (scrubbed.told, scrubbed.judged) = (Some(told), judged);
+    }
+    meta.run.ended = Some(seconds());
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    scrubbed.metas = vec![meta];
+    Ok(scrubbed)
+}
+
+impl Means<'_> {
+    fn job<'j>(&'j self, meta: &'j Meta, until: Option<Instant>) -> Job<'j> {
+        Job {
+            meta,
+            reading: self.reading,
+            policy: self.policy,
+            progress: self.progress,
+            counters: self.counters,
+            until,
+            now: seconds,
+        }
+    }
+}
+
+/// Joins the states of all parts, and judges them as one storage.
+///
+/// # Errors
+///
+/// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
+pub fn merge(states: &[PathBuf], means: &Means<'_>) -> Result<Scrubbed> {
+    let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
+    let parts = Parts::of(open)?;
+    let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
+    let (told, judged) = judged(&parts, None, &means.job(&metas[0], None))?;
+    Ok(Scrubbed { told: Some(told), judged, metas, unreadable: Vec::new() })
+}
+
+fn judged(parts: &Parts, at_hand: Option<AtHand<'_>>, job: &Job<'_>) -> Result<(Told, Judged)> {
+    let mut gathered = told::Gathered::default();
+    let judged = graph::judge(parts, at_hand, job, &mut gathered, &mut |_, _, _| Ok(()))?;
+    Ok((gathered.finish(&parts.meta().typed), judged))
+}
+
+/// The state of a run, and what it says of itself: a new one, the next run of an old one, or the rest of one that was ended
+/// too early.
+fn state_of(stored: &Stored, typed: &str, request: &Request, means: &Means<'_>) -> Result<(State, Meta)> {
+    let place = stored.path().canonicalize().at("cannot read", stored.path())?;
+    let place = place.to_string_lossy().into_owned();
+    let root = MIRROR.iter().filter(|name| stored.has_at_root(name)).map(|name| (*name).to_owned()).collect();
+    let fresh = Meta {
+        scheme: SCHEME,
+        restow: env!("CARGO_PKG_VERSION").to_owned(),
+        id: drawn(),
+        form: "registry-storage".to_owned(),
+        place,
+        typed: typed.to_owned(),
+        base: stored.base().to_owned(),
+        shard: request.shard,
+        root,
+        run: Run { number: 1, began: seconds(), ..Run::default() },
+    };
+    let Some(path) = &request.state else {
+        return Ok((State::temporary(means.reading.tmpdir.as_deref())?, fresh));
+    };
+    let (state, known) = State::open(path)?;
+    let Some(known) = known else { return Ok((state, fresh)) };
+    if (&known.form, &known.place) != (&fresh.form, &fresh.place) && !request.adopt {
+        let message = format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
+        return Err(Error::refused_help(message, "add --adopt if the storage has moved, or give another --state"));
+    }
+    if known.shard != fresh.shard {
+        let told = |shard: Option<Shard>| {
+            shard.map_or_else(|| "all of the storage".to_owned(), |shard| format!("part {shard}"))
+        };
+        let message =
+            format!("{} is about {}, not about {}", path.display(), told(known.shard), told(fresh.shard));
+        return Err(Error::refused_help(message, "give each part a --state of its own"));
+    }
+    let run = match known.run.ended {
+        None => known.run,
+        Some(_) => Run { number: known.run.number + 1, ..fresh.run },
+    };
+    Ok((state, Meta { id: known.id, run, ..fresh }))
+}
+
+/// Files at the root of a storage that tell of a mirror.
+const MIRROR: &[&str] = &["scheduler-state.json"];
+
+/// Seconds from 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+fn nanoseconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
+}
+
+/// A name that nothing else has.
+fn drawn() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    let seed = format!("{}{}{}{}", random(), random(), nanoseconds(), std::process::id());
+    Digest::sha256(seed.as_bytes()).encoded().get(..32).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,171 @@
+//! The states of all parts of a storage as one: each blob and each repository is in exactly one of them.
+
+use std::sync::Arc;
+
+use super::row::{Links, Meta, Row, Shard};
+use super::state::State;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+
+/// The states of all parts, in the order of their numbers.
+#[derive(Clone)]
+pub struct Parts {
+    parts: Arc<Vec<(State, Meta)>>,
+}
+
+impl Parts {
+    /// A state that is about all of a storage, or one part of it alone.
+    pub fn one(state: State, meta: Meta) -> Parts {
+        Parts { parts: Arc::new(vec![(state, meta)]) }
+    }
+
+    /// The parts of a storage.
+    ///
+    /// # Errors
+    ///
+    /// One is missing, is there twice, has not ended, or is about another storage.
+    pub fn of(parts: Vec<(State, Meta)>) -> Result<Parts> {
+        let Some((first, meta)) = parts.first() else {
+            return Err(Error::refused("no states are given"));
+        };
+        let told = |state: &State| state.path().display().to_string();
+        let count = meta.shard.map_or(1, |shard| shard.count);
+        let mut by_number: Vec<Option<&(State, Meta)>> = vec![None; count as usize];
+        for part in &parts {
+            let (state, own) = part;
+            if (&own.form, &own.place, &own.base) != (&meta.form, &meta.place, &meta.base) {
+                let message = format!(
+                    "{} is about {}, and {} about {}",
+                    told(first),
+                    meta.place,
+                    told(state),
+                    own.place
+                );
+                return Err(Error::refused_help(message, "give the parts of one storage"));
+            }
+            if own.run.ended.is_none() {
+                let message = format!("{} is of a run that has not ended", told(state));
+                let help = "run `restow scrub` with the same --shard and --state once more, which goes on";
+                return Err(Error::refused_help(message, help));
+            }
+            let shard = own.shard.unwrap_or(Shard { index: 0, count: 1 });
+            if shard.count != count {
+                let message = format!("{} is of {count} parts, and {} of {}", told(first), told(state), shard.count);
+                return Err(Error::refused_help(message, "give the parts of one division"));
+            }
+            let slot = by_number.get_mut(shard.index as usize);
+            let slot = slot.ok_or_else(|| Error::refused(format!("{} is of no part", told(state))))?;
+            if let Some((other, _)) = slot {
+                let message = format!("{} and {} are both of part {shard}", told(other), told(state));
+                return Err(Error::refused_help(message, "give each part once"));
+            }
+            *slot = Some(part);
+        }
+        let missing: Vec<String> =
+            by_number.iter().zip(0..).filter(|(part, _)| part.is_none()).map(|(_, i)| format!("{i}/{count}")).collect();
+        if !missing.is_empty() {
+            let message = format!("of {count} parts {} missing: {}", if missing.len() == 1 { "one is" } else { "some are" }, missing.join(", "));
+            return Err(Error::refused_help(message, "give the states of all parts"));
+        }
+        let mut parts = parts;
+        parts.sort_by_key(|(_, meta)| meta.shard.map_or(0, |shard| shard.index));
+        Ok(Parts { parts: Arc::new(parts) })
+    }
+
+    /// What the first says of the storage.
+    pub fn meta(&self) -> &Meta {
+        &self.parts[0].1
+    }
+
+    /// What each says of itself, in order.
+    pub fn metas(&self) -> impl Iterator<Item = (&State, &Meta)> {
+        self.parts.iter().map(|(state, meta)| (state, meta))
+    }
+
+    fn with(&self, has: impl Fn(Shard) -> bool) -> &State {
+        let of = |(_, meta): &&(State, Meta)| meta.shard.is_none_or(&has);
+        &self.parts.iter().find(of).unwrap_or(&self.parts[0]).0
+    }
+
+    /// What is known of a blob.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Row>> {
+        self.with(|shard| shard.has_blob(digest)).blob(digest)
+    }
+
+    /// The text of a document, if it is kept.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        self.with(|shard| shard.has_blob(digest)).text(digest)
+    }
+
+    /// The links of a repository.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn links(&self, name: &str) -> Result<Option<Links>> {
+        self.with(|shard| shard.has_repository(name)).links(name)
+    }
+
+    /// The names of all repositories, sorted.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn repositories(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for (state, _) in self.parts.iter() {
+            state.names(&mut |name| names.push(name.to_owned()))?;
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Every blob, in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read, or `each` fails.
+    pub fn blobs(&self, each: &mut dyn FnMut(Digest, Row) -> Result<()>) -> Result<()> {
+        if let [(state, _)] = &self.parts[..] {
+            return state.blobs(&[], each);
+        }
+        let prefixes = (0..=u8::MAX).map(|byte| vec![0, byte]).chain([vec![1]]);
+        for prefix in prefixes {
+            let mut rows = Vec::new();
+            for (state, _) in self.parts.iter() {
+                state.blobs(&prefix, &mut |digest, row| {
+                    rows.push((super::state::key(&digest), digest, row));
+                    Ok(())
+                })?;
+            }
+            rows.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+            rows.into_iter().try_for_each(|(_, digest, row)| each(digest, row))?;
+        }
+        Ok(())
+    }
+
+    /// Every blob where no registry looks, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn misplaced(&self) -> Result<Vec<(String, Row)>> {
+        let mut found = Vec::new();
+        for (state, _) in self.parts.iter() {
+            state.misplaced(&mut |name, row| {
+                found.push((name.to_owned(), row));
+                Ok(())
+            })?;
+        }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found)
+    }
+}

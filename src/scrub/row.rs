@@ -1,0 +1,124 @@
+//! What the state holds of a blob, of a repository and of itself: JSON in every value, so that others can read it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::blob::BlobFacts;
+use crate::digest::Digest;
+use crate::form::registry_storage::stored::Link;
+use crate::layer::Kept;
+
+/// The scheme of the state; another one is refused.
+pub const SCHEME: u32 = 1;
+
+/// What the state says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The scheme's number.
+    pub scheme: u32,
+    /// The version of restow that wrote last.
+    pub restow: String,
+    /// Drawn when the state was made: a copy has it, too.
+    pub id: String,
+    /// The form of the storage.
+    pub form: String,
+    /// Where the storage is, in its canonical form.
+    pub place: String,
+    /// The place as it was typed, which reports name.
+    pub typed: String,
+    /// What stands before `repositories/` and `blobs/` in the names of files.
+    pub base: String,
+    /// Which part of the storage it is about.
+    pub shard: Option<Shard>,
+    /// Files at the storage's root that tell what writes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub root: Vec<String>,
+    /// The run that wrote last.
+    pub run: Run,
+}
+
+/// A run over a storage, which kills may divide into several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Counted from 1.
+    pub number: u64,
+    /// When it began, in seconds from 1970.
+    pub began: u64,
+    /// When it ended, if it did.
+    pub ended: Option<u64>,
+    /// When the links had all been read, and blobs began to be listed.
+    pub listed: Option<u64>,
+    /// Blobs that it left unread, since only a part was asked for or time was up.
+    pub left: u64,
+}
+
+/// One of so many parts, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which.
+    pub index: u32,
+    /// Of how many.
+    pub count: u32,
+}
+
+/// A blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Bytes of its file, as they were listed.
+    pub size: u64,
+    /// When the file was changed, in nanoseconds from 1970.
+    pub modified: i64,
+    /// What was found when it was read; nothing if it was only listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadRow>,
+}
+
+/// What was found out by reading a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadRow {
+    /// When, in seconds from 1970.
+    pub at: u64,
+    /// The run that read it.
+    pub run: u64,
+    /// The version of restow that did.
+    pub restow: String,
+    /// What it is like; nothing if it is too large to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<BlobFacts>,
+    /// What is in it, if it can be read as a layer to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Kept>,
+    /// Whether its text is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text: bool,
+}
+
+impl ReadRow {
+    /// Whether it is what its digest says, as far as that can be computed, and a stream that ends well. What is wrong is
+    /// read again by the next run.
+    pub fn is_sound(&self, digest: &Digest) -> bool {
+        let Some(facts) = &self.facts else { return false };
+        let same = facts.digest_like(digest).is_none_or(|found| found == digest);
+        same && facts.missing == 0 && facts.fault.is_none()
+    }
+}
+
+/// A repository: when its links were read, and what they say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// The run that read them.
+    pub run: u64,
+    /// Path, text, and time of the last change.
+    pub links: Vec<(String, String, i64)>,
+}
+
+impl Links {
+    /// What a run read.
+    pub fn of(run: u64, links: Vec<Link>) -> Links {
+        Links { run, links: links.into_iter().map(|link| (link.path, link.text, link.modified)).collect() }
+    }
+
+    /// The links again.
+    pub fn list(self) -> Vec<Link> {
+        self.links.into_iter().map(|(path, text, modified)| Link { path, text, modified }).collect()
+    }
+}

@@ -1,0 +1,427 @@
+//! The state of a scrub: an embedded database whose commits are whole or not there, whatever kills the process
+//! (docs/scrub.md#state).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
+    TableDefinition,
+};
+
+use super::row::{Links, Meta, Row, SCHEME};
+use crate::codec::{pack, unpack};
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the state says of itself, under `meta`.
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+/// Rows by digest.
+const BLOBS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("blobs");
+/// Texts of documents by digest, compressed by zstd.
+const TEXTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("texts");
+/// Links by the name of their repository, compressed by zstd.
+const REPOSITORIES: TableDefinition<&str, &[u8]> = TableDefinition::new("repositories");
+/// Blobs in folders where no registry looks, by the name of their file.
+const MISPLACED: TableDefinition<&str, &[u8]> = TableDefinition::new("misplaced");
+
+/// Bytes of the database that are kept in memory.
+const CACHE: usize = 16 << 20;
+/// Bytes of a text or of the links of one repository, at most: beyond what any document may have.
+const LARGEST: usize = 256 << 20;
+
+/// The state of a scrub.
+pub struct State {
+    db: Arc<Database>,
+    path: PathBuf,
+    /// Removes a temporary one at the end.
+    _temporary: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Clone for State {
+    fn clone(&self) -> State {
+        State { db: Arc::clone(&self.db), path: self.path.clone(), _temporary: self._temporary.clone() }
+    }
+}
+
+/// Rows to be written together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Blobs; `None` removes one.
+    pub blobs: Vec<(Digest, Option<Row>)>,
+    /// Texts of documents.
+    pub texts: Vec<(Digest, Vec<u8>)>,
+    /// Repositories; `None` removes one.
+    pub repositories: Vec<(String, Option<Links>)>,
+    /// Blobs where no registry looks; `None` removes one.
+    pub misplaced: Vec<(String, Option<Row>)>,
+    /// What the state says of itself from then on.
+    pub meta: Option<Meta>,
+}
+
+impl Batch {
+    /// Rows in it.
+    pub fn len(&self) -> usize {
+        self.blobs.len() + self.repositories.len() + self.misplaced.len()
+    }
+}
+
+/// The key of a digest: 0 and the bytes of SHA-256, or 1 and the text of any other.
+pub fn key(digest: &Digest) -> Vec<u8> {
+    let bytes = match digest.algorithm_name() {
+        "sha256" => data_encoding::HEXLOWER.decode(digest.encoded().as_bytes()).ok(),
+        _ => None,
+    };
+    match bytes {
+        Some(bytes) => [&[0], &bytes[..]].concat(),
+        None => [&[1], digest.as_str().as_bytes()].concat(),
+    }
+}
+
+/// The digest of a key.
+pub fn digest(key: &[u8]) -> Option<Digest> {
+    match key.split_first()? {
+        (0, bytes) => Digest::from_sha256_hex(&data_encoding::HEXLOWER.encode(bytes)),
+        (_, text) => Digest::parse(std::str::from_utf8(text).ok()?).ok(),
+    }
+}
+
+impl State {
+    /// Opens a state, or makes one; `None` if it is new.
+    ///
+    /// # Errors
+    ///
+    /// It is no state, another process has it, or it cannot be read or written.
+    pub fn open(path: &Path) -> Result<(State, Option<Meta>)> {
+        let fresh = !std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
+        let db = redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| opening(path, error))?;
+        let state = State { db: Arc::new(db), path: path.to_owned(), _temporary: None };
+        if fresh {
+            return Ok((state, None));
+        }
+        let meta = state.meta()?;
+        Ok((state, meta))
+    }
+
+    /// Opens a state that must be there, and is not written.
+    ///
+    /// # Errors
+    ///
+    /// As of [`open`](State::open); or there is none.
+    pub fn existing(path: &Path) -> Result<(State, Meta)> {
+        if !path.is_file() {
+            let message = format!("there is no state {}", path.display());
+            let help = "restow scrub --state FILE PLACE makes one";
+            return Err(Error::refused_help(message, help).of(ErrorKind::NotFound));
+        }
+        match State::open(path)? {
+            (state, Some(meta)) => Ok((state, meta)),
+            (_, None) => Err(nothing(path)),
+        }
+    }
+
+    /// One that is gone at the end.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub fn temporary(directory: Option<&Path>) -> Result<State> {
+        let directory = directory.map_or_else(std::env::temp_dir, Path::to_owned);
+        let made = tempfile::Builder::new().prefix(".restow-").tempdir_in(&directory);
+        let made = made.map_err(|error| Error::io("cannot make a folder in", &directory, error))?;
+        let (state, _) = State::open(&made.path().join("state"))?;
+        Ok(State { _temporary: Some(Arc::new(made)), ..state })
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn failed(&self, error: impl Into<redb::Error>) -> Error {
+        failed(&self.path, error.into())
+    }
+
+    fn meta(&self) -> Result<Option<Meta>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = match read.open_table(META) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            other => other.map_err(|error| self.failed(error))?,
+        };
+        let Some(value) = table.get("meta").map_err(|error| self.failed(error))? else { return Ok(None) };
+        #[derive(serde::Deserialize)]
+        struct Scheme {
+            scheme: u32,
+        }
+        let text = value.value();
+        let Ok(Scheme { scheme }) = serde_json::from_slice(text) else { return Err(nothing(&self.path)) };
+        if scheme != SCHEME {
+            let message = format!(
+                "{} is a state of scheme {scheme}, and this restow writes scheme {SCHEME}",
+                self.path.display()
+            );
+            return Err(Error::refused_help(message, "begin a new one, or use the restow that wrote it"));
+        }
+        serde_json::from_slice(text).map(Some).map_err(|_| nothing(&self.path))
+    }
+
+    /// Writes rows, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full, or fails.
+    pub fn write(&self, batch: &Batch) -> Result<()> {
+        self.try_write(batch).map_err(|error| self.failed(error))
+    }
+
+    fn try_write(&self, batch: &Batch) -> std::result::Result<(), redb::Error> {
+        let write = self.db.begin_write()?;
+        {
+            let mut blobs = write.open_table(BLOBS)?;
+            for (digest, row) in &batch.blobs {
+                match row {
+                    Some(row) => drop(blobs.insert(&key(digest)[..], &json(row)[..])?),
+                    None => drop(blobs.remove(&key(digest)[..])?),
+                }
+            }
+            let mut texts = write.open_table(TEXTS)?;
+            for (digest, text) in &batch.texts {
+                texts.insert(&key(digest)[..], &pack(text)[..])?;
+            }
+            for (digest, row) in &batch.blobs {
+                if row.as_ref().is_none_or(|row| row.read.as_ref().is_some_and(|read| !read.text)) {
+                    texts.remove(&key(digest)[..])?;
+                }
+            }
+            let mut repositories = write.open_table(REPOSITORIES)?;
+            for (name, links) in &batch.repositories {
+                match links {
+                    Some(links) => drop(repositories.insert(&name[..], &pack(&json(links))[..])?),
+                    None => drop(repositories.remove(&name[..])?),
+                }
+            }
+            let mut misplaced = write.open_table(MISPLACED)?;
+            for (name, row) in &batch.misplaced {
+                match row {
+                    Some(row) => drop(misplaced.insert(&name[..], &json(row)[..])?),
+                    None => drop(misplaced.remove(&name[..])?),
+                }
+            }
+            let mut meta = write.open_table(META)?;
+            if let Some(now) = &batch.meta {
+                meta.insert("meta", &json(now)[..])?;
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    /// What is known of a blob.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be read.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Row>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
+        let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
+        value.map(|value| self.row(value.value())).transpose()
+    }
+
+    /// The text of a document, if it is kept.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blob`](State::blob).
+    pub fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(TEXTS).map_err(|error| self.failed(error))?;
+        let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
+        value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
+    }
+
+    /// The links of a repository.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blob`](State::blob).
+    pub fn links(&self, name: &str) -> Result<Option<Links>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(REPOSITORIES).map_err(|error| self.failed(error))?;
+        let value = table.get(name).map_err(|error| self.failed(error))?;
+        value.map(|value| self.links_of(value.value())).transpose()
+    }
+
+    fn row(&self, value: &[u8]) -> Result<Row> {
+        serde_json::from_slice(value).map_err(|_| nothing(&self.path))
+    }
+
+    fn links_of(&self, value: &[u8]) -> Result<Links> {
+        let text = unpack(value, LARGEST).map_err(|_| nothing(&self.path))?;
+        serde_json::from_slice(&text).map_err(|_| nothing(&self.path))
+    }
+
+    /// The rows of blobs whose digests begin like this, in the order of their digests; all, if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be read, or `each` fails.
+    pub fn blobs(&self, from: &[u8], each: &mut dyn FnMut(Digest, Row) -> Result<()>) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
+        for item in table.range(from..).map_err(|error| self.failed(error))? {
+            let (key, value) = item.map_err(|error| self.failed(error))?;
+            if !key.value().starts_with(from) {
+                break;
+            }
+            if let Some(digest) = digest(key.value()) {
+                each(digest, self.row(value.value())?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The digests of blobs between those that begin like `after` and those that begin like `until`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn between(
+        &self,
+        after: &[u8],
+        until: &[u8],
+        each: &mut dyn FnMut(Digest) -> Result<()>,
+    ) -> Result<()> {
+        // What follows the last key that begins like this.
+        let mut from = after.to_vec();
+        while let Some(last) = from.pop() {
+            if let Some(next) = last.checked_add(1) {
+                from.push(next);
+                break;
+            }
+        }
+        if &from[..] >= until {
+            return Ok(());
+        }
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
+        for item in table.range(&from[..]..until).map_err(|error| self.failed(error))? {
+            let (key, _) = item.map_err(|error| self.failed(error))?;
+            digest(key.value()).map(&mut *each).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Every text as it is kept, compressed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn texts(&self, each: &mut dyn FnMut(Digest, &[u8]) -> Result<()>) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(TEXTS).map_err(|error| self.failed(error))?;
+        for item in table.iter().map_err(|error| self.failed(error))? {
+            let (key, value) = item.map_err(|error| self.failed(error))?;
+            if let Some(digest) = digest(key.value()) {
+                each(digest, value.value())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every repository, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn repositories(&self, each: &mut dyn FnMut(&str, Links) -> Result<()>) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(REPOSITORIES).map_err(|error| self.failed(error))?;
+        for item in table.iter().map_err(|error| self.failed(error))? {
+            let (name, value) = item.map_err(|error| self.failed(error))?;
+            each(name.value(), self.links_of(value.value())?)?;
+        }
+        Ok(())
+    }
+
+    /// The names of all repositories, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be read.
+    pub fn names(&self, each: &mut dyn FnMut(&str)) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(REPOSITORIES).map_err(|error| self.failed(error))?;
+        for item in table.iter().map_err(|error| self.failed(error))? {
+            let (name, _) = item.map_err(|error| self.failed(error))?;
+            each(name.value());
+        }
+        Ok(())
+    }
+
+    /// Every blob in a folder where no registry looks, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn misplaced(&self, each: &mut dyn FnMut(&str, Row) -> Result<()>) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(MISPLACED).map_err(|error| self.failed(error))?;
+        for item in table.iter().map_err(|error| self.failed(error))? {
+            let (name, value) = item.map_err(|error| self.failed(error))?;
+            each(name.value(), self.row(value.value())?)?;
+        }
+        Ok(())
+    }
+
+    /// How many blobs and repositories it knows.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be read.
+    pub fn counts(&self) -> Result<(u64, u64)> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let blobs = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
+        let repositories = read.open_table(REPOSITORIES).map_err(|error| self.failed(error))?;
+        let count = |count: std::result::Result<u64, StorageError>| count.map_err(|error| self.failed(error));
+        Ok((count(blobs.len())?, count(repositories.len())?))
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    // No type here can refuse to be serialised.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn nothing(path: &Path) -> Error {
+    let message = format!("{} is no state of a scrub, or is damaged", path.display());
+    Error::refused_help(message, "begin a new one with another --state FILE")
+}
+
+fn opening(path: &Path, error: DatabaseError) -> Error {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => {
+            let message = format!("another scrub is at work on {}", path.display());
+            Error::refused_help(message, "wait for it, or give this one a --state of its own")
+        }
+        error => failed(path, error.into()),
+    }
+}
+
+fn failed(path: &Path, error: redb::Error) -> Error {
+    match error {
+        redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
+            // A file that ends too early is no fault of the disk.
+            match source.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => nothing(path),
+                _ => Error::io("cannot read or write the state", path, source),
+            }
+        }
+        redb::Error::PreviousIo => {
+            let message = format!("the state {} could not be written, and is left as it was", path.display());
+            Error::refused(message).of(ErrorKind::Io)
+        }
+        _ => nothing(path),
+    }
+}
