@@ -114,8 +114,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             .and_then(|policy| serve::run(args, &policy, &shell)),
         // A storage is judged the same wherever it is done.
         #[cfg(feature = "scrub")]
-        Command::Scrub(args) => levels::policy(args.levels(), None, false, &shell, &matches)
-            .and_then(|policy| scrub::run(args, &policy, &shell)),
+        Command::Scrub(args) => match args.levels() {
+            Some(own) => levels::policy(own, None, false, &shell, &matches)
+                .and_then(|policy| scrub::run(args, &policy, &shell)),
+            None => scrub::run(args, &crate::Policy::default(), &shell),
+        },
         Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
         Command::Completions { shell: name } => {

@@ -96,11 +96,12 @@ pub(super) struct StatusArgs {
 }
 
 impl ScrubArgs {
-    /// The levels of rules.
-    pub fn levels(&self) -> &Levels {
+    /// The levels of rules, of what judges.
+    pub fn levels(&self) -> Option<&Levels> {
         match &self.command {
-            Some(ScrubCommand::Merge(args)) => &args.telling.levels,
-            _ => &self.telling.levels,
+            Some(ScrubCommand::Merge(args)) => Some(&args.telling.levels),
+            Some(ScrubCommand::Status(_)) => None,
+            None => Some(&self.telling.levels),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a state knows, as the rules take it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::parts::Parts;
@@ -25,11 +26,20 @@ pub struct Held {
     pub stored: Option<Stored>,
     /// Bytes of a text, at most.
     pub limit: u64,
+    /// Blobs in folders where no registry looks.
+    pub misplaced: Arc<Misplaced>,
 }
+
+/// Names and sizes of blobs in folders where no registry looks.
+pub type Misplaced = HashMap<Digest, (String, u64)>;
 
 impl Known for Held {
     fn size(&self, digest: &Digest) -> Result<Option<u64>> {
         Ok(self.parts.blob(digest)?.map(|row| row.size))
+    }
+
+    fn misplaced(&self, digest: &Digest) -> Option<(String, u64)> {
+        self.misplaced.get(digest).cloned()
     }
 
     fn text(&self, digest: &Digest) -> Result<Vec<u8>> {

@@ -1,10 +1,11 @@
 //! Every repository against the facts, by the rules of `check`; what seems to be missing is looked at again first.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Job;
 use super::counters::Counters;
-use super::facts::{self, Held};
+use super::facts::{self, Held, Misplaced};
 use super::marks::{LINKED, Marks, NEEDED};
 use super::parts::Parts;
 use super::row::Links;
@@ -74,11 +75,14 @@ pub fn judge(
     let mut judged = Judged::default();
     let mut marks = Marks::new(job.reading.tmpdir.as_deref());
     let (mut sees_all, mut roots) = (true, 0);
+    let misplaced = Arc::new(misplaced(parts)?);
+    // Those that were shown as the reason why a blob is missing.
+    let mut explained = HashSet::new();
     for name in parts.repositories()? {
         if job.progress.cancelled() {
             return Err(crate::error::Error::Cancelled);
         }
-        let Some((piece, links)) = one(parts, at_hand, job, &name, &mut judged)? else { continue };
+        let Some((piece, links)) = one(&Look { parts, at_hand, job, misplaced: &misplaced }, &name, &mut judged)? else { continue };
         sees_all &= rules::sees_all(&piece.archive, &piece.findings);
         // The only tag may be the broken one.
         let tags = piece.archive.anomalies.iter().filter(|odd| matches!(odd, Anomaly::TagWithoutCurrent { .. }));
@@ -86,26 +90,45 @@ pub fn judge(
         judged.repositories += 1;
         judged.unread += piece.unread.len() as u64;
         mark(&mut marks, &piece.archive, &links).at("cannot write", "the temporary file of marks")?;
+        let shown = piece.archive.anomalies.iter().filter_map(rules::storage::misplaced_blob);
+        explained.extend(shown.map(|(digest, _)| digest));
         each(&name, &piece, &links)?;
         let findings = job.policy.judged(piece.findings);
         gathered.add(&piece.archive, findings);
         Counters::add(&job.counters.judged, 1);
     }
-    rest(parts, job, gathered, marks, (sees_all, roots), &mut judged)?;
+    let rest = Rest { parts, job, misplaced: &misplaced, explained, sees_all, has_roots: roots > 0 };
+    rest.judge(gathered, marks, &mut judged)?;
     Ok(judged)
 }
 
+/// What a repository is looked at with.
+struct Look<'a> {
+    parts: &'a Parts,
+    at_hand: Option<AtHand<'a>>,
+    job: &'a Job<'a>,
+    misplaced: &'a Arc<Misplaced>,
+}
+
+/// Names and sizes of blobs in folders where no registry looks.
+fn misplaced(parts: &Parts) -> Result<Misplaced> {
+    let mut found = Misplaced::new();
+    for (name, row) in parts.misplaced()? {
+        let mut components = name.rsplit('/').skip(1);
+        let (hex, algorithm) = (components.next().unwrap_or_default(), components.nth(1).unwrap_or_default());
+        if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+            found.entry(digest).or_insert((name, row.size));
+        }
+    }
+    Ok(found)
+}
+
 /// One repository; `None` if it is gone.
-fn one(
-    parts: &Parts,
-    at_hand: Option<AtHand<'_>>,
-    job: &Job<'_>,
-    name: &str,
-    judged: &mut Judged,
-) -> Result<Option<(Piece, Vec<Link>)>> {
+fn one(by: &Look<'_>, name: &str, judged: &mut Judged) -> Result<Option<(Piece, Vec<Link>)>> {
+    let Look { parts, at_hand, job, .. } = *by;
     for attempt in 1.. {
         let Some(links) = parts.links(name)?.map(Links::list) else { return Ok(None) };
-        let mut piece = look(parts, at_hand, job, name, &links)?;
+        let mut piece = look(by, name, &links)?;
         let wrong = piece.findings.iter().any(|finding| finding.rule.level >= Level::Warning);
         match at_hand {
             Some(at_hand) if wrong && attempt < TRIES => {
@@ -141,17 +164,17 @@ fn is_of_missing(finding: &Finding) -> bool {
     ["missing", "dangling", "bad-link", "no-image-here", "tag-without"].iter().any(|part| name.contains(part))
 }
 
-fn look(
-    parts: &Parts,
-    at_hand: Option<AtHand<'_>>,
-    job: &Job<'_>,
-    name: &str,
-    links: &[Link],
-) -> Result<Piece> {
+fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
+    let Look { parts, at_hand, job, misplaced } = *by;
     let meta = parts.meta();
     let limits = &job.reading.limits;
     let stored = at_hand.map(|at_hand| at_hand.stored.clone());
-    let known: Arc<dyn Known> = Arc::new(Held { parts: parts.clone(), stored, limit: limits.document_bytes });
+    let known: Arc<dyn Known> = Arc::new(Held {
+        parts: parts.clone(),
+        stored,
+        limit: limits.document_bytes,
+        misplaced: Arc::clone(misplaced),
+    });
     let root: Vec<&str> = meta.root.iter().map(String::as_str).collect();
     let mut archive = piece::repository((&meta.typed, &meta.base), name, links, &root, known, limits)?;
     let (facts, unread) = facts::of(&mut archive, parts, limits)?;
@@ -220,62 +243,72 @@ fn mark(marks: &mut Marks, archive: &Archive, links: &[Link]) -> std::io::Result
     Ok(())
 }
 
-/// Blobs that nothing points at, and what is said of the storage as a whole.
-fn rest(
-    parts: &Parts,
-    job: &Job<'_>,
-    gathered: &mut Gathered,
-    marks: Marks,
-    (sees_all, roots): (bool, usize),
-    judged: &mut Judged,
-) -> Result<()> {
-    let base = parts.meta().base.clone();
-    let mut marks = marks.sorted().at("cannot read", "the temporary file of marks")?;
-    let mut left: Vec<(Listed, bool, String)> = Vec::new();
-    parts.blobs(&mut |digest, row| {
-        judged.blobs += 1;
-        judged.bytes += row.size;
-        let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
-        if marked & NEEDED == 0 {
-            let Some(name) = blob_name(&base, &digest) else { return Ok(()) };
-            let listed = Listed { digest, size: row.size, modified: row.modified };
-            left.push((listed, marked & LINKED != 0, name));
-        }
-        if left.len() >= LEFT_OVER {
-            left_over(parts, job, gathered, &std::mem::take(&mut left), sees_all, true)?;
-        }
-        Ok(())
-    })?;
-    for (name, row) in parts.misplaced()? {
-        let mut components = name.rsplit('/').skip(1);
-        let (hex, algorithm) = (components.next().unwrap_or_default(), components.nth(1).unwrap_or_default());
-        let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) else { continue };
-        left.push((Listed { digest, size: row.size, modified: row.modified }, false, name));
-    }
-    left_over(parts, job, gathered, &left, sees_all, roots > 0)
-}
-
-fn left_over(
-    parts: &Parts,
-    job: &Job<'_>,
-    gathered: &mut Gathered,
-    blobs: &[(Listed, bool, String)],
+/// What is left when every repository was judged.
+struct Rest<'a> {
+    parts: &'a Parts,
+    job: &'a Job<'a>,
+    misplaced: &'a Arc<Misplaced>,
+    explained: HashSet<String>,
     sees_all: bool,
     has_roots: bool,
-) -> Result<()> {
-    let meta = parts.meta();
-    let limits = &job.reading.limits;
-    let known = Arc::new(Held { parts: parts.clone(), stored: None, limit: limits.document_bytes });
-    let mut archive = piece::leftovers((&meta.typed, &meta.base), blobs, known, limits)?;
-    let (facts, _) = facts::of(&mut archive, parts, limits)?;
-    let mut findings = rules::run(&archive, &facts, Scope::All);
-    findings.retain(|finding| match finding.rule.name {
-        name if name == rules::graph::UNREFERENCED.name => sees_all,
-        name if name == rules::archive::NO_IMAGES.name => !has_roots,
-        _ => true,
-    });
-    gathered.add(&archive, job.policy.judged(findings));
-    Ok(())
+}
+
+impl Rest<'_> {
+    /// Blobs that nothing points at, and what is said of the storage as a whole.
+    fn judge(&self, gathered: &mut Gathered, marks: Marks, judged: &mut Judged) -> Result<()> {
+        let base = &self.parts.meta().base;
+        let mut marks = marks.sorted().at("cannot read", "the temporary file of marks")?;
+        let mut left: Vec<(Listed, bool, String)> = Vec::new();
+        self.parts.blobs(&mut |digest, row| {
+            judged.blobs += 1;
+            judged.bytes += row.size;
+            let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
+            if marked & NEEDED == 0 {
+                let Some(name) = blob_name(base, &digest) else { return Ok(()) };
+                let listed = Listed { digest, size: row.size, modified: row.modified };
+                left.push((listed, marked & LINKED != 0, name));
+            }
+            if left.len() >= LEFT_OVER {
+                self.left_over(gathered, &std::mem::take(&mut left), true)?;
+            }
+            Ok(())
+        })?;
+        let mut misplaced: Vec<_> = self.misplaced.iter().collect();
+        misplaced.sort();
+        for (digest, (name, size)) in misplaced {
+            if !self.explained.contains(digest.as_str()) {
+                let listed = Listed { digest: digest.clone(), size: *size, modified: 0 };
+                left.push((listed, false, name.clone()));
+            }
+        }
+        self.left_over(gathered, &left, self.has_roots)
+    }
+
+    fn left_over(
+        &self,
+        gathered: &mut Gathered,
+        blobs: &[(Listed, bool, String)],
+        has_roots: bool,
+    ) -> Result<()> {
+        let meta = self.parts.meta();
+        let limits = &self.job.reading.limits;
+        let known = Arc::new(Held {
+            parts: self.parts.clone(),
+            stored: None,
+            limit: limits.document_bytes,
+            misplaced: Arc::clone(self.misplaced),
+        });
+        let mut archive = piece::leftovers((&meta.typed, &meta.base), blobs, known, limits)?;
+        let (facts, _) = facts::of(&mut archive, self.parts, limits)?;
+        let mut findings = rules::run(&archive, &facts, Scope::All);
+        findings.retain(|finding| match finding.rule.name {
+            name if name == rules::graph::UNREFERENCED.name => self.sees_all,
+            name if name == rules::archive::NO_IMAGES.name => !has_roots,
+            _ => true,
+        });
+        gathered.add(&archive, self.job.policy.judged(findings));
+        Ok(())
+    }
 }
 
 /// The blobs that a node points at directly.

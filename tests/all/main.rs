@@ -53,6 +53,8 @@ mod registry;
 mod security;
 /// Archives that serve themselves.
 mod served;
+/// Whole storages.
+mod scrubbed;
 /// README.md and `tests/cli/*.trycmd`, run as a person would.
 mod sessions;
 /// The public names, and what they take and give.

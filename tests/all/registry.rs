@@ -2,7 +2,7 @@
 
 mod client;
 mod corpus;
-mod debian;
+pub mod debian;
 mod faults;
 mod messages;
 pub mod places;

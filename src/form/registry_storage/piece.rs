@@ -29,6 +29,11 @@ pub trait Known: Send + Sync {
     ///
     /// As of [`size`](Known::size).
     fn text(&self, digest: &Digest) -> Result<Vec<u8>>;
+
+    /// The name and size of a blob that stands in a folder where no registry looks.
+    fn misplaced(&self, _digest: &Digest) -> Option<(String, u64)> {
+        None
+    }
 }
 
 /// The digests of members that were found, by their keys.
@@ -117,13 +122,25 @@ pub fn repository(
     };
     let tree = Tree::of_bytes(place, members.collect(), Box::new(bytes));
     let (repositories, aliases, bad_names) = repositories(&tree, base)?;
-    let find = ByFacts { base: base.to_owned(), aliases, found, known };
+    let find =
+        ByFacts { base: base.to_owned(), aliases, found: Arc::clone(&found), known: Arc::clone(&known) };
     let mut builder = Builder::new(Form::RegistryStorage, tree, Ingested::default(), limits, find);
     for (path, repository) in &repositories {
         read_repository(&mut builder, path, repository)?;
     }
     super::odd_names(&mut builder, bad_names);
     links(&mut builder, &repositories)?;
+    let missed = builder.archive.blobs.iter().filter(|blob| blob.member.is_none());
+    let missed: Vec<Digest> = missed.filter_map(|blob| blob.digest.clone()).collect();
+    for digest in missed {
+        let Some((name, size)) = known.misplaced(&digest) else { continue };
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = BLOB | found.len() as u64;
+        found.push(digest.clone());
+        let member = builder.archive.tree.add(MemberName::from(name), size, key);
+        let problem = StorageProblem::Misplaced(digest);
+        builder.odd(Anomaly::Storage { at: Location::member(member), problem });
+    }
     Ok(builder.archive)
 }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::places::{command, layout, stderr};
 
 /// A registry of its own process, ended when it is dropped.
-struct Registry {
+pub struct Registry {
     child: Child,
-    address: String,
-    folder: tempfile::TempDir,
+    pub address: String,
+    pub folder: tempfile::TempDir,
 }
 
 impl Drop for Registry {
@@ -22,7 +22,7 @@ impl Drop for Registry {
     }
 }
 
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_err() {
         let _ = writeln!(std::io::stderr(), "{program} is not installed: not tried");
@@ -31,7 +31,7 @@ fn has(program: &str) -> bool {
 }
 
 /// Starts a registry; `more` is what its configuration says beside the usual.
-fn start(more: impl Fn(&Path) -> (String, String)) -> Registry {
+pub fn start(more: impl Fn(&Path) -> (String, String)) -> Registry {
     let folder = tempfile::tempdir().expect("temporary directory");
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
