@@ -192,7 +192,10 @@ pub use rules::Policy;
 pub use rules::baseline::Baseline;
 pub use rules::policy::Profile;
 #[cfg(feature = "scrub")]
-pub use scrub::{Counters, Judged, Meta as ScrubState, Request as ScrubRequest, Sample, Scrubbed, Shard, Told};
+pub use scrub::{
+    Break, Counters, Extras as ScrubExtras, Judged, Meta as ScrubState, Plan as GarbagePlan, Request as ScrubRequest,
+    Run as ScrubRun, Sample, Scrubbed, Shard, Told,
+};
 #[cfg(feature = "serve")]
 pub use serve::{Server, Settings as ServeSettings, Shelf, server::Stop as StopServing};
 pub use staging::remove_all as remove_staged;

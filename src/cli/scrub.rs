@@ -1,19 +1,22 @@
 //! `restow scrub`: proves a whole storage.
 
-use std::io;
-use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::report::{Own, Reports};
+use tempfile::NamedTempFile;
+
+use super::report::{Own, Reports, write};
 use super::scrub_args::{ScrubArgs, ScrubCommand, StatusArgs, TellingArgs};
 use super::scrub_progress::Watching;
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
 use crate::time::rfc3339;
 use crate::{
-    Counters, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubRequest, Scrubbed, Shard, Used, Verdict,
+    Counters, GarbagePlan, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubExtras, ScrubRequest, Scrubbed, Shard, Summary,
+    Used, Verdict,
     counted, human,
 };
 
@@ -24,8 +27,8 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
     match &args.command {
         Some(ScrubCommand::Status(args)) => return status(args, shell).map(|()| 0),
         Some(ScrubCommand::Merge(args)) => {
-            return told(&args.telling, None, shell, policy, |options, counters| {
-                crate::merge_scrubs(&args.state, options, counters)
+            return told(&args.telling, None, shell, policy, |options, counters, extras| {
+                crate::merge_scrubs(&args.state, options, counters, extras)
             });
         }
         None => {}
@@ -42,8 +45,8 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
     if request.state.is_none() {
         shell.say("without --state nothing is kept: a run that is ended begins anew");
     }
-    told(&args.telling, Some(&place), shell, policy, |options, counters| {
-        crate::scrub(&place, &request, options, counters)
+    told(&args.telling, Some(&place), shell, policy, |options, counters, extras| {
+        crate::scrub(&place, &request, options, counters, extras)
     })
 }
 
@@ -53,17 +56,21 @@ fn told(
     place: Option<&Place>,
     shell: &Shell,
     policy: &Policy,
-    job: impl FnOnce(&Options<'_>, &Counters) -> Result<Scrubbed>,
+    job: impl FnOnce(&Options<'_>, &Counters, ScrubExtras<'_>) -> Result<Scrubbed>,
 ) -> Result<u8> {
     let mut reports = Reports::parse(&telling.report, telling.json, None, Own::Stdout)?;
     if let Some(place) = place {
         reports.apart(place, Used::Read)?;
     }
     let counters = Counters::default();
+    let began = Instant::now();
+    let grace = telling.gc_plan.as_ref().map(|_| time(&telling.grace)).transpose()?;
+    let mut facts = telling.facts.as_deref().map(Facts::to).transpose()?;
     let done = {
         let watching = Watching::new(&shell.common, &counters);
         let options = Options { policy: policy.clone(), ..shell.options(&watching, false)? };
-        watching.while_it(|| job(&options, &counters))
+        let out = facts.as_mut().map(|facts| &mut facts.out as &mut dyn Write);
+        watching.while_it(|| job(&options, &counters, ScrubExtras { grace, facts: out }))
     };
     let scrubbed = match done {
         Ok(scrubbed) => scrubbed,
@@ -81,6 +88,19 @@ fn told(
     }
     let wrong = draw(&scrubbed, &mut reports, shell)?;
     reports.finish(shell, None)?;
+    facts.map_or(Ok(()), Facts::keep)?;
+    if let (Some(plan), Some(file)) = (&scrubbed.plan, &telling.gc_plan) {
+        match file.is_empty() {
+            true => shell.say(&planned(plan, shell.common.verbose)),
+            false => {
+                let text = crate::json::safe::pretty(plan) + "\n";
+                write(Path::new(file), text.as_bytes())?;
+            }
+        }
+    }
+    if let Some(file) = &telling.metrics {
+        write(file, metrics(&scrubbed, &counters, began.elapsed()).as_bytes())?;
+    }
     let incomplete = telling.require_complete && !scrubbed.is_complete();
     if incomplete {
         shell.error(&Error::refused_help("not every blob was read", "run it again, with the same --state"));
@@ -90,6 +110,79 @@ fn told(
         (false, true) => WRONG,
         (false, false) => 0,
     })
+}
+
+/// Facts on their way to a file, which is there when all of them are.
+struct Facts {
+    out: BufWriter<NamedTempFile>,
+    file: PathBuf,
+}
+
+impl Facts {
+    fn to(file: &Path) -> Result<Facts> {
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let staged = NamedTempFile::new_in(parent).at("cannot write into", parent)?;
+        Ok(Facts { out: BufWriter::new(staged), file: file.to_owned() })
+    }
+
+    fn keep(self) -> Result<()> {
+        let staged = self.out.into_inner().map_err(|error| error.into_error()).at("cannot write", &self.file)?;
+        let kept = staged.persist(&self.file).map_err(|error| error.error).at("cannot write", &self.file)?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        kept.set_permissions(mode).at("cannot write", &self.file)
+    }
+}
+
+/// What a collection of garbage would do, in lines.
+fn planned(plan: &GarbagePlan, whole: bool) -> String {
+    const SHOWN: usize = 10;
+    let mut lines = vec![format!(
+        "a collection of garbage would take {}, {}; {} too young",
+        counted(plan.blobs, "blob"),
+        human_bytes(plan.bytes),
+        if plan.young == 1 { "1 is".to_owned() } else { format!("{} are", plan.young) },
+    )];
+    let most = if whole { usize::MAX } else { SHOWN };
+    let breaks = plan.breaks.iter().take(most);
+    lines.extend(breaks.map(|lost| {
+        format!("  it would break {}, which needs {}", escape_str(&lost.tag), human::shortened(&lost.digest, "…"))
+    }));
+    let more = plan.breaks.len().saturating_sub(most) as u64 + plan.more_breaks;
+    lines.extend((more > 0).then(|| format!("  and {more} more")));
+    lines.join("\n")
+}
+
+/// Counts as Prometheus reads them.
+fn metrics(scrubbed: &Scrubbed, counters: &Counters, taken: Duration) -> String {
+    let get = Counters::get;
+    let summary = scrubbed.told.as_ref().map(|told| Summary::of(&told.levelled())).unwrap_or_default();
+    let mut out = String::new();
+    let mut metric = |name: &str, help: &str, values: &[(&str, f64)]| {
+        out.push_str(&format!("# HELP restow_scrub_{name} {help}\n# TYPE restow_scrub_{name} gauge\n"));
+        for (label, value) in values {
+            out.push_str(&format!("restow_scrub_{name}{label} {value}\n"));
+        }
+    };
+    let one = |count: u64| [("", count as f64)];
+    metric("repositories", "Repositories that were judged.", &one(scrubbed.judged.repositories));
+    metric("blobs", "Blobs of the storage.", &one(scrubbed.judged.blobs));
+    metric("bytes", "Bytes of those.", &one(scrubbed.judged.bytes));
+    metric("read_blobs", "Blobs that this run read.", &one(get(&counters.read)));
+    metric("read_bytes", "Bytes of those.", &one(get(&counters.read_bytes)));
+    metric("known_blobs", "Blobs of which enough was known.", &one(get(&counters.kept)));
+    metric("left_blobs", "Blobs that were left unread.", &one(scrubbed.left() + scrubbed.unreadable.len() as u64));
+    metric("faulty_blobs", "Blobs that are not what their digests say, or cannot be decompressed.", &one(get(&counters.faults)));
+    let levels = [
+        ("{level=\"error\"}", summary.errors as f64),
+        ("{level=\"warning\"}", summary.warnings as f64),
+        ("{level=\"note\"}", summary.notes as f64),
+    ];
+    metric("findings", "Findings by level.", &levels);
+    metric("complete", "Whether every blob was read.", &one(u64::from(scrubbed.is_complete())));
+    metric("duration_seconds", "How long it took.", &[("", taken.as_secs_f64())]);
+    let ended = scrubbed.metas.iter().filter_map(|meta| meta.run.ended).max().unwrap_or_default();
+    metric("ended_seconds", "When it ended, in seconds from 1970.", &one(ended));
+    out
 }
 
 /// Draws what was found; whether anything is an error.

@@ -50,6 +50,18 @@ pub(super) struct TellingArgs {
     /// Exit with 2 if not every blob was read
     #[arg(long)]
     pub require_complete: bool,
+    /// Say what a collection of garbage would take, what would break by it, and the bytes that come free; to FILE as JSON
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "", value_hint = ValueHint::FilePath)]
+    pub gc_plan: Option<String>,
+    /// With --gc-plan: spare what was written in so long a time
+    #[arg(long, value_name = "TIME", requires = "gc_plan", default_value = "24h")]
+    pub grace: String,
+    /// Write what is known of every blob, repository and tag to this file, as JSON Lines
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub facts: Option<PathBuf>,
+    /// Write counts for Prometheus to this file, when it ends
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub metrics: Option<PathBuf>,
     /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
     #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,

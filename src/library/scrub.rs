@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Finding, Level, Lowered};
 use crate::form::place::Place;
 use crate::report::{Container, Renderer, Source};
-use crate::scrub::{self, Counters, Means, Request, Scrubbed, Told};
+use crate::scrub::{self, Counters, Extras, Means, Request, Scrubbed, Told};
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
 /// [`check()`](super::check()) does, in memory that does not grow with the storage. What was found is kept in a state, so that
@@ -22,6 +22,7 @@ pub fn scrub(
     request: &Request,
     options: &Options<'_>,
     counters: &Counters,
+    extras: Extras<'_>,
 ) -> Result<Scrubbed> {
     if place.name.is_some() {
         let message = format!("`{}` is not all of a storage", place.text);
@@ -33,7 +34,7 @@ pub fn scrub(
         let help = "give registry-storage:DIR; restow check judges any archive";
         return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
     }
-    scrub::scrub((&place.text, &place.path), request, &means(options, &options.reading(), counters))
+    scrub::scrub((&place.text, &place.path), request, &means(options, &options.reading(), counters), extras)
 }
 
 /// Joins the states of all parts of a storage, and judges it as one: what it gives is what a single run would.
@@ -41,8 +42,13 @@ pub fn scrub(
 /// # Errors
 ///
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
-pub fn merge_scrubs(states: &[PathBuf], options: &Options<'_>, counters: &Counters) -> Result<Scrubbed> {
-    scrub::merge(states, &means(options, &options.reading(), counters))
+pub fn merge_scrubs(
+    states: &[PathBuf],
+    options: &Options<'_>,
+    counters: &Counters,
+    extras: Extras<'_>,
+) -> Result<Scrubbed> {
+    scrub::merge(states, &means(options, &options.reading(), counters), extras)
 }
 
 fn means<'a>(

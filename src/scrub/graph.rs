@@ -17,7 +17,7 @@ use crate::error::{Context as _, Result};
 use crate::finding::{Finding, Level};
 use crate::form::registry_storage::piece::{self, Known};
 use crate::form::registry_storage::stored::{Link, Listed, Stored, blob_name};
-use crate::model::{Anomaly, Archive, BlobId, Node};
+use crate::model::{Anomaly, Archive, BlobId};
 use crate::rules::{self, Scope};
 
 /// How often a repository is looked at that changes while it is.
@@ -309,14 +309,4 @@ impl Rest<'_> {
         gathered.add(&archive, self.job.policy.judged(findings));
         Ok(())
     }
-}
-
-/// The blobs that a node points at directly.
-pub fn points_at(node: &Node, archive: &Archive) -> Vec<BlobId> {
-    let children = match &node.body {
-        crate::model::Body::Index { children, .. } => children.as_slice(),
-        _ => &[],
-    };
-    let children = children.iter().filter_map(|edge| archive.node(edge.node?).blob);
-    node.all_parts().into_iter().filter_map(|part| part.blob).chain(children).collect()
 }

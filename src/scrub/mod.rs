@@ -9,7 +9,9 @@
 mod blobs;
 mod counters;
 mod facts;
+mod gc;
 mod graph;
+mod lines;
 mod links;
 mod marks;
 mod parts;
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use counters::Counters;
+pub use gc::{Break, Plan};
 pub use graph::Judged;
 pub use parts::Parts;
 pub use row::{Meta, Row, Run, Shard};
@@ -72,6 +75,15 @@ pub struct Means<'a> {
     pub counters: &'a Counters,
 }
 
+/// What is told beside what was found.
+#[derive(Default)]
+pub struct Extras<'a> {
+    /// What a collection of garbage would do is worked out; blobs that changed in so long a time are spared.
+    pub grace: Option<Duration>,
+    /// Facts go there, as JSON Lines.
+    pub facts: Option<&'a mut dyn std::io::Write>,
+}
+
 /// What a run is about, for its phases.
 struct Job<'a> {
     meta: &'a Meta,
@@ -96,6 +108,8 @@ pub struct Scrubbed {
     pub told: Option<Told>,
     /// What was judged.
     pub judged: Judged,
+    /// What a collection of garbage would do, if that was asked for.
+    pub plan: Option<Plan>,
     /// What the state says of itself, of every part.
     pub metas: Vec<Meta>,
     /// Blobs that could not be read, and why.
@@ -119,7 +133,12 @@ impl Scrubbed {
 /// # Errors
 ///
 /// The storage or the state cannot be read or written, the state is another one's, or the job was cancelled.
-pub fn scrub(place: (&str, &Path), request: &Request, means: &Means<'_>) -> Result<Scrubbed> {
+pub fn scrub(
+    place: (&str, &Path),
+    request: &Request,
+    means: &Means<'_>,
+    extras: Extras<'_>,
+) -> Result<Scrubbed> {
     let (typed, path) = place;
     let stored = Stored::open(typed, path)?;
     let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
@@ -139,13 +158,13 @@ pub fn scrub(place: (&str, &Path), request: &Request, means: &Means<'_>) -> Resu
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let came = blobs::read(&stored, &state, &means.job(&meta, until), selection)?;
     meta.run.left = Counters::get(&means.counters.left);
+    let unreadable = came.unreadable;
     let mut scrubbed =
-        Scrubbed { told: None, judged: Judged::default(), metas: Vec::new(), unreadable: came.unreadable };
+        Scrubbed { told: None, judged: Judged::default(), plan: None, metas: Vec::new(), unreadable };
     if meta.shard.is_none() {
         let parts = Parts::one(state.clone(), meta.clone());
         let at_hand = AtHand { stored: &stored, state: &state };
-        let (told, judged) = judged(&parts, Some(at_hand), &means.job(&meta, until))?;
-        (scrubbed.told, scrubbed.judged) = (Some(told), judged);
+        judged(&parts, Some(at_hand), &means.job(&meta, until), extras, &mut scrubbed)?;
     }
     meta.run.ended = Some(seconds());
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
@@ -172,18 +191,41 @@ impl Means<'_> {
 /// # Errors
 ///
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
-pub fn merge(states: &[PathBuf], means: &Means<'_>) -> Result<Scrubbed> {
+pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Result<Scrubbed> {
     let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
     let parts = Parts::of(open)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
-    let (told, judged) = judged(&parts, None, &means.job(&metas[0], None))?;
-    Ok(Scrubbed { told: Some(told), judged, metas, unreadable: Vec::new() })
+    let job = means.job(parts.meta(), None);
+    let judged = Judged::default();
+    let mut scrubbed = Scrubbed { told: None, judged, plan: None, metas, unreadable: Vec::new() };
+    self::judged(&parts, None, &job, extras, &mut scrubbed)?;
+    Ok(scrubbed)
 }
 
-fn judged(parts: &Parts, at_hand: Option<AtHand<'_>>, job: &Job<'_>) -> Result<(Told, Judged)> {
+/// Judges everything, and works out what is told beside it.
+fn judged(
+    parts: &Parts,
+    at_hand: Option<AtHand<'_>>,
+    job: &Job<'_>,
+    extras: Extras<'_>,
+    scrubbed: &mut Scrubbed,
+) -> Result<()> {
     let mut gathered = told::Gathered::default();
-    let judged = graph::judge(parts, at_hand, job, &mut gathered, &mut |_, _, _| Ok(()))?;
-    Ok((gathered.finish(&parts.meta().typed), judged))
+    let mut collecting = extras.grace.map(|_| gc::Collecting::new(job.reading.tmpdir.as_deref()));
+    let mut lines = extras.facts.map(lines::Lines::new);
+    scrubbed.judged = graph::judge(parts, at_hand, job, &mut gathered, &mut |name, piece, links| {
+        if let Some(collecting) = &mut collecting {
+            collecting.add(name, piece, links)?;
+        }
+        lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
+    })?;
+    lines.as_mut().map_or(Ok(()), |lines| lines.blobs(parts))?;
+    scrubbed.told = Some(gathered.finish(&parts.meta().typed));
+    if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {
+        let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
+        scrubbed.plan = Some(collecting.plan(parts, i64::try_from(young).unwrap_or(i64::MAX))?);
+    }
+    Ok(())
 }
 
 /// The state of a run, and what it says of itself: a new one, the next run of an old one, or the rest of one that was ended

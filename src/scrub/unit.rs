@@ -1,6 +1,5 @@
 //! A few blobs, read one after the other by one thread: what a kill costs.
 
-use std::io;
 use std::sync::PoisonError;
 
 use super::Job;
@@ -141,9 +140,4 @@ fn row(
         text: text.is_some(),
     };
     Ok((Row { size: listed.size, modified: listed.modified, read: Some(read) }, text))
-}
-
-/// Whether an error says that a file is not there.
-pub fn is_missing(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }

@@ -7,3 +7,4 @@ mod planted;
 mod registry;
 mod refused;
 pub mod storage;
+mod told;
