@@ -1,9 +1,9 @@
 //! What one pass over a blob's bytes tells. Facts only: rules judge them.
 
-use serde::{Deserialize, Serialize};
 use crate::codec::{Fault, Trailing};
 use crate::digest::Digest;
 use crate::media::Codec;
+use serde::{Deserialize, Serialize};
 
 /// The facts of one blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

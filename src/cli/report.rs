@@ -192,7 +192,13 @@ impl Reports {
 
     /// Adds what was found in a storage to every report that is written at the end.
     #[cfg(feature = "scrub")]
-    pub fn add_told(&mut self, shell: &Shell, verdict: &Verdict<'_>, told: &crate::Told, path: Option<&Path>) {
+    pub fn add_told(
+        &mut self,
+        shell: &Shell,
+        verdict: &Verdict<'_>,
+        told: &crate::Told,
+        path: Option<&Path>,
+    ) {
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {

@@ -15,9 +15,8 @@ use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
 use crate::time::rfc3339;
 use crate::{
-    Counters, GarbagePlan, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubExtras, ScrubRequest, Scrubbed, Shard, Summary,
-    Used, Verdict,
-    counted, human,
+    Counters, GarbagePlan, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubExtras,
+    ScrubRequest, Scrubbed, Shard, Summary, Used, Verdict, counted, human,
 };
 
 /// Blobs that could not be read are told up to so many.
@@ -126,7 +125,8 @@ impl Facts {
     }
 
     fn keep(self) -> Result<()> {
-        let staged = self.out.into_inner().map_err(|error| error.into_error()).at("cannot write", &self.file)?;
+        let staged =
+            self.out.into_inner().map_err(|error| error.into_error()).at("cannot write", &self.file)?;
         let kept = staged.persist(&self.file).map_err(|error| error.error).at("cannot write", &self.file)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         kept.set_permissions(mode).at("cannot write", &self.file)
@@ -145,7 +145,11 @@ fn planned(plan: &GarbagePlan, whole: bool) -> String {
     let most = if whole { usize::MAX } else { SHOWN };
     let breaks = plan.breaks.iter().take(most);
     lines.extend(breaks.map(|lost| {
-        format!("  it would break {}, which needs {}", escape_str(&lost.tag), human::shortened(&lost.digest, "…"))
+        format!(
+            "  it would break {}, which needs {}",
+            escape_str(&lost.tag),
+            human::shortened(&lost.digest, "…")
+        )
     }));
     let more = plan.breaks.len().saturating_sub(most) as u64 + plan.more_breaks;
     lines.extend((more > 0).then(|| format!("  and {more} more")));
@@ -170,8 +174,16 @@ fn metrics(scrubbed: &Scrubbed, counters: &Counters, taken: Duration) -> String 
     metric("read_blobs", "Blobs that this run read.", &one(get(&counters.read)));
     metric("read_bytes", "Bytes of those.", &one(get(&counters.read_bytes)));
     metric("known_blobs", "Blobs of which enough was known.", &one(get(&counters.kept)));
-    metric("left_blobs", "Blobs that were left unread.", &one(scrubbed.left() + scrubbed.unreadable.len() as u64));
-    metric("faulty_blobs", "Blobs that are not what their digests say, or cannot be decompressed.", &one(get(&counters.faults)));
+    metric(
+        "left_blobs",
+        "Blobs that were left unread.",
+        &one(scrubbed.left() + scrubbed.unreadable.len() as u64),
+    );
+    metric(
+        "faulty_blobs",
+        "Blobs that are not what their digests say, or cannot be decompressed.",
+        &one(get(&counters.faults)),
+    );
     let levels = [
         ("{level=\"error\"}", summary.errors as f64),
         ("{level=\"warning\"}", summary.warnings as f64),
@@ -195,7 +207,11 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     let judged = &scrubbed.judged;
     let what = format!(
         "{}, {}",
-        if judged.repositories == 1 { "1 repository".to_owned() } else { format!("{} repositories", judged.repositories) },
+        if judged.repositories == 1 {
+            "1 repository".to_owned()
+        } else {
+            format!("{} repositories", judged.repositories)
+        },
         counted(judged.blobs, "blob")
     );
     let least = shell.least();
@@ -203,7 +219,14 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     let hints: Vec<String> = human::pages(&drawn.collect()).into_iter().collect();
     let meta = scrubbed.metas.first();
     let place = meta.map_or("", |meta| meta.typed.as_str());
-    let verdict = Verdict { place, what: &what, findings: &findings, images: &[], hints: &hints, lowered: Lowered::NONE };
+    let verdict = Verdict {
+        place,
+        what: &what,
+        findings: &findings,
+        images: &[],
+        hints: &hints,
+        lowered: Lowered::NONE,
+    };
     if reports.human {
         let options: HumanOptions = shell.human(&io::stdout());
         shell.print(&shell.report_of(&verdict, told, options))?;
@@ -236,7 +259,10 @@ fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
     more(scrubbed.left(), "left unread");
     more(scrubbed.unreadable.len() as u64, "could not be read");
     more(get(&counters.meanwhile), "came, went or changed meanwhile");
-    more(scrubbed.judged.younger, "repositories changed while parts were read, and what they seem to miss is not told");
+    more(
+        scrubbed.judged.younger,
+        "repositories changed while parts were read, and what they seem to miss is not told",
+    );
     if text.is_empty() { format!("joined {}", counted(scrubbed.metas.len() as u64, "part")) } else { text }
 }
 
@@ -250,7 +276,9 @@ fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
         return shell.print(&(crate::json::safe::pretty(&status) + "\n"));
     }
     let meta = &status.meta;
-    let time = |at: Option<u64>| at.map_or_else(|| "never".to_owned(), |at| rfc3339(UNIX_EPOCH + Duration::from_secs(at)));
+    let time = |at: Option<u64>| {
+        at.map_or_else(|| "never".to_owned(), |at| rfc3339(UNIX_EPOCH + Duration::from_secs(at)))
+    };
     let part = meta.shard.map_or_else(|| "all of it".to_owned(), |shard| format!("part {shard}"));
     let run = match meta.run.ended {
         Some(_) => format!("run {}, ended {}", meta.run.number, time(meta.run.ended)),
@@ -287,10 +315,12 @@ fn time(text: &str) -> Result<Duration> {
         'w' => Some(604_800),
         _ => None,
     };
-    let parsed = text.char_indices().next_back().and_then(|(at, last)| {
-        text.get(..at)?.parse::<u64>().ok()?.checked_mul(unit(last)?)
-    });
-    let wrong = || Error::refused(format!("a time is a number with s, m, h, d or w, such as 30d, not `{text}`"));
+    let parsed = text
+        .char_indices()
+        .next_back()
+        .and_then(|(at, last)| text.get(..at)?.parse::<u64>().ok()?.checked_mul(unit(last)?));
+    let wrong =
+        || Error::refused(format!("a time is a number with s, m, h, d or w, such as 30d, not `{text}`"));
     parsed.map(Duration::from_secs).ok_or_else(wrong)
 }
 

@@ -95,7 +95,9 @@ pub(super) struct MergeArgs {
 
 /// Say what a state proves: what was read, when and by which version, and what was not.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  restow scrub status scrub.db\n  restow scrub status --json scrub.db | jq .unread")]
+#[command(
+    after_help = "Examples:\n  restow scrub status scrub.db\n  restow scrub status --json scrub.db | jq .unread"
+)]
 pub(super) struct StatusArgs {
     /// The state
     #[arg(value_name = "STATE", value_hint = ValueHint::FilePath)]

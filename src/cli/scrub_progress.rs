@@ -61,8 +61,7 @@ impl<'a> Watching<'a> {
         let every = if self.how == How::Drawn { Duration::from_millis(250) } else { Duration::from_secs(60) };
         let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         while !*over {
-            let (now, waited) =
-                self.wake.wait_timeout(over, every).unwrap_or_else(PoisonError::into_inner);
+            let (now, waited) = self.wake.wait_timeout(over, every).unwrap_or_else(PoisonError::into_inner);
             over = now;
             if !*over && waited.timed_out() {
                 let line = line(self.counters, self.began.elapsed());

@@ -12,9 +12,9 @@ mod climb;
 pub mod contents;
 pub mod evidence;
 mod facts;
-mod kept;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod kept;
 mod magic;
 mod names;
 mod own;

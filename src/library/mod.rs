@@ -31,12 +31,12 @@ pub use inspect::{inspect, raw};
 pub use inspect::{inspect_for, raw_for};
 pub use open::{Source, open};
 pub use options::Options;
-#[cfg(feature = "page")]
-#[doc(hidden)]
-pub use page::{Looked, changes, file_digest, picture};
 #[cfg(all(feature = "page", feature = "scrub"))]
 #[doc(hidden)]
 pub use page::picture_told;
+#[cfg(feature = "page")]
+#[doc(hidden)]
+pub use page::{Looked, changes, file_digest, picture};
 pub use registry::{Login, RegistryOptions, tags};
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -681,8 +681,7 @@ impl Walk<'_> {
 
 /// Whether all that may point at something could be read, so that it is known what nothing points at.
 pub fn sees_all(archive: &Archive, found: &[Finding]) -> bool {
-    let limit =
-        |odd: &Anomaly| matches!(odd, Anomaly::LimitHit { .. } | Anomaly::DocumentTooLarge { .. });
+    let limit = |odd: &Anomaly| matches!(odd, Anomaly::LimitHit { .. } | Anomaly::DocumentTooLarge { .. });
     let whole = |node: &Node| match &node.body {
         Body::Absent | Body::Opaque => false,
         Body::Index { children, .. } => children.iter().all(|edge| edge.node.is_some()),

@@ -264,8 +264,7 @@ fn one(
             Due::Known => {
                 Counters::add(&job.counters.kept, 1);
                 Counters::add(&job.counters.kept_bytes, listed.size);
-                let sound =
-                    row.and_then(|row| row.read).is_some_and(|read| read.is_sound(&listed.digest));
+                let sound = row.and_then(|row| row.read).is_some_and(|read| read.is_sound(&listed.digest));
                 Counters::add(&job.counters.faults, u64::from(!sound));
             }
             Due::Left => {

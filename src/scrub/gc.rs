@@ -67,7 +67,9 @@ impl Collecting {
         let revisions: Vec<Digest> = links.iter().filter_map(revision).collect();
         let mut kept = std::collections::HashSet::new();
         for node in &archive.nodes {
-            let Some(digest) = node.digest.as_ref().filter(|digest| revisions.contains(digest)) else { continue };
+            let Some(digest) = node.digest.as_ref().filter(|digest| revisions.contains(digest)) else {
+                continue;
+            };
             kept.insert(digest.clone());
             let below = points_at(node, archive).into_iter();
             kept.extend(below.filter_map(|blob| archive.blob(blob).digest.clone()));

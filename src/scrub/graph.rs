@@ -82,10 +82,15 @@ pub fn judge(
         if job.progress.cancelled() {
             return Err(crate::error::Error::Cancelled);
         }
-        let Some((piece, links)) = one(&Look { parts, at_hand, job, misplaced: &misplaced }, &name, &mut judged)? else { continue };
+        let Some((piece, links)) =
+            one(&Look { parts, at_hand, job, misplaced: &misplaced }, &name, &mut judged)?
+        else {
+            continue;
+        };
         sees_all &= rules::sees_all(&piece.archive, &piece.findings);
         // The only tag may be the broken one.
-        let tags = piece.archive.anomalies.iter().filter(|odd| matches!(odd, Anomaly::TagWithoutCurrent { .. }));
+        let tags =
+            piece.archive.anomalies.iter().filter(|odd| matches!(odd, Anomaly::TagWithoutCurrent { .. }));
         roots += piece.archive.roots.len() + tags.count();
         judged.repositories += 1;
         judged.unread += piece.unread.len() as u64;

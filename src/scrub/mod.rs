@@ -253,7 +253,10 @@ fn state_of(stored: &Stored, typed: &str, request: &Request, means: &Means<'_>) 
     let Some(known) = known else { return Ok((state, fresh)) };
     if (&known.form, &known.place) != (&fresh.form, &fresh.place) && !request.adopt {
         let message = format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
-        return Err(Error::refused_help(message, "add --adopt if the storage has moved, or give another --state"));
+        return Err(Error::refused_help(
+            message,
+            "add --adopt if the storage has moved, or give another --state",
+        ));
     }
     if known.shard != fresh.shard {
         let told = |shard: Option<Shard>| {

@@ -50,7 +50,8 @@ impl Parts {
             }
             let shard = own.shard.unwrap_or(Shard { index: 0, count: 1 });
             if shard.count != count {
-                let message = format!("{} is of {count} parts, and {} of {}", told(first), told(state), shard.count);
+                let message =
+                    format!("{} is of {count} parts, and {} of {}", told(first), told(state), shard.count);
                 return Err(Error::refused_help(message, "give the parts of one division"));
             }
             let slot = by_number.get_mut(shard.index as usize);
@@ -61,10 +62,18 @@ impl Parts {
             }
             *slot = Some(part);
         }
-        let missing: Vec<String> =
-            by_number.iter().zip(0..).filter(|(part, _)| part.is_none()).map(|(_, i)| format!("{i}/{count}")).collect();
+        let missing: Vec<String> = by_number
+            .iter()
+            .zip(0..)
+            .filter(|(part, _)| part.is_none())
+            .map(|(_, i)| format!("{i}/{count}"))
+            .collect();
         if !missing.is_empty() {
-            let message = format!("of {count} parts {} missing: {}", if missing.len() == 1 { "one is" } else { "some are" }, missing.join(", "));
+            let message = format!(
+                "of {count} parts {} missing: {}",
+                if missing.len() == 1 { "one is" } else { "some are" },
+                missing.join(", ")
+            );
             return Err(Error::refused_help(message, "give the states of all parts"));
         }
         let mut parts = parts;

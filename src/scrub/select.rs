@@ -25,7 +25,8 @@ impl Sample {
     /// It is none of them.
     pub fn parse(text: &str) -> Result<Sample> {
         let wrong = || {
-            let message = format!("a sample is a share, a size or a part, such as 5%, 10G or 1/30, not `{text}`");
+            let message =
+                format!("a sample is a share, a size or a part, such as 5%, 10G or 1/30, not `{text}`");
             Error::refused(message)
         };
         if let Some(share) = text.strip_suffix('%') {
@@ -152,7 +153,9 @@ impl Selection {
         let in_sample = match self.sample {
             None => return if known { Due::Known } else { Due::Read },
             Some(Sample::Part(n, of)) => part(&listed.digest, of) == n - 1,
-            Some(Sample::Share(_) | Sample::Bytes(_)) => self.is_old(read.map_or(0, |read| read.at), listed.size),
+            Some(Sample::Share(_) | Sample::Bytes(_)) => {
+                self.is_old(read.map_or(0, |read| read.at), listed.size)
+            }
         };
         match (this_run, in_sample, known) {
             (true, ..) => Due::Known,

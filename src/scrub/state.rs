@@ -95,7 +95,8 @@ impl State {
     /// It is no state, another process has it, or it cannot be read or written.
     pub fn open(path: &Path) -> Result<(State, Option<Meta>)> {
         let fresh = !std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
-        let db = redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| opening(path, error))?;
+        let db =
+            redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| opening(path, error))?;
         let state = State { db: Arc::new(db), path: path.to_owned(), _temporary: None };
         if fresh {
             return Ok((state, None));

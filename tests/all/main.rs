@@ -49,12 +49,12 @@ mod properties;
 mod readers;
 /// Live registries.
 mod registry;
+/// Whole storages.
+mod scrubbed;
 /// What SECURITY.md promises.
 mod security;
 /// Archives that serve themselves.
 mod served;
-/// Whole storages.
-mod scrubbed;
 /// README.md and `tests/cli/*.trycmd`, run as a person would.
 mod sessions;
 /// The public names, and what they take and give.

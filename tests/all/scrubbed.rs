@@ -4,7 +4,7 @@ mod corpus;
 pub mod damage;
 mod divided;
 mod planted;
-mod registry;
 mod refused;
+mod registry;
 pub mod storage;
 mod told;

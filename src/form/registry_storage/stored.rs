@@ -152,7 +152,8 @@ impl Stored {
             if !path.is_empty() && names.iter().any(|(name, is_folder)| *is_folder && name.starts_with('_')) {
                 each(&path)?;
             }
-            let below = names.into_iter().rev().filter(|(name, is_folder)| *is_folder && !name.starts_with('_'));
+            let below =
+                names.into_iter().rev().filter(|(name, is_folder)| *is_folder && !name.starts_with('_'));
             let join = |(name, _): (String, bool)| match path.is_empty() {
                 true => name,
                 false => format!("{path}/{name}"),

@@ -74,8 +74,14 @@ fn parts_come_to_the_report_of_one_run_byte_for_byte() {
         let states: Vec<PathBuf> = (0..count).map(|i| dir.path().join(format!("{count}-{i}.db"))).collect();
         for (i, state) in states.iter().enumerate().rev() {
             let shard = format!("{i}/{count}");
-            let output =
-                restow(&["scrub", "--shard", &shard, "--state", state.to_str().expect("UTF-8"), &storage.place()]);
+            let output = restow(&[
+                "scrub",
+                "--shard",
+                &shard,
+                "--state",
+                state.to_str().expect("UTF-8"),
+                &storage.place(),
+            ]);
             assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         }
         for format in ["json", "human", "sarif", "junit", "markdown", "html"] {
@@ -86,12 +92,19 @@ fn parts_come_to_the_report_of_one_run_byte_for_byte() {
             assert_eq!((code, single.status.code()), (Some(1), Some(1)), "{format}");
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("scrub merge", "scrub");
             let command = |text: String| {
-                text.lines().filter(|line| !line.contains("restow scrub --report")).collect::<Vec<_>>().join("\n")
+                text.lines()
+                    .filter(|line| !line.contains("restow scrub --report"))
+                    .collect::<Vec<_>>()
+                    .join("\n")
             };
             match format {
                 // Pages say which command made them.
                 "markdown" | "html" => assert!(!command(text(&parts)).is_empty()),
-                _ => assert_eq!(String::from_utf8_lossy(&parts), String::from_utf8_lossy(&single.stdout), "{format}"),
+                _ => assert_eq!(
+                    String::from_utf8_lossy(&parts),
+                    String::from_utf8_lossy(&single.stdout),
+                    "{format}"
+                ),
             }
         }
     }

@@ -91,9 +91,15 @@ fn a_state_that_is_none_is_cut_or_is_at_work() {
     for length in lengths {
         std::fs::write(&broken, &bytes[..length]).expect("written");
         let (code, told) = said(&["scrub", "--state", text(&broken), &storage.place()]);
-        assert!(code == Some(2) && told.contains("is no state of a scrub"), "cut at {length}: {code:?} {told}");
+        assert!(
+            code == Some(2) && told.contains("is no state of a scrub"),
+            "cut at {length}: {code:?} {told}"
+        );
         let (code, told) = said(&["scrub", "status", text(&broken)]);
-        assert!(code == Some(2) && told.contains("is no state of a scrub"), "cut at {length}: {code:?} {told}");
+        assert!(
+            code == Some(2) && told.contains("is no state of a scrub"),
+            "cut at {length}: {code:?} {told}"
+        );
     }
     for text_of in [&b"no state at all"[..], &[0; 20_000]] {
         std::fs::write(&broken, text_of).expect("written");

@@ -65,7 +65,12 @@ impl Storage {
 
     /// The file of what a tag stands for.
     pub fn tag_of(&self, repository: &str, tag: &str) -> PathBuf {
-        self.root().join("repositories").join(repository).join("_manifests/tags").join(tag).join("current/link")
+        self.root()
+            .join("repositories")
+            .join(repository)
+            .join("_manifests/tags")
+            .join(tag)
+            .join("current/link")
     }
 
     pub fn tag(&self, repository: &str, tag: &str, digest: &Digest) {

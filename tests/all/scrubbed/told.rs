@@ -21,7 +21,8 @@ fn what_a_collection_of_garbage_would_do() {
     let children = [storage.image("multi", "a", &layers), storage.image("multi", "b", &layers)];
     storage.index("multi", "1", &[&children[0], &children[1]]);
     for child in &children {
-        std::fs::remove_file(storage.link_of("multi", "_manifests/revisions", &child.manifest)).expect("removed");
+        std::fs::remove_file(storage.link_of("multi", "_manifests/revisions", &child.manifest))
+            .expect("removed");
     }
     let file = dir.path().join("plan.json");
     let option = format!("--gc-plan={}", file.display());
