@@ -142,6 +142,7 @@ pub mod reference;
 #[cfg(feature = "registry")]
 #[doc(hidden)]
 pub mod registry;
+mod repair;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
@@ -167,12 +168,13 @@ pub use check::Part;
 pub use compare::{Aspects, Comparison, Difference};
 pub use compose::{Annotate, IndexFormat};
 pub use convert::{
-    Account, Action, Compress, DropSet, End, Entry, Kind as EntryKind, ManifestFormat, Outcome, Request,
+    Account, Action, Compress, DropSet, End, Entry, Fixes, Kind as EntryKind, ManifestFormat, Outcome,
+    Request,
 };
 pub use error::{Error, ErrorKind, Result};
-#[cfg(all(feature = "cli", any(feature = "scrub", feature = "serve")))]
+#[cfg(feature = "cli")]
 pub(crate) use finding::counted;
-pub use finding::{Applicability, Finding, Fix, Integrity, Label, Level, Rule, Summary};
+pub use finding::{Applicability, Finding, Fix, Fixing, Integrity, Label, Level, Rule, Summary};
 #[doc(hidden)]
 pub use finding::{By, Lower, Lowered};
 pub use form::place::Place;
@@ -185,6 +187,7 @@ pub use model::{Archive, Form, LoneKind};
 pub use platform::{Platform, Specifier};
 pub use progress::{BlobProgress, Phase, Progress};
 pub use read::Verify;
+pub use repair::{Left, Repaired, Repairing, Sought, Step, StepKind, Was};
 pub use report::Renderer;
 pub use rules::Policy;
 #[cfg(feature = "cli")]

@@ -257,7 +257,7 @@ class Fate:
     """What became of one digest or name."""
 
     kind: str
-    #: ``kept``, ``rewritten``, ``synthesised``, ``dropped``, ``absent``, ``moved``, or one of a later release.
+    #: ``kept``, ``rewritten``, ``synthesised``, ``dropped``, ``absent``, ``moved``, ``fixed``, or one of a later release.
     action: str
     what: str
     before: str | None = None

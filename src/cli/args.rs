@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::remote_args::{RemoteArgs, SidesArgs};
 use super::words;
-use crate::{DropSet, LoneKind, ManifestFormat, Verify};
+use crate::{DropSet, Fixing, LoneKind, ManifestFormat, Verify};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -111,6 +111,10 @@ pub(super) struct CheckArgs {
     /// The same as --report json
     #[arg(long)]
     pub json: bool,
+    /// Write the fixes that findings propose to FILE, as JSON, to be read before `restow convert --fix` makes
+    /// them; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub fixes: Option<PathBuf>,
     /// Do not report what this JSON report of an earlier check has
     #[arg(long, value_name = "FILE", help_heading = "Levels")]
     pub baseline: Option<PathBuf>,
@@ -167,6 +171,10 @@ pub(super) struct ConvertArgs {
     /// only that; linux/amd64 if it is there and nothing is given
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub docker_platform: Option<String>,
+    /// Make the fixes that findings propose, each with a line of the account: those that follow from the
+    /// archive itself (safe), or also those that rest on what only people know (all)
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub fix: Option<FixArg>,
     /// Refuse, before anything is written, if any manifest digest would change
     #[arg(long)]
     pub preserve_digests: bool,
@@ -245,6 +253,22 @@ pub(super) enum DockerArg {
     Universal,
     /// As Docker 1.10 to 24 wrote it
     Legacy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FixArg {
+    Safe,
+    All,
+}
+
+impl FixArg {
+    /// What is asked for by it.
+    pub fn fixing(self) -> Fixing {
+        match self {
+            FixArg::Safe => Fixing::Safe,
+            FixArg::All => Fixing::All,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

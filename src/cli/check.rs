@@ -12,10 +12,14 @@ use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
 use crate::platform::Specifier;
-use crate::{Archive, Form, HumanOptions, Looked, Options, Part, Place, Policy, Proof, Used, Verdict, human};
+use crate::{
+    Archive, Finding, Fixing, Form, HumanOptions, Level, Looked, Options, Part, Place, Policy, Proof, Used,
+    Verdict, human,
+};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, args.json, None, Own::Stdout)?;
+    reports.with_fixes(args.fixes.as_deref())?;
     let mut places = Vec::new();
     for source in &args.source {
         let place = Place::parse(source)?;
@@ -105,6 +109,7 @@ fn check_one(
         // A wrong guess explains every finding.
         hints.push(format!("taken for {what}; --as judges it as something else"));
     }
+    hints.extend(fixable(&findings));
     // Of several sources, the total says it.
     hints.extend(human::pages(&drawn).filter(|_| total.alone));
     let images = match &part {
@@ -138,6 +143,15 @@ pub(super) fn proof(verify: VerifyArg) -> Proof {
         VerifyArg::All => Proof::All,
         VerifyArg::Digests => Proof::Digests,
     }
+}
+
+/// That there are fixes, where a conversion makes some by itself.
+fn fixable(findings: &[(Level, &Finding)]) -> Option<String> {
+    let safe = |finding: &Finding| finding.fix.as_ref().is_some_and(|fix| Fixing::Safe.takes(fix));
+    let count = findings.iter().filter(|(_, finding)| safe(finding)).count();
+    let (s, them) = if count == 1 { ("", "it") } else { ("s", "them") };
+    (count > 0)
+        .then(|| format!("{count} finding{s} can be fixed; restow check --fixes FILE SOURCE lists {them}"))
 }
 
 /// What `--verify digests` leaves unseen.

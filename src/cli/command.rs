@@ -10,6 +10,7 @@ use super::late::Late;
 use super::remote_args::SidesArgs;
 #[cfg(feature = "scrub")]
 use super::scrub_args::ScrubArgs;
+use super::repair_args::RepairArgs;
 use super::words;
 
 const PLACES: &str = "\
@@ -61,6 +62,8 @@ pub(super) enum Command {
     /// Serve archives as a registry to pull from, read-only, without unpacking them.
     #[cfg(feature = "serve")]
     Serve(Late<ServeArgs>),
+    /// Put right bytes where wrong or missing ones are, from other places; nothing is deleted.
+    Repair(Late<RepairArgs>),
     /// Explain a rule; list a family of rules or, without RULE, all.
     Explain(Late<ExplainArgs>),
     /// List the profiles; with NAME, the rules that one raises, and why.
@@ -124,6 +127,7 @@ impl Command {
             Command::Index(args) => (args.command.sources(), None),
             #[cfg(feature = "scrub")]
             Command::Scrub(args) => (args.place.iter().cloned().collect(), None),
+            Command::Repair(args) => (args.from.clone(), None),
             #[cfg(feature = "serve")]
             Command::Serve(args) => {
                 let place =
@@ -143,6 +147,7 @@ impl Command {
             Command::Index(args) => args.command.common().clone(),
             #[cfg(feature = "scrub")]
             Command::Scrub(args) => args.common().clone(),
+            Command::Repair(args) => args.common.clone(),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.common.clone(),
             Command::Explain(args) => Common { color: args.color, ..Common::default() },

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::args::{ConvertArgs, DockerArg, DropArg};
+use super::args::{ConvertArgs, DockerArg, DropArg, FixArg};
 use super::meant;
 use super::open::{source, standard_output};
 use super::progress::Told;
@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
-    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Level, Looked,
-    Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
+    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Fixes, Level,
+    Looked, Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
@@ -33,7 +33,7 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
     reports.apart(&destination, Used::Written)?;
     let drawn = reports.is_drawn();
     let result = converted(args, (&source, &destination), drawn, policy, shell).and_then(|outcome| {
-        let pushed = outcome.pushed.clone();
+        let (pushed, fixes) = (outcome.pushed.clone(), outcome.fixes.clone());
         let telling = Telling {
             all: args.check,
             beside: beside(args),
@@ -45,6 +45,9 @@ pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<
         let code = told(&telling, &source, outcome, policy, shell, &mut reports)?;
         if let Some(line) = pushed {
             shell.say(&format!("  {line}"));
+        }
+        if let Some(line) = fixes.as_ref().and_then(left) {
+            shell.say(&shell.fold_error(&line, 2));
         }
         Ok(code)
     });
@@ -102,6 +105,19 @@ fn converted(
     let outcome = crate::convert(source, destination.registry(registry), request, &options);
     doing(Doing::Nothing);
     outcome
+}
+
+/// What was not fixed, in a line.
+fn left(fixes: &Fixes) -> Option<String> {
+    let Fixes { conflicts, unsound, unsure, .. } = *fixes;
+    let known = [
+        (conflicts, "since another fix changes the same otherwise"),
+        (unsound, "since a document in the way is not what its digest says"),
+        (unsure, "since --fix safe makes none that rests on an assumption"),
+    ];
+    let words = known.iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}"));
+    let words: Vec<String> = words.collect();
+    (!words.is_empty()).then(|| format!("not fixed: {}", words.join(", ")))
 }
 
 /// What goes to standard output, if anything does: the archive, or one of the files.
@@ -243,6 +259,7 @@ fn request(args: &ConvertArgs, shell: &Shell) -> Result<Request> {
         tags: args.tag.clone(),
         renames: args.rename.iter().map(rename).collect::<Result<_>>()?,
         docker_platform: args.docker_platform.as_ref().map(platform).transpose()?,
+        fix: args.fix.map(FixArg::fixing),
         preserve_digests: args.preserve_digests,
         check: args.check,
         dry_run: args.dry_run,
@@ -358,7 +375,7 @@ fn tell(account: &Account, destination: &str, called: &[String], shell: &Shell) 
 /// What is not as it was is seen at once.
 fn colour(action: &str) -> &'static str {
     match action {
-        "rewritten" | "synthesised" | "moved" => "36",
+        "rewritten" | "synthesised" | "moved" | "fixed" => "36",
         "dropped" | "absent" => "33",
         _ => "",
     }

@@ -21,6 +21,8 @@ mod profiles;
 mod progress;
 mod remote;
 mod remote_args;
+mod repair;
+mod repair_args;
 mod report;
 #[cfg(feature = "scrub")]
 mod scrub;
@@ -119,6 +121,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
                 .and_then(|policy| scrub::run(args, &policy, &shell)),
             None => scrub::run(args, &crate::Policy::default(), &shell),
         },
+        Command::Repair(args) => repair::run(args, &shell),
         Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
         Command::Completions { shell: name } => {

@@ -117,6 +117,27 @@ impl Reports {
         Ok(Reports { wanted, human })
     }
 
+    /// Adds the list of fixes, which goes to this file.
+    pub fn with_fixes(&mut self, file: Option<&Path>) -> Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        let file = Some(file).filter(|file| !is_stdout(file)).map(Path::to_owned);
+        if self.wanted.iter().any(|report| report.file == file) {
+            return Err(match file {
+                Some(file) => Error::refused(format!("two reports cannot go to {}", file.display())),
+                None => Error::refused_help(
+                    "only one report can go to standard output",
+                    "give the fixes a file: --fixes FILE",
+                ),
+            });
+        }
+        match &file {
+            Some(file) => writable(file)?,
+            None => self.human = false,
+        }
+        self.wanted.push(Report { file, kind: Kind::Machine(crate::fix_list()) });
+        Ok(())
+    }
+
     /// Whether `human` was asked for without a file.
     pub fn human_on_stdout(&self) -> bool {
         self.wanted.iter().any(Report::is_drawn_at_once)

@@ -13,6 +13,7 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["copy", "cp", "pull", "push", "save", "load", "export", "import", "sync", "repack"], &["convert"]),
     (&["validate", "verify", "lint", "test", "audit", "fsck", "judge"], &["check"]),
     (&["diff", "cmp", "same"], &["compare"]),
+    (&["mend", "heal", "fix", "restore"], &["repair"]),
     (&["ls", "list", "show", "tree", "info", "images", "digest", "history", "stat"], &["inspect"]),
     (&["manifest"], &["inspect", "--raw", "manifest"]),
     (&["config"], &["inspect", "--raw", "config"]),

@@ -2,59 +2,13 @@
 //! digest: documents here, the others as a conversion reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::form::gathered::{Found, filled};
+use crate::form::seek::Store;
 use crate::limits::Limits;
-use crate::location::MemberId;
 use crate::model::{Archive, Body, NodeId, Part};
-use crate::source::{Held, Tree};
-
-/// An archive that others are filled from.
-struct Store {
-    tree: Arc<Tree>,
-    blobs: BTreeMap<Digest, MemberId>,
-}
-
-impl Store {
-    fn of(archive: Archive) -> Result<Store> {
-        let mut blobs = BTreeMap::new();
-        for blob in &archive.blobs {
-            if let (Some(digest), Some(member)) = (&blob.digest, blob.member) {
-                blobs.insert(digest.clone(), member);
-            }
-        }
-        // Of layers without a name of their own the config says what they are while they are not compressed.
-        for parts in archive.nodes.iter().filter_map(crate::model::Node::parts) {
-            let Some(config) = archive.config(parts) else { continue };
-            if let Some(member) = parts.config.blob.and_then(|blob| archive.blob(blob).member) {
-                blobs.entry(config.document.sha256.clone()).or_insert(member);
-            }
-            for (layer, diff_id) in parts.layers.iter().zip(config.diff_ids().unwrap_or_default()) {
-                let blob = layer.blob.map(|blob| archive.blob(blob));
-                let unnamed = blob.filter(|blob| blob.digest.is_none()).and_then(|blob| blob.member);
-                if let (Some(member), Some(diff_id)) = (unnamed, diff_id) {
-                    blobs.entry(diff_id).or_insert(member);
-                }
-            }
-        }
-        archive.unchanged()?;
-        Ok(Store { tree: Arc::new(archive.tree), blobs })
-    }
-
-    /// Where this place has a blob. A document must be what its name says; of others that is found out as they are read.
-    fn find(&self, digest: &Digest, manifest: bool, limits: &Limits) -> Result<Option<Held>> {
-        let Some(&member) = self.blobs.get(digest) else { return Ok(None) };
-        let held = Held::Member(Arc::clone(&self.tree), member);
-        if !manifest {
-            return Ok(Some(held));
-        }
-        let bytes = self.tree.read(member, limits.document_bytes)?;
-        Ok(bytes.filter(|bytes| digest.of_same_kind(bytes).as_ref() == Some(digest)).map(|_| held))
-    }
-}
 
 /// Fills an archive from others, the first that has a blob giving it. What none of them has stays missing.
 ///

@@ -44,6 +44,8 @@ pub enum Action {
     Absent,
     /// A name that now stands at another image or under another text.
     Moved,
+    /// A fault that was fixed.
+    Fixed,
 }
 
 impl Action {
@@ -56,6 +58,7 @@ impl Action {
             Action::Dropped => "dropped",
             Action::Absent => "absent",
             Action::Moved => "moved",
+            Action::Fixed => "fixed",
         }
     }
 }
@@ -219,7 +222,10 @@ impl Account {
                 .collect();
             (!counts.is_empty()).then(|| format!("{:12} {}", action.word(), counts.join(", ")))
         };
-        actions.iter().filter_map(line).collect()
+        let fixed = self.entries.iter().filter(|entry| entry.action == Action::Fixed).count();
+        let plural = if fixed == 1 { "" } else { "s" };
+        let fixed = (fixed > 0).then(|| format!("{:12} {fixed} fault{plural}", Action::Fixed.word()));
+        actions.iter().filter_map(line).chain(fixed).collect()
     }
 
     /// The entries that a person must know without asking: everything that is not simply kept, and remarks.

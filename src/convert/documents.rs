@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::convert::account::{Account, Action, Entry, Kind};
 use crate::convert::plan::{Make, Plan};
-use crate::convert::request::Target;
+use crate::convert::request::{Request, Target};
 use crate::convert::rewrite::Now;
 use crate::convert::write::Writer;
 use crate::digest::Digest;
@@ -43,7 +43,7 @@ impl<'a> Documents<'a> {
     pub(super) fn new(
         archive: &'a Archive,
         plan: &'a Plan,
-        target: Target,
+        request: &Request,
         (writer, pool): (&'a Writer<'a>, &'a Pool<'a>),
         limits: &'a Limits,
     ) -> Documents<'a> {
@@ -54,7 +54,7 @@ impl<'a> Documents<'a> {
         Documents {
             archive,
             plan,
-            target,
+            target: request.target,
             writer,
             pool,
             limits,
@@ -62,7 +62,7 @@ impl<'a> Documents<'a> {
             account: Account::default(),
             now: HashMap::new(),
             made: HashSet::new(),
-            moved: HashSet::new(),
+            moved: request.moved.clone(),
             names,
         }
     }

@@ -88,7 +88,7 @@ impl<'a> Settling<'a> {
     fn fate(&self, item: &Item) -> Option<Fate> {
         match item {
             Item::Name(root) => Some(match self.plan.names.fates.get(root)?.action {
-                Action::Kept => Fate::Kept,
+                Action::Kept | Action::Fixed => Fate::Kept,
                 Action::Moved | Action::Rewritten | Action::Synthesised => Fate::Changed,
                 Action::Dropped => Fate::Dropped(self.plan.names.fates.get(root)?.why.clone()),
                 Action::Absent => Fate::Absent,

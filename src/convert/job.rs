@@ -11,6 +11,7 @@ use crate::codec::Compression;
 use crate::convert::account::Account;
 use crate::convert::codecs::Codecs;
 use crate::convert::fates::{self, Fate, Settled};
+use crate::convert::fix::{Done, Fixes, fix};
 use crate::convert::judged::before_commit;
 use crate::convert::plan::Plan;
 use crate::convert::planner;
@@ -110,6 +111,8 @@ pub struct Outcome {
     pub lowered: Lowered,
     /// Commands that load what was written with all its platforms, where there are several.
     pub loads: Vec<String>,
+    /// What became of fixes, if they were asked for.
+    pub fixes: Option<Fixes>,
 }
 
 impl Outcome {
@@ -124,6 +127,7 @@ impl Outcome {
             called: Vec::new(),
             lowered: Lowered::default(),
             loads: Vec::new(),
+            fixes: None,
         }
     }
 }
@@ -171,18 +175,29 @@ pub fn run(
         .flatten();
     let mut writing = Writing { destination, request, sink: None };
     let archive = open(source, &mut writing, progress)?;
-    Job { archive: &archive, file, request, policy, progress }.run(writing).map(
-        |(Judged { findings, changes }, end)| Outcome {
-            findings,
-            changes,
-            end,
-            archive,
-            pushed: None,
-            called: Vec::new(),
-            lowered: Lowered::default(),
-            loads: Vec::new(),
-        },
-    )
+    let (archive, mut done) = match request.fix {
+        Some(wanted) => fix(archive, wanted, request, policy, progress)?,
+        None => (archive, Done::default()),
+    };
+    let fixed = request.fix.map(|_| done.request(request));
+    let request = fixed.as_ref().unwrap_or(request);
+    writing.request = request;
+    let job = Job { archive: &archive, file, request, policy, progress };
+    let (Judged { findings, changes }, mut end) = job.run(writing)?;
+    if let End::Written { account, .. } = &mut end {
+        done.tell(account);
+    }
+    Ok(Outcome {
+        findings,
+        changes,
+        end,
+        archive,
+        pushed: None,
+        called: Vec::new(),
+        lowered: Lowered::default(),
+        loads: Vec::new(),
+        fixes: fixed.is_some().then_some(done.fixes),
+    })
 }
 
 /// Opens the source. A stream goes straight to where the destination stages, so a sink that can take it comes first; it

@@ -13,6 +13,7 @@ mod codecs;
 mod documents;
 mod families;
 mod fates;
+mod fix;
 mod indexes;
 mod job;
 mod judged;
@@ -35,6 +36,7 @@ mod write;
 
 pub use account::{Account, Action, Entry, Kind};
 pub use fates::{Fate, Settled};
+pub use fix::Fixes;
 pub use job::{Destination, End, Goal, Origin, Outcome, Source, run};
 pub use plan::Plan;
 pub use request::{Compress, DropSet, ManifestFormat, Request, Target};

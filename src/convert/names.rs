@@ -416,7 +416,7 @@ fn repositories_by_digest(archive: &Archive, roots: &[PlannedRoot]) -> HashMap<S
             _ => planned.root.repository.clone(),
         };
         let subject = || {
-            let named = referrers::about_name(&planned.root.name);
+            let named = referrers::about_name(&planned.root.name).map(|digest| archive.tree.now(digest));
             named.or_else(|| referrers::subject_of(archive, planned.root.node))
         };
         match path {
@@ -459,7 +459,7 @@ fn repository_of(
         }
         // The tag schemes of cosign and of the referrers fallback name the digest that they are about.
         OutName::BareTag(tag) => {
-            let about = referrers::about_tag(tag);
+            let about = referrers::about_tag(tag).map(|digest| archive.tree.now(digest));
             if let Some(path) = about.and_then(|digest| by_digest.get(digest.as_str())) {
                 return Ok((path.clone(), Some(tag.clone())));
             }

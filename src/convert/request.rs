@@ -1,7 +1,10 @@
 //! What is asked of a conversion.
 
+use std::collections::HashSet;
+
 use crate::codec::Compression;
 use crate::error::{Error, Result};
+use crate::finding::Fixing;
 use crate::form::{
     Capabilities, PUSH, Transport, Writing, docker_archive, oci_layout, registry_storage, skopeo_dir,
 };
@@ -172,6 +175,10 @@ pub struct Request {
     pub(crate) destination_name: Option<String>,
     /// An index at the destination whose place the one of the same name takes.
     pub(crate) replaces: Option<crate::digest::Digest>,
+    /// `--fix`: the fixes of findings that are made on the way.
+    pub fix: Option<Fixing>,
+    /// Digests that documents had before they were fixed.
+    pub(crate) moved: HashSet<String>,
     /// `--docker-platform`
     pub docker_platform: Option<Platform>,
     /// `--preserve-digests`
@@ -215,6 +222,8 @@ impl Request {
             renames: Vec::new(),
             destination_name: None,
             replaces: None,
+            fix: None,
+            moved: HashSet::new(),
             docker_platform: None,
             preserve_digests: false,
             keep_tags: false,

@@ -52,7 +52,7 @@ pub(super) fn run(
     let plan = &settled.plan;
     let writer = Writer::new(archive, plan, sink, request.read.verify, context);
     let pool = Pool::new(archive, context, &writer);
-    let mut documents = Documents::new(archive, plan, request.target, (&writer, &pool), context.limits);
+    let mut documents = Documents::new(archive, plan, request, (&writer, &pool), context.limits);
     let blobs: Vec<BlobId> = plan.blobs().map(|(blob, _)| blob).collect();
     context.progress.begin(Phase::Convert, read::unread_bytes(archive, &blobs));
     let written = write(plan, &writer, &pool, &mut documents);

@@ -63,7 +63,7 @@ pub struct Change {
 }
 
 /// What a change is made to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
     /// A member that is there.
     Member(MemberId),
@@ -72,7 +72,7 @@ pub enum Target {
 }
 
 /// How a member is changed. Values are JSON texts, pointers as in RFC 6901.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Edit {
     /// The value at a pointer becomes another one; an object member that is not there is added.
     Set {

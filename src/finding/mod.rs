@@ -4,6 +4,7 @@
 //! late, by a [`Locator`], which asks the archive through [`Documents`]. What would mend a fault is a [`Fix`].
 
 mod affects;
+mod agree;
 mod documents;
 mod fingerprint;
 mod fix;
@@ -16,6 +17,7 @@ mod rule;
 mod words;
 
 pub use affects::Affected;
+pub use agree::{Fixing, Together, together};
 pub use documents::{Document, Documents};
 pub use fingerprint::fingerprint;
 pub use fix::{Applicability, Change, Edit, Fix, Target, quoted};

@@ -49,7 +49,8 @@ impl Remedy {
     }
 }
 
-/// A command to type. What the reader must fill in is in capitals: SOURCE, DESTINATION, NAME:TAG, VALUE.
+/// A command to type. What the reader must fill in is in capitals: SOURCE, DESTINATION, PLACE, FILE, NAME:TAG,
+/// VALUE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// Its words, the program first.
@@ -61,6 +62,21 @@ impl Command {
     pub fn convert(options: impl IntoIterator<Item = String>) -> Command {
         let words = ["restow", "convert"].map(str::to_owned).into_iter().chain(options);
         Command { words: words.chain(["SOURCE", "DESTINATION"].map(str::to_owned)).collect() }
+    }
+
+    /// `restow convert` that takes what is missing from elsewhere.
+    pub fn fill() -> Command {
+        Command::convert(["--fill-from", "PLACE"].map(str::to_owned))
+    }
+
+    /// `restow repair` of the place.
+    pub fn repair() -> Command {
+        Command { words: ["restow", "repair", "SOURCE", "--from", "PLACE"].map(str::to_owned).to_vec() }
+    }
+
+    /// `restow check` that lists fixes.
+    pub fn fixes() -> Command {
+        Command { words: ["restow", "check", "--fixes", "FILE", "SOURCE"].map(str::to_owned).to_vec() }
     }
 
     /// `restow check` with a limit raised to a value, which may be open.

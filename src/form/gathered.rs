@@ -10,8 +10,9 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::sink::Output;
 use crate::limits::Limits;
+use crate::location::MemberId;
 use crate::model::{Anomaly, Archive, Form};
-use crate::source::{Held, Ingested, MemberName, Tree};
+use crate::source::{Becomes, Held, Ingested, MemberName, Tree};
 
 /// An OCI layout of these blobs, with the roots of `output`.
 ///
@@ -37,24 +38,27 @@ pub struct Found {
     pub held: Held,
 }
 
+/// Where a form has a blob; `None` if it has none by its digest.
+pub fn place_of(form: Form, tree: &Tree, digest: &Digest, manifest: bool) -> Option<MemberName> {
+    Some(match form {
+        Form::Oci | Form::DockerArchive => blob_path(digest).into(),
+        Form::Dir if manifest => format!("{}.manifest.json", digest.encoded()).into(),
+        Form::Dir => digest.encoded().into(),
+        Form::RegistryStorage => blob_place(tree, digest)?.into(),
+        Form::Registry | Form::Document | Form::Layer | Form::Unknown | Form::Other(_) => return None,
+    })
+}
+
 /// An archive opened anew with what it lacked.
 ///
 /// # Errors
 /// Its form has no place for blobs; documents cannot be read.
 pub fn filled(archive: Archive, more: Vec<Found>, limits: &Limits) -> Result<Archive> {
     let Archive { form, tree, anomalies, ingested, .. } = archive;
-    let name = |found: &Found| -> Option<MemberName> {
-        let digest = &found.digest;
-        Some(match form {
-            Form::Oci | Form::DockerArchive => blob_path(digest).into(),
-            Form::Dir if found.manifest => format!("{}.manifest.json", digest.encoded()).into(),
-            Form::Dir => digest.encoded().into(),
-            Form::RegistryStorage => blob_place(&tree, digest)?.into(),
-            Form::Registry | Form::Document | Form::Layer | Form::Unknown | Form::Other(_) => return None,
-        })
-    };
-    let named: Option<Vec<(MemberName, Held)>> =
-        more.iter().map(|found| Some((name(found)?, found.held.clone()))).collect();
+    let named: Option<Vec<(MemberName, Held)>> = more
+        .iter()
+        .map(|found| Some((place_of(form, &tree, &found.digest, found.manifest)?, found.held.clone())))
+        .collect();
     let (Some(named), Some(reading)) = (named, FORMS.reading(form)) else {
         let message = format!("{} cannot be filled: a {form} place has no blobs of its own", tree.place);
         let help = "convert it to an OCI layout first, and fill that";
@@ -64,4 +68,32 @@ pub fn filled(archive: Archive, more: Vec<Found>, limits: &Limits) -> Result<Arc
     // It was found by who looked for the form.
     archive.anomalies.extend(anomalies.into_iter().filter(|odd| matches!(odd, Anomaly::InsideFolder { .. })));
     Ok(archive)
+}
+
+/// An archive opened anew with some members changed, and where each of its members is now. What refers to a digest that
+/// `moved` refers to the one in its place.
+///
+/// # Errors
+/// Its form stands in no files; documents cannot be read.
+pub fn changed(
+    archive: Archive,
+    becomes: &dyn Fn(MemberId) -> Becomes,
+    more: Vec<(MemberName, Held)>,
+    moved: &[(Digest, Digest)],
+    limits: &Limits,
+) -> Result<(Archive, Vec<Option<MemberId>>)> {
+    let Archive { form, tree, anomalies, ingested, .. } = archive;
+    let Some(reading) = FORMS.reading(form) else {
+        let message = format!("{} cannot be changed: a {form} place has no members of its own", tree.place);
+        let help = "convert it to an OCI layout first, and fix that";
+        return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+    };
+    let (tree, now) = tree.changed(becomes, more, moved);
+    let at = |member: &MemberId| *now.get(member.0 as usize)?;
+    let same = |member: &MemberId| matches!(becomes(*member), Becomes::Same);
+    let known = ingested.into_iter().filter(|(member, _)| same(member));
+    let ingested = known.filter_map(|(member, facts)| Some((at(&member)?, facts))).collect();
+    let mut archive = (reading.open)(tree, ingested, limits)?;
+    archive.anomalies.extend(anomalies.into_iter().filter(|odd| matches!(odd, Anomaly::InsideFolder { .. })));
+    Ok((archive, now))
 }

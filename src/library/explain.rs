@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::finding::Rule;
 use crate::inspect::SCHEMA as INSPECT;
+use crate::report::fixes::SCHEMA as FIXES;
 use crate::report::json::SCHEMA as REPORT;
 use crate::rules::{self, policy, specification};
 use crate::schema::DocumentKind;
@@ -38,7 +39,7 @@ impl Rule {
 
 /// The JSON schemas of documents, by the names of their kinds, then those of what restow writes.
 pub fn schemas() -> Vec<(&'static str, &'static str)> {
-    let own = [("report-v1", REPORT), ("inspect-v1", INSPECT)];
+    let own = [("report-v1", REPORT), ("fixes-v1", FIXES), ("inspect-v1", INSPECT)];
     #[cfg(feature = "cli")]
     let own = own.into_iter().chain([("config-v1", rules::settings::SCHEMA)]);
     DocumentKind::ALL.iter().map(|kind| (kind.name(), kind.text())).chain(own).collect()

@@ -13,6 +13,7 @@ mod options;
 #[cfg(feature = "page")]
 mod page;
 mod registry;
+mod repair;
 mod report;
 #[cfg(feature = "scrub")]
 mod scrub;
@@ -38,10 +39,11 @@ pub use page::picture_told;
 #[doc(hidden)]
 pub use page::{Looked, changes, file_digest, picture};
 pub use registry::{Login, RegistryOptions, tags};
+pub use repair::repair;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use report::draw;
-pub use report::{Report, ReportFormat};
+pub use report::{Report, ReportFormat, fix_list};
 #[doc(hidden)]
 pub use report::{images, render};
 #[cfg(feature = "scrub")]

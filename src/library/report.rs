@@ -12,10 +12,12 @@ use crate::model::{Archive, Form, NodeId};
 use crate::report::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
 use crate::report::junit::Junit;
-use crate::report::{Container, Image, Renderer, Source, github::Github, json::Json, sarif::Sarif};
+use crate::report::{
+    Container, Image, Renderer, Source, fixes::FixList, github::Github, json::Json, sarif::Sarif,
+};
 #[cfg(feature = "junit")]
 use crate::rules;
-use crate::rules::ArchiveDocuments;
+use crate::rules::{ArchiveDocuments, suggest};
 
 /// What was found in an archive: findings with the levels in force, in the order of reports.
 #[derive(Clone)]
@@ -169,6 +171,12 @@ impl ReportFormat {
     }
 }
 
+/// An empty list of the fixes that findings propose, to which judged sources are added as to a report: JSON of a documented
+/// shape, which people read before [`Request::fix`](crate::Request::fix) makes the fixes.
+pub fn fix_list() -> Box<dyn Renderer> {
+    Box::<FixList>::default()
+}
+
 /// Adds what was found in an archive, or in a part of it, to a report for machines.
 pub fn render(
     report: &mut dyn Renderer,
@@ -195,7 +203,8 @@ pub(super) fn with_source(
         _ => Container::Tar,
     };
     let form = archive.form.id();
-    then(&Source { docs: &docs, path, container, form, images: &images, findings, lowered });
+    let suggest = &suggest(archive, findings)[..];
+    then(&Source { docs: &docs, path, container, form, images: &images, findings, lowered, suggest });
 }
 
 /// Draws a verdict, with the findings that it rests on, for people.

@@ -199,7 +199,7 @@ impl<'a> Builder<'a> {
         };
         let Ok(json) = json::parse(&bytes, self.limits.json_depth as usize) else { return Ok(None) };
         let subject = json.root.get("subject").and_then(|subject| text(subject, "digest"));
-        Ok(subject.and_then(|text| Digest::parse(&text).ok()))
+        Ok(subject.and_then(|text| Digest::parse(&text).ok()).map(|digest| self.archive.tree.now(digest)))
     }
 
     /// The blob that a member holds.

@@ -6,10 +6,11 @@ use crate::digest::Digest;
 use crate::model::view::text;
 use crate::model::{Archive, Name, NodeId, Root};
 
-/// The digest that the `subject` of a manifest or index names.
+/// The digest of what the `subject` of a manifest or index names.
 pub fn subject_of(archive: &Archive, node: NodeId) -> Option<Digest> {
     let document = archive.node_document(node)?;
-    Digest::parse(&text(document.root()?.get("subject")?, "digest")?).ok()
+    let subject = Digest::parse(&text(document.root()?.get("subject")?, "digest")?).ok()?;
+    Some(archive.tree.now(subject))
 }
 
 /// The digest that a tag is about: `sha256-<hex>`, of the referrers fallback, then perhaps cosign's ending
@@ -34,7 +35,8 @@ pub fn about_name(name: &Name) -> Option<Digest> {
 pub fn about(archive: &Archive) -> HashMap<usize, Digest> {
     let here: HashSet<&Digest> = archive.nodes.iter().filter_map(|node| node.digest.as_ref()).collect();
     let of = |root: &Root| {
-        let digest = about_name(&root.name).or_else(|| subject_of(archive, root.node))?;
+        let named = about_name(&root.name).map(|digest| archive.tree.now(digest));
+        let digest = named.or_else(|| subject_of(archive, root.node))?;
         let itself = archive.node(root.node).digest.as_ref() == Some(&digest);
         (here.contains(&digest) && !itself).then_some(digest)
     };

@@ -14,6 +14,7 @@ fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::F
         images: &[],
         findings: &levelled,
         lowered: Lowered::NONE,
+        suggest: &[],
     };
     let mut page = Page::new("check <script>alert(1)</script>");
     page.add(&source, None, Proof::All, None);
@@ -82,6 +83,7 @@ fn tall(layers: usize, command: usize) -> String {
         images: &[],
         findings: &[],
         lowered: Lowered::NONE,
+        suggest: &[],
     };
     let entry = crate::inspect::Entry {
         kind: "image",

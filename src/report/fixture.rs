@@ -285,6 +285,7 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         images: &images,
         findings: &levelled,
         lowered: Lowered::NONE,
+        suggest: &[],
     };
     renderer.add(&source);
     let (docs, mut findings) = many();
@@ -300,6 +301,7 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         images: &[],
         findings: &levelled,
         lowered: Lowered::NONE,
+        suggest: &[],
     });
     renderer.failed("gone.tar", "cannot open \u{1b}[2Jgone.tar");
     text(renderer)

@@ -15,7 +15,7 @@ use serde_json::ser::{Formatter as _, Serializer};
 use super::{Renderer, Source};
 use crate::escape::utf8;
 use crate::finding::{
-    By, Change, Edit, Finding, Label, Level, Locator, Lower, Summary, Target, advice, fingerprint,
+    By, Change, Edit, Finding, Fix, Label, Level, Locator, Lower, Summary, Target, advice, fingerprint,
 };
 use crate::json::safe::{Safe, pretty};
 
@@ -36,9 +36,16 @@ struct ReportView {
 }
 
 #[derive(Debug, Serialize)]
-struct Tool {
+pub(super) struct Tool {
     name: &'static str,
     version: &'static str,
+}
+
+impl Tool {
+    /// This one.
+    pub fn this() -> Tool {
+        Tool { name: "restow", version: env!("CARGO_PKG_VERSION") }
+    }
 }
 
 #[derive(Serialize)]
@@ -49,6 +56,8 @@ struct SourceView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
     summary: SummaryView,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suggest: Vec<&'a [String]>,
     findings: Findings<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lowered: Option<LoweredView<'a>>,
@@ -160,7 +169,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 #[derive(Debug, Serialize)]
-struct FixView {
+pub(super) struct FixView {
     applicability: &'static str,
     assuming: Option<&'static str>,
     changes: Vec<ChangeView>,
@@ -177,7 +186,7 @@ struct ChangeView {
 }
 
 #[derive(Debug, Serialize)]
-struct PlaceView {
+pub(super) struct PlaceView {
     member: Option<String>,
     pointer: Option<String>,
     offset: Option<u64>,
@@ -211,6 +220,7 @@ impl Renderer for Json {
                     notes: summary.notes,
                     omitted: summary.omitted,
                 },
+                suggest: source.suggest.iter().map(|command| &command.words[..]).collect(),
                 findings: Findings(source.findings, Some((&locator, source.file_name()))),
                 lowered: LoweredView::of(source, &locator),
             },
@@ -226,6 +236,7 @@ impl Renderer for Json {
                 sound: None,
                 failure: Some(why),
                 summary: SummaryView::default(),
+                suggest: Vec::new(),
                 findings: Findings(&[], None),
                 lowered: None,
             },
@@ -233,8 +244,7 @@ impl Renderer for Json {
     }
 
     fn finish(self: Box<Self>, out: &mut dyn Write) -> io::Result<()> {
-        let tool = Tool { name: "restow", version: env!("CARGO_PKG_VERSION") };
-        let frame = pretty(&ReportView { version: 1, tool, sources: [] });
+        let frame = pretty(&ReportView { version: 1, tool: Tool::this(), sources: [] });
         self.sources.write(SOURCES, &frame, out, |text, out| out.write_all(text))
     }
 }
@@ -303,13 +313,17 @@ fn view<'a>(level: Level, finding: &'a Finding, file: Option<&OsStr>, locator: &
         command: finding.command.as_ref().map(|command| command.words.clone()),
         primary: place(&finding.primary, locator),
         related: finding.related.iter().map(|label| place(label, locator)).collect(),
-        fix: finding.fix.as_ref().map(|fix| FixView {
-            applicability: fix.applicability().name(),
-            assuming: fix.assuming,
-            changes: fix.changes.iter().map(|change| self::change(change, locator)).collect(),
-        }),
+        fix: finding.fix.as_ref().map(|fix| fix_view(fix, locator)),
         omitted: finding.omitted,
         affects: AffectsView::of(finding),
+    }
+}
+
+pub(super) fn fix_view(fix: &Fix, locator: &Locator<'_>) -> FixView {
+    FixView {
+        applicability: fix.applicability().name(),
+        assuming: fix.assuming,
+        changes: fix.changes.iter().map(|change| self::change(change, locator)).collect(),
     }
 }
 
@@ -340,7 +354,7 @@ fn change(change: &Change, locator: &Locator<'_>) -> ChangeView {
     }
 }
 
-fn place<'a>(label: &'a Label, locator: &Locator<'a>) -> PlaceView {
+pub(super) fn place<'a>(label: &'a Label, locator: &Locator<'a>) -> PlaceView {
     let place = locator.place(&label.location);
     PlaceView {
         member: label.location.member.map(|_| utf8(place.name).into_owned()),
@@ -479,12 +493,27 @@ mod tests {
         let (container, form, images) = (super::super::Container::Tar, "oci", &[][..]);
         let mut json = Box::<Json>::default();
         let lowered = Lowered::NONE;
-        json.add(&Source { docs: &docs, path: None, container, form, images, findings: &findings, lowered });
+        let suggest = &[crate::finding::Command::raise("layers", None)];
+        let source = Source {
+            docs: &docs,
+            path: None,
+            container,
+            form,
+            images,
+            findings: &findings,
+            lowered,
+            suggest,
+        };
+        json.add(&source);
         let value: Value = serde_json::from_str(&fixture::text(json)).expect("JSON");
         let source = &value["sources"][0];
         assert_eq!(
             source["summary"],
             serde_json::json!({"errors": 3, "warnings": 0, "notes": 0, "omitted": 34})
+        );
+        assert_eq!(
+            source["suggest"],
+            serde_json::json!([["restow", "check", "--limit", "layers=VALUE", "SOURCE"]])
         );
         assert_eq!(source["findings"][1]["omitted"], 34);
         assert_eq!(source["findings"][0].get("omitted"), None);

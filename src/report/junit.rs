@@ -336,6 +336,7 @@ mod tests {
             images: &images,
             findings: &findings,
             lowered: crate::finding::Lowered::NONE,
+            suggest: &[],
         };
         report.add(&source);
         fixture::text(Box::new(report)).len()

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use bstr::ByteSlice;
 
 pub mod excerpt;
+pub mod fixes;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod github;
@@ -21,7 +22,7 @@ pub mod json;
 pub mod junit;
 pub mod sarif;
 
-use crate::finding::{Documents, Finding, Level, Lowered};
+use crate::finding::{Command, Documents, Finding, Level, Lowered};
 use crate::location::MemberId;
 
 /// One judged source, as the formats for machines take it.
@@ -40,6 +41,8 @@ pub struct Source<'a> {
     pub findings: &'a [(Level, &'a Finding)],
     /// What files lowered, and which they are.
     pub lowered: &'a Lowered,
+    /// What to run next, the likeliest first.
+    pub suggest: &'a [Command],
 }
 
 /// What the members of a source are to the file system.
@@ -136,7 +139,8 @@ mod tests {
         let path = Some(Path::new("app.tar"));
         let (container, form, images) = (Container::Tar, "oci", &[][..]);
         let lowered = Lowered::NONE;
-        let source = Source { docs: &docs, path, container, form, images, findings: &levelled, lowered };
+        let source =
+            Source { docs: &docs, path, container, form, images, findings: &levelled, lowered, suggest: &[] };
         let renderers: [Box<dyn Renderer>; 4] = [
             Box::<json::Json>::default(),
             Box::<sarif::Sarif>::default(),

@@ -423,6 +423,7 @@ mod tests {
                 images: &[],
                 findings: &levelled,
                 lowered: Lowered::NONE,
+                suggest: &[],
             });
             let log: Value = serde_json::from_str(&fixture::text(sarif)).expect("JSON");
             let results = log["runs"][0]["results"].as_array().expect("array").clone();

@@ -59,7 +59,7 @@ pub mod stray;
 pub mod whiteout;
 
 pub use documents::ArchiveDocuments;
-pub use offer::offer;
+pub use offer::{offer, suggest};
 pub use policy::Policy;
 pub use run::{Scope, judge, run, sees_all, told};
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Policy;
-use crate::finding::{Command, Finding, Opt, Remedy, Rule};
+use crate::finding::{Command, Finding, Fixing, Integrity, Level, Opt, Remedy, Rule};
 use crate::model::{Archive, Form, Name, NodeId, referrers, select};
 
 /// Gives findings their commands. Levels are those in force.
@@ -25,6 +25,44 @@ pub fn offer(archive: &Archive, policy: &Policy, findings: &mut [Finding]) {
         });
         finding.command.clone_from(command);
     }
+}
+
+/// What `restow repair` puts right where it has the bytes.
+const REPAIRED: &[&str] = &["blob/missing", "blob/digest-mismatch", "storage/missing-child"];
+
+/// What to run next, the likeliest first: of fixes and repairs where nothing else would keep them from mending anything, then
+/// the commands of single findings. Levels are those in force.
+pub fn suggest(archive: &Archive, findings: &[(Level, &Finding)]) -> Vec<Command> {
+    let mut all = Vec::new();
+    let files = matches!(archive.form, Form::DockerArchive | Form::Oci | Form::Dir | Form::RegistryStorage);
+    let fixed = |by: Fixing, finding: &Finding| finding.fix.as_ref().is_some_and(|fix| by.takes(fix));
+    let some = |by: Fixing| findings.iter().any(|(_, finding)| fixed(by, finding));
+    let blocks = |level: Level, rule: &Rule| match rule.integrity {
+        Integrity::Hard => true,
+        Integrity::Soft => level == Level::Error,
+        Integrity::No => false,
+    };
+    let free = |by: Fixing| {
+        let mut blocking = findings.iter().filter(|(level, finding)| blocks(*level, finding.rule));
+        blocking.all(|(_, finding)| fixed(by, finding))
+    };
+    if files && some(Fixing::Safe) && free(Fixing::Safe) {
+        all.push(Command::convert(["--fix", "safe"].map(str::to_owned)));
+    } else if some(Fixing::All) {
+        all.push(Command::fixes());
+    }
+    let named = |names: &[&str]| findings.iter().any(|(_, finding)| names.contains(&finding.rule.name));
+    if files && archive.tree.is_folder() && named(REPAIRED) {
+        all.push(Command::repair());
+    } else if files && named(&["blob/missing"]) {
+        all.push(Command::fill());
+    }
+    for command in findings.iter().filter_map(|(_, finding)| finding.command.as_ref()) {
+        if !all.contains(command) {
+            all.push(command.clone());
+        }
+    }
+    all
 }
 
 /// A conversion that mends what a rule finds, and with it whatever would keep it from writing; `None` if there is none.

@@ -7,6 +7,7 @@ use super::Tree;
 use super::bytes::{Bytes, Wanted};
 use super::members::{Member, TreeAnomaly};
 use super::name::MemberName;
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::location::MemberId;
 
@@ -21,10 +22,21 @@ pub enum Held {
 
 impl Held {
     /// How many bytes there are.
-    fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         match self {
             Held::Member(tree, id) => tree.member(*id).size,
             Held::Made(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// They are not to be had any more.
+    pub fn reader(&self) -> Result<Box<dyn Read + Send>> {
+        match self {
+            Held::Member(tree, id) => tree.reader(*id),
+            Held::Made(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
         }
     }
 }
@@ -39,11 +51,7 @@ impl Gathered {
 
 impl Bytes for Gathered {
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
-        match self.held(member) {
-            Some(Held::Member(tree, id)) => tree.reader(*id),
-            Some(Held::Made(bytes)) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
-            None => Ok(Box::new(std::io::empty())),
-        }
+        self.held(member).map_or_else(|| Ok(Box::new(std::io::empty()) as _), Held::reader)
     }
 
     fn head(&self, member: Wanted<'_>, n: usize) -> Result<Option<Vec<u8>>> {
@@ -85,14 +93,82 @@ impl Tree {
         let (more, more_held) = listed(more, members.len());
         members.extend(more);
         held.extend(more_held);
-        // The others follow from names, and are found anew.
-        let named =
-            |odd: &&TreeAnomaly| matches!(odd, TreeAnomaly::Duplicate { .. } | TreeAnomaly::Ambiguous { .. });
-        let anomalies = base.anomalies.iter().filter(|odd| !named(odd)).cloned().collect();
+        let anomalies = of_container(&base);
         let mut tree = Tree::new(&base.place, members, anomalies, Box::new(Gathered(held)));
         tree.outer = base.outer;
+        tree.formerly = base.formerly.clone();
         tree
     }
+}
+
+/// What becomes of a member where a tree is changed.
+#[derive(Clone)]
+pub enum Becomes {
+    /// It stays as it is.
+    Same,
+    /// It is called otherwise, and may hold other bytes.
+    Other(MemberName, Option<Held>),
+    /// It goes.
+    Gone,
+}
+
+impl Tree {
+    /// This tree with some members changed and more behind its own; and where each of its own is now. `moved` are digests
+    /// that documents have no more, each with the one in its place.
+    pub fn changed(
+        self,
+        becomes: &dyn Fn(MemberId) -> Becomes,
+        more: Vec<(MemberName, Held)>,
+        moved: &[(Digest, Digest)],
+    ) -> (Tree, Vec<Option<MemberId>>) {
+        let base = Arc::new(self);
+        let (mut members, mut held, mut now) = (Vec::new(), Vec::new(), Vec::new());
+        for (member, id) in base.members.iter().zip(0..) {
+            let id = MemberId(id);
+            let mut member = member.clone();
+            let mut bytes = Held::Member(Arc::clone(&base), id);
+            match becomes(id) {
+                Becomes::Same => {}
+                Becomes::Other(name, made) => {
+                    if member.name != name {
+                        (member.name, member.raw_name) = (name, None);
+                    }
+                    if let Some(made) = made {
+                        member.size = made.size();
+                        bytes = made;
+                    }
+                }
+                Becomes::Gone => {
+                    now.push(None);
+                    continue;
+                }
+            }
+            now.push(Some(MemberId(members.len() as u32)));
+            member.key = members.len() as u64;
+            members.push(member);
+            held.push(bytes);
+        }
+        let (more, more_held) = listed(more, members.len());
+        members.extend(more);
+        held.extend(more_held);
+        let anomalies = of_container(&base);
+        let mut tree = Tree::new(&base.place, members, anomalies, Box::new(Gathered(held)));
+        tree.outer = base.outer;
+        tree.folder = base.folder.clone();
+        tree.formerly = base.formerly.clone();
+        for (old, new) in moved {
+            tree.formerly.values_mut().filter(|now| *now == old).for_each(|now| now.clone_from(new));
+            tree.formerly.insert(old.clone(), new.clone());
+        }
+        (tree, now)
+    }
+}
+
+/// What is odd about a tree that does not follow from names: that is found anew.
+fn of_container(tree: &Tree) -> Vec<TreeAnomaly> {
+    let named =
+        |odd: &&TreeAnomaly| matches!(odd, TreeAnomaly::Duplicate { .. } | TreeAnomaly::Ambiguous { .. });
+    tree.anomalies.iter().filter(|odd| !named(odd)).cloned().collect()
 }
 
 /// Members with these names, of which the first is held at `from`.

@@ -14,6 +14,7 @@ mod paths;
 mod spool;
 mod spool_dir;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,13 +25,14 @@ use cap_std::fs::Dir;
 use bytes::Whole;
 pub use bytes::{Bytes, Range, Wanted};
 use folder::{Folder, follow};
-pub use gathered::Held;
+pub use gathered::{Becomes, Held};
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
 pub use name::MemberName;
 use names::Names;
 pub use spool::{Ingested, ingest, ingest_file};
 pub use spool_dir::SpoolDir;
 
+use crate::digest::Digest;
 use crate::error::{Context, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
@@ -51,6 +53,8 @@ pub struct Tree {
     bytes: Box<dyn Bytes>,
     /// The folder that it is.
     folder: Option<PathBuf>,
+    /// Digests that documents had before they were changed here, each with the one that it has now.
+    formerly: HashMap<Digest, Digest>,
 }
 
 /// Bytes that are looked at to tell a compressed tar: the largest block of zstd, which its decoder wants whole before it
@@ -177,7 +181,16 @@ impl Tree {
             let below = members[pair[1] as usize].name.clone();
             members[pair[0] as usize].name.share(&below);
         }
-        Tree { place: place.to_owned(), members, anomalies, outer: None, by_name, bytes, folder: None }
+        Tree {
+            place: place.to_owned(),
+            members,
+            anomalies,
+            outer: None,
+            by_name,
+            bytes,
+            folder: None,
+            formerly: HashMap::new(),
+        }
     }
 
     fn names(&self) -> Names<'_> {
@@ -332,6 +345,11 @@ impl Tree {
             TreeAnomaly::TooManyMembers { limit } => Some(*limit),
             _ => None,
         })
+    }
+
+    /// The digest of what this one named before it was changed here; what nobody changed has the same.
+    pub fn now(&self, digest: Digest) -> Digest {
+        self.formerly.get(&digest).cloned().unwrap_or(digest)
     }
 
     /// Whether the archive is a folder.

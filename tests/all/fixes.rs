@@ -217,3 +217,159 @@ fn layouts_are_mended() {
         });
     });
 }
+
+/// A layout of the minimal image, in a folder.
+fn minimal(restow: &Restow, to: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good/oci/minimal/archive");
+    let arguments =
+        ["convert", &source.display().to_string(), &format!("oci:{}", to.display())].map(str::to_owned);
+    assert_eq!(restow.run(&arguments).expect("restow runs").code, 0);
+}
+
+/// The blob of a layout by its digest.
+fn blob(layout: &Path, digest: &str) -> std::path::PathBuf {
+    layout.join("blobs/sha256").join(&digest[7..])
+}
+
+/// Puts a blob into a layout; its descriptor's digest and size.
+fn put(layout: &Path, bytes: &[u8]) -> (String, usize) {
+    let digest = restow::digest::Digest::sha256(bytes).to_string();
+    std::fs::write(blob(layout, &digest), bytes).expect("written");
+    (digest, bytes.len())
+}
+
+fn convert(restow: &Restow, options: &[&str], from: &Path, to: &str) -> (i32, String) {
+    let from = from.display().to_string();
+    let arguments: Vec<String> =
+        [&["convert"], options, &[&from, to]].concat().iter().map(|word| (*word).to_owned()).collect();
+    let out = restow.run(&arguments).expect("restow runs");
+    (out.code, out.stderr)
+}
+
+/// A fault deep in an image is fixed, all digests above it are carried up, and what signs the old digest is told; in every form.
+#[test]
+fn digests_are_carried_up_and_stale_signatures_told() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let restow = Restow::new(dir.path());
+    let layout = dir.path().join("layout");
+    minimal(&restow, &layout);
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).expect("there")).expect("JSON");
+    let old = index["manifests"][0]["digest"].as_str().expect("a digest").to_owned();
+    let mut manifest: Value =
+        serde_json::from_slice(&std::fs::read(blob(&layout, &old)).expect("there")).expect("JSON");
+    let config = manifest["config"]["digest"].as_str().expect("a digest").to_owned();
+    let text = std::fs::read(blob(&layout, &config)).expect("there");
+    let mut text: Value = serde_json::from_slice(&text).expect("JSON");
+    text["config"]["Env"] = serde_json::json!(["A=1", "A=2"]);
+    let text = text.to_string();
+    let (digest, size) = put(&layout, text.as_bytes());
+    (manifest["config"]["digest"], manifest["config"]["size"]) = (digest.clone().into(), size.into());
+    let text = manifest.to_string();
+    let (faulty, size) = put(&layout, text.as_bytes());
+    let signature = serde_json::json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "artifactType": "a/b",
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "size": 2,
+            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
+        "layers": [{"mediaType": "application/vnd.oci.empty.v1+json", "size": 2,
+            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}],
+        "subject": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": faulty, "size": size},
+    });
+    put(&layout, b"{}");
+    let (signed, signed_size) = put(&layout, signature.to_string().as_bytes());
+    edit(&layout, |index| {
+        index["manifests"][0]["digest"] = faulty.clone().into();
+        index["manifests"][0]["size"] = size.into();
+        index["manifests"][0]["annotations"] =
+            serde_json::json!({"io.containerd.image.name": "docker.io/lab/app:1"});
+        let about = serde_json::json!({"mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": "a/b", "digest": signed, "size": signed_size});
+        index["manifests"].as_array_mut().expect("a list").push(about);
+    });
+    let storage = format!("registry-storage:{}", dir.path().join("storage").display());
+    let (code, said) = convert(&restow, &[], &layout, &storage);
+    assert_eq!(code, 0, "{said}");
+    let archive = dir.path().join("app.tar");
+    assert_eq!(convert(&restow, &[], &layout, &format!("docker-archive:{}", archive.display())).0, 0);
+    let found = report(&restow, &[&format!("oci:{}", layout.display())]);
+    assert_eq!(named(&found, "config/duplicate-env").len(), 1, "{found:#?}");
+    for (at, source) in [&layout, &dir.path().join("storage"), &archive].into_iter().enumerate() {
+        for form in ["oci", "registry-storage", "docker-archive"] {
+            let to = format!("{form}:{}", dir.path().join(format!("{form}{at}")).display());
+            let account = dir.path().join("account.json");
+            let (code, said) = convert(
+                &restow,
+                &["--fix", "safe", "--account", &account.display().to_string()],
+                source,
+                &to,
+            );
+            assert_eq!(code, 0, "{to}: {said}");
+            let after = report(&restow, &[&to]);
+            assert!(named(&after, "config/duplicate-env").is_empty(), "{to}: {after:#?}");
+            assert!(!after.iter().any(|finding| finding["level"] == "error"), "{to}: {after:#?}");
+            let account: Value =
+                serde_json::from_slice(&std::fs::read(&account).expect("written")).expect("JSON");
+            let entries = account["entries"].as_array().expect("entries");
+            let fixed: Vec<_> = entries.iter().filter(|entry| entry["action"] == "fixed").collect();
+            assert_eq!(fixed.len(), 1, "{entries:#?}");
+            let before = |digest: &str| entries.iter().filter(|entry| entry["before"] == *digest).count();
+            assert!(before(&faulty) == 1 && before(&digest) == 1, "{to}: {entries:#?}");
+            if form != "docker-archive" || at == 0 {
+                let stale = entries.iter().any(|entry| entry["why"] == "its subject is the old digest");
+                assert!(stale, "{to} from {at}: {entries:#?}");
+            }
+        }
+    }
+    let (code, said) = convert(
+        &restow,
+        &["--fix", "safe", "--preserve-digests"],
+        &layout,
+        &format!("oci:{}", dir.path().join("no").display()),
+    );
+    assert!(code == 2 && said.contains("--preserve-digests: fixes would change"), "{said}");
+    assert!(!dir.path().join("no").exists());
+}
+
+/// Two fixes that change one value otherwise are both left and counted.
+#[test]
+fn conflicts_are_counted_and_nothing_is_guessed() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let restow = Restow::new(dir.path());
+    let layout = dir.path().join("layout");
+    minimal(&restow, &layout);
+    edit(&layout, |index| {
+        index["manifests"][0]["platform"] = serde_json::json!({"os": "linux", "architecture": "aarch64"});
+    });
+    let list = ["check", "--fixes", "-", &format!("oci:{}", layout.display())].map(str::to_owned);
+    let out = restow.run(&list).expect("restow runs");
+    let list: Value = serde_json::from_slice(&out.stdout).expect("a list");
+    let fixes = list["sources"][0]["fixes"].as_array().expect("fixes");
+    let conflicts = fixes.iter().filter(|fix| fix["together"] == "conflict").count();
+    assert_eq!(conflicts, 2, "{list:#}");
+    let to = format!("oci:{}", dir.path().join("out").display());
+    let (code, said) = convert(&restow, &["--fix", "all", "-A", "platform/config-mismatch"], &layout, &to);
+    assert!(code == 0 && said.contains("fixed        1 fault"), "one alone is no conflict: {said}");
+    let to = format!("oci:{}", dir.path().join("both").display());
+    let (_, said) = convert(&restow, &["--fix", "all"], &layout, &to);
+    assert!(said.contains("not fixed: 2 since another fix changes the same otherwise"), "{said}");
+}
+
+/// A document whose bytes are not what its digest says is not given another digest: that would hide it.
+#[test]
+fn a_broken_document_is_not_made_good_by_a_new_digest() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let restow = Restow::new(dir.path());
+    let layout = dir.path().join("layout");
+    minimal(&restow, &layout);
+    let index: Value =
+        serde_json::from_slice(&std::fs::read(layout.join("index.json")).expect("there")).expect("JSON");
+    let digest = index["manifests"][0]["digest"].as_str().expect("a digest");
+    let text = std::fs::read_to_string(blob(&layout, digest)).expect("there");
+    let text = text.replacen("\"schemaVersion\":2", "\"schemaVersion\":3", 1);
+    std::fs::write(blob(&layout, digest), text).expect("written");
+    let to = format!("oci:{}", dir.path().join("out").display());
+    let (code, said) = convert(&restow, &["--fix", "safe"], &layout, &to);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("not fixed: 1 since a document in the way is not what its digest says"), "{said}");
+    assert!(!dir.path().join("out").exists());
+}

@@ -39,7 +39,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("compare", "read facts rules finding model layer source location"),
     ("check", "read rules finding facts model layer source location"),
     ("convert", "read rules finding facts inventory model layer source location form blob codec staging"),
-    ("repair", "check convert form store registry source"),
+    ("repair", "form store registry source model location facts read"),
     ("compose", "convert form model source location"),
     ("scrub", "read form rules finding facts model layer source location blob codec store"),
     ("serve", "convert form model source location pem"),

@@ -51,6 +51,8 @@ mod readers;
 mod registry;
 /// Whole storages.
 mod scrubbed;
+/// What repairing promises.
+mod repaired;
 /// What SECURITY.md promises.
 mod security;
 /// Archives that serve themselves.

@@ -12,6 +12,8 @@ mod common;
 mod convert;
 /// Every case of `corpus/bad/` is reported as it says.
 mod corpus;
+/// Every fix of the corpus is made.
+mod fixed;
 /// Every case of `corpus/good/` holds what it says.
 mod good;
 /// Conversions that are killed.
@@ -52,6 +54,7 @@ const FAMILIES: &[Family] = &[
     ("render", render::tests),
     ("same", same::tests),
     ("advice", advice::tests),
+    ("fixed", fixed::tests),
     ("reported", reported::tests),
     ("broken", broken::tests),
     ("convert", convert::tests),

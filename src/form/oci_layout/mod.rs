@@ -33,7 +33,7 @@ use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
 /// The marker file of a layout: the 30 bytes that most tools write (formats.md D.8).
-pub(in crate::form) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+pub const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// [`blob_path`] as a place in a tree.
 pub(in crate::form) fn blob_place(digest: &Digest) -> Result<PathBuf> {

@@ -44,6 +44,11 @@ fn prefix(tree: &Tree) -> Option<String> {
         .then_some(prefix)
 }
 
+/// What stands before `blobs/` and `repositories/` in storage.
+pub fn base(tree: &Tree) -> Option<String> {
+    prefix(tree)
+}
+
 /// Where storage has the blob of a digest.
 pub(in crate::form) fn blob_place(tree: &Tree, digest: &Digest) -> Option<String> {
     let (base, hex) = (prefix(tree)?, digest.encoded());

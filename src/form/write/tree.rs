@@ -153,10 +153,15 @@ impl Tree {
 
     /// Moves one complete file to the same relative path below `destination`, replacing what is there.
     pub(in crate::form) fn move_into(&self, destination: &Existing, relative: &Path) -> Result<()> {
-        let from = self.tree.join(relative);
-        staging::while_open(|| destination.receive(&from, relative))
-            .at("cannot create", destination.path().join(relative))?;
-        self.kept_set().remove(relative);
+        self.rename_into(relative, destination, relative)
+    }
+
+    /// Moves one complete file to another relative path below `destination`, replacing what is there.
+    pub(in crate::form) fn rename_into(&self, from: &Path, destination: &Existing, to: &Path) -> Result<()> {
+        let staged = self.tree.join(from);
+        staging::while_open(|| destination.receive(&staged, to))
+            .at("cannot create", destination.path().join(to))?;
+        self.kept_set().remove(from);
         Ok(())
     }
 

@@ -1,0 +1,204 @@
+//! Putting right bytes where wrong or missing ones are, and nothing else: blobs that other places have are staged, proved by
+//! their digests and renamed to where they belong, then the links that the graph proves. Nothing is deleted.
+//!
+//! [`goal`] works out what the place would be with all that was found, [`links`] which links that graph proves, and here the
+//! difference is carried out, children before parents. Killed at any moment, every file is as it was or right.
+
+mod account;
+mod goal;
+mod links;
+mod piece;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+pub use account::{Left, Repaired, Sought, Step, StepKind, Was};
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::form::mend::{Failed, Got, Mending, is_right};
+use crate::form::seek::Store;
+use crate::model::{Anomaly, Archive, Form};
+use crate::progress::{Phase, Progress};
+use crate::read::{self, Verify};
+use goal::{Goal, Want};
+use piece::Piece;
+
+/// How a place is repaired.
+#[derive(Debug, Clone, Default)]
+pub struct Repairing {
+    /// Whether anything is written; without, it is only found out what would be.
+    pub write: bool,
+    /// A folder that wrong bytes are copied to before they are replaced.
+    pub keep_wrong: Option<PathBuf>,
+    /// Make it survive power loss, not only the end of the process.
+    pub fsync: bool,
+}
+
+/// Repairs the folder at `path`, which `open` opens.
+///
+/// # Errors
+///
+/// The place, or one of the others, cannot be read, or is no folder of files that can be put right one by one; it cannot be
+/// written to at all; the job was cancelled. What stops it later is told in [`Repaired::stopped`], with what was done until
+/// then.
+pub fn run(
+    path: &Path,
+    open: &dyn Fn() -> Result<Archive>,
+    stores: Vec<Store>,
+    how: &Repairing,
+    reading: &read::Options,
+    progress: &dyn Progress,
+) -> Result<Repaired> {
+    // Whoever waits for another repair looks at what that one left.
+    let mending = how.write.then(|| Mending::open(path, how.fsync)).transpose()?;
+    let archive = open()?;
+    is_repairable(&archive)?;
+    let inside = archive.anomalies.iter().find_map(|odd| match odd {
+        Anomaly::InsideFolder { folder } => Some(folder.clone()),
+        _ => None,
+    });
+    let mut stores = stores;
+    if archive.anomalies.iter().any(links::is_misplaced) {
+        stores.insert(0, Store::misplaced(open()?)?);
+    }
+    let blobs = archive.blobs.len();
+    // Whether bytes are right is a question of digests alone.
+    let stored = read::Options { verify: Verify::Digests, ..reading.clone() };
+    let facts = read::judging(&archive, None, &stored, progress)?;
+    let goal = Goal::of(archive, &facts, &stores, &reading.limits)?;
+    let mut job =
+        Job { how, mending, inside, progress, failed: HashSet::new(), repaired: Repaired::default() };
+    job.repaired.looked = blobs;
+    job.repaired.wrote = how.write;
+    progress.begin(Phase::Convert, goal.wants.iter().filter_map(Want::size).sum());
+    let done = job.carry_out(&goal);
+    progress.end();
+    match done {
+        Err(Stop::Cancelled) => return Err(Error::Cancelled),
+        Err(Stop::Here(error)) => job.repaired.stopped = Some(error),
+        Ok(()) => {}
+    }
+    Ok(job.repaired)
+}
+
+/// Whether files of it can be put right one by one.
+fn is_repairable(archive: &Archive) -> Result<()> {
+    let place = &archive.tree.place;
+    match archive.form {
+        Form::Oci | Form::Dir | Form::RegistryStorage if archive.tree.is_folder() => Ok(()),
+        Form::Oci | Form::Dir | Form::RegistryStorage | Form::DockerArchive if !archive.tree.is_folder() => {
+            let message = format!("{place} is one file, which is not repaired in place");
+            let help =
+                "write it anew with what it lacks: restow convert --fill-from PLACE SOURCE DESTINATION";
+            Err(Error::refused_help(message, help).of(ErrorKind::Unsupported))
+        }
+        form => {
+            let message = format!("{place} cannot be repaired: a {form} place has no blobs by their digests");
+            let help =
+                "repair takes oci:, dir: and registry-storage: folders, and docker:// for what is missing";
+            Err(Error::refused_help(message, help).of(ErrorKind::Unsupported))
+        }
+    }
+}
+
+/// Why nothing more is done.
+enum Stop {
+    Here(Error),
+    Cancelled,
+}
+
+struct Job<'a> {
+    how: &'a Repairing,
+    mending: Option<Mending>,
+    /// The folder in the place that holds it.
+    inside: Option<String>,
+    progress: &'a dyn Progress,
+    /// What no place has right.
+    failed: HashSet<Digest>,
+    repaired: Repaired,
+}
+
+impl Job<'_> {
+    fn carry_out(&mut self, goal: &Goal) -> std::result::Result<(), Stop> {
+        for want in &goal.wants {
+            self.blob(want)?;
+        }
+        for piece in &goal.pieces {
+            self.link(piece)?;
+        }
+        self.repaired.left.extend(goal.left.iter().cloned());
+        Ok(())
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        match &self.inside {
+            Some(folder) => Path::new(folder).join(name),
+            None => PathBuf::from(name),
+        }
+    }
+
+    /// The first place that has it right gives it.
+    fn blob(&mut self, want: &Want) -> std::result::Result<(), Stop> {
+        let mut sought = want.sought.clone();
+        for (place, held) in &want.candidates {
+            let path = self.at(&want.path);
+            let got = held.reader().map_err(|error| Failed::There(std::io::Error::other(error)));
+            let got = got.and_then(|from| match &self.mending {
+                None => is_right(from, &want.digest, self.progress),
+                Some(mending) => {
+                    let aside = self.how.keep_wrong.as_deref().filter(|_| want.was != Was::Missing);
+                    mending.blob(&path, &want.digest, from, aside, self.progress)
+                }
+            });
+            let why = match got {
+                Ok(Got::Right) => {
+                    self.repaired.steps.push(Step {
+                        kind: if want.manifest { StepKind::Manifest } else { StepKind::Blob },
+                        path: want.path.clone(),
+                        digest: Some(want.digest.clone()),
+                        was: want.was.clone(),
+                        from: place.clone(),
+                    });
+                    return Ok(());
+                }
+                Ok(Got::Others(found)) => format!("has other bytes there: {found}"),
+                Err(Failed::There(error)) => format!("cannot be read: {error}"),
+                Err(Failed::Here(error)) => return Err(Stop::Here(error)),
+                Err(Failed::Cancelled) => return Err(Stop::Cancelled),
+            };
+            sought.push(Sought { place: place.clone(), found: why });
+        }
+        self.failed.insert(want.digest.clone());
+        self.repaired.left.push(Left {
+            what: want.digest.to_string(),
+            path: want.path.clone(),
+            was: want.was.clone(),
+            sought,
+        });
+        Ok(())
+    }
+
+    fn link(&mut self, piece: &Piece) -> std::result::Result<(), Stop> {
+        if piece.digest.as_ref().is_some_and(|digest| self.failed.contains(digest)) {
+            self.repaired.left.push(Left {
+                what: piece.what.clone(),
+                path: piece.path.clone(),
+                was: piece.was.clone(),
+                sought: vec![Sought { place: String::new(), found: "what it leads to is not there".into() }],
+            });
+            return Ok(());
+        }
+        if let Some(mending) = &self.mending {
+            mending.text(&self.at(&piece.path), piece.text.as_bytes()).map_err(Stop::Here)?;
+        }
+        self.repaired.steps.push(Step {
+            kind: piece.kind,
+            path: piece.path.clone(),
+            digest: piece.digest.clone(),
+            was: piece.was.clone(),
+            from: piece.proof.clone(),
+        });
+        Ok(())
+    }
+}
