@@ -23,7 +23,7 @@ pub(super) enum ColorWhen {
 /// How to show progress, always on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub(super) enum ProgressKind {
-    /// Bars on a terminal, nothing elsewhere
+    /// Bars on a terminal; elsewhere a line now and then, if it takes longer than ten seconds
     #[default]
     Auto,
     /// A line now and then
@@ -85,7 +85,7 @@ pub(super) struct Levels {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n  restow check --image app:1 --platform linux/arm64 app.tar\n  restow check --report sarif=out.sarif app.tar\n  restow check --report json oci:layout | jq -r '.sources[].findings[].rule'\n\nWithout --report, findings are drawn for people on standard output; a report\nthat goes there instead leaves them out. The shapes stand in docs/reports.md.\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be\nmade."
+    after_help = "Examples:\n  restow check app.tar\n  docker save app:1 | restow check -\n  restow check -W config/layer-count oci:layout\n  restow check -A all -D blob oci:layout\n  restow check --image app:1 --platform linux/arm64 app.tar\n  restow check --report sarif=out.sarif app.tar\n  restow check --report json oci:layout | jq -r '.sources[].findings[].rule'\n\nWithout --report, findings are drawn for people on standard output; a report that goes there instead leaves them out. The shapes stand in docs/reports.md.\n\nExit status: 0 nothing at level error, 1 something is, 2 the check could not be made."
 )]
 pub(super) struct CheckArgs {
     /// The archives; also a single document or layer
@@ -126,7 +126,7 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:storage:app:1 docker-archive:- | docker load\n  restow convert --check --report junit=out.xml app.tar oci:layout\n\nFindings are drawn on standard error, whatever --report asks for besides.\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could\nnot, or may not, be done."
+    after_help = "Examples:\n  restow convert app.tar oci:layout\n  docker save app:1 | restow convert - oci:layout\n  restow convert --platform linux/arm64 oci:layout docker-archive:app-arm64.tar\n  restow convert --compress zstd app.tar oci-archive:app-zstd.tar\n  restow convert registry-storage:storage:app:1 docker-archive:- | docker load\n  restow convert --check --report junit=out.xml app.tar oci:layout\n\nFindings are drawn on standard error, whatever --report asks for besides.\n\nExit status: 0 done, 1 the image is wrong and nothing was written, 2 it could not, or may not, be done."
 )]
 pub(super) struct ConvertArgs {
     /// The archive to read; `-` is standard input
@@ -311,7 +311,7 @@ impl DropArg {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect -v app.tar\n  restow inspect --raw config app.tar\n  restow inspect --image app:1 --raw manifest app.tar\n  restow inspect --report html=page.html app.tar\n\nA page shows what each layer adds, replaces and hides: for it the layers of an\narchive are read. Nothing is judged; `restow check --report html` does.\n\nExit status: 0 shown, 2 it could not be read."
+    after_help = "Examples:\n  restow inspect app.tar\n  restow inspect --json oci:layout | jq -r '.images[].id'\n  restow inspect -v app.tar\n  restow inspect --raw config app.tar\n  restow inspect --image app:1 --raw manifest app.tar\n  restow inspect --report html=page.html app.tar\n\nA page shows what each layer adds, replaces and hides: for it the layers of an archive are read. Nothing is judged; `restow check --report html` does.\n\nExit status: 0 shown, 2 it could not be read."
 )]
 pub(super) struct InspectArgs {
     /// The archive; `-` is standard input
@@ -353,7 +353,7 @@ pub(super) enum Ignore {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Both places are read and judged first, as by `restow check`: what is compared are\nimage IDs, diff IDs, layer bytes, names, platforms and manifest digests that were\ncomputed from the bytes, as far as both forms hold them.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n  restow compare --report html=page.html app.tar oci:layout\n\nExit status: 0 the same, 1 they differ or one is not sound, 2 one of them could\nnot be read."
+    after_help = "Both places are read and judged first, as by `restow check`: what is compared are image IDs, diff IDs, layer bytes, names, platforms and manifest digests that were computed from the bytes, as far as both forms hold them.\n\nExamples:\n  restow compare app.tar oci:layout\n  restow compare --ignore digests,layers app.tar oci-archive:recompressed.tar\n  restow compare --report html=page.html app.tar oci:layout\n\nExit status: 0 the same, 1 they differ or one is not sound, 2 one of them could not be read."
 )]
 pub(super) struct CompareArgs {
     /// One place
@@ -390,7 +390,7 @@ pub(super) struct CompareArgs {
 #[cfg(feature = "serve")]
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  restow serve app.tar\n  restow serve --listen 127.0.0.1:0 images/*.tar\n  restow serve team/app:1=oci:layout registry-storage:storage\n  restow serve --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem --htpasswd users app.tar\n  restow serve --access-log - app.tar | jq .target\n\nAll of each place is verified first, as check does: if anything is wrong with it,\nnothing is served. Then docker pull, podman pull, skopeo and the like take what\nis named, until a signal ends it. docs/serve.md tells of mirrors, logs and counts.\n\nExit status: 0 ended by a signal, 1 something is wrong and nothing was served, 2\nit could not be served."
+    after_help = "Examples:\n  restow serve app.tar\n  restow serve --listen 127.0.0.1:0 images/*.tar\n  restow serve team/app:1=oci:layout registry-storage:storage\n  restow serve --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem --htpasswd users app.tar\n  restow serve --access-log - app.tar | jq .target\n\nAll of each place is verified first, as check does: if anything is wrong with it, nothing is served. Then docker pull, podman pull, skopeo and the like take what is named, until a signal ends it. docs/serve.md tells of mirrors, logs and counts.\n\nExit status: 0 ended by a signal, 1 something is wrong and nothing was served, 2 it could not be served."
 )]
 pub(super) struct ServeArgs {
     /// The archives; NAME=PLACE serves one as NAME[:TAG]

@@ -8,7 +8,7 @@ use super::open::open;
 use super::progress::Told;
 use super::remote::{Side, platforms};
 use super::report::{Own, Reports};
-use super::shell::Shell;
+use super::shell::{Doing, Shell, doing};
 use super::status::{FAILED, WRONG};
 use crate::error::Result;
 use crate::platform::Specifier;
@@ -28,6 +28,7 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
     }
     let wanted = platforms(&args.platform)?;
     let mut total = Total { alone: places.len() == 1, ..Total::default() };
+    doing(if shell.common.quiet { Doing::Nothing } else { Doing::Judging });
     for place in &places {
         if let Err(error) = check_one(place, (args, &wanted), policy, shell, &mut reports, &mut total) {
             shell.error(&error);
@@ -39,6 +40,7 @@ pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8
         shell.print(&total.told(shell, shell.human(&io::stdout())))?;
     }
     reports.finish(shell, None)?;
+    doing(Doing::Nothing);
     Ok(match total {
         Total { failed: 1.., .. } => FAILED,
         Total { unsound: 1.., .. } => WRONG,
@@ -57,6 +59,8 @@ struct Total {
     unsound: usize,
     /// Sources that could not be judged.
     failed: usize,
+    /// Whether something was printed already.
+    printed: bool,
     /// Rules that found something which was drawn.
     rules: BTreeSet<&'static str>,
 }
@@ -121,7 +125,11 @@ fn check_one(
     let verdict =
         Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &hints, lowered };
     if reports.human {
-        shell.print(&shell.report(&verdict, &archive, shell.human(&io::stdout())))?;
+        let text = shell.report(&verdict, &archive, shell.human(&io::stdout()));
+        // Findings of one source are not taken for those of the one above.
+        let gap = if total.printed && !drawn.is_empty() { "\n" } else { "" };
+        total.printed |= !text.is_empty();
+        shell.print(&format!("{gap}{text}"))?;
     }
     let proof = proof(args.verify);
     let shown: Vec<String> = args.image.iter().chain(&place.name).cloned().collect();

@@ -7,7 +7,7 @@ use super::open::open;
 use super::progress::Told;
 use super::remote::{Side, platforms};
 use super::report::Reports;
-use super::shell::Shell;
+use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
@@ -26,6 +26,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     let (wanted, none) = (platforms(&args.platform)?, Vec::new());
     let any = first.is_remote() || second.is_remote();
     let of = |place: &Place| if any && !place.is_remote() { &none } else { &wanted };
+    doing(if shell.common.quiet { Doing::Nothing } else { Doing::Judging });
     let a = open(&first, (Side::First, of(&first)), shell, |source| source)?;
     let b = open(&second, (Side::Second, of(&second)), shell, |source| source)?;
     let told = Told::new(&shell.common);
@@ -95,6 +96,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         shell.print(&text)?;
     }
     reports.finish(shell, None)?;
+    doing(Doing::Nothing);
     Ok(if comparison.is_same() { 0 } else { WRONG })
 }
 

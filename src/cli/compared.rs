@@ -28,6 +28,7 @@ pub(super) fn line(text: &str, look: Look, out: &mut String) {
                 found = true;
                 let (title, rest) = (&line[..at], &line[at + 2..]);
                 let word = rest.split([' ', ',']).next().unwrap_or_default();
+                let word = if word == "only" { &rest[.."only in A".len().min(rest.len())] } else { word };
                 let color = match word {
                     "same" => GREEN,
                     "different" => RED,
@@ -184,7 +185,7 @@ mod tests {
         let look = Look { color: true, width: None };
         assert_eq!(drawn("app:1: different", look), "\x1b[1mapp:1\x1b[0m: \x1b[31mdifferent\x1b[0m\n");
         assert_eq!(drawn("app: same name", look), "\x1b[1mapp\x1b[0m: \x1b[32msame\x1b[0m name\n");
-        assert_eq!(drawn("app: only in A, x", look), "\x1b[1mapp\x1b[0m: \x1b[33monly\x1b[0m in A, x\n");
+        assert_eq!(drawn("app: only in A, x", look), "\x1b[1mapp\x1b[0m: \x1b[33monly in A\x1b[0m, x\n");
         let mut out = String::new();
         verdict("not sound: A = x has 1 error", look, &mut out);
         verdict("same: 1 image", look, &mut out);

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
-    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Fixes, Level,
+    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Fixes, Level, Look,
     Looked, Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
 };
 
@@ -322,12 +322,24 @@ fn write(file: &Path, text: &str, shell: &Shell) -> Result<()> {
 
 /// The whole account of what was not done, on standard output unless something else is.
 fn rehearsed(account: &Account, destination: &str, shell: &Shell, taken: bool) -> Result<()> {
-    let lines: Vec<String> =
-        account.entries.iter().map(|entry| escape_str(&entry.line()).into_owned()).collect();
+    let painted = |paint: &dyn Fn(&str, &str) -> String, entry: &Entry| {
+        let word = entry.action.word();
+        escape_str(&entry.line()).replacen(
+            &format!(": {word}"),
+            &format!(": {}", paint(colour(word), word)),
+            1,
+        )
+    };
+    let entries = account.entries.iter();
     if taken {
-        shell.say(&lines.join("\n"));
+        let paint = |code: &str, text: &str| shell.paint_error(code, text);
+        let lines = entries.map(|entry| shell.fold_error(&shell.short_error(&painted(&paint, entry)), 2));
+        shell.say(&lines.collect::<Vec<_>>().join("\n"));
     } else {
-        shell.print(&format!("{}\n", lines.join("\n")))?;
+        let look = Look { color: shell.color_out(), width: None };
+        let paint = |code: &str, text: &str| look.paint(code, text);
+        let lines = entries.map(|entry| shell.fold(&painted(&paint, entry), 2));
+        shell.print(&format!("{}\n", lines.collect::<Vec<_>>().join("\n")))?;
     }
     shell.say(&format!("a dry run: nothing was written to {}", escape_str(destination)));
     Ok(())

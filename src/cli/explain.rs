@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use super::args::ExplainArgs;
 use super::shell::Shell;
-use super::wrap::{WIDEST, wrapped};
+use super::wrap::{WIDEST, folded, wrapped};
 use crate::error::Result;
 use crate::{Integrity, Rule};
 
@@ -26,6 +26,9 @@ pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
     shell.print(&text)?;
     Ok(0)
 }
+
+/// The heading above what tools did, a line each.
+const SEEN: &str = "What tools were seen to do with it";
 
 /// One line for each rule, cut to `width`, in a paragraph for each family.
 fn list(rules: &[&Rule], width: Option<usize>, color: bool) -> String {
@@ -70,20 +73,34 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
         ("Breaks", breaks.join(", ")),
     ] {
         if !text.is_empty() {
-            page.push_str(&format!("{:11} {text}\n", format!("{name}:")));
+            let text = match (name, color) {
+                ("Level", true) => text.replacen(
+                    rule.level.name(),
+                    &format!("\x1b[{}m{}\x1b[0m", rule.level.colour(), rule.level.name()),
+                    1,
+                ),
+                _ => text,
+            };
+            page.push_str(&format!("{}\n", folded(&format!("{:11} {text}", format!("{name}:")), width, 12)));
         }
     }
-    let seen = rule.seen();
     let parts = [
         ("What it checks", rule.checks.to_owned()),
         ("Why it matters", rule.matters.to_owned()),
-        ("What tools were seen to do with it", seen.join("\n\n")),
+        (SEEN, String::new()),
         ("Example", rule.example.to_owned()),
         ("How to mend it", rule.how_to_mend()),
     ];
-    for (heading, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
-        page.push_str(&format!("\n{}\n", bold(heading)));
-        wrapped(&mut page, text, width);
+    let seen = rule.seen();
+    for (heading, text) in parts {
+        if heading == SEEN && !seen.is_empty() {
+            page.push_str(&format!("\n{}\n", bold(heading)));
+            seen.iter()
+                .for_each(|line| page.push_str(&format!("{}\n", folded(&format!("  {line}"), width, 4))));
+        } else if !text.is_empty() {
+            page.push_str(&format!("\n{}\n", bold(heading)));
+            wrapped(&mut page, &text, width);
+        }
     }
     let sources = rule.sources();
     if !sources.is_empty() {
@@ -115,7 +132,7 @@ mod tests {
     fn no_page_is_wider_than_the_terminal() {
         for rule in crate::explain("") {
             let page = page(rule, 80, false);
-            let wide = page.lines().find(|line| line.chars().count() > 80 && line.matches(' ').count() > 2);
+            let wide = page.lines().find(|line| line.chars().count() > 80 && line.trim_start().contains(' '));
             assert_eq!(wide, None, "{}", rule.name);
             assert!(!page.contains("formats.md"), "{} refers to a text that users do not have", rule.name);
         }

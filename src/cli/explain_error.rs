@@ -39,8 +39,8 @@ pub(super) fn run(error: &str, shell: &Shell) -> Result<u8> {
         for (head, line) in [
             ("Printed by", tools.join(", ").as_str()),
             ("Rules", rules.as_str()),
-            ("Prove it", message.prove),
-            ("Mend it", message.mend),
+            ("Prove it", &bold(message.prove)),
+            ("Mend it", &bold(message.mend)),
         ] {
             out.push_str(&format!("  {:11} {line}\n", format!("{head}:")));
         }

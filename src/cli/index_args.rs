@@ -10,7 +10,7 @@ use super::words;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A SOURCE is any place, and may end in @OS/ARCH[/VARIANT], which takes only that image of\nit. INDEX is a place with its name; it is changed where it is, or written to --to.\nCHILD is a digest, twelve of its digits or more, or OS/ARCH[/VARIANT].\n\nExamples:\n  restow index create oci:app:1 amd64.tar arm64.tar\n  restow index create docker://registry.example/app:1 app.tar oci:layout@linux/arm64\n  restow index annotate --variant v8 oci:app:1 linux/arm64\n  restow index split oci:app:1 docker-archive:app-{}.tar\n  restow index inspect oci:app:1\n\nExit status: 0 done, 1 an image is wrong and nothing was written, 2 it could not, or\nmay not, be done."
+    after_help = "A SOURCE is any place, and may end in @OS/ARCH[/VARIANT], which takes only that image of it. INDEX is a place with its name; it is changed where it is, or written to --to. CHILD is a digest, twelve of its digits or more, or OS/ARCH[/VARIANT].\n\nExamples:\n  restow index create oci:app:1 amd64.tar arm64.tar\n  restow index create docker://registry.example/app:1 app.tar oci:layout@linux/arm64\n  restow index annotate --variant v8 oci:app:1 linux/arm64\n  restow index split oci:app:1 docker-archive:app-{}.tar\n  restow index inspect oci:app:1\n\nExit status: 0 done, 1 an image is wrong and nothing was written, 2 it could not, or may not, be done."
 )]
 pub(super) struct IndexArgs {
     #[command(subcommand)]
@@ -68,7 +68,7 @@ impl IndexCommand {
 /// Put images together into one index, with their attestations; indexes are taken apart.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The platform of each image is what its config says. All images of a SOURCE are taken,\nor the one that is named behind it; of those the ones that are there.\n\nExamples:\n  restow index create oci:app:1 amd64.tar arm64.tar\n  restow index create docker://registry.example/app:1 app.tar oci:layout@linux/arm64\n  restow index create docker-archive:app.tar:app:1 unnamed.tar"
+    after_help = "The platform of each image is what its config says. All images of a SOURCE are taken, or the one that is named behind it; of those the ones that are there.\n\nExamples:\n  restow index create oci:app:1 amd64.tar arm64.tar\n  restow index create docker://registry.example/app:1 app.tar oci:layout@linux/arm64\n  restow index create docker-archive:app.tar:app:1 unnamed.tar"
 )]
 pub(super) struct CreateArgs {
     /// The archive to write, with a prefix such as oci:, and the name of the index
@@ -162,7 +162,7 @@ pub(super) struct AnnotateArgs {
 /// Write each platform of an index to a place of its own.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each is an index of one image with its attestations: `restow index create` makes the\nsame index of them again, byte for byte. `restow convert --platform` writes the image alone.\n\nExamples:\n  restow index split oci:app:1 docker-archive:app-{}.tar\n  restow index split docker://registry.example/app:1 oci:app:{}"
+    after_help = "Each is an index of one image with its attestations: `restow index create` makes the same index of them again, byte for byte. `restow convert --platform` writes the image alone.\n\nExamples:\n  restow index split oci:app:1 docker-archive:app-{}.tar\n  restow index split docker://registry.example/app:1 oci:app:{}"
 )]
 pub(super) struct SplitArgs {
     /// The index

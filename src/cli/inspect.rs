@@ -6,6 +6,7 @@ use super::progress::Told;
 use super::remote::{Side, platforms};
 use super::report::Reports;
 use super::shell::Shell;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::{Archive, Look, Looked, Lowered, Part, Place, Proof, Source, Verdict, View};
@@ -24,7 +25,9 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let mut images = args.image.clone();
     images.extend(place.name.clone());
     if let Some(which) = &args.raw {
-        shell.print_bytes(&crate::raw_for(&archive, &images, wanted, which)?)?;
+        let found = crate::raw_for(&archive, &images, wanted, which);
+        let found = found.map_err(|error| a_layer(&archive, &place, which).unwrap_or(error));
+        shell.print_bytes(&found?)?;
         return Ok(0);
     }
     let view = crate::inspect_for(&archive, &images, wanted)?;
@@ -39,6 +42,24 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     }
     reports.finish(shell, None)?;
     Ok(0)
+}
+
+/// What is said of the digest of a layer, which is no document: where its bytes are.
+fn a_layer(archive: &Archive, place: &Place, which: &str) -> Option<Error> {
+    let hex = which.strip_prefix("sha256:").unwrap_or(which);
+    let fits = |digest: Option<&Digest>| digest.is_some_and(|digest| digest.encoded().starts_with(hex));
+    let mut layers = archive.blobs.iter().filter(|blob| blob.layer && hex.len() >= 12);
+    let layer = layers.find(|blob| fits(blob.digest.as_ref()))?;
+    let message =
+        format!("`{}` in {} is a layer, not a document", escape_str(which), escape_str(&place.text));
+    let member = layer.member.filter(|_| !place.is_remote() && !place.is_standard());
+    Some(match member.map(|member| archive.tree.member(member).name.to_string()) {
+        Some(name) if place.path.is_dir() => {
+            Error::refused_help(message, format!("cat {}", place.path.join(name).display()))
+        }
+        Some(name) => Error::refused_help(message, format!("tar -xOf {} {name}", place.path.display())),
+        None => Error::refused(message),
+    })
 }
 
 /// Adds the archive to the pages, with what its layers change where these are at hand.

@@ -143,7 +143,10 @@ impl Texts {
                     texts.status = Some(indented().collect::<Vec<_>>().concat().replace('\n', "\n.br\n"))
                 }
                 words => match words.strip_prefix("Exit status: ") {
-                    Some(status) => texts.status = Some(format!("{status} {}", rest.replace('\n', " "))),
+                    Some(status) => {
+                        texts.status =
+                            Some(format!("{status} {}", rest.replace('\n', " ")).trim_end().to_owned())
+                    }
                     None => texts.blocks.push(("NOTES", format!("{block}\n"))),
                 },
             }

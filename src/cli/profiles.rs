@@ -1,14 +1,14 @@
 //! `restow profiles`: what each profile raises, and why.
 
 use super::shell::Shell;
-use super::wrap::{WIDEST, wrapped};
+use super::wrap::{WIDEST, folded, wrapped};
 use crate::error::Result;
 use crate::{Level, PROFILES, Policy, Profile, Rule};
 
 pub(super) fn run(name: Option<&str>, shell: &Shell) -> Result<()> {
     let text = match name {
         None => list(shell.width().min(WIDEST), shell.color_out()),
-        Some(name) => page(name, Profile::parse(name)?, shell.width().min(WIDEST), shell.color_out()),
+        Some(name) => page(name, Profile::parse(name)?, (shell.width(), shell.cut()), shell.color_out()),
     };
     shell.print(&text)
 }
@@ -54,9 +54,10 @@ fn list(width: usize, color: bool) -> String {
     out
 }
 
-fn page(name: &str, profile: Profile, width: usize, color: bool) -> String {
+/// Prose is as wide as it is read well, lines of the list as the terminal (`cut`), or whole.
+fn page(name: &str, profile: Profile, (width, cut): (usize, Option<usize>), color: bool) -> String {
     let mut out = format!("{}\n\n", bold(name, color));
-    wrapped(&mut out, about(profile), width);
+    wrapped(&mut out, about(profile), width.min(WIDEST));
     let raised = raised(profile);
     let column = raised.iter().map(|(rule, ..)| rule.name.len()).max().unwrap_or(0);
     if !raised.is_empty() {
@@ -75,7 +76,12 @@ fn page(name: &str, profile: Profile, width: usize, color: bool) -> String {
             true => format!("\x1b[{}m{}\x1b[0m", to.colour(), to.name()),
             false => to.name().to_owned(),
         };
-        out.push_str(&format!("{:column$}  {from:7} → {to}{why}\n", rule.name));
+        let line = format!("{:column$}  {from:7} → {to}{why}", rule.name);
+        let room = cut.unwrap_or(usize::MAX);
+        // Below the reason, where there is room for one.
+        let indent = column + "  warning → error  ".chars().count();
+        out.push_str(&folded(&line, room, if indent * 3 / 2 < room { indent } else { 4 }));
+        out.push('\n');
     }
     out
 }
@@ -93,7 +99,7 @@ mod tests {
         let all = list(80, false);
         for (name, profile) in PROFILES {
             assert!(all.contains(&format!("{name}  raises ")));
-            let page = page(name, *profile, 80, false);
+            let page = page(name, *profile, (80, None), false);
             let count = raised(*profile).len();
             assert_eq!(page.lines().filter(|line| line.contains(" → ")).count(), count, "{page}");
             assert_eq!(count == 0, *profile == Profile::Spec);

@@ -1,4 +1,4 @@
-//! Progress on standard error: bars on a terminal, lines with `--progress plain`, else nothing.
+//! Progress on standard error: bars on a terminal, lines with `--progress plain` and, of long jobs, in logs.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,8 +12,12 @@ use super::shell::all_is_read;
 use crate::escape::escape_str;
 use crate::progress::{BlobProgress, Phase, Progress};
 
-/// How often a line is printed.
+/// How often a line is printed where lines were asked for.
 const INTERVAL: Duration = Duration::from_secs(2);
+
+/// When a log gets its first line, so that a job that hangs is told from one that works, and how often it gets more.
+const LOG_FIRST: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Blobs of fewer bytes are done before anybody has read their line: 4 MiB.
 const LARGE: u64 = 4 << 20;
@@ -35,7 +39,7 @@ impl<'a> Told<'a> {
     pub fn new(common: &'a Common) -> Told<'a> {
         let shown = match common.progress {
             ProgressKind::Plain => true,
-            ProgressKind::Auto => !common.quiet && io::stderr().is_terminal(),
+            ProgressKind::Auto => !common.quiet,
             ProgressKind::None => false,
         };
         Told { common, shown, now: RwLock::new(None), converting: AtomicBool::new(false) }
@@ -85,11 +89,20 @@ struct Stretch {
     lines: Option<MultiProgress>,
     /// Blobs that have a line now.
     shown: Arc<AtomicUsize>,
-    plain: Option<Mutex<Instant>>,
+    plain: Option<Mutex<Pace>>,
     what: &'static str,
     done: AtomicU64,
     total: u64,
     began: Instant,
+}
+
+/// When lines are printed.
+struct Pace {
+    /// When the next one is due.
+    next: Instant,
+    interval: Duration,
+    /// Whether there were any, so that a last one belongs to them.
+    told: bool,
 }
 
 /// How far it is: `converting: 591.00 MiB of 1.79 GiB, 543.48 MiB/s, 3 s left`. `total` is 0 where it is not known.
@@ -110,7 +123,6 @@ fn line(what: &str, done: u64, total: u64, taken: Duration) -> String {
 impl Stretch {
     /// `total` is 0 where it is not known.
     fn new(common: &Common, what: &'static str, total: u64) -> Stretch {
-        let plain = common.progress == ProgressKind::Plain;
         let auto = common.progress == ProgressKind::Auto && !common.quiet && io::stderr().is_terminal();
         let lines = auto.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
         let bar = lines.as_ref().map(|lines| {
@@ -130,9 +142,16 @@ impl Stretch {
             bar.set_message(what);
             bar
         });
-        let plain = plain.then(|| Mutex::new(Instant::now()));
-        let shown = Arc::default();
-        Stretch { bar, lines, shown, plain, what, done: AtomicU64::new(0), total, began: Instant::now() }
+        let began = Instant::now();
+        let pace = match common.progress {
+            ProgressKind::Plain => Some(Pace { next: began + INTERVAL, interval: INTERVAL, told: true }),
+            ProgressKind::Auto if !auto => {
+                Some(Pace { next: began + LOG_FIRST, interval: LOG_INTERVAL, told: false })
+            }
+            _ => None,
+        };
+        let (plain, shown) = (pace.map(Mutex::new), Arc::default());
+        Stretch { bar, lines, shown, plain, what, done: AtomicU64::new(0), total, began }
     }
 
     /// A line for a blob, if it is large and there is room.
@@ -158,10 +177,11 @@ impl Stretch {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
         }
-        let Some(last) = &self.plain else { return };
-        let Ok(mut last) = last.try_lock() else { return };
-        if last.elapsed() >= INTERVAL {
-            *last = Instant::now();
+        let Some(pace) = &self.plain else { return };
+        let Ok(mut pace) = pace.try_lock() else { return };
+        let now = Instant::now();
+        if now >= pace.next {
+            *pace = Pace { next: now + pace.interval, told: true, ..*pace };
             // Nobody may be listening, which is no reason to stop.
             let _ = writeln!(io::stderr(), "{}", line(self.what, done, self.total, self.began.elapsed()));
         }
@@ -172,7 +192,8 @@ impl Stretch {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        if self.plain.is_some() {
+        let pace = self.plain.as_ref().map(|pace| pace.lock().unwrap_or_else(PoisonError::into_inner));
+        if pace.is_some_and(|pace| pace.told) {
             let done = HumanBytes(self.done.load(Ordering::Relaxed));
             let _ = writeln!(io::stderr(), "{}: done, {done}", self.what);
         }

@@ -199,8 +199,13 @@ impl Reports {
                 Kind::Human(text) if report.file.is_some() => {
                     // A file is as wide as its readers' screens, which are not this one.
                     let color = shell.common.color == super::args::ColorWhen::Always;
-                    let options = HumanOptions { color, unicode: true, width: 100, least: shell.least() };
-                    text.push_str(&shell.report(verdict, archive, options));
+                    let options =
+                        HumanOptions { color, unicode: true, width: 100, least: shell.least(), short: false };
+                    let more = shell.report(verdict, archive, options);
+                    if !text.is_empty() && verdict.draws(options) {
+                        text.push('\n');
+                    }
+                    text.push_str(&more);
                 }
                 Kind::Human(_) | Kind::Own(_) => {}
                 Kind::Machine(renderer) => {

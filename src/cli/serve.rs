@@ -8,7 +8,7 @@ use super::args::ServeArgs;
 use super::open::source;
 use super::progress::Told;
 use super::remote::{Side, platforms};
-use super::shell::{Shell, on_signal};
+use super::shell::{Doing, Shell, doing, on_signal};
 use super::status::WRONG;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
@@ -35,6 +35,7 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
             Some(Box::new(OpenOptions::new().create(true).append(true).open(path).at("cannot open", path)?))
         }
     };
+    doing(if shell.common.quiet { Doing::Nothing } else { Doing::Shelving });
     let mut shelf = Shelf::default();
     let (mut names, mut broken, mut spooled) = (Vec::new(), false, 0);
     for text in &args.place {
@@ -76,6 +77,7 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
     shell.say(&lines.join("\n"));
     let stop = server.stop();
     on_signal(move || stop.now());
+    doing(Doing::Nothing);
     let requests = server.run();
     shell.say(&format!("ended after {}", crate::counted(requests, "request")));
     Ok(0)

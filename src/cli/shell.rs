@@ -66,7 +66,11 @@ impl Shell {
         let told = format!("{red}error{off}: {}", escape_str(&error.to_string()));
         let _ = writeln!(out, "{}", self.fold_error(&told, 4));
         if let Some(help) = error.help() {
-            let _ = writeln!(out, "  {cyan}help{off}: {}", escape_str(help));
+            let told = format!("  {cyan}help{off}: {}", escape_str(help));
+            // A command stays in one piece: it is there to be copied.
+            let command = help.starts_with("restow ") || help.contains('`');
+            let told = if command { told } else { self.fold_error(&told, 8) };
+            let _ = writeln!(out, "{told}");
         }
     }
 
@@ -92,7 +96,15 @@ impl Shell {
 
     /// How findings are drawn on a stream.
     pub fn human(&self, stream: &impl IsTerminal) -> HumanOptions {
-        HumanOptions { color: self.color(stream), unicode: true, width: self.width(), least: self.least() }
+        let set = std::env::var_os("COLUMNS").is_some();
+        let short = !self.common.verbose && (set || stream.is_terminal());
+        HumanOptions {
+            color: self.color(stream),
+            unicode: true,
+            width: self.width(),
+            least: self.least(),
+            short,
+        }
     }
 
     /// Columns to which lines on standard output are cut; `None` if they stay whole: in pipes and files, and with
@@ -112,6 +124,15 @@ impl Shell {
         match io::stderr().is_terminal() {
             true => folded(line, self.width(), indent),
             false => line.to_owned(),
+        }
+    }
+
+    /// Lines of an account for standard output: on a terminal broken between words, with the first digits alone of each
+    /// digest.
+    pub fn fold(&self, line: &str, indent: usize) -> String {
+        match self.cut() {
+            Some(width) => folded(&crate::human::shortened(line, "…"), width, indent),
+            None => line.to_owned(),
         }
     }
 
@@ -149,9 +170,7 @@ impl Shell {
         }
         // On a terminal the verdict is not broken within a word.
         let line = verdict.line(options);
-        // What is in brackets stays together.
-        let glued = line.trim_end().replace("(-v shows ", "(-v\u{a0}shows\u{a0}");
-        let fold = folded(&glued, options.width, 2).replace('\u{a0}', " ") + "\n";
+        let fold = folded(&glued(line.trim_end()), options.width, 2).replace(GLUE, " ") + "\n";
         text.replace(&line, &fold)
     }
 
@@ -206,6 +225,23 @@ impl Shell {
     }
 }
 
+/// A blank at which no line is broken.
+const GLUE: char = '\u{a0}';
+
+/// A verdict in which a number stays with what it counts, and what is in brackets together.
+fn glued(line: &str) -> String {
+    let mut glued = String::with_capacity(line.len());
+    let mut before = ' ';
+    for char in line.chars() {
+        glued.push(if char == ' ' && before.is_ascii_digit() { GLUE } else { char });
+        before = char;
+    }
+    let together = |text: &str| text.replace(' ', &GLUE.to_string());
+    ["(-v shows it)", "(-v shows them)", "not sound"]
+        .iter()
+        .fold(glued, |line, words| line.replace(words, &together(words)))
+}
+
 /// Text in a colour, or as it is.
 fn paint(code: &str, text: &str, color: bool) -> String {
     if color && !code.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
@@ -218,17 +254,23 @@ fn terminal_width() -> Option<usize> {
     size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// How far a conversion is, for whoever ends it with a signal.
+/// How far a command is, for whoever ends it with a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     /// Nothing that would leave a trace.
     Nothing,
+    /// Places are read and judged.
+    Judging,
+    /// Places are read and judged, to be served.
+    Shelving,
     /// Blobs are read and staged.
     Staging,
     /// Blobs are sent to a registry.
     Sending,
     /// All of it was read; it is being put in its place.
     Committing,
+    /// All blobs are in the registry; manifests and tags follow.
+    Tagging,
 }
 
 static DOING: AtomicU8 = AtomicU8::new(Doing::Nothing as u8);
@@ -240,24 +282,29 @@ pub(super) fn doing(what: Doing) {
 
 /// All blobs are read: what was staged is being put in its place.
 pub(super) fn all_is_read() {
-    let (from, to) = (Doing::Staging as u8, Doing::Committing as u8);
-    let _ = DOING.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+    for (from, to) in [(Doing::Staging, Doing::Committing), (Doing::Sending, Doing::Tagging)] {
+        let _ = DOING.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst);
+    }
 }
 
 /// What a signal leaves behind, where somebody may wonder.
 fn left_behind() -> Option<&'static str> {
-    let is = |what: Doing| DOING.load(Ordering::SeqCst) == what as u8;
-    if is(Doing::Staging) {
-        Some("interrupted: nothing was written")
-    } else if is(Doing::Sending) {
-        Some(
-            "interrupted: blobs that were sent stay until the registry removes them; `restow check` tells of its tags",
-        )
-    } else if is(Doing::Committing) {
-        Some("interrupted while it was put in its place; `restow check` tells whether all of it is there")
-    } else {
-        None
-    }
+    let words = [
+        (Doing::Judging, "interrupted: not all was read, and no report was written"),
+        (Doing::Shelving, "interrupted: nothing was served"),
+        (Doing::Staging, "interrupted: nothing was written"),
+        (
+            Doing::Sending,
+            "interrupted: no tag was written; blobs that were sent stay until the registry removes them",
+        ),
+        (
+            Doing::Committing,
+            "interrupted while it was put in its place; `restow check` tells whether all of it is there",
+        ),
+        (Doing::Tagging, "interrupted while tags were written; `restow check` tells which are there"),
+    ];
+    let now = DOING.load(Ordering::SeqCst);
+    words.into_iter().find(|(what, _)| *what as u8 == now).map(|(_, text)| text)
 }
 
 /// Set when a signal came.
@@ -315,4 +362,21 @@ pub(super) fn end_on_signals() {
             std::process::exit(128 + signal);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_not_broken_within_what_it_counts() {
+        let line = "a/long/name.tar: not sound, 1 image, 12 errors, 1 note (-v shows it)";
+        for width in 20..line.len() {
+            let text = folded(&glued(line), width, 2).replace(GLUE, " ");
+            let starts = ["not sound", "1 image", "12 errors", "1 note", "(-v shows it)"];
+            for part in text.lines().skip(1) {
+                assert!(starts.iter().any(|start| part.trim_start().starts_with(start)), "{width}:\n{text}");
+            }
+        }
+    }
 }

@@ -22,6 +22,9 @@ impl Look {
     }
 }
 
+/// Columns below which lines of layers have no room for all.
+const NARROW: usize = 72;
+
 const BOLD: &str = "1";
 const DIM: &str = "2";
 const CYAN: &str = "36";
@@ -183,9 +186,16 @@ impl Tree {
 
     fn layer(&self, number: usize, layer: &Layer, kind: &str) -> Vec<(&'static str, String)> {
         let what = if kind == "image" { "layer" } else { "blob" };
+        // Where there is little room, what made the layer is worth more than what kind of digits these are.
+        let narrow = self.look.width.is_some_and(|width| width < NARROW);
+        let digits = |text: &str| match digest(text, self.look) {
+            text if narrow => text.split_once(':').map_or(text.clone(), |(_, digits)| digits.to_owned()),
+            text => text,
+        };
         let name = match (&layer.digest, &layer.diff_id) {
-            (Some(stored), _) => digest(stored, self.look),
-            (None, Some(diff_id)) => format!("diff ID {}", digest(diff_id, self.look)),
+            (Some(stored), _) => digits(stored),
+            (None, Some(diff_id)) if narrow => digits(diff_id),
+            (None, Some(diff_id)) => format!("diff ID {}", digits(diff_id)),
             (None, None) => "?".to_owned(),
         };
         let size =

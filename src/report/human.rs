@@ -50,6 +50,8 @@ pub struct HumanOptions {
     pub width: usize,
     /// The lowest level that is drawn: what is below is only counted. Nothing of level `Allow` ever is.
     pub least: Level,
+    /// Whether digests that do not fit into a line are shortened, and not broken at its end.
+    pub short: bool,
 }
 
 /// The report on a source: what was found, as far as it is drawn, then the verdict; the verdict goes before it, too, if
@@ -108,7 +110,9 @@ pub fn pages(rules: &BTreeSet<&str>) -> Option<String> {
 
 /// A line of advice.
 pub fn hint(text: &str, opts: HumanOptions) -> String {
-    format!("{} {text}\n", paint(CYAN, "help:", opts))
+    const HEAD: &str = "help:";
+    let lines = wrap(text, opts.width, HEAD.len() + 1, 2);
+    format!("{} {}\n", paint(CYAN, HEAD, opts), lines.join("\n  "))
 }
 
 fn ellipsis(opts: HumanOptions) -> &'static str {
@@ -181,7 +185,8 @@ impl<'a> Screen<'a> {
     /// Adds `head` and text behind it, wrapped; only the first line is painted.
     fn paragraph(&mut self, (code, head): (&str, &str), text: &str, indent: usize, text_code: Option<&str>) {
         let width = self.opts.width.saturating_sub(1);
-        let text = clip(text, TEXT * (width.min(WIDEST) - indent), self.ellipsis());
+        let text = self.fitted(text, width);
+        let text = clip(&text, TEXT * (width.min(WIDEST) - indent), self.ellipsis());
         let lines = wrap(&text, width, head.chars().count(), indent);
         for (nth, line) in lines.iter().enumerate() {
             let line = match text_code {
@@ -197,6 +202,18 @@ impl<'a> Screen<'a> {
             };
             self.line(&line);
         }
+    }
+
+    /// A text in which no digest is wider than a line, where they may be shortened.
+    fn fitted(&self, text: &str, width: usize) -> String {
+        if !self.opts.short || text.split(' ').all(|word| word.chars().count() <= width) {
+            return text.to_owned();
+        }
+        let fitted = |word: &str| match word.chars().count() > width {
+            true => shortened(word, self.ellipsis()),
+            false => word.to_owned(),
+        };
+        text.split(' ').map(fitted).collect::<Vec<_>>().join(" ")
     }
 
     /// Adds a whole fault and an empty line; `advise` with the rule's own advice, if it has no other.

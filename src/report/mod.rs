@@ -134,7 +134,8 @@ mod tests {
         let began = std::time::Instant::now();
         sort(&mut findings, &docs);
         let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
-        let opts = human::HumanOptions { color: true, unicode: true, width: 100, least: Level::Note };
+        let opts =
+            human::HumanOptions { color: true, unicode: true, width: 100, least: Level::Note, short: false };
         assert!(human::render(&levelled, &docs, opts).len() < 10_000, "equal faults are grouped");
         let path = Some(Path::new("app.tar"));
         let (container, form, images) = (Container::Tar, "oci", &[][..]);

@@ -6,5 +6,5 @@
 
 mod disk;
 mod places;
-mod signals;
+pub mod signals;
 mod streams;

@@ -61,5 +61,7 @@ mod served;
 mod sessions;
 /// The public names, and what they take and give.
 mod surface;
+/// What a terminal shows.
+mod terminal;
 /// What people type who come from other tools.
 mod typed;

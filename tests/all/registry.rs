@@ -6,4 +6,4 @@ pub mod debian;
 mod faults;
 mod messages;
 pub mod places;
-mod server;
+pub mod server;

@@ -9,7 +9,7 @@ use crate::report::fixture;
 
 fn draw(color: bool, unicode: bool, width: usize) -> String {
     let (docs, findings) = fixture::everything();
-    drawn(&docs, findings, HumanOptions { color, unicode, width, least: Level::Note })
+    drawn(&docs, findings, HumanOptions { color, unicode, width, least: Level::Note, short: false })
 }
 
 fn drawn(docs: &fixture::Archive, mut findings: Vec<Finding>, opts: HumanOptions) -> String {
@@ -626,8 +626,11 @@ fn color_wide() {
 #[test]
 fn faults_alike_are_counted() {
     let (docs, findings) = fixture::many();
-    let out =
-        drawn(&docs, findings, HumanOptions { color: false, unicode: true, width: 80, least: Level::Note });
+    let out = drawn(
+        &docs,
+        findings,
+        HumanOptions { color: false, unicode: true, width: 80, least: Level::Note, short: false },
+    );
     assert_eq!(out.matches("error[").count(), ALIKE);
     assert_eq!(out.matches("help:").count(), 1, "advice is given once");
     let end: Vec<_> = out.lines().rev().take(5).collect();
@@ -647,7 +650,7 @@ app.tar: not sound, 1 image, 200 errors, 1 note
 #[test]
 fn nothing_is_drawn_for_nothing() {
     let (docs, findings) = fixture::everything();
-    let opts = HumanOptions { color: false, unicode: true, width: 80, least: Level::Note };
+    let opts = HumanOptions { color: false, unicode: true, width: 80, least: Level::Note, short: false };
     assert_eq!(render(&[], &docs, opts), "");
     assert_eq!(render(&[(Level::Allow, &findings[0])], &docs, opts), "");
 }
@@ -668,7 +671,7 @@ fn hostile_text_is_bounded_and_escaped() {
         let out = drawn(
             &docs,
             vec![finding.clone()],
-            HumanOptions { color: false, unicode: true, width, least: Level::Note },
+            HumanOptions { color: false, unicode: true, width, least: Level::Note, short: false },
         );
         assert!(out.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'));
         let lines = out.lines().count();
@@ -690,7 +693,7 @@ fn any_offset_can_be_drawn() {
             let out = drawn(
                 &docs,
                 vec![finding],
-                HumanOptions { color: false, unicode: true, width: 60, least: Level::Note },
+                HumanOptions { color: false, unicode: true, width: 60, least: Level::Note, short: false },
             );
             assert!(out.contains('╭'), "{out}");
         }

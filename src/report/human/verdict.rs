@@ -31,6 +31,11 @@ impl Verdict<'_> {
         self.findings.iter().all(|(level, _)| *level != Level::Error)
     }
 
+    /// Whether any finding is drawn.
+    pub fn draws(&self, opts: HumanOptions) -> bool {
+        self.findings.iter().any(|(level, _)| *level >= opts.least.max(Level::Note))
+    }
+
     /// The verdict in one line: `app.tar: sound, 1 image, 2 notes (-v shows them)`.
     pub fn line(&self, opts: HumanOptions) -> String {
         let plain = HumanOptions { color: false, ..opts };
@@ -185,7 +190,8 @@ mod tests {
     use crate::location::{Location, MemberId};
     use crate::report::fixture;
 
-    const OPTS: HumanOptions = HumanOptions { color: false, unicode: true, width: 80, least: Level::Warning };
+    const OPTS: HumanOptions =
+        HumanOptions { color: false, unicode: true, width: 80, least: Level::Warning, short: false };
 
     /// A verdict on findings, each of a level and in a member.
     fn told(found: &[(Level, u32)], images: &[(&str, &[u32])], opts: HumanOptions) -> String {
