@@ -135,7 +135,7 @@ def picture(texts: list[tuple[int, str]], theme: str, file: Path, here: Path) ->
     for columns, text in texts:
         lines = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n")
         height += 12 + 18 * sum(max(1, -(-len(line) // columns)) for line in lines)
-        page += f'<pre style="width:{columns}ch">{drawn(text, colours)}</pre>'
+        page += f'<pre style="width:{columns}.9ch">{drawn(text, colours)}</pre>'
     (here / "page.html").write_text(page)
     size = f"--window-size={max(COLUMNS) * 17 // 2 + 24},{height}"
     chromium = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={file.resolve()}"]
