@@ -105,7 +105,7 @@ pub(super) struct CheckArgs {
     /// Judge only images for this platform. Can be given several times
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Vec<String>,
-    /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
+    /// Write findings as human, json, sarif, junit, github, lines, html or markdown, to FILE or standard output; may be repeated
     #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
     /// The same as --report json
@@ -187,7 +187,7 @@ pub(super) struct ConvertArgs {
     /// Write what became of every digest, as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
-    /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
+    /// Write findings as human, json, sarif, junit, github, lines, html or markdown, to FILE or standard output; may be repeated
     #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
     /// The same as --report json
@@ -323,7 +323,7 @@ pub(super) struct InspectArgs {
     /// As JSON, in the shape that docs/inspect.md documents; the same as --report json
     #[arg(long)]
     pub json: bool,
-    /// Only list the tags of a repository, or the repositories of a registry
+    /// Only list names, a line each: of an archive, the tags of a repository, the repositories of a registry
     #[arg(long, conflicts_with_all = ["json", "raw", "image", "report"])]
     pub tags: bool,
     /// Print the exact bytes of a document: index, manifest, config, or a digest

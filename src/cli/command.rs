@@ -8,9 +8,9 @@ use super::args::{CheckArgs, ColorWhen, Common, CompareArgs, ConvertArgs, Explai
 use super::index_args::IndexArgs;
 use super::late::Late;
 use super::remote_args::SidesArgs;
+use super::repair_args::RepairArgs;
 #[cfg(feature = "scrub")]
 use super::scrub_args::ScrubArgs;
-use super::repair_args::RepairArgs;
 use super::words;
 
 const PLACES: &str = "\

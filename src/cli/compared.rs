@@ -63,8 +63,10 @@ pub(super) fn verdict(text: &str, look: Look, out: &mut String) {
     let word = text.split([':', ' ']).next().unwrap_or_default();
     let color = if word == "same" { "1;32" } else { "1;31" };
     let word = if text.starts_with("not sound") { "not sound" } else { word };
-    let line = format!("{}{}", paint(color, word, look), &text[word.len()..]);
-    out.push_str(&folded(&line, look.width.unwrap_or(usize::MAX), 2));
+    // A letter stays with the place that it stands for.
+    let rest = text[word.len()..].replace(" = ", "\u{a0}=\u{a0}");
+    let line = format!("{}{rest}", paint(color, word, look));
+    out.push_str(&folded(&line, look.width.unwrap_or(usize::MAX), 2).replace('\u{a0}', " "));
     out.push('\n');
 }
 
@@ -81,10 +83,18 @@ fn nested(text: &str, look: Look, out: &mut String) {
         // Both sides of a layer follow what is said of both.
         let (said, a) = a.trim_start().split_once(": ").map_or(("", a.trim_start()), |(said, a)| (said, a));
         let said = if said.is_empty() { String::new() } else { format!("{said}:") };
-        let indent = " ".repeat(INDENT);
-        let a = clip(a, room.saturating_sub(5));
-        let b = clip(b.trim_end_matches(" in B"), room.saturating_sub(5));
-        let first = if said.is_empty() { format!(" {a} in A") } else { format!(" {said}\n{indent}{a} in A") };
+        // What is part of a document stands further in.
+        let lead = rest.len() - rest.trim_start().len();
+        let indent = " ".repeat(INDENT - 1 + lead);
+        let room = room.saturating_sub(4 + lead);
+        let a = clip(a, room);
+        let b = clip(b.trim_end_matches(" in B"), room);
+        let lead = " ".repeat(lead);
+        let first = if said.is_empty() {
+            format!("{lead}{a} in A")
+        } else {
+            format!("{lead}{said}\n{indent}{a} in A")
+        };
         return out.push_str(&format!("{word}{first}\n{indent}{b} in B\n"));
     }
     // Of what one side alone has, that stays.

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::Platform;
 use crate::{
-    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Fixes, Level, Look,
-    Looked, Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
+    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Fixes, Level,
+    Look, Looked, Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
 };
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {

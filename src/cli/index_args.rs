@@ -215,7 +215,7 @@ pub(super) struct WriteArgs {
     /// Write what became of every digest, as JSON
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
-    /// Write findings as human, json, sarif, junit, github, html or markdown, to FILE or standard output; may be repeated
+    /// Write findings as human, json, sarif, junit, github, lines, html or markdown, to FILE or standard output; may be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
     /// Judge by every rule, as `restow check` does

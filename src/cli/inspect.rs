@@ -94,13 +94,17 @@ fn drawn(view: &View, shell: &Shell) -> String {
     }
 }
 
-/// The tags of a repository, without reading any image.
+/// The tags of a repository, without reading any image, or the names in an archive.
 fn tags(place: &Place, shell: &Shell) -> Result<u8> {
-    if !place.is_remote() {
-        let help = "leave --tags out: the names of an archive are shown with its images";
-        return Err(Error::refused_help("--tags goes with docker://HOST/NAME", help));
-    }
-    let names = crate::tags(place, &shell.registry(place, Side::First)?, &shell.limits()?)?;
+    let names = match place.is_remote() {
+        true => crate::tags(place, &shell.registry(place, Side::First)?, &shell.limits()?)?,
+        false => {
+            let archive = open(place, (Side::First, &[]), shell, Source::without_blobs)?;
+            let images: Vec<String> = place.name.iter().cloned().collect();
+            let view = crate::inspect(&archive, &images)?;
+            view.images.into_iter().flat_map(|entry| entry.names).collect()
+        }
+    };
     let lines: String = names.iter().map(|name| format!("{}\n", escape_str(name))).collect();
     shell.print(&lines)?;
     Ok(0)

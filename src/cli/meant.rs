@@ -160,7 +160,9 @@ fn read(text: &str) -> Option<Meant> {
     if let Some(near) = neighbour(Path::new(text)) {
         return meant(why, Way::Place(near));
     }
-    if is_reference(text) && !is_archive_file(text) {
+    // In a folder that is there, a file was meant.
+    let folder = Path::new(text).parent().filter(|folder| !folder.as_os_str().is_empty());
+    if is_reference(text) && !is_archive_file(text) && !folder.is_some_and(Path::is_dir) {
         let saved = format!("docker save {}", quoted(text));
         return meant(why, Way::Either(format!("docker://{text}"), saved));
     }

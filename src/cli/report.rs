@@ -19,7 +19,7 @@ use crate::{
 /// The file that is standard output.
 pub(super) const STDOUT: &str = "-";
 
-const FORMATS: &str = "human, json, sarif, junit, github, html or markdown";
+const FORMATS: &str = "human, json, sarif, junit, github, lines, html or markdown";
 
 /// The reports of one run.
 pub(super) struct Reports {

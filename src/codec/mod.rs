@@ -17,9 +17,9 @@ use zstd_frame::Frame;
 pub use encode::{Compression, Encoder};
 pub(crate) use fault::Exceeded;
 pub use fault::{Fault, Trailing};
-pub use reader::{APART, Lesson, Start, reader};
 #[cfg(feature = "scrub")]
 pub use packed::{pack, unpack};
+pub use reader::{APART, Lesson, Start, reader};
 
 use crate::limits::Limits;
 use crate::media::Codec;

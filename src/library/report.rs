@@ -13,7 +13,8 @@ use crate::report::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
 use crate::report::junit::Junit;
 use crate::report::{
-    Container, Image, Renderer, Source, fixes::FixList, github::Github, json::Json, sarif::Sarif,
+    Container, Image, Renderer, Source, fixes::FixList, github::Github, json::Json, lines::Lines,
+    sarif::Sarif,
 };
 #[cfg(feature = "junit")]
 use crate::rules;
@@ -129,6 +130,8 @@ pub enum ReportFormat {
     Junit,
     /// Commands of GitHub's workflows.
     Github,
+    /// A line for each finding.
+    Lines,
 }
 
 impl ReportFormat {
@@ -139,6 +142,7 @@ impl ReportFormat {
         #[cfg(feature = "junit")]
         ReportFormat::Junit,
         ReportFormat::Github,
+        ReportFormat::Lines,
     ];
 
     /// What it is called.
@@ -149,6 +153,7 @@ impl ReportFormat {
             #[cfg(feature = "junit")]
             ReportFormat::Junit => "junit",
             ReportFormat::Github => "github",
+            ReportFormat::Lines => "lines",
         }
     }
 
@@ -167,6 +172,7 @@ impl ReportFormat {
                 Box::new(Junit::new(rules::all().iter().map(|rule| rule.family()).collect()))
             }
             ReportFormat::Github => Box::<Github>::default(),
+            ReportFormat::Lines => Box::<Lines>::default(),
         }
     }
 }

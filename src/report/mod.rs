@@ -20,6 +20,7 @@ pub mod human;
 pub mod json;
 #[cfg(feature = "junit")]
 pub mod junit;
+pub mod lines;
 pub mod sarif;
 
 use crate::finding::{Command, Documents, Finding, Level, Lowered};
