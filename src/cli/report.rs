@@ -229,7 +229,8 @@ impl Reports {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {
                     let color = shell.common.color == super::args::ColorWhen::Always;
-                    let options = HumanOptions { color, unicode: true, width: 100, least: shell.least() };
+                    let options =
+                        HumanOptions { color, unicode: true, width: 100, least: shell.least(), short: false };
                     text.push_str(&shell.report_of(verdict, told, options));
                 }
                 Kind::Human(_) | Kind::Own(_) => {}

@@ -73,6 +73,15 @@ impl Told {
     pub(crate) fn with_source(&self, path: Option<&Path>, then: impl FnOnce(&Source<'_>)) {
         let findings = self.levelled();
         let (container, form, lowered) = (Container::Folder, "registry-storage", Lowered::NONE);
-        then(&Source { docs: self, path, container, form, images: &[], findings: &findings, lowered });
+        then(&Source {
+            docs: self,
+            path,
+            container,
+            form,
+            images: &[],
+            findings: &findings,
+            lowered,
+            suggest: &[],
+        });
     }
 }

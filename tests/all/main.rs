@@ -49,10 +49,10 @@ mod properties;
 mod readers;
 /// Live registries.
 mod registry;
-/// Whole storages.
-mod scrubbed;
 /// What repairing promises.
 mod repaired;
+/// Whole storages.
+mod scrubbed;
 /// What SECURITY.md promises.
 mod security;
 /// Archives that serve themselves.
