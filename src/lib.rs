@@ -196,8 +196,8 @@ pub use rules::baseline::Baseline;
 pub use rules::policy::Profile;
 #[cfg(feature = "scrub")]
 pub use scrub::{
-    Break, Counters, Extras as ScrubExtras, Judged, Meta as ScrubState, Plan as GarbagePlan,
-    Request as ScrubRequest, Run as ScrubRun, Sample, Scrubbed, Shard, Told,
+    Break, Counters, Extent, Extras as ScrubExtras, Garbage, Meta as ScrubState, Request as ScrubRequest,
+    Run as ScrubRun, Sample, Scrubbed, Shard, Told,
 };
 #[cfg(feature = "serve")]
 pub use serve::{Server, Settings as ServeSettings, Shelf, server::Stop as StopServing};

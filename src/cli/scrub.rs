@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use indicatif::HumanBytes;
 use tempfile::NamedTempFile;
 
 use super::report::{Own, Reports, write};
@@ -15,7 +16,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
 use crate::time::rfc3339;
 use crate::{
-    Counters, GarbagePlan, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubExtras,
+    Counters, Garbage, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubExtras,
     ScrubRequest, Scrubbed, Shard, Summary, Used, Verdict, counted, human,
 };
 
@@ -134,12 +135,12 @@ impl Facts {
 }
 
 /// What a collection of garbage would do, in lines.
-fn planned(plan: &GarbagePlan, whole: bool) -> String {
+fn planned(plan: &Garbage, whole: bool) -> String {
     const SHOWN: usize = 10;
     let mut lines = vec![format!(
         "a collection of garbage would take {}, {}; {} too young",
         counted(plan.blobs, "blob"),
-        human_bytes(plan.bytes),
+        HumanBytes(plan.bytes),
         if plan.young == 1 { "1 is".to_owned() } else { format!("{} are", plan.young) },
     )];
     let most = if whole { usize::MAX } else { SHOWN };
@@ -245,8 +246,8 @@ fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
             "read {} of {} ({} of {})",
             get(&counters.read),
             counted(get(&counters.listed), "blob"),
-            human_bytes(get(&counters.read_bytes)),
-            human_bytes(get(&counters.listed_bytes))
+            HumanBytes(get(&counters.read_bytes)),
+            HumanBytes(get(&counters.listed_bytes))
         );
     }
     let mut more = |count: u64, what: &str| {
@@ -264,10 +265,6 @@ fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
         "repositories changed while parts were read, and what they seem to miss is not told",
     );
     if text.is_empty() { format!("joined {}", counted(scrubbed.metas.len() as u64, "part")) } else { text }
-}
-
-pub(super) fn human_bytes(bytes: u64) -> indicatif::HumanBytes {
-    indicatif::HumanBytes(bytes)
 }
 
 fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
@@ -292,9 +289,9 @@ fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
             "  {} repositories, {}, {}",
             status.repositories,
             counted(status.blobs, "blob"),
-            human_bytes(status.bytes)
+            HumanBytes(status.bytes)
         ),
-        format!("  proved: {}, {}", counted(status.sound, "blob"), human_bytes(status.sound_bytes)),
+        format!("  proved: {}, {}", counted(status.sound, "blob"), HumanBytes(status.sound_bytes)),
     ];
     lines.extend((status.wrong > 0).then(|| format!("  wrong: {}", counted(status.wrong, "blob"))));
     lines.extend((status.unread > 0).then(|| format!("  not read: {}", counted(status.unread, "blob"))));

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use indicatif::HumanBytes;
+
 use super::args::{Common, ProgressKind};
-use super::scrub::human_bytes;
 use crate::{Counters, Progress};
 
 /// Set by the first signal: what was read is written, and the run ends.
@@ -104,9 +105,9 @@ fn line(counters: &Counters, taken: Duration) -> String {
     let rate = bytes as f64 / taken.as_secs_f64().max(0.001);
     let mut text = format!(
         "scrubbing: {done} of {about}{blobs} blobs, {} of {about}{}, {}/s",
-        human_bytes(bytes + get(&counters.kept_bytes)),
-        human_bytes(total),
-        human_bytes(rate as u64)
+        HumanBytes(bytes + get(&counters.kept_bytes)),
+        HumanBytes(total),
+        HumanBytes(rate as u64)
     );
     let left = total.saturating_sub(bytes + get(&counters.kept_bytes));
     if rate >= 1.0 && folders > 0 {

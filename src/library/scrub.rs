@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Finding, Level, Lowered};
 use crate::form::place::Place;
 use crate::report::{Container, Renderer, Source};
-use crate::scrub::{self, Counters, Extras, Means, Request, Scrubbed, Told};
+use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, merge, run};
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
 /// [`check()`](super::check()) does, in memory that does not grow with the storage. What was found is kept in a state, so that
@@ -34,7 +34,7 @@ pub fn scrub(
         let help = "give registry-storage:DIR; restow check judges any archive";
         return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
     }
-    scrub::scrub((&place.text, &place.path), request, &means(options, &options.reading(), counters), extras)
+    run((&place.text, &place.path), request, &means(options, &options.reading(), counters), extras)
 }
 
 /// Joins the states of all parts of a storage, and judges it as one: what it gives is what a single run would.
@@ -48,7 +48,7 @@ pub fn merge_scrubs(
     counters: &Counters,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
-    scrub::merge(states, &means(options, &options.reading(), counters), extras)
+    merge(states, &means(options, &options.reading(), counters), extras)
 }
 
 fn means<'a>(

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::Job;
 use super::counters::Counters;
+use super::job::Job;
 use super::row::Row;
 use super::select::{Ages, Due, Sample, Selection};
 use super::state::{Batch, State};

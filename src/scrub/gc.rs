@@ -21,7 +21,7 @@ const TOLD: usize = 1_000;
 
 /// What a collection of garbage would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct Garbage {
     /// Blobs that it would delete.
     pub blobs: u64,
     /// Bytes that come free.
@@ -104,8 +104,8 @@ impl Collecting {
     /// # Errors
     ///
     /// The marks or a state cannot be read.
-    pub fn plan(self, parts: &Parts, young: i64) -> Result<Plan> {
-        let mut plan = Plan { more_breaks: self.more, ..Plan::default() };
+    pub fn plan(self, parts: &Parts, young: i64) -> Result<Garbage> {
+        let mut plan = Garbage { more_breaks: self.more, ..Garbage::default() };
         let mut lost = std::collections::HashSet::new();
         let wanted: std::collections::HashSet<&str> =
             self.needs.iter().map(|need| need.digest.as_str()).collect();

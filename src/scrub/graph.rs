@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Job;
 use super::counters::Counters;
 use super::facts::{self, Held, Misplaced};
+use super::job::Job;
 use super::marks::{LINKED, Marks, NEEDED};
 use super::parts::Parts;
 use super::row::Links;
@@ -36,7 +36,7 @@ pub struct AtHand<'a> {
 
 /// What the graph came to.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct Extent {
     /// Repositories.
     pub repositories: u64,
     /// Blobs, and their bytes.
@@ -71,8 +71,8 @@ pub fn judge(
     job: &Job<'_>,
     gathered: &mut Gathered,
     each: &mut dyn FnMut(&str, &Piece, &[Link]) -> Result<()>,
-) -> Result<Judged> {
-    let mut judged = Judged::default();
+) -> Result<Extent> {
+    let mut judged = Extent::default();
     let mut marks = Marks::new(job.reading.tmpdir.as_deref());
     let (mut sees_all, mut roots) = (true, 0);
     let misplaced = Arc::new(misplaced(parts)?);
@@ -129,7 +129,7 @@ fn misplaced(parts: &Parts) -> Result<Misplaced> {
 }
 
 /// One repository; `None` if it is gone.
-fn one(by: &Look<'_>, name: &str, judged: &mut Judged) -> Result<Option<(Piece, Vec<Link>)>> {
+fn one(by: &Look<'_>, name: &str, judged: &mut Extent) -> Result<Option<(Piece, Vec<Link>)>> {
     let Look { parts, at_hand, job, .. } = *by;
     for attempt in 1.. {
         let Some(links) = parts.links(name)?.map(Links::list) else { return Ok(None) };
@@ -260,7 +260,7 @@ struct Rest<'a> {
 
 impl Rest<'_> {
     /// Blobs that nothing points at, and what is said of the storage as a whole.
-    fn judge(&self, gathered: &mut Gathered, marks: Marks, judged: &mut Judged) -> Result<()> {
+    fn judge(&self, gathered: &mut Gathered, marks: Marks, judged: &mut Extent) -> Result<()> {
         let base = &self.parts.meta().base;
         let mut marks = marks.sorted().at("cannot read", "the temporary file of marks")?;
         let mut left: Vec<(Listed, bool, String)> = Vec::new();

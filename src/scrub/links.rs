@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use super::Job;
 use super::counters::Counters;
+use super::job::Job;
 use super::row::{Links, Shard};
 use super::state::{Batch, State};
 use crate::error::{Error, Result};

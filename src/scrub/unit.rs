@@ -2,8 +2,8 @@
 
 use std::sync::PoisonError;
 
-use super::Job;
 use super::counters::Counters;
+use super::job::Job;
 use super::row::{ReadRow, Row};
 use super::state::Batch;
 use crate::error::{Error, Result};

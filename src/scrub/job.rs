@@ -1,0 +1,99 @@
+//! What a scrub is asked for, and what its phases share.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::counters::Counters;
+use super::row::{Meta, Shard};
+use super::select::Sample;
+use crate::progress::Progress;
+use crate::read;
+use crate::rules::Policy;
+
+/// How a storage is scrubbed.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Where the state is kept; a temporary one if unset.
+    pub state: Option<PathBuf>,
+    /// The part that is read and judged by nobody yet.
+    pub shard: Option<Shard>,
+    /// What was read longer ago is read again.
+    pub max_age: Option<Duration>,
+    /// After so long no blob is begun any more.
+    pub max_duration: Option<Duration>,
+    /// The part of what would be read that is.
+    pub sample: Option<Sample>,
+    /// Whether the state may be of a storage at another place, which has moved here.
+    pub adopt: bool,
+}
+
+/// How a scrub is done, whatever it is about.
+pub struct Means<'a> {
+    /// Caps, threads, and where temporary files go.
+    pub reading: &'a read::Options,
+    /// The levels of rules.
+    pub policy: &'a Policy,
+    /// May stop it.
+    pub progress: &'a dyn Progress,
+    /// Is counted up meanwhile.
+    pub counters: &'a Counters,
+}
+
+/// What is told beside what was found.
+#[derive(Default)]
+pub struct Extras<'a> {
+    /// What a collection of garbage would do is worked out; blobs that changed in so long a time are spared.
+    pub grace: Option<Duration>,
+    /// Facts go there, as JSON Lines.
+    pub facts: Option<&'a mut dyn std::io::Write>,
+}
+
+/// What a run is about, for its phases.
+pub struct Job<'a> {
+    /// What the state says of itself.
+    pub meta: &'a Meta,
+    /// Caps, threads, and where temporary files go.
+    pub reading: &'a read::Options,
+    /// The levels of rules.
+    pub policy: &'a Policy,
+    /// May stop it.
+    pub progress: &'a dyn Progress,
+    /// Is counted up meanwhile.
+    pub counters: &'a Counters,
+    /// When no further blob is begun.
+    pub until: Option<Instant>,
+    /// The time, in seconds from 1970.
+    pub now: fn() -> u64,
+}
+
+impl Job<'_> {
+    /// Whether no further blob is to be begun.
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+impl Means<'_> {
+    /// Of a run over what a state is about.
+    pub fn job<'j>(&'j self, meta: &'j Meta, until: Option<Instant>) -> Job<'j> {
+        Job {
+            meta,
+            reading: self.reading,
+            policy: self.policy,
+            progress: self.progress,
+            counters: self.counters,
+            until,
+            now: seconds,
+        }
+    }
+}
+
+/// Seconds from 1970.
+pub fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// Nanoseconds from 1970.
+pub fn nanoseconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
+}

@@ -1,0 +1,186 @@
+//! A run over a storage, and the joining of parts.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::counters::Counters;
+use super::gc::{self, Garbage};
+use super::graph::{self, AtHand, Extent};
+use super::job::{Extras, Job, Means, Request, nanoseconds, seconds};
+use super::parts::Parts;
+use super::row::{Meta, Run, SCHEME, Shard};
+use super::select::Selection;
+use super::state::{Batch, State};
+use super::told::{self, Told};
+use super::{blobs, lines, links};
+use crate::digest::Digest;
+use crate::error::{Context as _, Error, Result};
+use crate::form::registry_storage::stored::Stored;
+
+/// What a scrub came to.
+pub struct Scrubbed {
+    /// What was found; nothing is judged of a part alone.
+    pub told: Option<Told>,
+    /// What was judged.
+    pub judged: Extent,
+    /// What a collection of garbage would do, if that was asked for.
+    pub plan: Option<Garbage>,
+    /// What the state says of itself, of every part.
+    pub metas: Vec<Meta>,
+    /// Blobs that could not be read, and why.
+    pub unreadable: Vec<String>,
+}
+
+impl Scrubbed {
+    /// Blobs that are there and were not read, by this run or one before it.
+    pub fn left(&self) -> u64 {
+        self.metas.iter().map(|meta| meta.run.left).sum()
+    }
+
+    /// Whether every blob was read.
+    pub fn is_complete(&self) -> bool {
+        self.left() == 0 && self.unreadable.is_empty() && self.judged.younger == 0
+    }
+}
+
+/// Scrubs a storage in a folder.
+///
+/// # Errors
+///
+/// The storage or the state cannot be read or written, the state is another one's, or the job was cancelled.
+pub fn run(
+    place: (&str, &Path),
+    request: &Request,
+    means: &Means<'_>,
+    extras: Extras<'_>,
+) -> Result<Scrubbed> {
+    let (typed, path) = place;
+    let stored = Stored::open(typed, path)?;
+    let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
+    let (state, mut meta) = state_of(&stored, typed, request, means)?;
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let selection = Selection {
+        run: meta.run.clone(),
+        now: seconds(),
+        max_age: request.max_age.map(|age| age.as_secs()),
+        shard: meta.shard,
+        sample: request.sample,
+        oldest: None,
+    };
+    // A run that goes on reads the links that it has not read yet.
+    links::read(&stored, &state, &means.job(&meta, until), meta.shard)?;
+    meta.run.listed = Some(nanoseconds());
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let came = blobs::read(&stored, &state, &means.job(&meta, until), selection)?;
+    meta.run.left = Counters::get(&means.counters.left);
+    let unreadable = came.unreadable;
+    let mut scrubbed =
+        Scrubbed { told: None, judged: Extent::default(), plan: None, metas: Vec::new(), unreadable };
+    if meta.shard.is_none() {
+        let parts = Parts::one(state.clone(), meta.clone());
+        let at_hand = AtHand { stored: &stored, state: &state };
+        judged(&parts, Some(at_hand), &means.job(&meta, until), extras, &mut scrubbed)?;
+    }
+    meta.run.ended = Some(seconds());
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    scrubbed.metas = vec![meta];
+    Ok(scrubbed)
+}
+
+/// Joins the states of all parts, and judges them as one storage.
+///
+/// # Errors
+///
+/// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
+pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Result<Scrubbed> {
+    let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
+    let parts = Parts::of(open)?;
+    let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
+    let job = means.job(parts.meta(), None);
+    let judged = Extent::default();
+    let mut scrubbed = Scrubbed { told: None, judged, plan: None, metas, unreadable: Vec::new() };
+    self::judged(&parts, None, &job, extras, &mut scrubbed)?;
+    Ok(scrubbed)
+}
+
+/// Judges everything, and works out what is told beside it.
+fn judged(
+    parts: &Parts,
+    at_hand: Option<AtHand<'_>>,
+    job: &Job<'_>,
+    extras: Extras<'_>,
+    scrubbed: &mut Scrubbed,
+) -> Result<()> {
+    let mut gathered = told::Gathered::default();
+    let mut collecting = extras.grace.map(|_| gc::Collecting::new(job.reading.tmpdir.as_deref()));
+    let mut lines = extras.facts.map(lines::Lines::new);
+    scrubbed.judged = graph::judge(parts, at_hand, job, &mut gathered, &mut |name, piece, links| {
+        if let Some(collecting) = &mut collecting {
+            collecting.add(name, piece, links)?;
+        }
+        lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
+    })?;
+    lines.as_mut().map_or(Ok(()), |lines| lines.blobs(parts))?;
+    scrubbed.told = Some(gathered.finish(&parts.meta().typed));
+    if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {
+        let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
+        scrubbed.plan = Some(collecting.plan(parts, i64::try_from(young).unwrap_or(i64::MAX))?);
+    }
+    Ok(())
+}
+
+/// The state of a run, and what it says of itself: a new one, the next run of an old one, or the rest of one that was ended
+/// too early.
+fn state_of(stored: &Stored, typed: &str, request: &Request, means: &Means<'_>) -> Result<(State, Meta)> {
+    let place = stored.path().canonicalize().at("cannot read", stored.path())?;
+    let place = place.to_string_lossy().into_owned();
+    let root = MIRROR.iter().filter(|name| stored.has_at_root(name)).map(|name| (*name).to_owned()).collect();
+    let fresh = Meta {
+        scheme: SCHEME,
+        restow: env!("CARGO_PKG_VERSION").to_owned(),
+        id: drawn(),
+        form: "registry-storage".to_owned(),
+        place,
+        typed: typed.to_owned(),
+        base: stored.base().to_owned(),
+        shard: request.shard,
+        root,
+        run: Run { number: 1, began: seconds(), ..Run::default() },
+    };
+    let Some(path) = &request.state else {
+        return Ok((State::temporary(means.reading.tmpdir.as_deref())?, fresh));
+    };
+    let (state, known) = State::open(path)?;
+    let Some(known) = known else { return Ok((state, fresh)) };
+    if (&known.form, &known.place) != (&fresh.form, &fresh.place) && !request.adopt {
+        let message = format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
+        return Err(Error::refused_help(
+            message,
+            "add --adopt if the storage has moved, or give another --state",
+        ));
+    }
+    if known.shard != fresh.shard {
+        let told = |shard: Option<Shard>| {
+            shard.map_or_else(|| "all of the storage".to_owned(), |shard| format!("part {shard}"))
+        };
+        let message =
+            format!("{} is about {}, not about {}", path.display(), told(known.shard), told(fresh.shard));
+        return Err(Error::refused_help(message, "give each part a --state of its own"));
+    }
+    let run = match known.run.ended {
+        None => known.run,
+        Some(_) => Run { number: known.run.number + 1, ..fresh.run },
+    };
+    Ok((state, Meta { id: known.id, run, ..fresh }))
+}
+
+/// Files at the root of a storage that tell of a mirror.
+const MIRROR: &[&str] = &["scheduler-state.json"];
+
+/// A name that nothing else has.
+fn drawn() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    let seed = format!("{}{}{}{}", random(), random(), nanoseconds(), std::process::id());
+    Digest::sha256(seed.as_bytes()).encoded().get(..32).unwrap_or_default().to_owned()
+}
