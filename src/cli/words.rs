@@ -81,6 +81,7 @@ pub(super) fn commands() -> Offers {
             "index",
             #[cfg(feature = "serve")]
             "serve",
+            "repair",
             "explain",
             "profiles",
             "schema",
