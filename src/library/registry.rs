@@ -7,7 +7,9 @@ use crate::convert::{Plan, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::place::Place;
 #[cfg(feature = "registry")]
-use crate::form::registry::{Address, PushOptions, Pushed, Wanted, may_set_all, takes_all};
+use crate::form::registry::{
+    Address, Lacking as Missing, PushOptions, Pushed, Wanted, may_set_all, takes_all,
+};
 #[cfg(feature = "registry")]
 use crate::form::sink::Lacking;
 use crate::form::sink::Sink;
@@ -141,6 +143,14 @@ pub(super) fn open(
         &wanted,
         limits,
     )
+}
+
+/// A registry that something is sent to which it lacks.
+#[cfg(feature = "registry")]
+pub(super) fn lacking(place: &Place, options: &RegistryOptions, limits: &Limits) -> Result<Missing> {
+    let address = address(place)?;
+    let registries = registries(&address, options, limits)?;
+    Ok(Missing::new(registries, address.domain()))
 }
 
 /// The tags of a repository, or the repositories of a registry, without reading any image. `place` is `docker://…`.

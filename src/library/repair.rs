@@ -7,7 +7,8 @@ use crate::form::seek::Store;
 use crate::repair::{Repaired, Repairing, run};
 
 /// Puts right bytes where wrong or missing ones are: blobs that `from` has, each proved by its digest, then the links that the
-/// graph proves. Nothing is deleted. The place is a folder: an OCI layout, `dir:`, or a registry's storage.
+/// graph proves. Nothing is deleted. The place is a folder: an OCI layout, `dir:`, or a registry's storage; or a live registry,
+/// to which what is missing is sent.
 ///
 /// # Errors
 ///
@@ -20,9 +21,14 @@ pub fn repair(
     options: &Options<'_>,
 ) -> Result<Repaired> {
     let place: Source = place.into();
-    if place.place.is_remote() || place.place.is_standard() {
-        let message = format!("{} is no folder, and cannot be repaired in place", place.place.text);
-        let help = "repair takes oci:, dir: and registry-storage: folders";
+    let stores =
+        || from.into_iter().map(|other| Store::of(open(other, options)?)).collect::<Result<Vec<_>>>();
+    if place.place.is_remote() {
+        return remote(place, stores()?, how, options);
+    }
+    if place.place.is_standard() {
+        let message = format!("{} is a stream, and cannot be repaired in place", place.place.text);
+        let help = "repair takes oci:, dir: and registry-storage: folders, and docker:// for what is missing";
         return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
     }
     if let Some(image) = &place.place.name {
@@ -36,7 +42,26 @@ pub fn repair(
         let message = format!("--keep-wrong {} is in the place that is repaired", aside.display());
         return Err(Error::refused_help(message, "give it a folder elsewhere"));
     }
-    let stores = from.into_iter().map(|other| Store::of(open(other, options)?)).collect::<Result<_>>()?;
+    let stores = stores()?;
     let again = || open(Source::from(place.place.clone()), options);
     run(&path, &again, stores, how, &options.reading(), options.progress)
+}
+
+/// The same of a live registry: what it says that it lacks.
+#[cfg(feature = "registry")]
+fn remote(place: Source, stores: Vec<Store>, how: &Repairing, options: &Options<'_>) -> Result<Repaired> {
+    if how.keep_wrong.is_some() {
+        let message = "--keep-wrong goes with a folder: what a registry has is not replaced";
+        return Err(Error::refused_help(message, "leave it out"));
+    }
+    let registry = super::registry::lacking(&place.place, &place.registry, &options.limits)?;
+    let archive = super::registry::open(&place.place, true, &place.registry, &options.limits)?;
+    crate::repair::remote::send(&archive, &registry, &stores, how, &options.limits, options.progress)
+}
+
+/// Without registries there are none to repair.
+#[cfg(not(feature = "registry"))]
+fn remote(place: Source, _: Vec<Store>, _: &Repairing, options: &Options<'_>) -> Result<Repaired> {
+    super::registry::open(&place.place, true, &place.registry, &options.limits)?;
+    Ok(Repaired::default())
 }

@@ -8,6 +8,8 @@ mod account;
 mod goal;
 mod links;
 mod piece;
+#[cfg(feature = "registry")]
+pub mod remote;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

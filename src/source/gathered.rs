@@ -8,7 +8,7 @@ use super::bytes::{Bytes, Wanted};
 use super::members::{Member, TreeAnomaly};
 use super::name::MemberName;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Context as _, Result};
 use crate::location::MemberId;
 
 /// Where the bytes of a gathered member are.
@@ -27,6 +27,16 @@ impl Held {
             Held::Member(tree, id) => tree.member(*id).size,
             Held::Made(bytes) => bytes.len() as u64,
         }
+    }
+
+    /// Reads all of them, up to a limit.
+    ///
+    /// # Errors
+    /// They are not to be had any more.
+    pub fn read(&self, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.reader()?.take(limit).read_to_end(&mut bytes).at("cannot read", "the place")?;
+        Ok(bytes)
     }
 
     /// Reads them.

@@ -6,4 +6,5 @@ pub mod debian;
 mod faults;
 mod messages;
 pub mod places;
+mod repaired;
 pub mod server;

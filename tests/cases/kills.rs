@@ -243,7 +243,7 @@ fn append(tar: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) -> std::io:
 }
 
 /// What Docker 1.10 to 24 wrote, less the parts for older ones.
-fn archive(name: &str, seed: u64, size: usize) -> std::io::Result<Vec<u8>> {
+pub fn archive(name: &str, seed: u64, size: usize) -> std::io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
     let (id, config) = config(seed, size);
     let mut layers = Vec::new();

@@ -12,7 +12,9 @@ use std::process::{Command, Stdio};
 use libtest_mimic::Failed;
 
 use crate::Test;
-use crate::kills::{Bench, DESTINATIONS};
+use crate::common::Restow;
+use crate::common::tree_digest::files;
+use crate::kills::{Bench, DESTINATIONS, archive};
 
 /// What changes the disk. `?` passes over what the machine does not have.
 const CALLS: &[&str] = &[
@@ -58,7 +60,95 @@ pub fn tests() -> Vec<Test> {
         });
         Test { ignored: !wanted, ..test }
     });
-    tests.collect()
+    let repairs = Test::new("repair", || {
+        let dir = tempfile::tempdir()?;
+        repairs_killed(dir.path())
+    });
+    tests.chain([Test { ignored: !wanted, ..repairs }]).collect()
+}
+
+/// A storage of which every blob is wrong or missing, and links are gone, is repaired, and the repair killed at every call: each
+/// file is as it was, or right, and the next repair puts all of it right.
+#[expect(clippy::print_stdout, reason = "the sums are what a reader wants to know")]
+fn repairs_killed(dir: &Path) -> Result<(), Failed> {
+    let restow = Restow::new(dir);
+    let source = dir.join("source.tar");
+    std::fs::write(&source, archive("lab/app:1", 7, SIZE)?)?;
+    let (source, storage) = (source.display().to_string(), dir.join("storage"));
+    let place = format!("registry-storage:{}", storage.display());
+    // An archive with manifests: an old `docker save` has none to give.
+    let copy = format!("oci-archive:{}", dir.join("copy.tar").display());
+    let run = |words: &[&str]| restow.run(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    run(&["convert", "-q", &source, &place])?.expect(0)?;
+    run(&["convert", "-q", &place, &copy])?.expect(0)?;
+    let sound = files(&storage)?;
+    let spoil = || -> Result<(), Failed> {
+        std::fs::remove_dir_all(&storage)?;
+        run(&["convert", "-q", &copy, &place])?.expect(0)?;
+        for (nth, name) in sound.keys().enumerate() {
+            let path = storage.join(name);
+            match (name.ends_with("/data"), name.contains("/_layers/"), nth % 2) {
+                (true, _, 0) => std::fs::write(path, "wrong")?,
+                (true, _, _) | (_, true, _) => std::fs::remove_file(path)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    };
+    spoil()?;
+    let spoilt = files(&storage)?;
+    let words = ["repair", "--write", "--jobs", "1", &place, "--from", &copy].map(str::to_owned);
+    let log = dir.join("strace.log");
+    let traced = |options: &[String]| {
+        let plain = restow.command();
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o"]).arg(&log).args(options).arg(plain.get_program()).args(&words);
+        command.env_clear().env("TMPDIR", &restow.tmp).current_dir(&restow.tmp);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
+    let status = traced(&["-e".to_owned(), format!("trace={}", calls.join(","))]).status()?;
+    if !status.success() {
+        return Err(format!("strace: {status}").into());
+    }
+    if files(&storage)? != sound {
+        return Err("a repair that nobody killed did not put all of it right".into());
+    }
+    let moments = moments(&std::fs::read_to_string(&log)?);
+    let (mut over, mut between) = (0, 0);
+    for (call, at) in &moments {
+        spoil()?;
+        let inject = ["-e", &format!("trace={call}"), "-e", &format!("inject={call}:signal=KILL:when={at}")];
+        let status = traced(&inject.map(str::to_owned)).status()?;
+        over += usize::from(status.success());
+        let mut now = files(&storage)?;
+        // What was staged is passed over by readers, and removed by the next repair.
+        now.retain(|name, _| !name.starts_with(".restow-"));
+        let worse = now.iter().find(|(name, sum)| {
+            let same = |known: &std::collections::BTreeMap<String, String>| known.get(*name) == Some(*sum);
+            !same(&sound) && !same(&spoilt)
+        });
+        if let Some((name, _)) = worse {
+            return Err(format!("{call} number {at}: {name} is neither as it was nor right").into());
+        }
+        if let Some(name) = spoilt.keys().find(|name| !now.contains_key(*name)) {
+            return Err(format!("{call} number {at}: {name} is gone").into());
+        }
+        between += usize::from(now != spoilt && now != sound);
+        run(&["repair", "-q", "--write", &place, "--from", &copy])?.expect(0)?;
+        if files(&storage)? != sound {
+            return Err(format!("{call} number {at}: the next repair did not put all of it right").into());
+        }
+    }
+    println!(
+        "repair: killed at {} calls: {between} times some was right and some as before; {over} runs ended first",
+        moments.len()
+    );
+    if moments.len() < 20 || over * 10 > moments.len() {
+        return Err(format!("{over} of {} kills did not happen", moments.len()).into());
+    }
+    Ok(())
 }
 
 /// The conversion under strace.

@@ -6,6 +6,7 @@
 
 mod address;
 mod crawl;
+mod mend;
 mod narrow;
 mod pushed;
 mod read;
@@ -13,6 +14,7 @@ mod sending;
 mod write;
 
 pub use address::Address;
+pub use mend::Lacking;
 pub use pushed::{PushOptions, Pushed};
 pub use read::{Wanted, open};
 pub use write::{may_set_all, registry, takes_all};

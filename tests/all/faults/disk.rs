@@ -313,3 +313,47 @@ fn standard_output_that_takes_nothing_is_told() {
         assert_eq!(status.expect("restow runs").code(), Some(code), "{command:?}");
     }
 }
+
+/// A repair on a disk that is full, or read-only, makes nothing worse: what it could put right is right, all else as it was.
+#[test]
+fn a_repair_without_room_makes_nothing_worse() {
+    let bench = Bench::new();
+    let source = source(&bench);
+    let Some(small) = Small::mount(&bench, "size=1m") else { return };
+    let storage = small.0.join("storage");
+    let place = format!("registry-storage:{}", storage.display());
+    bench.run(0, &["convert", &source, &place]);
+    let source = format!("oci-archive:{}", bench.dir.path().join("copy.tar").display());
+    bench.run(0, &["convert", &place, &source]);
+    let sound = tree_digest::files(&storage).expect("listed");
+    let blobs: Vec<&String> = sound.keys().filter(|name| name.ends_with("/data")).collect();
+    for blob in &blobs {
+        fs::write(storage.join(blob), "wrong").expect("written");
+    }
+    let spoilt = tree_digest::files(&storage).expect("listed");
+    let repair = ["repair", "--write", "--account", "-", &place, "--from", &source];
+    small.remount("ro");
+    let out = run(&bench, &repair);
+    assert_eq!(out.code, 2, "{}", out.stderr);
+    out.stderr_has("Read-only file system").expect("the reason");
+    assert_eq!(tree_digest::files(&storage).expect("listed"), spoilt);
+    small.remount("rw");
+    fs::write(small.0.join("filler"), vec![0; 600_000]).expect("written");
+    let out = run(&bench, &repair);
+    assert_eq!(out.code, 2, "{}", out.stderr);
+    out.stderr_has("No space left on device").expect("the reason");
+    let account: serde_json::Value = serde_json::from_slice(&out.stdout).expect("an account");
+    assert!(account["stopped"].as_str().is_some_and(|why| why.contains("No space left")), "{account:#}");
+    let put_right = account["steps"].as_array().expect("steps").len();
+    let after = tree_digest::files(&storage).expect("listed");
+    let right =
+        sound.iter().filter(|(name, sum)| after.get(*name) == Some(sum) && spoilt.get(*name) != Some(sum));
+    assert_eq!(right.count(), put_right, "{account:#}");
+    let as_before =
+        |(name, sum): (&String, &String)| spoilt.get(name) == Some(sum) || sound.get(name) == Some(sum);
+    assert!(after.iter().all(as_before) && after.len() == spoilt.len());
+    fs::remove_file(small.0.join("filler")).expect("removed");
+    let out = run(&bench, &repair);
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    assert_eq!(tree_digest::files(&storage).expect("listed"), sound);
+}
