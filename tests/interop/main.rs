@@ -16,6 +16,7 @@ mod graph;
 mod live;
 mod many;
 mod ours;
+mod packed;
 mod source;
 mod takes;
 mod tools;
@@ -39,6 +40,7 @@ fn main() {
         .chain(gives::CASES)
         .chain(live::CASES)
         .chain(many::CASES)
+        .chain(packed::CASES)
         .chain(differential::CASES);
     let trials = cases.map(|case| trial(case, wanted, ci)).collect();
     let outcome = libtest_mimic::run(&args, trials);

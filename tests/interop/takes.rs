@@ -125,7 +125,7 @@ fn sources(scene: &Scene) -> (Image, Image) {
 }
 
 /// Docker has the image under each of its names, with its ID and layers.
-fn assert_docker_has(scene: &Scene, image: &Image) {
+pub fn assert_docker_has(scene: &Scene, image: &Image) {
     for name in &image.names {
         let seen = run(docker(scene).args(["image", "inspect", name]));
         let seen: Value = serde_json::from_str(&seen).expect("inspect prints JSON");
@@ -250,7 +250,7 @@ fn ctr_import(scene: &Scene) {
 }
 
 /// containerd has this blob, byte for byte.
-fn assert_ctr_holds(scene: &Scene, digest: &str) {
+pub fn assert_ctr_holds(scene: &Scene, digest: &str) {
     let content = ctr(scene).args(["content", "get", digest]).output().expect("ctr starts").stdout;
     assert_eq!(sha256(&content), digest);
 }
