@@ -443,7 +443,7 @@ impl Oddities {
 pub(super) fn of_anomaly(kind: AnomalyKind) -> Option<(Oddity, Detail)> {
     let tar = Detail::Tar(kind);
     Some(match kind {
-        AnomalyKind::BadChecksum => (Oddity::BadHeader, Detail::Nothing),
+        AnomalyKind::BadChecksum { .. } => (Oddity::BadHeader, Detail::Nothing),
         AnomalyKind::TruncatedHeader { have } => {
             (Oddity::Truncated, Detail::Short { needed: crate::tar::BLOCK as u64, have: u64::from(have) })
         }

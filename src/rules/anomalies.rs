@@ -61,12 +61,15 @@ fn lists(archive: &Archive, at: &Location) -> bool {
     list.is_some_and(|list| (list.is_array() && list.items().is_empty()) || null(list)) && !twice
 }
 
+/// What to do about a tar that was made text.
+const AS_TEXT: &str = "the tar passed through something that takes it for text, such as `>` in PowerShell before 7.4; let the tool write the file itself, with `-o FILE`";
+
 fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, out: &mut Vec<Finding>) {
     match anomaly {
         TreeAnomaly::Tar(anomaly) => {
             let at = Location { member: None, at: At::Offset(anomaly.offset) };
             let (rule, message) = match anomaly.kind {
-                AnomalyKind::BadChecksum => (
+                AnomalyKind::BadChecksum { .. } => (
                     &BAD_HEADER,
                     "the tar header has a wrong checksum; nothing behind it can be read".to_owned(),
                 ),
@@ -108,7 +111,11 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                     return;
                 }
             };
-            out.push(Finding::new(rule, at, message));
+            let finding = Finding::new(rule, at, message);
+            out.push(match anomaly.kind {
+                AnomalyKind::BadChecksum { text: true } => finding.help(AS_TEXT),
+                _ => finding,
+            });
         }
         TreeAnomaly::AfterStream(_) => out.extend(container::anomaly(anomaly)),
         TreeAnomaly::Ambiguous { member, fault } => out.push(ambiguous(tree, *member, *fault)),
@@ -147,7 +154,7 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
 
 fn bad_header_at(tree: &Tree, offset: u64) -> bool {
     tree.anomalies.iter().any(|anomaly| {
-        matches!(anomaly, TreeAnomaly::Tar(odd) if odd.offset == offset && odd.kind == AnomalyKind::BadChecksum)
+        matches!(anomaly, TreeAnomaly::Tar(odd) if odd.offset == offset && matches!(odd.kind, AnomalyKind::BadChecksum { .. }))
     })
 }
 

@@ -47,7 +47,7 @@ rule! {
     BAD_HEADER = "archive/bad-header", Error, Hard, [5],
     checks: "Every header of the outer tar has a correct checksum.",
     matters: "Nothing behind a damaged header can be located (POSIX tar). All tools stop there.",
-    example: "A byte of the file was overwritten: the header at offset 1536 sums to another value than it says.",
+    example: "A byte of the file was overwritten: the header at offset 1536 sums to another value than it says. `docker save app:1 > app.tar` in PowerShell 7.0 to 7.3 takes the tar for text: line feeds change, and bytes that are no UTF-8 are replaced.",
     mend: "Save or copy the archive again.",
     breaks: [Containerd, Skopeo, Podman, Buildah],
 }

@@ -33,7 +33,7 @@ const BEGINNINGS: &[(&[u8], &str)] = &[
     (b"QFI\xfb", "it is the disk of a virtual machine (qcow); an image of containers was wanted"),
 ];
 
-const UTF_16: &str = "it is text in UTF-16, as PowerShell makes of what `>` gets; let the tool write the file itself, with `-o FILE`";
+const UTF_16: &str = "it is text in UTF-16, as PowerShell 5 makes of what `>` gets; let the tool write the file itself, with `-o FILE`";
 
 /// Whether a block begins a tar: a header with a sound checksum, or with the magic of one, or end blocks; or what is left
 /// of a header that was cut off.

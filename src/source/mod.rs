@@ -333,7 +333,7 @@ impl Tree {
                 anomaly.kind,
                 tar::AnomalyKind::TruncatedHeader { .. }
                     | tar::AnomalyKind::TruncatedData { .. }
-                    | tar::AnomalyKind::BadChecksum
+                    | tar::AnomalyKind::BadChecksum { .. }
             ),
             _ => false,
         })

@@ -18,7 +18,10 @@ pub struct Anomaly {
 #[non_exhaustive]
 pub enum AnomalyKind {
     /// A header's checksum is wrong (H 5, 159). The scan ends here: nothing after it can be located.
-    BadChecksum,
+    BadChecksum {
+        /// It looks as if the tar had passed through something that takes bytes for text.
+        text: bool,
+    },
     /// The tar ends inside a header.
     TruncatedHeader {
         /// Bytes of it that are there, up to 511; 0 if a block with more of a sparse map is missing altogether.

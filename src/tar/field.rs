@@ -44,6 +44,14 @@ pub(super) fn is_zero(block: &[u8]) -> bool {
     block.iter().fold(0, |all, b| all | b) == 0
 }
 
+/// Whether a block that should be a header looks as if the tar had been taken for text: what is no UTF-8 became U+FFFD, or
+/// the header comes later than it should, because line feeds before it got a carriage return.
+pub(super) fn was_text(block: &[u8; BLOCK]) -> bool {
+    let replaced = block.windows(3).filter(|bytes| *bytes == b"\xef\xbf\xbd").count();
+    const MAGIC: usize = 257;
+    replaced > 1 || block[MAGIC + 1..].windows(5).any(|bytes| bytes == b"ustar")
+}
+
 /// A number in octal, or in base 256 where the first bit is set. An empty field is 0; `None` is garbage or overflow.
 pub(super) fn number(field: &[u8]) -> Option<i64> {
     if field[0] & 0x80 != 0 { base256(field) } else { octal(field) }

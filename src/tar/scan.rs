@@ -256,7 +256,7 @@ impl Scanner {
                 self.chain.header = at;
                 self.offset += BLOCK as u64;
                 if !field::checksum_holds(block) {
-                    self.note(at, AnomalyKind::BadChecksum);
+                    self.note(at, AnomalyKind::BadChecksum { text: field::was_text(block) });
                     self.state = State::Done { rest: None };
                     return false;
                 }

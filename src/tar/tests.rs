@@ -216,7 +216,7 @@ fn a_bad_checksum_ends_the_scan() {
     bad[0] = b'c';
     let bytes = ended(&[&member(b'0', b"a", b"abc"), &bad, &member(b'0', b"d", b"")]);
     assert_eq!(paths(&bytes), ["a"]);
-    assert_eq!(facts(&bytes), [(1024, AnomalyKind::BadChecksum)]);
+    assert_eq!(facts(&bytes), [(1024, AnomalyKind::BadChecksum { text: false })]);
 }
 
 #[test]
@@ -536,7 +536,7 @@ fn plain(path: &Path) -> Option<Vec<u8>> {
 /// How the notes of the index name a fact, if they do.
 fn note(kind: AnomalyKind) -> Option<String> {
     Some(match kind {
-        AnomalyKind::BadChecksum => "header checksum wrong".into(),
+        AnomalyKind::BadChecksum { .. } => "header checksum wrong".into(),
         AnomalyKind::TruncatedData { needed, have } => format!("(needs {needed}, has {have})"),
         AnomalyKind::LoneZeroBlock => "lone zero block".into(),
         AnomalyKind::NoEndBlocks { .. } => "no end-of-archive blocks".into(),

@@ -236,3 +236,27 @@ fn a_shell_reads_the_line_of_a_help_as_it_was_meant() {
         .expect("sh runs");
     assert!(done.status.success() && here(&bench, "out dir").exists(), "{line}");
 }
+
+/// `docker save app > app.tar` in PowerShell before 7.4, which takes what it gets for text.
+#[test]
+fn what_a_shell_made_text_of_is_told_so() {
+    let bench = bench();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good");
+    for case in ["docker-archive/docker-20.10", "docker-archive/docker-29-containerd", "oci/podman"] {
+        let bytes = std::fs::read(corpus.join(case).join("archive.tar")).expect("there");
+        let lines =
+            String::from_utf8_lossy(&bytes).lines().map(|line| format!("{line}\r\n")).collect::<String>();
+        std::fs::write(here(&bench, "text.tar"), &lines).expect("written");
+        let told = run(&bench, 1, "check text.tar").stdout;
+        let told = String::from_utf8_lossy(&told).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("error[archive/bad-header]"), "{case}: {told}");
+        assert!(
+            told.contains("such as `>` in PowerShell before 7.4; let the tool write the file itself"),
+            "{case}: {told}"
+        );
+    }
+    let sixteen: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain("blobs/".bytes().flat_map(|byte| [byte, 0])).collect();
+    std::fs::write(here(&bench, "text.tar"), sixteen).expect("written");
+    assert!(run(&bench, 2, "check text.tar").stderr.contains("as PowerShell 5 makes of what `>` gets"));
+}
