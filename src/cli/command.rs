@@ -58,7 +58,7 @@ pub(super) enum Command {
     Index(Late<IndexArgs>),
     /// Prove a whole storage: resumed after any kill, divided, in memory that does not grow.
     #[cfg(feature = "scrub")]
-    Scrub(Late<ScrubArgs>),
+    Scrub(Box<Late<ScrubArgs>>),
     /// Serve archives as a registry to pull from, read-only, without unpacking them.
     #[cfg(feature = "serve")]
     Serve(Late<ServeArgs>),

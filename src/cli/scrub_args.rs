@@ -76,8 +76,8 @@ pub(super) struct TellingArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ScrubCommand {
-    Merge(MergeArgs),
-    Status(StatusArgs),
+    Merge(Box<MergeArgs>),
+    Status(Box<StatusArgs>),
 }
 
 /// Join the states of all parts into one report, without the storage.

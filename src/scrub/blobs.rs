@@ -167,6 +167,10 @@ fn joined(stored: &Stored, state: &State, folder: &Folder, each: Joined<'_>) -> 
         each(Some(listed), row)?;
     }
     gone.extend(rows.map(|(digest, _)| digest));
+    if !gone.is_empty() {
+        // A storage that vanishes looks as if it were empty.
+        stored.is_there()?;
+    }
     Ok(Joins { gone, misplaced: listing.misplaced })
 }
 
@@ -211,23 +215,32 @@ impl Lister<'_> {
                 return Err(Error::Cancelled);
             }
             let key = prefix(folder);
-            gone_between(state, &before, &key, tell)?;
+            gone_between(stored, state, &before, &key, tell)?;
             before = key;
             one(stored, state, job, &selection, folder, &give, tell)?;
             Counters::add(&job.counters.folders, 1);
         }
-        gone_between(state, &before, &[2], tell)?;
+        gone_between(stored, state, &before, &[2], tell)?;
         stored.is_there()
     }
 }
 
 /// Removes what is known of folders that lie between two which are there.
-fn gone_between(state: &State, after: &[u8], until: &[u8], tell: &Sender<Result<Done>>) -> Result<()> {
+fn gone_between(
+    stored: &Stored,
+    state: &State,
+    after: &[u8],
+    until: &[u8],
+    tell: &Sender<Result<Done>>,
+) -> Result<()> {
     let mut done = Done::default();
     state.between(after, until, &mut |digest| {
         done.batch.blobs.push((digest, None));
         Ok(())
     })?;
+    if done.batch.len() > 0 {
+        stored.is_there()?;
+    }
     send(tell, done);
     Ok(())
 }

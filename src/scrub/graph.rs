@@ -50,6 +50,9 @@ pub struct Extent {
     pub younger: u64,
 }
 
+/// Is lent every repository: its name, what was found in it, and its links.
+pub type Each<'e> = &'e mut dyn FnMut(&str, &Piece, &[Link]) -> Result<()>;
+
 /// A repository as an archive, with what was found in it.
 pub struct Piece {
     /// The archive.
@@ -70,7 +73,7 @@ pub fn judge(
     at_hand: Option<AtHand<'_>>,
     job: &Job<'_>,
     gathered: &mut Gathered,
-    each: &mut dyn FnMut(&str, &Piece, &[Link]) -> Result<()>,
+    each: Each<'_>,
 ) -> Result<Extent> {
     let mut judged = Extent::default();
     let mut marks = Marks::new(job.reading.tmpdir.as_deref());
