@@ -113,7 +113,7 @@ fn check_one(
         // A wrong guess explains every finding.
         hints.push(format!("taken for {what}; --as judges it as something else"));
     }
-    hints.extend(fixable(&findings));
+    hints.extend(fixable(&findings, least));
     // Of several sources, the total says it.
     hints.extend(human::pages(&drawn).filter(|_| total.alone));
     let images = match &part {
@@ -153,13 +153,14 @@ pub(super) fn proof(verify: VerifyArg) -> Proof {
     }
 }
 
-/// That there are fixes, where a conversion makes some by itself.
-fn fixable(findings: &[(Level, &Finding)]) -> Option<String> {
+/// That there are fixes of what was drawn, where a conversion makes some by itself.
+fn fixable(findings: &[(Level, &Finding)], least: Level) -> Option<String> {
     let safe = |finding: &Finding| finding.fix.as_ref().is_some_and(|fix| Fixing::Safe.takes(fix));
-    let count = findings.iter().filter(|(_, finding)| safe(finding)).count();
+    let count = findings.iter().filter(|(level, finding)| *level >= least && safe(finding)).count();
     let (s, them) = if count == 1 { ("", "it") } else { ("s", "them") };
-    (count > 0)
-        .then(|| format!("{count} finding{s} can be fixed; restow check --fixes FILE SOURCE lists {them}"))
+    (count > 0).then(|| {
+        format!("{count} finding{s} can be fixed: `restow check --fixes FILE` lists {them}, `restow convert --fix safe` makes {them}")
+    })
 }
 
 /// What `--verify digests` leaves unseen.

@@ -12,7 +12,9 @@ fn pushed(server: &Server) -> (String, String) {
     (place, source)
 }
 
-fn held(server: &Server) -> (Vec<(String, String)>, Vec<(String, String)>) {
+type Pairs = Vec<(String, String)>;
+
+fn held(server: &Server) -> (Pairs, Pairs) {
     let state = server.state();
     let mut blobs: Vec<_> = state.blobs.keys().cloned().collect();
     blobs.sort();
