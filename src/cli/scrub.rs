@@ -208,7 +208,9 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     let judged = &scrubbed.judged;
     let what = format!(
         "{}, {}",
-        if judged.repositories == 1 {
+        if told.form == "oci" {
+            counted(judged.repositories, "layout")
+        } else if judged.repositories == 1 {
             "1 repository".to_owned()
         } else {
             format!("{} repositories", judged.repositories)

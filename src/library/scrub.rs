@@ -28,13 +28,18 @@ pub fn scrub(
         let message = format!("`{}` is not all of a storage", place.text);
         return Err(Error::refused_help(message, "restow check judges a repository or an image of it"));
     }
-    let known = place.transport.is_none_or(|transport| transport.id() == "registry-storage");
-    if !known || place.is_standard() {
-        let message = format!("`{}` is no storage of a registry", place.text);
-        let help = "give registry-storage:DIR; restow check judges any archive";
+    let form = place.transport.map(|transport| transport.id());
+    if form.is_some_and(|form| !["registry-storage", "oci"].contains(&form)) || place.is_standard() {
+        let message = format!("`{}` is no storage of a registry, and no folder of layouts", place.text);
+        let help = "give registry-storage:DIR or oci:DIR; restow check judges any archive";
         return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
     }
-    run((&place.text, &place.path), request, &means(options, &options.reading(), counters), extras)
+    run(
+        (&place.text, &place.path, form == Some("oci")),
+        request,
+        &means(options, &options.reading(), counters),
+        extras,
+    )
 }
 
 /// Joins the states of all parts of a storage, and judges it as one: what it gives is what a single run would.
@@ -72,16 +77,8 @@ impl Told {
 
     pub(crate) fn with_source(&self, path: Option<&Path>, then: impl FnOnce(&Source<'_>)) {
         let findings = self.levelled();
-        let (container, form, lowered) = (Container::Folder, "registry-storage", Lowered::NONE);
-        then(&Source {
-            docs: self,
-            path,
-            container,
-            form,
-            images: &[],
-            findings: &findings,
-            lowered,
-            suggest: &[],
-        });
+        let (container, form, lowered) = (Container::Folder, self.form, Lowered::NONE);
+        let (images, suggest) = (&[], &[]);
+        then(&Source { docs: self, path, container, form, images, findings: &findings, lowered, suggest });
     }
 }

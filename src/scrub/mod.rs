@@ -12,6 +12,7 @@ mod facts;
 mod gc;
 mod graph;
 mod job;
+mod layouts;
 mod lines;
 mod links;
 mod marks;

@@ -9,10 +9,10 @@ use super::graph::{self, AtHand, Extent};
 use super::job::{Extras, Job, Means, Request, nanoseconds, seconds};
 use super::parts::Parts;
 use super::row::{Meta, Run, SCHEME, Shard};
-use super::select::Selection;
+use super::select::{Sample, Selection};
 use super::state::{Batch, State};
 use super::told::{self, Told};
-use super::{blobs, lines, links};
+use super::{blobs, layouts, lines, links};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
 use crate::form::registry_storage::stored::Stored;
@@ -49,24 +49,22 @@ impl Scrubbed {
 ///
 /// The storage or the state cannot be read or written, the state is another one's, or the job was cancelled.
 pub fn run(
-    place: (&str, &Path),
+    place: (&str, &Path, bool),
     request: &Request,
     means: &Means<'_>,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
-    let (typed, path) = place;
+    let (typed, path, layouts) = place;
+    if layouts {
+        return of_layouts((typed, path), request, means, &extras);
+    }
     let stored = Stored::open(typed, path)?;
     let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
-    let (state, mut meta) = state_of(&stored, typed, request, means)?;
+    let root = MIRROR.iter().filter(|name| stored.has_at_root(name)).map(|name| (*name).to_owned()).collect();
+    let (state, mut meta) =
+        state_of(("registry-storage", typed, path), (stored.base(), root), request, means)?;
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
-    let selection = Selection {
-        run: meta.run.clone(),
-        now: seconds(),
-        max_age: request.max_age.map(|age| age.as_secs()),
-        shard: meta.shard,
-        sample: request.sample,
-        oldest: None,
-    };
+    let selection = selection(&meta, request);
     // A run that goes on reads the links that it has not read yet.
     links::read(&stored, &state, &means.job(&meta, until), meta.shard)?;
     meta.run.listed = Some(nanoseconds());
@@ -85,6 +83,57 @@ pub fn run(
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     scrubbed.metas = vec![meta];
     Ok(scrubbed)
+}
+
+/// Scrubs a layout, or a folder of layouts.
+fn of_layouts(
+    (typed, path): (&str, &Path),
+    request: &Request,
+    means: &Means<'_>,
+    extras: &Extras<'_>,
+) -> Result<Scrubbed> {
+    let refused = [
+        (request.shard.is_some(), "--shard"),
+        (extras.grace.is_some(), "--gc-plan"),
+        (extras.facts.is_some(), "--facts"),
+    ];
+    if let Some((_, option)) = refused.iter().find(|(given, _)| *given) {
+        let message = format!("{option} goes with registry-storage:, not with layouts");
+        return Err(Error::refused_help(message, "leave it out"));
+    }
+    if matches!(request.sample, Some(Sample::Share(_) | Sample::Bytes(_))) {
+        let message = "of layouts a sample is one of so many parts, such as 1/30";
+        return Err(Error::refused_help(message, "give --sample N/T"));
+    }
+    let found = layouts::find(typed, path)?;
+    let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
+    let (state, mut meta) = state_of(("oci", typed, path), ("", Vec::new()), request, means)?;
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let selection = selection(&meta, request);
+    let mut gathered = told::Gathered::default();
+    let came = layouts::all(path, &found, &state, &means.job(&meta, until), selection, &mut gathered)?;
+    meta.run.left = Counters::get(&means.counters.left);
+    meta.run.ended = Some(seconds());
+    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let layouts::Layouts { layouts, blobs, bytes, came } = came;
+    Ok(Scrubbed {
+        told: Some(gathered.finish(typed, "oci")),
+        judged: Extent { repositories: layouts, blobs, bytes, ..Extent::default() },
+        plan: None,
+        metas: vec![meta],
+        unreadable: came.unreadable,
+    })
+}
+
+fn selection(meta: &Meta, request: &Request) -> Selection {
+    Selection {
+        run: meta.run.clone(),
+        now: seconds(),
+        max_age: request.max_age.map(|age| age.as_secs()),
+        shard: meta.shard,
+        sample: request.sample,
+        oldest: None,
+    }
 }
 
 /// Joins the states of all parts, and judges them as one storage.
@@ -121,7 +170,7 @@ fn judged(
         lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
     })?;
     lines.as_mut().map_or(Ok(()), |lines| lines.blobs(parts))?;
-    scrubbed.told = Some(gathered.finish(&parts.meta().typed));
+    scrubbed.told = Some(gathered.finish(&parts.meta().typed, "registry-storage"));
     if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {
         let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
         scrubbed.plan = Some(collecting.plan(parts, i64::try_from(young).unwrap_or(i64::MAX))?);
@@ -131,18 +180,22 @@ fn judged(
 
 /// The state of a run, and what it says of itself: a new one, the next run of an old one, or the rest of one that was ended
 /// too early.
-fn state_of(stored: &Stored, typed: &str, request: &Request, means: &Means<'_>) -> Result<(State, Meta)> {
-    let place = stored.path().canonicalize().at("cannot read", stored.path())?;
+fn state_of(
+    (form, typed, path): (&str, &str, &Path),
+    (base, root): (&str, Vec<String>),
+    request: &Request,
+    means: &Means<'_>,
+) -> Result<(State, Meta)> {
+    let place = path.canonicalize().at("cannot read", path)?;
     let place = place.to_string_lossy().into_owned();
-    let root = MIRROR.iter().filter(|name| stored.has_at_root(name)).map(|name| (*name).to_owned()).collect();
     let fresh = Meta {
         scheme: SCHEME,
         restow: env!("CARGO_PKG_VERSION").to_owned(),
         id: drawn(),
-        form: "registry-storage".to_owned(),
+        form: form.to_owned(),
         place,
         typed: typed.to_owned(),
-        base: stored.base().to_owned(),
+        base: base.to_owned(),
         shard: request.shard,
         root,
         run: Run { number: 1, began: seconds(), ..Run::default() },

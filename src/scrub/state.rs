@@ -56,6 +56,8 @@ pub struct Batch {
     pub repositories: Vec<(String, Option<Links>)>,
     /// Blobs where no registry looks; `None` removes one.
     pub misplaced: Vec<(String, Option<Row>)>,
+    /// Blobs of layouts by their keys ([`key_in`]); `None` removes one.
+    pub keyed: Vec<(Vec<u8>, Option<Row>)>,
     /// What the state says of itself from then on.
     pub meta: Option<Meta>,
 }
@@ -63,7 +65,7 @@ pub struct Batch {
 impl Batch {
     /// Rows in it.
     pub fn len(&self) -> usize {
-        self.blobs.len() + self.repositories.len() + self.misplaced.len()
+        self.blobs.len() + self.keyed.len() + self.repositories.len() + self.misplaced.len()
     }
 }
 
@@ -79,9 +81,21 @@ pub fn key(digest: &Digest) -> Vec<u8> {
     }
 }
 
+/// The key of a blob in a layout: 2, the layout's path, 0, and the text of the digest. Two layouts may have two copies.
+pub fn key_in(layout: &str, digest: &Digest) -> Vec<u8> {
+    [&[2], layout.as_bytes(), &[0], digest.as_str().as_bytes()].concat()
+}
+
+/// The layout and the digest of such a key.
+fn layout_of(key: &[u8]) -> Option<(&str, &str)> {
+    let (2, rest) = key.split_first()? else { return None };
+    std::str::from_utf8(rest).ok()?.split_once('\0')
+}
+
 /// The digest of a key.
 pub fn digest(key: &[u8]) -> Option<Digest> {
     match key.split_first()? {
+        (2, _) => Digest::parse(layout_of(key)?.1).ok(),
         (0, bytes) => Digest::from_sha256_hex(&data_encoding::HEXLOWER.encode(bytes)),
         (_, text) => Digest::parse(std::str::from_utf8(text).ok()?).ok(),
     }
@@ -186,6 +200,12 @@ impl State {
                     None => drop(blobs.remove(&key(digest)[..])?),
                 }
             }
+            for (key, row) in &batch.keyed {
+                match row {
+                    Some(row) => drop(blobs.insert(&key[..], &json(row)[..])?),
+                    None => drop(blobs.remove(&key[..])?),
+                }
+            }
             let mut texts = write.open_table(TEXTS)?;
             for (digest, text) in &batch.texts {
                 texts.insert(&key(digest)[..], &pack(text)[..])?;
@@ -228,6 +248,56 @@ impl State {
         let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
         let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
         value.map(|value| self.row(value.value())).transpose()
+    }
+
+    /// What is known of a blob in a layout, by its key.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blob`](State::blob).
+    pub fn keyed(&self, key: &[u8]) -> Result<Option<Row>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
+        let value = table.get(key).map_err(|error| self.failed(error))?;
+        value.map(|value| self.row(value.value())).transpose()
+    }
+
+    /// The digests and keys of the blobs of a layout.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn of_layout(&self, layout: &str, each: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        self.keys(&[&[2], layout.as_bytes(), &[0]].concat(), &mut |key| match layout_of(key) {
+            Some((_, digest)) => each(digest, key),
+            None => Ok(()),
+        })
+    }
+
+    /// The paths of layouts and the keys of their blobs.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn of_layouts(&self, each: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        self.keys(&[2], &mut |key| match layout_of(key) {
+            Some((layout, _)) => each(layout, key),
+            None => Ok(()),
+        })
+    }
+
+    /// Every key of a blob that begins like this.
+    fn keys(&self, from: &[u8], each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
+        for item in table.range(from..).map_err(|error| self.failed(error))? {
+            let (key, _) = item.map_err(|error| self.failed(error))?;
+            if !key.value().starts_with(from) {
+                break;
+            }
+            each(key.value())?;
+        }
+        Ok(())
     }
 
     /// The text of a document, if it is kept.

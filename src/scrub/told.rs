@@ -27,6 +27,8 @@ pub struct Gathered {
     texts: HashMap<MemberId, Arc<Text>>,
     findings: Vec<Finding>,
     by_key: HashMap<Key, usize>,
+    /// The folder of the archive that is added.
+    below: String,
     /// By rule: how many are told, how many are not, and where the last that is told stands.
     counts: HashMap<&'static str, (u64, u64, usize)>,
 }
@@ -34,6 +36,12 @@ pub struct Gathered {
 impl Gathered {
     /// Adds the findings of a piece, levels given.
     pub fn add(&mut self, archive: &Archive, findings: Vec<Finding>) {
+        self.add_below("", archive, findings);
+    }
+
+    /// The same of an archive in a folder, whose name comes before those of its members.
+    pub fn add_below(&mut self, folder: &str, archive: &Archive, findings: Vec<Finding>) {
+        self.below = folder.to_owned();
         if findings.is_empty() {
             return;
         }
@@ -58,7 +66,7 @@ impl Gathered {
         let member = finding.primary.location.member;
         let is_link = |member| archive.tree.member(member).name.ends_with(b"/link");
         let message = member.is_none_or(is_link).then(|| finding.message.clone());
-        let known = member.map(|member| self.ids.get(&**archive.tree.member(member).name).copied());
+        let known = member.map(|member| self.ids.get(&self.name(archive, member)).copied());
         // Nothing is kept of what is not told.
         let old = match known {
             Some(None) => None,
@@ -115,6 +123,15 @@ impl Gathered {
         affects.names.extend(new.into_iter().take(room));
     }
 
+    /// The name of a member, with the folder that its archive is in.
+    fn name(&self, archive: &Archive, member: MemberId) -> BString {
+        let name: &[u8] = archive.tree.member(member).name.as_ref();
+        match self.below.is_empty() {
+            true => name.into(),
+            false => [self.below.as_bytes(), b"/", name].concat().into(),
+        }
+    }
+
     fn rename(
         &mut self,
         archive: &Archive,
@@ -122,7 +139,7 @@ impl Gathered {
         member: &mut Option<MemberId>,
     ) {
         let Some(own) = *member else { return };
-        let name: BString = archive.tree.member(own).name.to_vec().into();
+        let name = self.name(archive, own);
         let next = MemberId(self.names.len() as u32);
         let id = match self.ids.entry(name) {
             Entry::Occupied(known) => *known.get(),
@@ -140,7 +157,7 @@ impl Gathered {
     }
 
     /// All of them, in the order of reports.
-    pub fn finish(mut self, place: &str) -> Told {
+    pub fn finish(mut self, place: &str, form: &'static str) -> Told {
         let mut order: Vec<u32> = (0..self.names.len() as u32).collect();
         order.sort_by(|&a, &b| self.names[a as usize].cmp(&self.names[b as usize]));
         let mut places = vec![MemberId(0); order.len()];
@@ -164,7 +181,7 @@ impl Gathered {
         }
         let names = order.iter().map(|&old| std::mem::take(&mut self.names[old as usize])).collect();
         let texts = self.texts.into_iter().map(|(member, text)| (places[member.0 as usize], text)).collect();
-        let mut told = Told { place: place.to_owned(), names, texts, findings: Vec::new() };
+        let mut told = Told { place: place.to_owned(), form, names, texts, findings: Vec::new() };
         finding::sort(&mut self.findings, &told);
         told.findings = self.findings;
         told
@@ -174,6 +191,8 @@ impl Gathered {
 /// What was found in a storage.
 pub struct Told {
     place: String,
+    /// The form of what was scrubbed, by its ID.
+    pub form: &'static str,
     names: Vec<BString>,
     texts: HashMap<MemberId, Arc<Text>>,
     /// Findings with the levels in force, in the order of reports.

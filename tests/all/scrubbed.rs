@@ -3,6 +3,7 @@
 mod corpus;
 pub mod damage;
 mod divided;
+mod layouts;
 mod meanwhile;
 mod planted;
 mod refused;

@@ -1,0 +1,87 @@
+//! OCI layouts of many images, and folders of many layouts.
+
+use std::path::{Path, PathBuf};
+
+use super::planted::warnings;
+use super::storage::{findings, json, restow, tar};
+use crate::layout::Layout;
+
+/// Families of rules of which some need the paths of lower layers (docs/scrub.md#not).
+const STACKED: &[&str] = &["entry/", "whiteout/"];
+
+fn layouts(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("listed").flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name == "archive") {
+            found.extend(path.join("index.json").is_file().then_some(path));
+        } else if path.is_dir() {
+            layouts(&path, found);
+        }
+    }
+}
+
+#[test]
+fn a_scrub_of_a_layout_finds_what_a_check_finds() {
+    let mut found = Vec::new();
+    layouts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/bad"), &mut found);
+    found.sort();
+    assert!(found.len() > 50, "{}", found.len());
+    // Every one of them takes a minute; some of each family say the same.
+    let every: usize = std::env::var("RESTOW_SCRUB_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(7);
+    for layout in found.iter().step_by(every) {
+        let place = format!("oci:{}", layout.display());
+        let (_, checked) = json(&["check", "--no-config", &place]);
+        let (_, scrubbed) = json(&["scrub", &place]);
+        let told = |report: &str| {
+            let mut told = findings(report);
+            told.retain(|(_, rule, ..)| !STACKED.iter().any(|family| rule.starts_with(family)));
+            told
+        };
+        assert_eq!(told(&scrubbed), told(&checked), "{place}");
+    }
+}
+
+/// A layout of an image under a name.
+fn layout(dir: &Path, tag: &str, what: &str) {
+    let mut layout = Layout::new(dir);
+    let image = layout.image("amd64", crate::layout::sha256(), &tar("etc/what", what.as_bytes()));
+    layout.root(&image, tag);
+    layout.finish();
+}
+
+#[test]
+fn a_folder_of_layouts_is_known_to_the_next_run() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let root = dir.path().join("zot");
+    layout(&root.join("team/app"), "v1", "app");
+    layout(&root.join("other"), "v2", "other");
+    let state = dir.path().join("state.db");
+    let place = format!("oci:{}", root.display());
+    let arguments = ["scrub", "--state", state.to_str().expect("UTF-8"), &place];
+    let told = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let first = restow(&arguments);
+    assert_eq!(first.status.code(), Some(0), "{}", told(&first));
+    assert!(String::from_utf8_lossy(&first.stdout).contains("2 layouts, 6 blobs"), "{first:?}");
+    let second = restow(&arguments);
+    assert!(told(&second).contains("2 known from before"), "{}", told(&second));
+    // One layer of one layout.
+    let mut pending = vec![root.join("team/app/blobs/sha256")];
+    let mut layer = None;
+    while let Some(folder) = pending.pop() {
+        for entry in std::fs::read_dir(folder).expect("listed").flatten() {
+            let size = entry.metadata().expect("there").len();
+            layer = if size >= 2048 { Some(entry.path()) } else { layer };
+        }
+    }
+    let layer = layer.expect("a layer");
+    let mut bytes = std::fs::read(&layer).expect("read");
+    bytes[700] ^= 1;
+    std::fs::write(&layer, bytes).expect("written");
+    let (code, report) = json(&arguments);
+    let expected = [("blob/digest-mismatch".to_owned(), vec!["team/app:v1".to_owned()])];
+    assert_eq!((code, warnings(&report)), (Some(1), expected.into()));
+    let output = restow(&["scrub", "--shard", "0/2", "--state", "x.db", &place]);
+    assert!(output.status.code() == Some(2) && told(&output).contains("--shard goes with"), "{}", told(&output));
+    let output = restow(&["scrub", &format!("oci:{}", dir.path().join("nothing").display())]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}
