@@ -4,7 +4,7 @@
     benches/storage.py FOLDER BLOBS
     benches/storage.py --large FOLDER BLOBS
 
-Of the blobs of a repository 50 are manifests, 50 configs, 50 layers of one image each, and 50 are layers that four repositories
+Of 200 blobs of a repository 62 are manifests, 62 configs, 62 layers of one image each, and the rest layers that four repositories
 share; each layer is a small tar, so that what is measured is what a blob costs, not its bytes. With --large every blob is a layer of
 1 MiB, half of them gzip.
 """
@@ -29,7 +29,7 @@ def main() -> None:
     folder, count = sys.argv[-2], int(sys.argv[-1])
     os.makedirs(folder)
     storage = Storage(folder)
-    images = 50 if not large else 10
+    images = 62 if not large else 10
     blobs, repository = 0, 0
     while blobs < count:
         blobs += storage.repository(f"team{repository % 50}/app{repository}", repository, images, large)

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::report::{Own, Reports, write};
 use super::scrub_args::{ScrubArgs, ScrubCommand, StatusArgs, TellingArgs};
-use super::scrub_progress::Watching;
+use super::scrub_progress::{Watching, after_signal};
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::error::{Context as _, Error, Result};
@@ -74,6 +74,10 @@ fn told(
     };
     let scrubbed = match done {
         Ok(scrubbed) => scrubbed,
+        Err(Error::Cancelled) => {
+            shell.say("interrupted: with --state, the same command goes on where this one ended");
+            return Ok(after_signal());
+        }
         Err(error) => {
             if let Some(place) = place {
                 reports.failed(&place.text, &error);

@@ -1,7 +1,7 @@
 //! How far a scrub is: a line that is drawn over on a terminal, a line a minute in logs.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use indicatif::HumanBytes;
 use super::args::{Common, ProgressKind};
 use crate::{Counters, Progress};
 
-/// Set by the first signal: what was read is written, and the run ends.
-static ENDED: AtomicBool = AtomicBool::new(false);
+/// The first signal: what was read is written, and the run ends.
+static ENDED: AtomicI32 = AtomicI32::new(0);
 
 /// Watches a scrub.
 pub(super) struct Watching<'a> {
@@ -41,7 +41,7 @@ impl<'a> Watching<'a> {
             // In a log, too: it takes hours.
             ProgressKind::Auto => How::Lines,
         };
-        super::shell::on_signal(|| ENDED.store(true, Ordering::SeqCst));
+        super::shell::on_signal(|signal| ENDED.store(signal, Ordering::SeqCst));
         Watching { counters, how, began: Instant::now(), over: Mutex::new(false), wake: Condvar::new() }
     }
 
@@ -80,8 +80,13 @@ impl<'a> Watching<'a> {
 
 impl Progress for Watching<'_> {
     fn cancelled(&self) -> bool {
-        ENDED.load(Ordering::SeqCst)
+        ENDED.load(Ordering::SeqCst) != 0
     }
+}
+
+/// The exit status after the signal that ended it.
+pub(super) fn after_signal() -> u8 {
+    u8::try_from(128 + ENDED.load(Ordering::SeqCst)).unwrap_or(u8::MAX)
 }
 
 /// How far it is: `scrubbing: 1200 of about 5000 blobs, 3.1 GiB of about 12 GiB, 120 MiB/s, 75 s left, 2 faults`.

@@ -76,7 +76,7 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
     }
     shell.say(&lines.join("\n"));
     let stop = server.stop();
-    on_signal(move || stop.now());
+    on_signal(move |_| stop.now());
     doing(Doing::Nothing);
     let requests = server.run();
     shell.say(&format!("ended after {}", crate::counted(requests, "request")));

@@ -319,11 +319,11 @@ pub(super) fn yield_to_signal() {
 }
 
 /// What the first signal does in place of ending the process.
-static GENTLY: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+static GENTLY: OnceLock<Box<dyn Fn(i32) + Send + Sync>> = OnceLock::new();
 
 #[cfg(any(feature = "scrub", feature = "serve"))]
-/// From now on the first signal calls this, and the second ends the process.
-pub(super) fn on_signal(then: impl Fn() + Send + Sync + 'static) {
+/// From now on the first signal calls this with its number, and the second ends the process.
+pub(super) fn on_signal(then: impl Fn(i32) + Send + Sync + 'static) {
     let _ = GENTLY.set(Box::new(then));
 }
 
@@ -349,7 +349,7 @@ pub(super) fn end_on_signals() {
         let mut gently = true;
         for signal in signals.forever() {
             if let (true, Some(then)) = (std::mem::take(&mut gently), GENTLY.get()) {
-                then();
+                then(signal);
                 continue;
             }
             ENDING.store(true, Ordering::SeqCst);

@@ -104,3 +104,29 @@ fn a_run_that_is_killed_again_and_again_comes_to_its_end() {
     assert_eq!((code, report), (Some(1), single));
     assert!(kills > 0, "it was over before the first kill");
 }
+
+#[test]
+fn a_run_that_is_ended_by_a_signal_keeps_what_it_read() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (storage, _) = Storage::filled(&dir.path().join("storage"), 400);
+    let state = dir.path().join("state.db");
+    let arguments = ["scrub", "--state", state.to_str().expect("UTF-8"), &storage.place()];
+    let mut ended = None;
+    for wait in [300, 150, 80, 40, 20] {
+        let _ = std::fs::remove_file(&state);
+        let child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let killed = std::process::Command::new("kill").arg(child.id().to_string()).status().expect("runs");
+        let output = child.wait_with_output().expect("ended");
+        if killed.success() && output.status.code() != Some(0) {
+            ended = Some(output);
+            break;
+        }
+    }
+    let ended = ended.expect("it was over before every signal");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    // Before it listens to signals there is nothing to keep.
+    assert_eq!(ended.status.code(), Some(143), "{told}");
+    let (code, report) = json(&arguments);
+    assert_eq!((code, super::planted::warnings(&report).len()), (Some(0), 0));
+}
