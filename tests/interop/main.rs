@@ -17,6 +17,7 @@ mod live;
 mod many;
 mod ours;
 mod packed;
+mod repaired;
 mod source;
 mod takes;
 mod tools;
@@ -41,6 +42,7 @@ fn main() {
         .chain(live::CASES)
         .chain(many::CASES)
         .chain(packed::CASES)
+        .chain(repaired::CASES)
         .chain(differential::CASES);
     let trials = cases.map(|case| trial(case, wanted, ci)).collect();
     let outcome = libtest_mimic::run(&args, trials);
