@@ -176,7 +176,7 @@ pub fn run(
     let mut writing = Writing { destination, request, sink: None };
     let archive = open(source, &mut writing, progress)?;
     let (archive, mut done) = match request.fix {
-        Some(wanted) => fix(archive, wanted, request, policy, progress)?,
+        Some(wanted) => fix(archive, wanted, request, (policy, file.as_deref()), progress)?,
         None => (archive, Done::default()),
     };
     let fixed = request.fix.map(|_| done.request(request));

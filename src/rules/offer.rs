@@ -52,7 +52,8 @@ pub fn suggest(archive: &Archive, findings: &[(Level, &Finding)]) -> Vec<Command
         all.push(Command::fixes());
     }
     let named = |names: &[&str]| findings.iter().any(|(_, finding)| names.contains(&finding.rule.name));
-    if files && archive.tree.is_folder() && named(REPAIRED) {
+    let sent = archive.form == Form::Registry && named(&["blob/missing"]);
+    if files && archive.tree.is_folder() && archive.form != Form::DockerArchive && named(REPAIRED) || sent {
         all.push(Command::repair());
     } else if files && named(&["blob/missing"]) {
         all.push(Command::fill());

@@ -351,3 +351,36 @@ fn what_is_no_folder_is_refused() {
     let out = bench.run(&["repair", &bench.storage(), "--from", &bench.storage()]);
     assert!(out.code == 2 && out.stderr.contains("is the place that is repaired"), "{}", out.stderr);
 }
+
+/// Spoils a file as soon as bytes are about to be copied.
+struct Spoiling(PathBuf);
+
+impl restow::Progress for Spoiling {
+    fn begin(&self, phase: restow::Phase, _: u64) {
+        if phase == restow::Phase::Convert {
+            fs::write(&self.0, "changed meanwhile").expect("written");
+        }
+    }
+}
+
+/// A place that changes after it was opened gives nothing.
+#[test]
+fn a_source_that_changes_gives_nothing() {
+    let bench = Bench::new();
+    bench.ok(&["convert", &bench.copy(), &bench.place("oci", "other")]);
+    let layer = bench.data()[0].clone();
+    let hex = layer.parent().and_then(Path::file_name).expect("a name").to_string_lossy().into_owned();
+    fs::remove_file(&layer).expect("removed");
+    let before = files(&bench.path("storage")).expect("listed");
+    let spoiling = Spoiling(bench.path("other/blobs/sha256").join(hex));
+    let options = restow::Options { progress: &spoiling, ..restow::Options::default() };
+    let source = |text: String| restow::Source::parse(&text).expect("a place");
+    let how = restow::Repairing { write: true, ..restow::Repairing::default() };
+    let from = vec![source(bench.place("oci", "other"))];
+    let repaired = restow::repair(source(bench.storage()), from, &how, &options).expect("it runs");
+    assert!(repaired.steps.is_empty() && repaired.left.len() == 1, "{repaired:?}");
+    assert_eq!(files(&bench.path("storage")).expect("listed"), before);
+    let from = vec![source(bench.place("oci", "other")), source(bench.copy())];
+    let repaired = restow::repair(source(bench.storage()), from, &how, &options).expect("it runs");
+    assert!(repaired.is_whole() && layer.exists(), "{repaired:?}");
+}

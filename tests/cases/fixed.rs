@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Test;
 use crate::common::Restow;
-use crate::stored::bad;
+use crate::stored::{bad, case};
 
 pub fn tests() -> Vec<Test> {
     let bless = std::env::var_os("BLESS").is_some();
@@ -20,6 +20,8 @@ pub fn tests() -> Vec<Test> {
 /// A case with a fix.
 struct Case {
     name: String,
+    /// The sound archive that it was made from.
+    base: Option<PathBuf>,
     folder: PathBuf,
     place: String,
     options: Vec<String>,
@@ -43,6 +45,7 @@ type Table = BTreeMap<(String, &'static str), Row>;
 
 fn cases() -> Result<Vec<Case>, Failed> {
     let mut found = Vec::new();
+    let good = case::all();
     for bad in bad::all()? {
         let stored = bad.stored()?;
         let place = match &bad.spec.transport {
@@ -50,7 +53,17 @@ fn cases() -> Result<Vec<Case>, Failed> {
             None => stored,
         };
         let document = bad.shape()? == bad::Shape::Document;
-        found.push(Case { name: bad.name, folder: bad.folder, place, options: bad.spec.args, document });
+        let base = good.iter().find(|good| format!("good/{}", good.name) == bad.spec.base);
+        let base = base.or_else(|| good.iter().find(|good| good.name == bad.spec.base));
+        let base = base.map(|good| good.archive.clone());
+        found.push(Case {
+            base,
+            name: bad.name,
+            folder: bad.folder,
+            place,
+            options: bad.spec.args,
+            document,
+        });
     }
     Ok(found)
 }
@@ -63,8 +76,8 @@ fn restow(case: &Case, arguments: &[String]) -> Result<(i32, Vec<u8>, String), F
     Ok((out.status.code().unwrap_or(-1), out.stdout, said))
 }
 
-/// The findings of a place, and its form.
-fn check(case: &Case, place: &str, options: &[String]) -> Result<(Vec<Value>, String), Failed> {
+/// The findings of a place, its form, and the commands to run next.
+fn check(case: &Case, place: &str, options: &[String]) -> Result<(Vec<Value>, String, Value), Failed> {
     let arguments =
         [&["check", "--report=json"].map(str::to_owned)[..], options, &[place.to_owned()]].concat();
     let (_, out, said) = restow(case, &arguments)?;
@@ -72,18 +85,27 @@ fn check(case: &Case, place: &str, options: &[String]) -> Result<(Vec<Value>, St
         .map_err(|error| format!("{}: check {place}: {error}: {said}", case.name))?;
     let source = &report["sources"][0];
     let form = source["form"].as_str().unwrap_or_default().to_owned();
-    Ok((source["findings"].as_array().cloned().unwrap_or_default(), form))
+    let findings = source["findings"].as_array().cloned().unwrap_or_default();
+    Ok((findings, form, source["suggest"].clone()))
 }
 
-/// Whether the report says that a conversion with fixes is to be run next.
-fn suggests(case: &Case) -> Result<bool, Failed> {
-    let arguments =
-        [&["check", "--json"].map(str::to_owned)[..], &case.options, std::slice::from_ref(&case.place)]
-            .concat();
-    let (_, out, _) = restow(case, &arguments)?;
-    let report: Value = serde_json::from_slice(&out)?;
-    let command = serde_json::json!(["restow", "convert", "--fix", "safe", "SOURCE", "DESTINATION"]);
-    Ok(report["sources"][0]["suggest"].as_array().is_some_and(|commands| commands.contains(&command)))
+/// Whether a command is among those to run next.
+fn suggests(suggest: &Value, command: &[&str]) -> bool {
+    let command = serde_json::json!(command);
+    suggest.as_array().is_some_and(|commands| commands.contains(&command))
+}
+
+/// A repair that is suggested has something to do where the sound archive is at hand.
+fn repaired(case: &Case) -> Result<(), Failed> {
+    let Some(base) = &case.base else { return Ok(()) };
+    let arguments = ["repair", "--account", "-", &case.place, "--from", &base.display().to_string()];
+    let (code, out, said) = restow(case, &arguments.map(str::to_owned))?;
+    let account: Value = serde_json::from_slice(&out).unwrap_or_default();
+    let some = |list: &str| account[list].as_array().is_some_and(|list| !list.is_empty());
+    match code == 1 && (some("steps") || some("left")) {
+        true => Ok(()),
+        false => Err(format!("{}: a repair is suggested: exit {code}: {said}{account:#}", case.name).into()),
+    }
 }
 
 /// How often each rule is found, what it leaves out included.
@@ -106,9 +128,12 @@ fn with_fix(findings: &[Value], wanted: &[&str]) -> BTreeSet<String> {
 
 fn run(case: &Case) -> Result<(Table, Vec<String>), Failed> {
     let (mut table, mut wrong) = (Table::new(), Vec::new());
-    let (before, form) = check(case, &case.place, &case.options)?;
+    let (before, form, suggest) = check(case, &case.place, &case.options)?;
     let safe = with_fix(&before, &["safe"]);
-    let promised = suggests(case)?;
+    let promised = suggests(&suggest, &["restow", "convert", "--fix", "safe", "SOURCE", "DESTINATION"]);
+    if suggests(&suggest, &["restow", "repair", "SOURCE", "--from", "PLACE"]) {
+        wrong.extend(repaired(case).err().and_then(|error| error.message().map(str::to_owned)));
+    }
     let unsure: BTreeSet<String> = with_fix(&before, &["maybe"]).difference(&safe).cloned().collect();
     for (level, rules, kind) in [("safe", &safe, "safe"), ("all", &unsure, "maybe")] {
         if rules.is_empty() {
@@ -205,7 +230,7 @@ fn converted(
     if level == "safe" && !unsure.is_disjoint(&lines) {
         return Ok(Outcome::Wrong("what rests on an assumption was fixed".into()));
     }
-    let (after, _) = check(case, &to, &options)?;
+    let (after, ..) = check(case, &to, &options)?;
     Ok(judged(case, rules, before, &after))
 }
 
@@ -277,7 +302,7 @@ fn alone(case: &Case, rules: &BTreeSet<String>, before: &[Value]) -> Result<Outc
     let work = tempfile::tempdir()?;
     let file = work.path().join(path.file_name().ok_or("no name")?);
     std::fs::write(&file, bytes)?;
-    let (after, _) = check(case, &file.display().to_string(), &case.options)?;
+    let (after, ..) = check(case, &file.display().to_string(), &case.options)?;
     Ok(judged(case, rules, before, &after))
 }
 

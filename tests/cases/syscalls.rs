@@ -3,7 +3,8 @@
 //!
 //! `RESTOW_SYSCALLS=1 cargo test --test cases syscalls::` runs them; they want `strace`, which injects the kill as the
 //! call is entered. A conversion runs with one job, so that each run makes the same calls. Last run: 2026-11-29, eleven
-//! conversions killed at 541 calls, 469 times all was as before and 72 times whole.
+//! conversions killed at 541 calls, 469 times all was as before and 72 times whole; a repair killed at 64 calls, each file as it was or
+//! right.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -7,6 +7,7 @@ mod round;
 mod text;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use crate::blob::BlobFacts;
@@ -55,7 +56,8 @@ pub(super) struct Done {
     moved: BTreeMap<Digest, Digest>,
 }
 
-/// Makes the fixes that are wanted of what is to be converted.
+/// Makes the fixes that are wanted of what is to be converted. Beside the levels stands the name of the archive's file, which
+/// fingerprints of exceptions hold.
 ///
 /// # Errors
 ///
@@ -65,7 +67,7 @@ pub(super) fn fix(
     archive: Archive,
     wanted: Fixing,
     request: &Request,
-    policy: &Policy,
+    policy: (&Policy, Option<&OsStr>),
     progress: &dyn Progress,
 ) -> Result<(Archive, Done)> {
     let mut archive = archive;
@@ -119,7 +121,7 @@ fn judged(
     facts: &mut Facts,
     done: &Done,
     request: &Request,
-    policy: &Policy,
+    (policy, file): (&Policy, Option<&OsStr>),
     progress: &dyn Progress,
 ) -> Result<Vec<Finding>> {
     read::rest(archive, facts, &request.read.context(request.check, progress))?;
@@ -147,7 +149,7 @@ fn judged(
         }
     };
     archive.unchanged()?;
-    Ok(policy.judge(archive, None, rules::told(archive, found)).0)
+    Ok(policy.judge(archive, file, rules::told(archive, found)).0)
 }
 
 /// The place that a finding is about.
