@@ -1,7 +1,7 @@
 //! A live registry that lacks something: what it lacks is sent, and nothing else; one that refuses is left as it was.
 
 use super::places::{layout, restow, stderr};
-use super::server::{Act, Manner, Server};
+use super::server::{Act, Manner, Of, Server};
 
 /// Pushes an index of several images; the place, and the archive that it came from.
 fn pushed(server: &Server) -> (String, String) {
@@ -12,9 +12,10 @@ fn pushed(server: &Server) -> (String, String) {
     (place, source)
 }
 
-type Pairs = Vec<(String, String)>;
+/// Blobs and manifests, each with its repository.
+type Held = (Vec<Of>, Vec<Of>);
 
-fn held(server: &Server) -> (Pairs, Pairs) {
+fn held(server: &Server) -> Held {
     let state = server.state();
     let mut blobs: Vec<_> = state.blobs.keys().cloned().collect();
     blobs.sort();
