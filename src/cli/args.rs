@@ -60,6 +60,28 @@ pub(super) struct Common {
     pub remote: RemoteArgs,
 }
 
+/// Options of every command that opens none.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(super) struct Plain {
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Common options")]
+    pub color: ColorWhen,
+    /// Print nothing but what was asked for
+    #[arg(short, long, help_heading = "Common options", overrides_with_all = ["quiet", "verbose"])]
+    pub quiet: bool,
+    /// Say all of it: lines are not cut to the terminal
+    #[arg(short, long, help_heading = "Common options", overrides_with_all = ["quiet", "verbose"])]
+    pub verbose: bool,
+}
+
+impl Plain {
+    /// The same as options of every command.
+    pub fn common(self) -> Common {
+        let Plain { color, quiet, verbose } = self;
+        Common { color, quiet, verbose, ..Common::default() }
+    }
+}
+
 /// Levels of rules, in the order given: the last one wins.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Levels {
@@ -439,9 +461,8 @@ pub(super) struct ExplainArgs {
     /// that proves it, and the command that mends it; `-` reads it from standard input
     #[arg(long, value_name = "TEXT", conflicts_with = "rule", allow_hyphen_values = true)]
     pub error: Option<String>,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    pub color: ColorWhen,
+    #[command(flatten)]
+    pub plain: Plain,
 }
 
 /// What `check --as` takes.

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "serve")]
 use super::args::ServeArgs;
-use super::args::{CheckArgs, ColorWhen, Common, CompareArgs, ConvertArgs, ExplainArgs, InspectArgs};
+use super::args::{CheckArgs, Common, CompareArgs, ConvertArgs, ExplainArgs, InspectArgs, Plain};
 use super::index_args::IndexArgs;
 use super::late::Late;
 use super::remote_args::SidesArgs;
@@ -72,9 +72,8 @@ pub(super) enum Command {
         /// The profile, such as docker
         #[arg(value_parser = words::profiles(), hide_possible_values = true)]
         name: Option<String>,
-        /// When to use colours
-        #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-        color: ColorWhen,
+        #[command(flatten)]
+        plain: Plain,
     },
     /// Print a bundled JSON Schema; without NAME, the list.
     #[command(
@@ -84,6 +83,8 @@ pub(super) enum Command {
         /// The schema, such as oci-manifest
         #[arg(value_parser = words::schemas(), hide_possible_values = true)]
         name: Option<String>,
+        #[command(flatten)]
+        plain: Plain,
     },
     /// Print a completion script.
     #[command(
@@ -92,6 +93,8 @@ pub(super) enum Command {
     Completions {
         /// The shell that it is for.
         shell: clap_complete::Shell,
+        #[command(flatten)]
+        plain: Plain,
     },
     /// Print the man page of a command; without COMMAND, all of them.
     #[command(
@@ -101,6 +104,8 @@ pub(super) enum Command {
         /// The command, such as check; restow is the page that leads to the others
         #[arg(value_parser = words::commands(), hide_possible_values = true)]
         command: Option<String>,
+        #[command(flatten)]
+        plain: Plain,
     },
 }
 
@@ -124,7 +129,7 @@ impl Command {
             Command::Convert(args) => (vec![args.source.clone()], Some(args.destination.clone())),
             Command::Inspect(args) => (vec![args.source.clone()], None),
             Command::Compare(args) => (vec![args.a.clone(), args.b.clone()], None),
-            Command::Index(args) => (args.command.sources(), None),
+            Command::Index(args) => (args.command.sources(), args.command.destination()),
             #[cfg(feature = "scrub")]
             Command::Scrub(args) => (args.place.iter().cloned().collect(), None),
             Command::Repair(args) => (args.from.clone(), None),
@@ -150,9 +155,11 @@ impl Command {
             Command::Repair(args) => args.common.clone(),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.common.clone(),
-            Command::Explain(args) => Common { color: args.color, ..Common::default() },
-            Command::Profiles { color, .. } => Common { color: *color, ..Common::default() },
-            Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => Common::default(),
+            Command::Explain(args) => args.plain.common(),
+            Command::Profiles { plain, .. }
+            | Command::Schema { plain, .. }
+            | Command::Completions { plain, .. }
+            | Command::Man { plain, .. } => plain.common(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Aspects, Look, Looked, Lowered, Options, Place, Policy, Verdict, human};
+use crate::{Aspects, Look, Looked, Options, Place, Policy, Verdict, human};
 
 pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
@@ -38,11 +38,11 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     };
     let sides = ((&a, first.name.as_deref()), (&b, second.name.as_deref()));
     let comparison = crate::compare(sides.0, sides.1, aspects(&args.ignore), &options)?;
-    let lowered = Lowered::NONE;
     reports.compared(&comparison, &args.a, &args.b);
     for (place, archive, judged) in [(&first, &a, &comparison.a), (&second, &b, &comparison.b)] {
         let findings: Vec<_> = judged.findings.iter().map(|finding| (finding.level, finding)).collect();
         let (what, images) = (archive.summary(), crate::images(archive));
+        let lowered = &judged.lowered;
         let verdict = Verdict {
             place: &place.text,
             what: &what,
@@ -68,6 +68,11 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
             [("A", &args.a, &a, &comparison.a), ("B", &args.b, &b, &comparison.b)]
         {
             let faults: Vec<_> = judged.faults.iter().map(|fault| (fault.level, fault)).collect();
+            let lowered = &judged.lowered;
+            let words = if shell.common.quiet { Vec::new() } else { lowered.words() };
+            for words in words.iter().filter(|_| faults.is_empty()) {
+                shell.print(&format!("{letter} = {}: {}\n", escape_str(place), escape_str(words)))?;
+            }
             if !faults.is_empty() {
                 let (place, what) = (format!("{letter} = {place}"), archive.summary());
                 let verdict = Verdict {

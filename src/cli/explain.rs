@@ -1,7 +1,5 @@
 //! `restow explain`: what a rule means.
 
-use std::io::{self, IsTerminal};
-
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use super::wrap::{WIDEST, folded, wrapped};
@@ -13,8 +11,7 @@ pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
         return super::explain_error::run(error, shell);
     }
     let color = shell.color_out();
-    // A reader of a pipe wants whole lines.
-    let width = io::stdout().is_terminal().then(|| shell.width());
+    let width = shell.cut();
     let text = match args.rule.as_deref() {
         None => list(&crate::explain(""), width, color),
         Some(name) => match crate::explain(name).as_slice() {

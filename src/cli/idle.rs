@@ -4,8 +4,8 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::typed::Typed;
-use crate::Place;
 use crate::error::{Error, Result};
+use crate::{IndexPart, Place};
 
 /// What an option wants, to do anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +99,17 @@ impl Wants {
 
 /// Refuses the first option that would do nothing for these places.
 pub(super) fn refuse(typed: &Typed, matches: &ArgMatches) -> Result<()> {
-    // Commands of commands look after themselves.
-    let given = matches.subcommand().map(|(_, given)| given).filter(|given| given.subcommand().is_none());
-    let Some(given) = given.filter(|_| !typed.sources.is_empty()) else { return Ok(()) };
-    // A place that is none is told by who goes there.
-    let places: Result<Vec<Place>> = typed.sources.iter().map(|text| Place::parse(text)).collect();
-    let (Ok(sources), Ok(destination)) = (places, typed.destination.as_deref().map(Place::parse).transpose())
+    let Some((_, given)) = matches.subcommand().filter(|_| !typed.sources.is_empty()) else { return Ok(()) };
+    let below = given.subcommand();
+    let given = below.map_or(given, |(_, given)| given);
+    // A place that is none is told by who goes there. A source of an index may name a platform behind it.
+    let place =
+        |text: &String| IndexPart::parse(text).map(|(place, _)| place).or_else(|_| Place::parse(text));
+    let places: Result<Vec<Place>> = typed.sources.iter().map(place).collect();
+    // An index that is changed is written where it is.
+    let over = below.is_some_and(|(name, _)| name != "inspect").then(|| &typed.sources[0]);
+    let destination = typed.destination.as_ref().or(over);
+    let (Ok(sources), Ok(destination)) = (places, destination.map(|text| Place::parse(text)).transpose())
     else {
         return Ok(());
     };
@@ -172,6 +177,11 @@ mod tests {
             "convert -f a.tar oci:x",
             "convert -f a.tar docker-archive:-",
             "inspect --retry-times 5 a.tar",
+            "index create --creds a:b oci:x a.tar@linux/arm64",
+            "index add --no-clobber oci:x a.tar",
+            "index remove --dest-ca x oci:x linux/arm64",
+            "index split --fsync docker://h/x:1 docker://h/y-{}:1",
+            "index inspect --creds a:b oci:x",
         ] {
             let why = refused(line);
             assert!(why.is_some_and(|why| why.ends_with("would do nothing here")), "{line}");
@@ -186,6 +196,11 @@ mod tests {
             "convert --fsync -f a.tar dir:x",
             "convert -f a.tar oci-archive:x",
             "check a.tar",
+            "index create --creds a:b oci:x docker://h/x:1",
+            "index create --dest-creds a:b docker://h/x:1 a.tar",
+            "index add --no-clobber docker://h/x:1 a.tar",
+            "index add --fsync oci:x a.tar",
+            "index create -f docker-archive:x.tar a.tar",
             // Told by who goes there.
             "convert --buffer a.tar b.tar",
         ] {

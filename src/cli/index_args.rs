@@ -52,6 +52,18 @@ impl IndexCommand {
         }
     }
 
+    /// Where it writes, if that is said.
+    pub fn destination(&self) -> Option<String> {
+        match self {
+            IndexCommand::Create(args) => Some(args.destination.clone()),
+            IndexCommand::Split(args) => Some(args.destination.clone()),
+            IndexCommand::Add(AddArgs { over, .. })
+            | IndexCommand::Remove(RemoveArgs { over, .. })
+            | IndexCommand::Annotate(AnnotateArgs { over, .. }) => over.to.clone(),
+            IndexCommand::Inspect(_) => None,
+        }
+    }
+
     pub fn common(&self) -> &Common {
         match self {
             IndexCommand::Inspect(args) => &args.common,
@@ -216,13 +228,13 @@ pub(super) struct WriteArgs {
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,
     /// Write findings as human, json, sarif, junit, github, lines, html or markdown, to FILE or standard output; may be repeated
-    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
+    #[arg(short = 'o', long, value_name = "FORMAT[=FILE]", value_parser = words::reports(), hide_possible_values = true)]
     pub report: Vec<String>,
     /// Judge by every rule, as `restow check` does
     #[arg(long)]
     pub check: bool,
     /// Replace an existing file
-    #[arg(long)]
+    #[arg(short, long)]
     pub force: bool,
     /// Flush to disk before finishing, to survive power loss too
     #[arg(long)]

@@ -122,14 +122,14 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             None => scrub::run(args, &crate::Policy::default(), &shell),
         },
         Command::Repair(args) => repair::run(args, &shell),
-        Command::Schema { name } => schema(name.as_deref(), &shell).map(|()| 0),
+        Command::Schema { name, .. } => schema(name.as_deref(), &shell).map(|()| 0),
         Command::Explain(args) => explain::run(args, &shell),
-        Command::Completions { shell: name } => {
+        Command::Completions { shell: name, .. } => {
             let mut out = Vec::new();
             clap_complete::generate(*name, &mut Cli::command(), "restow", &mut out);
             shell.print(&words::with_places(&String::from_utf8_lossy(&out), *name)).map(|()| 0)
         }
-        Command::Man { command } => man::run(Cli::command(), command.as_deref(), &shell).map(|()| 0),
+        Command::Man { command, .. } => man::run(Cli::command(), command.as_deref(), &shell).map(|()| 0),
     });
     // After a signal other threads fail over the files that it removed, which is nothing to tell.
     shell::yield_to_signal();

@@ -109,7 +109,9 @@ fn one(
         let lowered = &shelved.lowered;
         let verdict =
             Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &[], lowered };
-        shell.say(shell.report(&verdict, &shelved.archive, shell.human(&io::stderr())).trim_end());
+        // Where something is wrong, that is told with --quiet, too.
+        let text = shell.report(&verdict, &shelved.archive, shell.human(&io::stderr()));
+        let _ = io::stderr().lock().write_all(text.as_bytes());
     }
     Ok(shelved.names.map(|names| (names, shelved.spooled)))
 }

@@ -16,6 +16,7 @@ mod pairs;
 mod text;
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 
 pub use changes::{Change, Changes};
 pub use differences::{Aspect, Aspects, Compared, Difference, Side, compare};
@@ -23,7 +24,7 @@ pub use holding::{Arrangement, Holding, Kind, Layer, Thing};
 
 use crate::error::Result;
 use crate::facts::Changed;
-use crate::finding::{Finding, Level};
+use crate::finding::{Finding, Level, Lowered};
 use crate::model::{Archive, NodeId, select};
 use crate::progress::Progress;
 use crate::read::{self, Options, Verify};
@@ -36,6 +37,8 @@ pub struct Place<'a> {
     pub archive: &'a Archive,
     /// The one image that is meant, if not all are: as `--image` takes it.
     pub name: Option<&'a str>,
+    /// The name of its file, by which exceptions know findings.
+    pub file: Option<&'a OsStr>,
 }
 
 /// A side after it was read and judged.
@@ -47,6 +50,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// What makes it unsound: findings that are errors, and those that keep a conversion from being written.
     pub faults: Vec<Finding>,
+    /// What files lowered, and which they are.
+    pub lowered: Lowered,
     /// What its layers do to those below them, if that was asked for.
     pub changes: Changed,
 }
@@ -92,14 +97,16 @@ impl Judged {
             let findings = judge(archive, &facts, Scope::Nodes(&reached));
             (facts, findings)
         };
-        let mut faults = policy.blocking(findings.clone());
+        let accepted = policy.accepted(archive, place.file, &findings);
+        let kept = findings.iter().zip(accepted).filter(|(_, accepted)| !accepted);
+        let mut faults = policy.blocking(kept.map(|(finding, _)| finding.clone()).collect());
         faults.retain(|finding| finding.level == Level::Error);
         let holding = Holding::of(archive, &facts, &roots, options.verify);
         archive.unchanged()?;
-        let mut findings = policy.judged(findings);
+        let (mut findings, lowered) = policy.judge(archive, place.file, findings);
         offer(archive, policy, &mut findings);
         offer(archive, policy, &mut faults);
-        Ok(Judged { holding, findings, faults, changes: facts.changes })
+        Ok(Judged { holding, findings, faults, lowered, changes: facts.changes })
     }
 }
 

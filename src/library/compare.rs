@@ -1,6 +1,10 @@
 //! Comparing two places.
 
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
 use super::Options;
+use super::report::file_of;
 use crate::compare::{Aspects, Comparison, Place, run};
 use crate::error::Result;
 use crate::model::Archive;
@@ -17,6 +21,12 @@ pub fn compare(
     aspects: Aspects,
     options: &Options<'_>,
 ) -> Result<Comparison> {
-    let places = (Place { archive: a, name: a_name }, Place { archive: b, name: b_name });
+    let files = (file_of(a), file_of(b));
+    let file = |file: &'_ Option<PathBuf>| file.as_deref().and_then(Path::file_name).map(OsStr::to_owned);
+    let (a_file, b_file) = (file(&files.0), file(&files.1));
+    let places = (
+        Place { archive: a, name: a_name, file: a_file.as_deref() },
+        Place { archive: b, name: b_name, file: b_file.as_deref() },
+    );
     run(places, aspects, &options.policy, &options.reading(), options.progress)
 }

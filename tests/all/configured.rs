@@ -248,3 +248,32 @@ fn profiles_are_told() {
     let good = root().join("corpus").join(GOOD);
     bench.run(0, &format!("check --no-config --profile docker {}", good.display()));
 }
+
+/// What a check takes as known is known to a comparison and an index, too, where the file is named.
+#[test]
+fn exceptions_hold_in_comparisons_and_indexes() {
+    let bench = Bench::new();
+    let wrong = root().join("corpus/bad/descriptor/size-mismatch/archive.tar");
+    std::fs::copy(wrong, bench.at("wrong.tar")).expect("copied");
+    let found = bench.json(1, "check wrong.tar");
+    let fingerprint = found["findings"][0]["fingerprint"].as_str().expect("text").to_owned();
+    bench.write(
+        "allow.toml",
+        &format!("[[allow]]\nfingerprint = \"{fingerprint}\"\nreason = \"known\"\nexpires = 9999-01-01\n"),
+    );
+    let (told, _) = bench.run(1, "compare wrong.tar wrong.tar");
+    assert!(told.contains("error[descriptor/size-mismatch]"), "{told}");
+    let (told, _) = bench.run(0, "compare --config allow.toml wrong.tar wrong.tar");
+    assert!(
+        told.starts_with("A = wrong.tar: allow.toml lowers 1\nB = wrong.tar: allow.toml lowers 1\n"),
+        "{told}"
+    );
+    assert!(told.ends_with("same: 1 image\n"), "{told}");
+    assert_eq!(bench.run(0, "compare -q --config allow.toml wrong.tar wrong.tar").0, "");
+    bench.run(1, "index create oci:refused wrong.tar");
+    let (_, told) = bench.run(0, "index create -v --config allow.toml oci:made wrong.tar");
+    assert!(told.contains("allow.toml lowers 1"), "{told}");
+    // It is of this file alone.
+    std::fs::rename(bench.at("wrong.tar"), bench.at("other.tar")).expect("renamed");
+    bench.run(1, "compare --config allow.toml other.tar other.tar");
+}

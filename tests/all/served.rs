@@ -362,6 +362,8 @@ fn what_cannot_be_served_is_said_before_anything_listens() {
     let refused = |arguments: &[&str]| Served::try_start(arguments).err().expect("it is refused");
     let (code, said) = refused(&[&good, &broken]);
     assert!(code == Some(1) && said.contains("digest") && said.contains("nothing is served"), "{said}");
+    let (code, said) = refused(&["-q", &broken]);
+    assert!(code == Some(1) && said.contains("digest"), "quiet is not silent about what is wrong: {said}");
     let other = format!("a:1={}", corpus("good/oci/two-layers/archive"));
     let (code, said) = refused(&[&format!("a:1={good}"), &other]);
     assert!(code == Some(2) && said.contains("a:1 would name"), "{said}");

@@ -260,3 +260,32 @@ fn what_a_shell_made_text_of_is_told_so() {
     std::fs::write(here(&bench, "text.tar"), sixteen).expect("written");
     assert!(run(&bench, 2, "check text.tar").stderr.contains("as PowerShell 5 makes of what `>` gets"));
 }
+
+/// Quiet and verbose are options of every command, and what was asked for is printed with both.
+#[test]
+fn every_command_may_be_quiet_or_verbose() {
+    let bench = bench();
+    run(&bench, 0, "index create oci:index:1 app.tar");
+    for (line, silent) in [
+        ("check app.tar", true),
+        ("convert app.tar oci:new", true),
+        ("compare app.tar layout", true),
+        ("index create oci:another:1 app.tar", true),
+        ("inspect app.tar", false),
+        ("index inspect oci:index:1", false),
+        ("explain whiteout", false),
+        ("explain --error MANIFEST_UNKNOWN", false),
+        ("profiles docker", false),
+        ("schema oci-index", false),
+        ("completions fish", false),
+        ("man check", false),
+    ] {
+        let told = |option: &str| run(&bench, 0, &format!("{line} {option}"));
+        let (quiet, usual, verbose) = (told("-q"), told("--color=never"), told("-v"));
+        assert_eq!(quiet.stdout.is_empty() && quiet.stderr.is_empty(), silent, "{line} -q: {}", quiet.stderr);
+        assert!(silent || quiet.stdout == usual.stdout, "{line} -q is another result");
+        let count = |bytes: &[u8]| String::from_utf8_lossy(bytes).split_whitespace().count();
+        let words = |output: &Output| count(&output.stdout) + count(output.stderr.as_bytes());
+        assert!(words(&verbose) >= words(&usual), "{line} -v says less");
+    }
+}

@@ -169,7 +169,7 @@ struct Seen(Judged);
 
 fn judged(archive: &Path) -> Result<Seen, Failed> {
     let opened = restow::open(archive, &restow::Options::default()).map_err(|error| error.to_string())?;
-    let place = Place { archive: &opened, name: None };
+    let place = Place { archive: &opened, name: None, file: None };
     let judged = Judged::read(place, &Policy::default(), &Options::default(), &());
     Ok(Seen(judged.map_err(|error| error.to_string())?))
 }
