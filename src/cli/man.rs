@@ -187,8 +187,8 @@ mod tests {
             {
                 assert!(text.contains(section), "{}: {section} is not in\n{text}", sub.get_name());
             }
-            let opens =
-                ["check", "convert", "inspect", "compare", "serve", "repair"].contains(&sub.get_name());
+            let opens = ["check", "convert", "inspect", "compare", "scrub", "serve", "repair"]
+                .contains(&sub.get_name());
             assert_eq!(text.contains(".SH FILES"), opens, "{}", sub.get_name());
         }
     }

@@ -81,6 +81,8 @@ pub(super) fn commands() -> Offers {
             "index",
             #[cfg(feature = "serve")]
             "serve",
+            #[cfg(feature = "scrub")]
+            "scrub",
             "repair",
             "explain",
             "profiles",
