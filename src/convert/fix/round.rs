@@ -282,3 +282,36 @@ fn whole(archive: &Archive, target: &Target, edit: &Edit, round: &mut Round) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_called_by_the_new_digest_and_tags_by_what_they_are() {
+        let (old, new) = (Digest::sha256(b"old"), Digest::sha256(b"new"));
+        let now: HashMap<&[u8], &Digest> = HashMap::from([(old.encoded().as_bytes(), &new)]);
+        let (a, b) = (old.encoded(), new.encoded());
+        let storage = |name: String| {
+            in_storage(name.as_bytes(), &now).map(|name| String::from_utf8(name).expect("text"))
+        };
+        assert_eq!(
+            storage(format!("v2/blobs/sha256/{}/{a}/data", &a[..2])),
+            Some(format!("v2/blobs/sha256/{}/{b}/data", &b[..2]))
+        );
+        assert_eq!(
+            storage(format!("v2/repositories/x/_manifests/tags/1/index/sha256/{a}/link")),
+            Some(format!("v2/repositories/x/_manifests/tags/1/index/sha256/{b}/link"))
+        );
+        // A tag is a name, even where it is a digest.
+        for tag in [format!("sha256-{a}.sig"), a.to_owned()] {
+            assert_eq!(storage(format!("v2/repositories/x/_manifests/tags/{tag}/current/link")), None);
+        }
+        let other =
+            |name: String| anywhere(name.as_bytes(), &now).map(|name| String::from_utf8(name).expect("text"));
+        assert_eq!(other(format!("{a}.json")), Some(format!("{b}.json")));
+        assert_eq!(other(format!("blobs/sha256/{a}")), Some(format!("blobs/sha256/{b}")));
+        assert_eq!(other(format!("{a}.manifest.json")), Some(format!("{b}.manifest.json")));
+        assert_eq!(other(format!("{a}0")), None);
+    }
+}
