@@ -3,16 +3,16 @@
 //! What is promised of destinations (`SECURITY.md`) holds from here on: source and destination are apart, nothing is
 //! visible before all of it is verified, and what the policy blocks is not written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
 use crate::codec::Compression;
-use crate::convert::account::Account;
 use crate::convert::codecs::Codecs;
 use crate::convert::fates::{self, Fate, Settled};
-use crate::convert::fix::{Done, Fixes, fix};
+use crate::convert::fix::{Done, fix};
 use crate::convert::judged::before_commit;
+use crate::convert::outcome::{End, Outcome};
 use crate::convert::plan::Plan;
 use crate::convert::planner;
 use crate::convert::request::{Compress, Request, Target};
@@ -25,7 +25,7 @@ use crate::finding::{Finding, Level, Lowered, counted};
 use crate::form::docker_archive::{self, LegacyNames, legacy_file, legacy_stream};
 use crate::form::place::{self, Place};
 use crate::form::rehearsal::Rehearsal;
-use crate::form::sink::{Output, Sink};
+use crate::form::sink::Sink;
 use crate::form::write::WriteOptions;
 use crate::form::{self, Alone, Input, OpenOptions, Out};
 use crate::inventory::{self, Inventory, Item};
@@ -91,62 +91,6 @@ impl<'a> Destination<'a> {
         };
         Destination { place, goal }
     }
-}
-
-/// What a conversion came to.
-pub struct Outcome {
-    /// The source as it was read.
-    pub archive: Archive,
-    /// What is wrong with it, as far as the request lets it be looked at, in the order of reports.
-    pub findings: Vec<Finding>,
-    /// What its layers do to those below them, if that was asked for and they were read.
-    pub changes: Changed,
-    /// How it ended.
-    pub end: End,
-    /// What was sent to a registry, in a line.
-    pub pushed: Option<String>,
-    /// Of what was written under a name, the places to type next: `oci:app:latest`.
-    pub called: Vec<String>,
-    /// What files lowered, and which they are.
-    pub lowered: Lowered,
-    /// Commands that load what was written with all its platforms, where there are several.
-    pub loads: Vec<String>,
-    /// What became of fixes, if they were asked for.
-    pub fixes: Option<Fixes>,
-}
-
-impl Outcome {
-    /// Of an archive that is not converted, as this is wrong with it.
-    pub(crate) fn refused(archive: Archive, findings: Vec<Finding>) -> Outcome {
-        Outcome {
-            archive,
-            findings,
-            changes: Changed::new(),
-            end: End::Refused,
-            pushed: None,
-            called: Vec::new(),
-            lowered: Lowered::default(),
-            loads: Vec::new(),
-            fixes: None,
-        }
-    }
-}
-
-/// How a conversion ended.
-pub enum End {
-    /// The policy blocks what was found, or a blob is broken: nothing was written.
-    Refused,
-    /// It stands at the destination; of a dry run, it would.
-    Written {
-        /// The graph that stands there.
-        output: Output,
-        /// What became of everything.
-        account: Account,
-        /// What nobody looked at on the way, in words.
-        unseen: Vec<String>,
-        /// What is there as it stood in the source, and where it stands in that.
-        kept: HashMap<Digest, BlobId>,
-    },
 }
 
 /// Opens the source, plans, judges, reads each blob once, writes it on the way, and commits the whole; or leaves the
