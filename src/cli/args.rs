@@ -95,7 +95,7 @@ pub(super) struct Levels {
     #[arg(short = 'D', long, value_name = "RULE|FAMILY|all", help_heading = "Levels", value_parser = words::selectors(), hide_possible_values = true)]
     pub deny: Vec<String>,
     /// Raise levels: spec, docker, containerd, portable, strict
-    #[arg(long, value_name = "NAME", help_heading = "Levels", value_parser = words::profiles(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", help_heading = "Levels", value_delimiter = ',', value_parser = words::profiles(), hide_possible_values = true)]
     pub profile: Vec<String>,
     /// Read levels and exceptions from this file instead of the nearest restow.toml; also $RESTOW_CONFIG
     #[arg(long, value_name = "FILE", help_heading = "Levels")]

@@ -28,9 +28,40 @@ const VERBS: &[(&[&str], &[&str])] = &[
 const NOUNS: &[&str] =
     &["image", "artifact", "blob", "repo", "repository", "tag", "registry", "layout", "archive"];
 
+/// What others call commands of `index`, and the word here.
+const OF_INDEX: &[(&[&str], &str)] = &[
+    (&["ls", "list", "show"], "inspect"),
+    (&["rm", "delete"], "remove"),
+    (&["append", "push"], "add"),
+    (&["merge", "make", "new", "filter"], "create"),
+];
+
+/// A word behind a command that has commands, and is none of them.
+fn below(command: &clap::Command, typed: &Typed) -> Option<Error> {
+    let (name, verb) = (command.get_name(), typed.words.get(1)?);
+    let ours: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let message = format!("there is no command `{name} {verb}`");
+    let near = ours.iter().filter_map(|ours| Some((similar::distance(ours, verb)?, *ours)));
+    let near = near.min().filter(|(distance, _)| *distance <= 2).map(|(_, ours)| ours);
+    let known = OF_INDEX.iter().find(|(theirs, _)| theirs.contains(&verb.as_str()));
+    let help = match known.map(|(_, ours)| *ours).or(near) {
+        Some(ours) => {
+            let words = [&[name.to_owned(), ours.to_owned()], &typed.words[2..]].concat();
+            format!("restow {}", line(&words))
+        }
+        None => format!("the commands of {name} are {}", ours.join(", ")),
+    };
+    Some(Error::refused_help(message, help))
+}
+
 /// A name that is no command: which command does that, with the rest of the line as it was typed.
 pub(super) fn unknown(typed: &Typed) -> Option<Error> {
     let name = typed.words.first().filter(|word| !word.starts_with('-'))?;
+    let mut cli = Cli::command();
+    cli.build();
+    if let Some(command) = cli.find_subcommand(name).filter(|command| command.has_subcommands()) {
+        return below(command, typed);
+    }
     let (noun, verb, rest) = match typed.words.get(1) {
         Some(verb) if NOUNS.contains(&name.as_str()) => (format!("{name} "), verb, &typed.words[2..]),
         _ => (String::new(), name, &typed.words[1..]),

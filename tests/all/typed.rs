@@ -57,6 +57,8 @@ fn what_the_help_says_works() {
         ("rules", "restow explain"),
         ("version", "restow --version"),
         ("chekc app.tar", "restow check app.tar"),
+        ("index crate oci:index:1 app.tar", "restow index create oci:index:1 app.tar"),
+        ("index ls oci:index:1", "restow index inspect oci:index:1"),
     ] {
         let told = help(&bench, line);
         assert_eq!(told, expected, "{line}");
@@ -86,6 +88,7 @@ fn options_stand_where_they_are_expected() {
         assert!(line.starts_with("-v") || told == sound, "{line}");
     }
     assert_eq!(run(&bench, 0, "-q check app.tar").stdout, b"");
+    assert_eq!(run(&bench, 0, "check --profile docker,containerd app.tar").stdout, sound);
     // A file that is there, and -f.
     run(&bench, 0, "convert -q app.tar docker-archive:again.tar");
     assert_eq!(help(&bench, "convert app.tar docker-archive:again.tar"), "replace it with --force");
