@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Common, ProgressKind};
-use super::shell::all_is_read;
+use super::shell::{all_is_read, is_ending};
 use crate::escape::escape_str;
 use crate::progress::{BlobProgress, Phase, Progress};
 
@@ -59,7 +59,7 @@ impl Progress for Told<'_> {
     }
 
     fn read(&self, bytes: u64) {
-        if !self.shown {
+        if !self.shown || is_ending() {
             return;
         }
         if let Some(stretch) = &*self.now.read().unwrap_or_else(PoisonError::into_inner) {
@@ -208,6 +208,9 @@ struct Line {
 
 impl BlobProgress for Line {
     fn read(&self, bytes: u64) {
+        if is_ending() {
+            return;
+        }
         self.bar.inc(bytes);
     }
 }

@@ -318,6 +318,11 @@ pub(super) fn yield_to_signal() {
     }
 }
 
+/// Whether a signal came: what is said of it is the last line, and no bar is drawn over it.
+pub(super) fn is_ending() -> bool {
+    ENDING.load(Ordering::SeqCst)
+}
+
 /// What the first signal does in place of ending the process.
 static GENTLY: OnceLock<Box<dyn Fn(i32) + Send + Sync>> = OnceLock::new();
 
