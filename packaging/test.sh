@@ -28,11 +28,12 @@ works() {
     [[ $status == 1 ]] || fail "$what: a broken archive: status $status"
 }
 
-# Borders of what is delivered: 25 MiB as built, 13 MiB stripped, 5 ms to start. Wanted are 12 MB, which it passes by 0.9.
+# Borders of what is delivered: 25 MiB as built, 14 MiB stripped, 5 ms to start. Wanted are 12 MB, which it passes by 2.4: scrubs
+# and repairs, with the database of the one, brought 1.5.
 built=$(stat -c %s "$target/x86_64-unknown-linux-gnu/release/restow")
 stripped=$(stat -c %s "$restow")
 ((built < 25 << 20)) || fail "$built bytes as built"
-((stripped < 13 << 20)) || fail "$stripped bytes stripped"
+((stripped < 14 << 20)) || fail "$stripped bytes stripped"
 start=$(python3 - "$restow" <<'PY'
 import statistics, subprocess, sys, time
 def once() -> float:

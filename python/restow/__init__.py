@@ -149,16 +149,19 @@ def compare(
     b: AnyPlace,
     *,
     ignore: Sequence[Literal["names", "digests", "layers", "platforms", "annotations"]] = (),
+    verify: Literal["all", "digests"] | None = None,
     cancel: Cancel | None = None,
     timeout: float | None = None,
 ) -> Comparison:
     """Whether two places hold the same images."""
     # Quiet: what is the same on both sides is left out.
     arguments = ["compare", "-q", "--progress", "none", *(f"--ignore={what}" for what in ignore)]
+    arguments += [] if verify is None else [f"--verify={verify}"]
     output = _done([*arguments, "--", _place(a), _place(b)], cancel, timeout, (0, 1))
     lines = output.stdout.decode(errors="replace").splitlines()
-    # The last line is the verdict.
-    differences = tuple(line.strip() for line in lines[:-1] if line.strip()) if output.status == 1 else ()
+    # The last line is the verdict; what was not looked at is no difference.
+    told = (line.strip() for line in lines[:-1] if not line.startswith("help: "))
+    differences = tuple(line for line in told if line) if output.status == 1 else ()
     return Comparison(_place(a), _place(b), differences)
 
 
@@ -179,6 +182,7 @@ def convert(
     drop: Sequence[Literal["artifacts", "attestations", "annotations", "nested"]] = (),
     check: bool = False,
     verify: Literal["all", "digests"] | None = None,
+    fix: Literal["safe", "all"] | None = None,
     force: bool = False,
     fsync: bool = False,
     allow: Sequence[str] = (),
@@ -208,6 +212,7 @@ def convert(
             ("docker-format", docker_format),
             ("docker-platform", docker_platform),
             ("verify", verify),
+            ("fix", fix),
         ):
             arguments += [] if value is None else [f"--{name}={value}"]
         for name, wanted in (

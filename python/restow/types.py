@@ -152,6 +152,8 @@ class Source:
     failure: str | None = None
     #: What files lowered; ``None`` if there were none.
     lowered: Lowered | None = None
+    #: Commands to run next, the likeliest first, each word by word.
+    suggest: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def test_convert_accounts_for_digests_and_compare_agrees(sound: Path, tmp_path: 
 
     other = restow.compare(sound, destination)
     assert other.differences and not other
+    assert restow.compare(sound, destination, verify="digests").differences == other.differences
 
 
 def test_convert_of_a_wrong_source_writes_nothing(cut: Path, tmp_path: Path) -> None:

@@ -319,7 +319,9 @@ fn repositories(
             }
         }
     }
-    let mut missing: Vec<&String> = tags.keys().filter(|name| !listed.contains(*name)).collect();
+    // An image without layers is no v1 image, and podman, which saves such, writes none for it.
+    let has_one = |(name, top): &(&String, &Option<Digest>)| top.is_some() && !listed.contains(*name);
+    let mut missing: Vec<&String> = tags.iter().filter(has_one).map(|(name, _)| name).collect();
     missing.sort();
     for name in missing {
         let shown = Reference::parse(name).map_or_else(|_| name.clone(), |name| name.familiar());
@@ -419,6 +421,9 @@ mod tests {
             ["docker-archive/repositories-disagree"]
         );
         assert_eq!(of(&format!(r#"{{"a":{{"1":"{BASE}"}}}}"#)), ["docker-archive/repositories-disagree"]);
+        let none = Tar::default().file("c.json", config(&[]).as_bytes()).file("repositories", b"{}");
+        let none = none.file("manifest.json", br#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":[]}]"#);
+        assert_eq!(judged(&none.end(), &["docker-archive/repositories"]), [""; 0], "an image without layers");
         let top = layer().replace("sha256:", "");
         assert_eq!(of(&format!(r#"{{"a":{{"1":"{top}"}}}}"#)), ["docker-archive/repositories-diff-id"]);
     }
