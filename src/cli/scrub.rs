@@ -223,7 +223,9 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     );
     let least = shell.least();
     let drawn = findings.iter().filter(|(level, _)| *level >= least).map(|(_, finding)| finding.rule.name);
-    let hints: Vec<String> = human::pages(&drawn.collect()).into_iter().collect();
+    let repair =
+        told.suggested(&findings).map(|command| format!("`{command}` puts right what other places have"));
+    let hints: Vec<String> = repair.into_iter().chain(human::pages(&drawn.collect())).collect();
     let meta = scrubbed.metas.first();
     let place = meta.map_or("", |meta| meta.typed.as_str());
     let verdict = Verdict {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::Options;
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{Finding, Level, Lowered};
+use crate::finding::{Command, Finding, Level, Lowered};
 use crate::form::place::Place;
 use crate::report::{Container, Renderer, Source};
+use crate::rules::suggest_repair;
 use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, merge, run};
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
@@ -70,6 +71,11 @@ impl Told {
         self.findings.iter().map(|finding| (finding.level, finding)).collect()
     }
 
+    /// What to run next.
+    pub(crate) fn suggested(&self, findings: &[(Level, &Finding)]) -> Option<Command> {
+        suggest_repair(findings)
+    }
+
     /// Adds it to a report for machines. `path` is the folder of the storage.
     pub fn add_to(&self, report: &mut dyn Renderer, path: Option<&Path>) {
         self.with_source(path, |source| report.add(source));
@@ -78,7 +84,8 @@ impl Told {
     pub(crate) fn with_source(&self, path: Option<&Path>, then: impl FnOnce(&Source<'_>)) {
         let findings = self.levelled();
         let (container, form, lowered) = (Container::Folder, self.form, Lowered::NONE);
-        let (images, suggest) = (&[], &[]);
+        let suggest = self.suggested(&findings);
+        let (images, suggest) = (&[], suggest.as_slice());
         then(&Source { docs: self, path, container, form, images, findings: &findings, lowered, suggest });
     }
 }

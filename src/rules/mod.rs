@@ -59,6 +59,8 @@ pub mod stray;
 pub mod whiteout;
 
 pub use documents::ArchiveDocuments;
+#[cfg(feature = "scrub")]
+pub use offer::suggest_repair;
 pub use offer::{offer, suggest};
 pub use policy::Policy;
 pub use run::{Scope, judge, run, sees_all, told};

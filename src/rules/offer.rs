@@ -66,6 +66,13 @@ pub fn suggest(archive: &Archive, findings: &[(Level, &Finding)]) -> Vec<Command
     all
 }
 
+#[cfg(feature = "scrub")]
+/// As [`suggest`], of a storage whose archives are not at hand: what other places have is put right.
+pub fn suggest_repair(findings: &[(Level, &Finding)]) -> Option<Command> {
+    let repaired = |(_, finding): &(Level, &Finding)| REPAIRED.contains(&finding.rule.name);
+    findings.iter().any(repaired).then(Command::repair)
+}
+
 /// A conversion that mends what a rule finds, and with it whatever would keep it from writing; `None` if there is none.
 fn convert(archive: &Archive, rule: &'static Rule, blocking: &[&'static Rule]) -> Option<Command> {
     if !matches!(archive.form, Form::DockerArchive | Form::Oci | Form::Dir | Form::RegistryStorage) {

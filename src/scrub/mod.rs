@@ -1,7 +1,7 @@
 //! A whole storage proved: every blob is read once, every repository judged against what was found, whatever the size.
 //!
 //! A storage of ten million blobs is never one archive. The unit of reading is a blob, that of judging a repository;
-//! between them stand rows in a [`state`], an embedded database. So memory is flat, a kill costs the units in flight, the
+//! between them stand rows in a `state`, an embedded database. So memory is flat, a kill costs the units in flight, the
 //! next run reads what is new, was wrong or is old, parts are disjoint by hash, and joining them is a union of rows. Links
 //! are read before blobs are listed, since registries write them the other way round; judging is that of `check`, piece by
 //! piece, and the same whether the rows are in one state or in many.

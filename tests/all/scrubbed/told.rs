@@ -42,6 +42,34 @@ fn what_a_collection_of_garbage_would_do() {
     assert_eq!(images.len(), 5);
 }
 
+/// What a scrub finds, a repair from a sound copy puts right; and the report says how.
+#[test]
+fn what_is_found_is_put_right() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let broken = damaged(&dir.path().join("broken"), 4);
+    let (sound, _) = super::planted::fill(&dir.path().join("sound"), 4);
+    let (code, report, _) = said(&["scrub", "--json", &broken.place()]);
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let wanted = serde_json::json!(["restow", "repair", "SOURCE", "--from", "PLACE"]);
+    assert_eq!((code, &report["sources"][0]["suggest"][0]), (Some(1), &wanted));
+    let (_, text, _) = said(&["scrub", &broken.place()]);
+    assert!(text.contains("`restow repair SOURCE --from PLACE` puts right"), "{text}");
+    let (code, told, more) = said(&["repair", "--write", &broken.place(), "--from", &sound.place()]);
+    assert_eq!(code, Some(0), "{told}{more}");
+    // Nothing is deleted: the copy that stands where no registry looks is there still.
+    let (_, report, _) = said(&["scrub", "--json", &broken.place()]);
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let findings = report["sources"][0]["findings"].as_array().expect("a list");
+    let left: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding["level"] != "note")
+        .map(|finding| &finding["rule"])
+        .collect();
+    assert_eq!(left, ["storage/misplaced-blob"]);
+    let (_, text, _) = said(&["scrub", &sound.place()]);
+    assert!(!text.contains("restow repair"), "{text}");
+}
+
 #[test]
 fn facts_and_counts() {
     let dir = tempfile::tempdir().expect("temporary directory");
