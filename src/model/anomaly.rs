@@ -203,6 +203,8 @@ pub enum StorageProblem {
     },
     /// A blob in another folder than that of its first two digits.
     Misplaced(Digest),
+    /// The same of one that stands in its own folder, too.
+    Copy(Digest),
     /// A blob to which no repository has a link.
     Unlinked,
     /// The text in `version` of a `dir:` layout is none of the known ones; cut to 64 bytes.

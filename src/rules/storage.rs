@@ -87,7 +87,7 @@ rule! {
 rule! {
     /// A blob of no repository.
     UNLINKED_BLOB = "storage/unlinked-blob", Note, No, [231],
-    checks: "Whether some repository has a link to every blob.",
+    checks: "Whether some repository has a link to every blob, and none stands in a second folder.",
     matters: "Nobody can pull such a blob; garbage collection removes it.",
     example: "A layer of a push that broke off before the manifest.",
     mend: "Write the storage anew, with what is linked.",
@@ -160,6 +160,10 @@ pub fn odd(at: &Location, problem: &StorageProblem, archive: &Archive) -> Option
         }
         StorageProblem::Unlinked => {
             Finding::new(&UNLINKED_BLOB, at.clone(), "no repository has a link to the blob")
+        }
+        StorageProblem::Copy(digest) => {
+            let message = format!("a copy of {digest} stands in a folder where no registry looks");
+            Finding::new(&UNLINKED_BLOB, at.clone(), message)
         }
         // Told at the end, unless an image needs the blob.
         StorageProblem::Misplaced(_) => return None,
@@ -415,6 +419,8 @@ mod tests {
         lost.files
             .insert(format!("{ROOT}/blobs/sha256/00/{}/data", lost.digests[1].encoded()), bytes.clone());
         assert_eq!(found(&lost.files), ["blob/missing"]);
+        lost.files.insert(lost.data(1), bytes);
+        assert_eq!(found(&lost.files), ["storage/unlinked-blob"], "a copy");
         let hex = Digest::sha256(b"x").encoded().to_owned();
         let mut other = super::tests::storage();
         other.files.insert(format!("{ROOT}/blobs/sha256/00/{hex}/data"), b"x".to_vec());

@@ -190,7 +190,7 @@ fn every_kind_of_damage_is_put_right() {
         let differ: BTreeMap<_, _> =
             sound.iter().filter(|(name, sum)| after.get(*name) != Some(sum)).collect();
         assert!(differ.is_empty() && after.len() == sound.len(), "{name}: {differ:#?}");
-        bench.ok(&["check", "-D", "storage", "-A", "storage/misplaced-blob", &bench.storage()]);
+        bench.ok(&["check", "-D", "storage", "-A", "storage/unlinked-blob", &bench.storage()]);
         let _ = fs::remove_dir_all(bench.path("storage").join(V2).join("blobs/sha256/zz"));
         assert_eq!(bench.repaired(&["--from", &copy]).0, 0, "{name}: once more there is nothing to do");
     }

@@ -114,10 +114,16 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         .collect();
     let needed: HashSet<Digest> =
         builder.archive.blobs.iter().filter_map(|blob| blob.digest.clone()).collect();
+    let placed: HashSet<Digest> =
+        stored.iter().filter(|(.., in_place)| *in_place).map(|(digest, ..)| digest.clone()).collect();
     for (digest, member, in_place) in stored {
         let at = Location::member(member);
         if !in_place {
-            builder.odd(Anomaly::Storage { at, problem: StorageProblem::Misplaced(digest) });
+            let problem = match placed.contains(&digest) {
+                true => StorageProblem::Copy(digest),
+                false => StorageProblem::Misplaced(digest),
+            };
+            builder.odd(Anomaly::Storage { at, problem });
             continue;
         }
         // Of what an image needs, the link that is missing is told.

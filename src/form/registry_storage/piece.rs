@@ -158,13 +158,17 @@ pub fn leftovers(
 ) -> Result<Archive> {
     let named = |(blob, _, name): &(Listed, bool, String)| (MemberName::from(name.as_str()), blob.size);
     let found = Found::new(Mutex::new(blobs.iter().map(|(blob, ..)| blob.digest.clone()).collect()));
+    let at_hand = Arc::clone(&known);
     let bytes = AllBlobs(Pieces { links: Vec::new(), found, known });
     let tree = Tree::of_bytes(place, blobs.iter().map(named).collect(), Box::new(bytes));
     let mut builder = Builder::new(Form::RegistryStorage, tree, Ingested::default(), limits, ());
     for ((blob, linked, name), member) in blobs.iter().zip((0..).map(MemberId)) {
         let at = Location::member(member);
         if blob_name(base, &blob.digest).as_ref() != Some(name) {
-            let problem = StorageProblem::Misplaced(blob.digest.clone());
+            let problem = match at_hand.size(&blob.digest)? {
+                Some(_) => StorageProblem::Copy(blob.digest.clone()),
+                None => StorageProblem::Misplaced(blob.digest.clone()),
+            };
             builder.odd(Anomaly::Storage { at, problem });
             continue;
         }
