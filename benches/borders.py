@@ -120,7 +120,7 @@ class Measured:
             if refused != (word == "one more") or code not in (0, 1, 2):
                 self.wrong += 1
                 print(f"NOT AS IT SHOULD BE: {limit}, {word}: exit {code}: {said[-300:]}")
-            print(f"| `{limit}` | {what}, {word} | {len(data):,} | {'refused' if refused else 'read'} | {peak:.0f} MB | {seconds:.2f} s | {spooled / MIB:.1f} MiB |")
+            print(f"| `{limit}` | {what}, {word} | {len(data):,} | {'refused' if refused else 'read'} | {f'{peak:.0f} MB' if peak else 'not seen'} | {seconds:.2f} s | {spooled / MIB:.1f} MiB |")
             file.unlink()
 
 
