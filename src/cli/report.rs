@@ -197,10 +197,7 @@ impl Reports {
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {
-                    // A file is as wide as its readers' screens, which are not this one.
-                    let color = shell.common.color == super::args::ColorWhen::Always;
-                    let options =
-                        HumanOptions { color, unicode: true, width: 100, least: shell.least(), short: false };
+                    let options = in_a_file(shell);
                     let more = shell.report(verdict, archive, options);
                     if !text.is_empty() && verdict.draws(options) {
                         text.push('\n');
@@ -228,10 +225,7 @@ impl Reports {
         for report in &mut self.wanted {
             match &mut report.kind {
                 Kind::Human(text) if report.file.is_some() => {
-                    let color = shell.common.color == super::args::ColorWhen::Always;
-                    let options =
-                        HumanOptions { color, unicode: true, width: 100, least: shell.least(), short: false };
-                    text.push_str(&shell.report_of(verdict, told, options));
+                    text.push_str(&shell.report_of(verdict, told, in_a_file(shell)));
                 }
                 Kind::Human(_) | Kind::Own(_) => {}
                 Kind::Machine(renderer) => told.add_to(&mut **renderer, path),
@@ -371,6 +365,12 @@ pub(super) fn buffered(out: impl Write, to: impl FnOnce(&mut dyn Write) -> io::R
     let mut out = io::BufWriter::with_capacity(64 << 10, out);
     to(&mut out)?;
     out.flush()
+}
+
+/// How findings are drawn in a file: it is as wide as its readers' screens, which are not this one.
+fn in_a_file(shell: &Shell) -> HumanOptions {
+    let color = shell.common.color == super::args::ColorWhen::Always;
+    HumanOptions { color, unicode: true, width: 100, least: shell.least(), short: false }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a state knows, as the rules take it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::parts::Parts;
@@ -70,7 +70,7 @@ impl Known for Held {
 pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Facts, Vec<BlobId>)> {
     let spool = Arc::new(Spool::in_directory(None));
     let mut facts = Facts::of(archive.blobs.len());
-    let (mut unread, mut texts) = (Vec::new(), Vec::new());
+    let (mut unread, mut texts) = (Vec::new(), HashSet::new());
     for i in 0..archive.blobs.len() {
         let id = BlobId(i as u32);
         let blob = archive.blob(id);
@@ -89,7 +89,7 @@ pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Fact
         }
         match (read.facts, layer) {
             (None, _) => drop(facts.oversized.insert(id)),
-            (Some(_), true) if read.text => texts.push(id),
+            (Some(_), true) if read.text => drop(texts.insert(id)),
             (Some(found), true) => {
                 facts.blobs[i] = Some(Box::new(found));
                 if let Some(kept) = read.layer {

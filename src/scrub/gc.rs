@@ -3,6 +3,7 @@
 //! A registry marks what revisions point at, and deletes every blob that is not marked. An index marks its images, and not
 //! what those are made of: that is marked by their own revisions. So what a tag reaches and no revision does is lost.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -64,8 +65,8 @@ impl Collecting {
     /// The marks cannot be written.
     pub fn add(&mut self, repository: &str, piece: &Piece, links: &[Link]) -> Result<()> {
         let archive = &piece.archive;
-        let revisions: Vec<Digest> = links.iter().filter_map(revision).collect();
-        let mut kept = std::collections::HashSet::new();
+        let revisions: HashSet<Digest> = links.iter().filter_map(revision).collect();
+        let mut kept = HashSet::new();
         for node in &archive.nodes {
             let Some(digest) = node.digest.as_ref().filter(|digest| revisions.contains(digest)) else {
                 continue;
@@ -106,9 +107,8 @@ impl Collecting {
     /// The marks or a state cannot be read.
     pub fn plan(self, parts: &Parts, young: i64) -> Result<Garbage> {
         let mut plan = Garbage { more_breaks: self.more, ..Garbage::default() };
-        let mut lost = std::collections::HashSet::new();
-        let wanted: std::collections::HashSet<&str> =
-            self.needs.iter().map(|need| need.digest.as_str()).collect();
+        let mut lost = HashSet::new();
+        let wanted: HashSet<&str> = self.needs.iter().map(|need| need.digest.as_str()).collect();
         let mut kept = self.kept.sorted().at("cannot read", "the temporary file of marks")?;
         parts.blobs(&mut |digest, row| {
             if kept.of(&key(&digest)).at("cannot read", "the temporary file of marks")? & KEPT != 0 {

@@ -97,17 +97,10 @@ impl Tree {
     pub fn with(self, more: Vec<(MemberName, Held)>) -> Tree {
         let base = Arc::new(self);
         let own = base.members.iter().zip(0..);
-        let mut members: Vec<Member> = own.map(|(member, key)| Member { key, ..member.clone() }).collect();
-        let mut held: Vec<Held> =
+        let members: Vec<Member> = own.map(|(member, key)| Member { key, ..member.clone() }).collect();
+        let held: Vec<Held> =
             (0..members.len() as u32).map(|id| Held::Member(Arc::clone(&base), MemberId(id))).collect();
-        let (more, more_held) = listed(more, members.len());
-        members.extend(more);
-        held.extend(more_held);
-        let anomalies = of_container(&base);
-        let mut tree = Tree::new(&base.place, members, anomalies, Box::new(Gathered(held)));
-        tree.outer = base.outer;
-        tree.formerly = base.formerly.clone();
-        tree
+        upon(&base, members, held, more)
     }
 }
 
@@ -158,14 +151,8 @@ impl Tree {
             members.push(member);
             held.push(bytes);
         }
-        let (more, more_held) = listed(more, members.len());
-        members.extend(more);
-        held.extend(more_held);
-        let anomalies = of_container(&base);
-        let mut tree = Tree::new(&base.place, members, anomalies, Box::new(Gathered(held)));
-        tree.outer = base.outer;
+        let mut tree = upon(&base, members, held, more);
         tree.folder = base.folder.clone();
-        tree.formerly = base.formerly.clone();
         for (old, new) in moved {
             tree.formerly.values_mut().filter(|now| *now == old).for_each(|now| now.clone_from(new));
             tree.formerly.insert(old.clone(), new.clone());
@@ -186,6 +173,17 @@ fn listed(members: Vec<(MemberName, Held)>, from: usize) -> (Vec<Member>, Vec<He
     let member =
         |((name, held), key): ((MemberName, Held), u64)| (Member::listed(name, held.size(), key), held);
     members.into_iter().zip(from as u64..).map(member).unzip()
+}
+
+/// These members, and more behind them, in the place of those of a tree.
+fn upon(base: &Tree, mut members: Vec<Member>, mut held: Vec<Held>, more: Vec<(MemberName, Held)>) -> Tree {
+    let (more, more_held) = listed(more, members.len());
+    members.extend(more);
+    held.extend(more_held);
+    let mut tree = Tree::new(&base.place, members, of_container(base), Box::new(Gathered(held)));
+    tree.outer = base.outer;
+    tree.formerly = base.formerly.clone();
+    tree
 }
 
 #[cfg(test)]
