@@ -160,6 +160,8 @@ pub mod source;
 #[doc(hidden)]
 pub mod staging;
 #[doc(hidden)]
+pub mod store;
+#[doc(hidden)]
 pub mod tar;
 #[doc(hidden)]
 pub mod time;

@@ -86,7 +86,7 @@ fn check_one(
 ) -> Result<()> {
     let kind = args.as_;
     // A registry is asked for these alone; of an archive they are the part that is judged.
-    let asked = if place.is_remote() { platforms } else { &[] };
+    let asked = if place.is_registry() { platforms } else { &[] };
     let archive =
         open(place, (Side::First, asked), shell, |source| source.or_alone(kind.map(LoneArg::kind)))?;
     let part = part(place, args, platforms, &archive)?;
@@ -108,7 +108,7 @@ fn check_one(
     let drawn: BTreeSet<&'static str> = drawn.map(|(_, finding)| finding.rule.name).collect();
     // What was not looked at is said, whatever was found.
     let mut hints: Vec<String> =
-        unseen(args.verify, place.is_remote()).into_iter().map(str::to_owned).collect();
+        unseen(args.verify, place.is_registry()).into_iter().map(str::to_owned).collect();
     if kind.is_none() && archive.form == Form::Document && !drawn.is_empty() {
         // A wrong guess explains every finding.
         hints.push(format!("taken for {what}; --as judges it as something else"));
@@ -179,9 +179,9 @@ pub(super) fn unseen(verify: VerifyArg, is_remote: bool) -> Option<&'static str>
 /// What is to be judged, if that is not all.
 fn part(place: &Place, args: &CheckArgs, platforms: &[Specifier], archive: &Archive) -> Result<Option<Part>> {
     // What was asked of a registry by name is all that was opened, and for these platforms only.
-    let named = place.name.iter().filter(|_| !place.is_remote()).cloned();
+    let named = place.name.iter().filter(|_| !place.is_registry()).cloned();
     let images: Vec<String> = named.chain(args.image.iter().cloned()).collect();
-    if images.is_empty() && (platforms.is_empty() || place.is_remote()) {
+    if images.is_empty() && (platforms.is_empty() || place.is_registry()) {
         return Ok(None);
     }
     Part::of(archive, &images, platforms).map(Some)

@@ -24,8 +24,8 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     reports.apart(&second, crate::Used::Read)?;
     // Of a registry and an archive, the images of the registry that the archive was made of.
     let (wanted, none) = (platforms(&args.platform)?, Vec::new());
-    let any = first.is_remote() || second.is_remote();
-    let of = |place: &Place| if any && !place.is_remote() { &none } else { &wanted };
+    let any = first.is_registry() || second.is_registry();
+    let of = |place: &Place| if any && !place.is_registry() { &none } else { &wanted };
     doing(if shell.common.quiet { Doing::Nothing } else { Doing::Judging });
     let a = open(&first, (Side::First, of(&first)), shell, |source| source)?;
     let b = open(&second, (Side::Second, of(&second)), shell, |source| source)?;
@@ -91,7 +91,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
         for line in comparison.lines(shell.common.quiet) {
             compared::line(&escape_str(&line), look, &mut text);
         }
-        let remote = [first.is_remote(), second.is_remote()];
+        let remote = [first.is_registry(), second.is_registry()];
         for remote in if remote[0] == remote[1] { &remote[..1] } else { &remote[..] } {
             if let Some(hint) = unseen(args.verify, *remote) {
                 text += &human::hint(hint, shell.human(&std::io::stdout()));

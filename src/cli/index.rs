@@ -129,7 +129,7 @@ impl<'a> Doings<'a> {
         }
         let (no_clobber, verify_after) = (self.write.no_clobber, self.write.verify_after);
         let only = [("no-clobber", no_clobber), ("verify-after", verify_after)];
-        if let (false, Some((name, _))) = (place.is_remote(), only.iter().find(|(_, given)| *given)) {
+        if let (false, Some((name, _))) = (place.is_registry(), only.iter().find(|(_, given)| *given)) {
             return Err(Error::refused(format!("--{name} goes with a docker:// destination")));
         }
         if place.is_standard() {

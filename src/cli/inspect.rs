@@ -20,7 +20,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     }
     let wanted = platforms(&args.platform)?;
     // A registry is asked for these alone.
-    let (asked, wanted) = if place.is_remote() { (&wanted[..], &[][..]) } else { (&[][..], &wanted[..]) };
+    let (asked, wanted) = if place.is_registry() { (&wanted[..], &[][..]) } else { (&[][..], &wanted[..]) };
     let archive = open(&place, (Side::First, asked), shell, Source::without_blobs)?;
     let mut images = args.image.clone();
     images.extend(place.name.clone());
@@ -96,7 +96,7 @@ fn drawn(view: &View, shell: &Shell) -> String {
 
 /// The tags of a repository, without reading any image, or the names in an archive.
 fn tags(place: &Place, shell: &Shell) -> Result<u8> {
-    let names = match place.is_remote() {
+    let names = match place.is_registry() {
         true => crate::tags(place, &shell.registry(place, Side::First)?, &shell.limits()?)?,
         false => {
             let archive = open(place, (Side::First, &[]), shell, Source::without_blobs)?;

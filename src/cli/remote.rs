@@ -95,7 +95,7 @@ impl Shell {
     /// How the registry of a place is spoken to.
     pub fn registry(&self, place: &Place, side: Side) -> Result<RegistryOptions> {
         // Of a file nobody wants to know, and its archive may be on standard input, where the password is not.
-        if !place.is_remote() {
+        if !place.is_registry() {
             return Ok(RegistryOptions::default());
         }
         let given = self.given(side);
@@ -153,7 +153,7 @@ impl Shell {
             ("ca", !plain.ca.is_empty()),
         ];
         let unclear =
-            given.iter().find(|(_, given)| *given).filter(|_| first.is_remote() && second.is_remote());
+            given.iter().find(|(_, given)| *given).filter(|_| first.is_registry() && second.is_registry());
         match unclear {
             Some((name, _)) => Err(Error::refused_help(
                 format!("--{name} does not say which of the two registries it is for"),

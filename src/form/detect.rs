@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::source::foreign::FIRST;
 use crate::source::{MemberKind, Tree};
+use crate::store::Address;
 
 /// Where an archive is to be read from.
 pub enum Input {
@@ -14,6 +15,8 @@ pub enum Input {
     Path(std::path::PathBuf),
     /// A tar stream.
     Stream(Box<dyn Read + Send>),
+    /// A place in a bucket.
+    Bucket(Address),
 }
 
 /// What a stream begins with, and the whole of it. A FIFO or device is a stream.
@@ -21,6 +24,11 @@ pub(super) fn first_of(input: Input, place: &str) -> Result<(Vec<u8>, Box<dyn Re
     let mut stream: Box<dyn Read + Send> = match input {
         Input::Stream(stream) => stream,
         Input::Path(path) => Box::new(File::open(&path).at("cannot open", &path)?),
+        Input::Bucket(address) => {
+            let message = format!("{address} does not say its form");
+            let help = format!("write registry-storage:{address}, or oci-archive:{address} for a tar");
+            return Err(Error::refused_help(message, help));
+        }
     };
     let mut first = Vec::new();
     (&mut stream).take(FIRST as u64).read_to_end(&mut first).at("cannot read", place)?;

@@ -13,7 +13,12 @@ use crate::model::Archive;
 use crate::model::build::Builder;
 use crate::model::{Anomaly, Form, LoneKind};
 use crate::progress::{Phase, Progress};
+#[cfg(feature = "cloud")]
+use crate::source::Remote;
 use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, foreign, ingest, ingest_file};
+use crate::store::Address;
+#[cfg(feature = "cloud")]
+use crate::store::Bucket;
 
 /// How to open an archive.
 pub struct OpenOptions<'a> {
@@ -75,7 +80,7 @@ pub fn open_among(forms: Forms, input: Input, options: OpenOptions<'_>) -> Resul
 }
 
 fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<Archive> {
-    let mut input = input;
+    let (mut input, mut options) = (input, options);
     if options.lone != Alone::No {
         let kind = options.lone.kind();
         if kind.is_some() && (options.form.is_some() || matches!(&input, Input::Path(path) if path.is_dir()))
@@ -110,7 +115,10 @@ fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<
             };
         }
     }
-    let (tree, ingested) = tree_of(input, options.place, options.limits, options.spool, options.progress)?;
+    let (tree, ingested) = match input {
+        Input::Bucket(address) => in_bucket(&address, &mut options)?,
+        other => tree_of(other, options.place, options.limits, options.spool, options.progress)?,
+    };
     if let Some(reading) = reading_of(forms, &tree, options.form) {
         return opened(reading, tree, ingested, options.limits);
     }
@@ -177,8 +185,8 @@ fn tree_of(
     progress: &dyn Progress,
 ) -> Result<(Tree, Ingested)> {
     let path = match input {
-        Input::Stream(stream) => return ingest(place, stream, spool()?, limits, progress),
         Input::Path(path) => path,
+        other => return ingest(place, first_of(other, place)?.1, spool()?, limits, progress),
     };
     let meta = std::fs::metadata(&path).at("cannot open", &path)?;
     if meta.is_dir() {
@@ -198,6 +206,32 @@ fn tree_of(
         return Err(Error::NotAnArchive { place: place.to_owned(), reason });
     }
     Ok((Tree::of_tar(place, &path, file, limits)?, Ingested::new()))
+}
+
+/// A place in a bucket: what is listed below a name, or a tar that is one object.
+#[cfg(feature = "cloud")]
+fn in_bucket(address: &Address, options: &mut OpenOptions<'_>) -> Result<(Tree, Ingested)> {
+    let OpenOptions { place, form, limits, spool, progress, .. } = options;
+    let bucket = Bucket::open(address, limits)?;
+    if !form.is_some_and(|transport| transport.writing.can.stream) {
+        let tree = Tree::of_bucket(place, &bucket, &super::registry_storage::known::known, limits)?;
+        return Ok((tree, Ingested::new()));
+    }
+    let tar = Remote::open(&bucket)?;
+    let first = tar.first(foreign::FIRST as u64)?;
+    if Codec::sniff(&first) != Codec::Plain {
+        return ingest(place, tar.stream()?, spool()?, limits, *progress);
+    }
+    if let Some(reason) = foreign::no_tar(Codec::Plain, &first) {
+        return Err(Error::NotAnArchive { place: (*place).to_owned(), reason });
+    }
+    Ok((Tree::of_object(place, tar, limits)?, Ingested::new()))
+}
+
+/// Without the feature no bucket is opened.
+#[cfg(not(feature = "cloud"))]
+fn in_bucket(address: &Address, _: &mut OpenOptions<'_>) -> Result<(Tree, Ingested)> {
+    Err(crate::store::absent(address))
 }
 
 /// Whether other readers may find a document in what has none by the names of its members: one that is elsewhere for who

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::detect::Input;
 use super::format::{Forms, Transport};
 use super::forms::FORMS;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::Address;
 
 /// A parsed SOURCE or DESTINATION.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +46,13 @@ impl Place {
                 name: None,
             });
         }
-        let (path, name) = match rest.split_once(':') {
-            Some((path, name)) if transport.format.named => (path, Some(name)),
+        // Of a place in a bucket the first colon is not the end.
+        let behind = if Address::begins(rest) { rest.find("://").map_or(0, |at| at + 3) } else { 0 };
+        let (path, name) = match rest[behind..].find(':').map(|at| behind + at) {
+            Some(at) if transport.format.named => (&rest[..at], Some(&rest[at + 1..])),
             _ => (rest, None),
         };
+        Address::parse(path)?;
         if path.is_empty() {
             return Err(Error::refused(format!("`{text}` names no path behind the prefix")));
         }
@@ -66,6 +70,11 @@ impl Place {
         let place = Place::parse(text)?;
         let local = || FORMS.listed(|transport| !transport.is_remote(), ":");
         match place.transport {
+            Some(_) if place.bucket().is_some() => {
+                let message = format!("`{text}` is in a bucket, and restow writes no images there");
+                let help = "write a folder and copy it, such as with `aws s3 sync`, or push to the registry of the bucket";
+                Err(Error::refused_help(message, help).of(ErrorKind::Unsupported))
+            }
             Some(transport) => Ok((place, transport)),
             None => Err(Error::refused_help(
                 format!("the destination `{text}` does not say its form"),
@@ -76,21 +85,32 @@ impl Place {
 
     /// What is read there; `-` is standard input.
     pub fn input(&self) -> Input {
-        if self.is_standard() {
-            Input::Stream(Box::new(std::io::stdin()))
-        } else {
-            Input::Path(self.path.clone())
+        match self.bucket() {
+            Some(address) => Input::Bucket(address),
+            None if self.is_standard() => Input::Stream(Box::new(std::io::stdin())),
+            None => Input::Path(self.path.clone()),
         }
+    }
+
+    /// The place in a bucket that it is.
+    pub fn bucket(&self) -> Option<Address> {
+        self.transport.filter(|transport| !transport.is_remote())?;
+        Address::parse(self.path.to_str()?).ok().flatten()
+    }
+
+    /// Whether it is a live registry, or a part of one.
+    pub fn is_registry(&self) -> bool {
+        self.transport.is_some_and(Transport::is_remote)
     }
 
     /// Whether it is standard input or output.
     pub fn is_standard(&self) -> bool {
-        self.path == Path::new("-") && !self.is_remote()
+        self.path == Path::new("-") && !self.is_registry()
     }
 
     /// Whether it is no place of this machine's file system.
     pub fn is_remote(&self) -> bool {
-        self.transport.is_some_and(Transport::is_remote)
+        self.is_registry() || self.bucket().is_some()
     }
 }
 
@@ -137,6 +157,16 @@ mod tests {
             (Some("registry-storage"), "/r".into(), Some("team/app:1".into()))
         );
         assert_eq!(parsed("-"), (None, "-".into(), None));
+        assert_eq!(
+            parsed("registry-storage:s3://images/prod:team/app:1"),
+            (Some("registry-storage"), "s3://images/prod".into(), Some("team/app:1".into()))
+        );
+        assert_eq!(parsed("oci-archive:gs://b/x.tar"), (Some("oci-archive"), "gs://b/x.tar".into(), None));
+        let place = Place::parse("registry-storage:az://c").expect("good");
+        assert!(place.is_remote() && !place.is_registry());
+        assert!(!Place::parse("registry-storage:./s3://b").expect("good").is_remote());
+        assert!(Place::parse("registry-storage:s3://").is_err());
+        assert!(Place::destination("oci:s3://b/x").is_err());
         assert!(Place::parse("oci::x").is_err());
         assert!(Place::destination("x.tar").is_err());
     }

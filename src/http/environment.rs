@@ -25,6 +25,13 @@ impl Environment {
         self.0.get(name)?.to_str().filter(|value| !value.is_empty())
     }
 
+    /// Variables whose names begin so, that are not empty and are text.
+    #[cfg(feature = "cloud")]
+    pub fn beginning(&self, with: &str) -> impl Iterator<Item = (&str, &str)> {
+        let named = self.0.iter().filter(move |(name, _)| name.starts_with(with));
+        named.filter_map(|(name, _)| Some((name.as_str(), self.text(name)?)))
+    }
+
     /// A variable that is set, not empty, and names a file or folder.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.0.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)

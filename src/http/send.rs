@@ -64,6 +64,8 @@ pub struct Request<'a> {
     pub url: Url,
     /// Headers beside those that are made here.
     pub headers: Vec<(&'static str, String)>,
+    /// Headers that somebody else made, such as a signature of what is asked.
+    pub made: Vec<(String, String)>,
     /// `Authorization`: sent to the origin of `url` and to no other.
     pub authorization: Option<Secret>,
     /// What it carries.
@@ -73,7 +75,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A request without body.
     pub fn new(method: Method, url: Url) -> Request<'a> {
-        Request { method, url, headers: Vec::new(), authorization: None, body: Body::None }
+        Request { method, url, headers: Vec::new(), made: Vec::new(), authorization: None, body: Body::None }
     }
 
     fn lane(&self) -> Lane {
@@ -100,6 +102,12 @@ impl Response {
     pub fn fetched(self, limit: u64) -> Result<Fetched, Failure> {
         let (status, url, headers) = (self.status, self.url, self.headers);
         Ok(Fetched { status, url, bytes: self.body.whole(limit)?, headers })
+    }
+
+    /// Its headers, and its body.
+    #[cfg(feature = "cloud")]
+    pub fn into_parts(self) -> (ureq::http::HeaderMap, Incoming) {
+        (self.headers, self.body)
     }
 }
 
@@ -231,6 +239,9 @@ impl Client {
         builder = builder.header("Accept-Encoding", "identity");
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
+        }
+        for (name, value) in &request.made {
+            builder = builder.header(name, value);
         }
         if let Some(secret) = &request.authorization {
             builder = builder.header("Authorization", secret.expose());

@@ -110,7 +110,7 @@ pub fn convert(
     if filled && !place.is_remote() && !place.is_standard() && !destination.place.is_remote() {
         apart(&place.path, &destination.place.path)?;
     }
-    let origin = match filled || place.is_remote() {
+    let origin = match filled || place.is_registry() {
         true => Origin::Archive(Box::new(open(source, options)?)),
         false => Origin::Input(source.input),
     };

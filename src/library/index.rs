@@ -277,7 +277,7 @@ impl Opened {
             [one] => one.place.clone(),
             parts => {
                 let texts: Vec<String> = parts.iter().map(|part| part.place.text.clone()).collect();
-                let remote = parts.iter().find(|part| part.place.is_remote());
+                let remote = parts.iter().find(|part| part.place.is_registry());
                 let first = remote.or_else(|| parts.first()).map(|part| part.place.clone());
                 let text = crate::model::select::list(&texts);
                 first.map_or_else(|| Place::of_path("".as_ref()), |first| Place { text, name: None, ..first })

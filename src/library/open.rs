@@ -97,12 +97,12 @@ pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive>
 }
 
 fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
-    if let (false, [first, ..]) = (source.place.is_remote(), &source.registry.platforms[..]) {
+    if let (false, [first, ..]) = (source.place.is_registry(), &source.registry.platforms[..]) {
         let message = format!("--platform {first} goes with docker://, not with {}", source.place.text);
         let help = "restow convert --platform takes the images of an archive apart";
         return Err(Error::refused_help(message, help));
     }
-    if source.place.is_remote() {
+    if source.place.is_registry() {
         if source.lone.kind().is_some() {
             let message = format!("{} is no single document or layer", source.place.text);
             return Err(Error::refused_help(message, "leave --as out"));

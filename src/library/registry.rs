@@ -211,7 +211,7 @@ impl Push {
             }
             Address::Host { prefix, .. } => push.prefix.clone_from(prefix),
         }
-        if source.is_remote() {
+        if source.is_registry() {
             if let Address::Repository { name, .. } = self::address(source)? {
                 push.mount_from = (name.domain() == address.domain()).then(|| name.path().to_owned());
             }

@@ -23,7 +23,7 @@ pub fn repair(
     let place: Source = place.into();
     let stores =
         || from.into_iter().map(|other| Store::of(open(other, options)?)).collect::<Result<Vec<_>>>();
-    if place.place.is_remote() {
+    if place.place.is_registry() {
         return remote(place, stores()?, how, options);
     }
     if place.place.is_standard() {

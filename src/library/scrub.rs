@@ -9,6 +9,7 @@ use crate::form::place::Place;
 use crate::report::{Container, Renderer, Source};
 use crate::rules::suggest_repair;
 use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, merge, run};
+use crate::store::Address;
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
 /// [`check()`](super::check()) does, in memory that does not grow with the storage. What was found is kept in a state, so that
@@ -29,18 +30,50 @@ pub fn scrub(
         let message = format!("`{}` is not all of a storage", place.text);
         return Err(Error::refused_help(message, "restow check judges a repository or an image of it"));
     }
+    let reading = options.reading();
     let form = place.transport.map(|transport| transport.id());
     if form.is_some_and(|form| !["registry-storage", "oci"].contains(&form)) || place.is_standard() {
         let message = format!("`{}` is no storage of a registry, and no folder of layouts", place.text);
         let help = "give registry-storage:DIR or oci:DIR; restow check judges any archive";
         return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
     }
-    run(
-        (&place.text, &place.path, form == Some("oci")),
-        request,
-        &means(options, &options.reading(), counters),
-        extras,
-    )
+    if let Some(address) = place.bucket() {
+        let means = means(options, &reading, counters);
+        return in_bucket(&place.text, &address, form, request, &means, extras);
+    }
+    run((&place.text, &place.path, form == Some("oci")), request, &means(options, &reading, counters), extras)
+}
+
+/// A storage in a bucket.
+#[cfg(feature = "cloud")]
+fn in_bucket(
+    typed: &str,
+    address: &Address,
+    form: Option<&str>,
+    request: &Request,
+    means: &Means<'_>,
+    extras: Extras<'_>,
+) -> Result<Scrubbed> {
+    if form != Some("registry-storage") {
+        let message = format!("`{typed}` is in a bucket, where scrub takes storages of registries only");
+        let help = format!("give registry-storage:{address}; restow check judges a layout in a bucket");
+        return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+    }
+    let stored = crate::form::registry_storage::in_bucket::open(typed, address, &means.reading.limits)?;
+    crate::scrub::of_storage(typed, stored, request, means, extras)
+}
+
+/// Without the feature no bucket is opened.
+#[cfg(not(feature = "cloud"))]
+fn in_bucket(
+    _: &str,
+    address: &Address,
+    _: Option<&str>,
+    _: &Request,
+    _: &Means<'_>,
+    _: Extras<'_>,
+) -> Result<Scrubbed> {
+    Err(crate::store::absent(address))
 }
 
 /// Joins the states of all parts of a storage, and judges it as one: what it gives is what a single run would.

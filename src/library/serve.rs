@@ -48,7 +48,7 @@ pub fn shelve(
 ) -> Result<Shelved> {
     let source = source.into();
     let place = source.place.clone();
-    let archive = match place.is_remote() {
+    let archive = match place.is_registry() {
         true => registry::open(&place, true, &source.registry, &options.limits)?,
         false => open(source, options)?,
     };

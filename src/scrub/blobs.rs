@@ -130,7 +130,7 @@ fn ages(stored: &Stored, state: &State, folders: &[Folder], selection: &Selectio
     for folder in folders {
         joined(stored, state, folder, &mut |listed, row| {
             if let Some(listed) = listed.filter(|listed| has(selection, &listed.digest)) {
-                let read = row.filter(|row| row.size == listed.size && row.modified == listed.modified);
+                let read = row.filter(|row| row.is_of(&listed));
                 ages.add(read.and_then(|row| row.read).map_or(0, |read| read.at), listed.size);
             }
             Ok(())
@@ -282,9 +282,8 @@ fn one(
             }
             Due::Left => {
                 Counters::add(&job.counters.left, 1);
-                let known = row.filter(|row| row.size == listed.size && row.modified == listed.modified);
-                if known.is_none() {
-                    let row = Row { size: listed.size, modified: listed.modified, read: None };
+                if row.filter(|row| row.is_of(&listed)).is_none() {
+                    let row = Row::of(&listed, None);
                     done.batch.blobs.push((listed.digest, Some(row)));
                 }
             }
@@ -324,7 +323,7 @@ fn misplaced(
         .filter(|listed| mine(&listed.digest))
         .map(|listed| {
             let name = format!("{root}{}/data", listed.digest.encoded());
-            (name, Row { size: listed.size, modified: listed.modified, read: None })
+            (name, Row::of(&listed, None))
         })
         .collect();
     state.misplaced(&mut |name, row| {

@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::finding::{Finding, Level};
 use crate::form::registry_storage::piece::{self, Known};
-use crate::form::registry_storage::stored::{Link, Listed, Stored, blob_name};
+use crate::form::registry_storage::stored::{Link, Listed, Stored, Version, blob_name};
 use crate::model::{Anomaly, Archive, BlobId};
 use crate::rules::{self, Scope};
 
@@ -212,7 +212,7 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
             continue;
         }
         match (stored.blob(digest)?, row) {
-            (Some(now), Some(row)) if (now.size, now.modified) == (row.size, row.modified) => {}
+            (Some(now), Some(row)) if now.version().is_same(&row.version()) => {}
             (Some(now), _) => changed.push(now),
             (None, Some(_)) => batch.blobs.push((digest.clone(), None)),
             (None, None) => {}
@@ -273,7 +273,7 @@ impl Rest<'_> {
             let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
             if marked & NEEDED == 0 {
                 let Some(name) = blob_name(base, &digest) else { return Ok(()) };
-                let listed = Listed { digest, size: row.size, modified: row.modified };
+                let listed = Listed::of(digest, row.version());
                 left.push((listed, marked & LINKED != 0, name));
             }
             if left.len() >= LEFT_OVER {
@@ -285,7 +285,8 @@ impl Rest<'_> {
         misplaced.sort();
         for (digest, (name, size)) in misplaced {
             if !self.explained.contains(digest.as_str()) {
-                let listed = Listed { digest: digest.clone(), size: *size, modified: 0 };
+                let version = Version { size: *size, modified: 0, etag: None };
+                let listed = Listed::of(digest.clone(), version);
                 left.push((listed, false, name.clone()));
             }
         }

@@ -208,7 +208,7 @@ impl Layout<'_> {
                 Counters::add(&job.counters.read, 1);
                 Counters::add(&job.counters.read_bytes, listed.size);
                 Counters::add(&job.counters.faults, u64::from(!read.is_sound(&listed.digest)));
-                let row = Row { size: listed.size, modified: listed.modified, read: Some(read.clone()) };
+                let row = Row::of(listed, Some(read.clone()));
                 batch.keyed.push((self.key(listed), Some(row)));
                 take(facts, archive, *id, read, spool);
             }
@@ -242,7 +242,7 @@ impl Layout<'_> {
         let path = self.folder.join(archive.tree.member(member).name.to_string());
         let meta = std::fs::metadata(&path).at("cannot read", &path)?;
         let modified = meta.mtime().wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec());
-        Ok(Some(Listed { digest: digest.clone(), size: meta.len(), modified }))
+        Ok(Some(Listed { digest: digest.clone(), size: meta.len(), modified, etag: None }))
     }
 }
 

@@ -24,19 +24,17 @@ pub fn read(stored: &Stored, state: &State, job: &Job<'_>, shard: Option<Shard>)
     let mut batch = Batch::default();
     let mut held = 0;
     let mut last = Instant::now();
-    stored.repositories(&mut |name| {
+    let mut wants = |name: &str| {
         if job.progress.cancelled() {
             return Err(Error::Cancelled);
         }
         if !shard.is_none_or(|shard| shard.has_repository(name)) {
-            return Ok(());
+            return Ok(false);
         }
         Counters::add(&job.counters.repositories, 1);
-        if state.links(name)?.is_some_and(|known| known.run == run) {
-            return Ok(());
-        }
-        // One that went meanwhile is not there.
-        let Some(links) = stored.links(name)? else { return Ok(()) };
+        Ok(state.links(name)?.is_none_or(|known| known.run != run))
+    };
+    stored.repositories(&mut wants, &mut |name, links| {
         held += links.len();
         batch.repositories.push((name.to_owned(), Some(Links::of(run, links))));
         if held >= LINKS || batch.len() >= REPOSITORIES || last.elapsed().as_secs() >= 1 {

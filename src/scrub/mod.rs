@@ -31,6 +31,8 @@ pub use graph::Extent;
 pub use job::{Extras, Means, Request};
 pub use parts::Parts;
 pub use row::{Meta, Row, Run, Shard};
+#[cfg(feature = "cloud")]
+pub use run::of_storage;
 pub use run::{Scrubbed, merge, run};
 pub use select::{Sample, size};
 pub use state::State;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
-use crate::form::registry_storage::stored::Link;
+use crate::form::registry_storage::stored::{Link, Listed, Version};
 use crate::layer::Kept;
 
 /// The scheme of the state; another one is refused.
@@ -67,9 +67,29 @@ pub struct Row {
     pub size: u64,
     /// When the file was changed, in nanoseconds from 1970.
     pub modified: i64,
+    /// What a bucket calls this version of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// What was found when it was read; nothing if it was only listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<ReadRow>,
+}
+
+impl Row {
+    /// Of a blob that was listed, with what was found by reading it.
+    pub fn of(listed: &Listed, read: Option<ReadRow>) -> Row {
+        Row { size: listed.size, modified: listed.modified, etag: listed.etag.clone(), read }
+    }
+
+    /// The version that it is about.
+    pub fn version(&self) -> Version {
+        Version { size: self.size, modified: self.modified, etag: self.etag.clone() }
+    }
+
+    /// Whether it is about a blob as it is listed: nothing that tells versions apart may differ.
+    pub fn is_of(&self, listed: &Listed) -> bool {
+        self.version() == listed.version()
+    }
 }
 
 /// What was found out by reading a blob.

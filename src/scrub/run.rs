@@ -15,7 +15,7 @@ use super::told::{self, Told};
 use super::{blobs, layouts, lines, links};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
-use crate::form::registry_storage::stored::Stored;
+use crate::form::registry_storage::stored::{self, Stored};
 
 /// What a scrub came to.
 pub struct Scrubbed {
@@ -43,7 +43,7 @@ impl Scrubbed {
     }
 }
 
-/// Scrubs a storage in a folder.
+/// Scrubs a storage in a folder, or layouts.
 ///
 /// # Errors
 ///
@@ -58,11 +58,28 @@ pub fn run(
     if layouts {
         return of_layouts((typed, path), request, means, &extras);
     }
-    let stored = Stored::open(typed, path)?;
+    of_storage(typed, stored::in_folder(typed, path)?, request, means, extras)
+}
+
+/// Scrubs a storage, wherever it is.
+///
+/// # Errors
+///
+/// As of [`run`].
+pub fn of_storage(
+    typed: &str,
+    stored: Stored,
+    request: &Request,
+    means: &Means<'_>,
+    extras: Extras<'_>,
+) -> Result<Scrubbed> {
     let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
-    let root = MIRROR.iter().filter(|name| stored.has_at_root(name)).map(|name| (*name).to_owned()).collect();
-    let (state, mut meta) =
-        state_of(("registry-storage", typed, path), (stored.base(), root), request, means)?;
+    let mut root = Vec::new();
+    for name in MIRROR {
+        root.extend(stored.has_at_root(name)?.then(|| (*name).to_owned()));
+    }
+    let about = ("registry-storage", typed, stored.identity()?);
+    let (state, mut meta) = state_of(about, (stored.base(), root), request, means)?;
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let selection = selection(&meta, request);
     // A run that goes on reads the links that it has not read yet.
@@ -107,7 +124,8 @@ fn of_layouts(
     }
     let found = layouts::find(typed, path)?;
     let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
-    let (state, mut meta) = state_of(("oci", typed, path), ("", Vec::new()), request, means)?;
+    let place = path.canonicalize().at("cannot read", path)?.to_string_lossy().into_owned();
+    let (state, mut meta) = state_of(("oci", typed, place), ("", Vec::new()), request, means)?;
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let selection = selection(&meta, request);
     let mut gathered = told::Gathered::default();
@@ -181,13 +199,11 @@ fn judged(
 /// The state of a run, and what it says of itself: a new one, the next run of an old one, or the rest of one that was ended
 /// too early.
 fn state_of(
-    (form, typed, path): (&str, &str, &Path),
+    (form, typed, place): (&str, &str, String),
     (base, root): (&str, Vec<String>),
     request: &Request,
     means: &Means<'_>,
 ) -> Result<(State, Meta)> {
-    let place = path.canonicalize().at("cannot read", path)?;
-    let place = place.to_string_lossy().into_owned();
     let fresh = Meta {
         scheme: SCHEME,
         restow: env!("CARGO_PKG_VERSION").to_owned(),

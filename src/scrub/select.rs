@@ -143,7 +143,7 @@ pub enum Due {
 impl Selection {
     /// What is to be done with a blob.
     pub fn due(&mut self, listed: &Listed, row: Option<&Row>) -> Due {
-        let read = row.filter(|row| row.size == listed.size && row.modified == listed.modified);
+        let read = row.filter(|row| row.is_of(listed));
         let read = read.and_then(|row| row.read.as_ref());
         let known = read.is_some_and(|read| {
             let old = self.max_age.is_some_and(|age| self.now.saturating_sub(read.at) > age);

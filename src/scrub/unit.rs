@@ -8,7 +8,7 @@ use super::row::{ReadRow, Row};
 use super::state::Batch;
 use crate::error::{Error, Result};
 use crate::form::registry_storage::piece;
-use crate::form::registry_storage::stored::{Listed, Stored, Texts};
+use crate::form::registry_storage::stored::{Listed, Passing, Stored};
 use crate::layer::Kept;
 use crate::model::BlobId;
 use crate::read::{self, Found};
@@ -55,21 +55,26 @@ fn once(
     done: &mut Done,
     last: bool,
 ) -> Result<Vec<Listed>> {
-    let texts = Texts::default();
-    let archive = piece::unit(&job.meta.typed, stored, blobs, &texts, &job.reading.limits);
+    let passing = Passing::default();
+    let archive = piece::unit(&job.meta.typed, stored, blobs, &passing, &job.reading.limits);
     let context = job.reading.context(true, job.progress);
     let mut again = Vec::new();
     for (at, listed) in blobs.iter().enumerate() {
         let blob = read::Job::judge(&archive, BlobId(at as u32));
         let read = read::one(&archive, &blob, &context, &());
-        let text = texts.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let text = text.filter(|(key, _)| *key == at as u64).map(|(_, text)| text);
+        let mut passed = std::mem::take(&mut *passing.lock().unwrap_or_else(PoisonError::into_inner));
+        let text = passed.texts.pop().filter(|(key, _)| *key == at as u64).map(|(_, text)| text);
+        let version = passed.versions.pop().filter(|(key, _)| *key == at as u64).map(|(_, version)| version);
         let read = match read {
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             other => other,
         };
         // What was written meanwhile is told from what is wrong by its size and time.
-        let now = match stored.blob(&listed.digest) {
+        let now = match version {
+            Some(version) => Ok(Some(Listed::of(listed.digest.clone(), version))),
+            None => stored.blob(&listed.digest),
+        };
+        let now = match now {
             Ok(now) => now,
             Err(error) => {
                 stored.is_there()?;
@@ -84,7 +89,7 @@ fn once(
                 Counters::add(&counters.meanwhile, 1);
                 done.batch.blobs.push((listed.digest.clone(), None));
             }
-            (Some(now), _) if now != *listed && !last => {
+            (Some(now), _) if !now.version().is_same(&listed.version()) && !last => {
                 Counters::add(&counters.meanwhile, 1);
                 again.push(now);
             }
@@ -139,5 +144,5 @@ fn row(
         layer,
         text: text.is_some(),
     };
-    Ok((Row { size: listed.size, modified: listed.modified, read: Some(read) }, text))
+    Ok((Row::of(listed, Some(read)), text))
 }

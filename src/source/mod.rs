@@ -10,6 +10,8 @@ mod gathered;
 mod members;
 mod name;
 mod names;
+#[cfg(feature = "cloud")]
+mod objects;
 mod paths;
 mod spool;
 mod spool_dir;
@@ -29,6 +31,8 @@ pub use gathered::{Becomes, Held};
 pub use members::{LinkFault, Member, MemberKind, PathFault, Special, TreeAnomaly, shown};
 pub use name::MemberName;
 use names::Names;
+#[cfg(feature = "cloud")]
+pub use objects::{KnownTexts, Remote};
 pub use spool::{Ingested, ingest, ingest_file};
 pub use spool_dir::SpoolDir;
 
@@ -53,6 +57,8 @@ pub struct Tree {
     bytes: Box<dyn Bytes>,
     /// The folder that it is.
     folder: Option<PathBuf>,
+    /// Whether it is a place in a bucket, which is to readers what a folder is.
+    in_bucket: bool,
     /// Digests that documents had before they were changed here, each with the one that it has now.
     formerly: HashMap<Digest, Digest>,
 }
@@ -189,6 +195,7 @@ impl Tree {
             by_name,
             bytes,
             folder: None,
+            in_bucket: false,
             formerly: HashMap::new(),
         }
     }
@@ -352,9 +359,14 @@ impl Tree {
         self.formerly.get(&digest).cloned().unwrap_or(digest)
     }
 
-    /// Whether the archive is a folder.
+    /// Whether the archive is a folder, be it in a bucket.
     pub fn is_folder(&self) -> bool {
-        self.folder.is_some()
+        self.folder.is_some() || self.in_bucket
+    }
+
+    /// Whether the archive is a place in a bucket.
+    pub fn is_in_bucket(&self) -> bool {
+        self.in_bucket
     }
 
     /// Fails if the file behind the tree was changed since it was opened, or a file of a folder since it was listed.

@@ -1,6 +1,12 @@
 //! Storage of Docker Distribution (formats.md E.2), read without the registry.
 
 mod form;
+#[cfg(all(feature = "cloud", feature = "scrub"))]
+pub mod in_bucket;
+#[cfg(feature = "cloud")]
+pub mod known;
+#[cfg(feature = "scrub")]
+mod on_disk;
 #[cfg(feature = "scrub")]
 pub mod piece;
 #[cfg(feature = "scrub")]

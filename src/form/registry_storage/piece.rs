@@ -4,7 +4,7 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::stored::{Link, Listed, Stored, Texts, Unit, blob_name};
+use super::stored::{Link, Listed, Passing, Stored, Unit, blob_name};
 use super::{Aliases, links, read_repository, repositories};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -189,14 +189,14 @@ impl Bytes for AllBlobs {
     }
 }
 
-/// Blobs to be read, each as a layer: what they are used for is known later. Documents among them go to `texts`, each with
+/// Blobs to be read, each as a layer: what they are used for is known later. Documents among them go to `passing`, each with
 /// the place of its blob in the list.
-pub fn unit(place: &str, stored: &Stored, blobs: &[Listed], texts: &Texts, limits: &Limits) -> Archive {
+pub fn unit(place: &str, stored: &Stored, blobs: &[Listed], passing: &Passing, limits: &Limits) -> Archive {
     let named = |blob: &Listed| {
         let name = blob_name(stored.base(), &blob.digest).unwrap_or_default();
         (MemberName::from(name), blob.size)
     };
-    let bytes = Unit::new(stored, limits.document_bytes, texts);
+    let bytes = Unit::new(stored, limits.document_bytes, passing);
     let tree = Tree::of_bytes(place, blobs.iter().map(named).collect(), Box::new(bytes));
     let mut builder = Builder::new(Form::RegistryStorage, tree, Ingested::default(), limits, ());
     for (blob, member) in blobs.iter().zip((0..).map(MemberId)) {

@@ -1,0 +1,253 @@
+//! A bucket: what is in it, and the bytes of each object.
+
+use std::io::{self, Read};
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    UpdateVersion,
+};
+
+use super::fault::{self, Doing};
+use super::{Address, block, make};
+use crate::error::Result;
+use crate::http::Environment;
+use crate::limits::Limits;
+
+/// A place in a bucket, whose objects are named by what stands behind its prefix.
+#[derive(Clone)]
+pub struct Bucket {
+    address: Address,
+    store: Arc<dyn ObjectStore>,
+}
+
+/// An object as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its name, without the prefix of the place.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, in nanoseconds from 1970; some stores tell seconds only, so nothing finer is told of any.
+    pub modified: i64,
+    /// What the store calls this version of it.
+    pub etag: Option<String>,
+}
+
+impl Object {
+    /// Whether the store's own word for this version proves that it holds a text: of what is put in one piece, and not
+    /// encrypted by a key of the user's, the ETag is the MD5 of the bytes.
+    pub fn holds(&self, text: &str) -> bool {
+        let is_md5 = |etag: &String| etag.trim_matches('"') == md5(text.as_bytes());
+        self.size == text.len() as u64 && self.etag.as_ref().is_some_and(is_md5)
+    }
+}
+
+/// The MD5 of bytes in hexadecimal: a store's word, not a proof against who wrote them. Nobody finds another text of so few
+/// bytes that has it.
+pub fn md5(bytes: &[u8]) -> String {
+    use md5::Digest as _;
+    data_encoding::HEXLOWER.encode(&md5::Md5::digest(bytes))
+}
+
+/// An object that is being read.
+pub struct Got {
+    /// What it is now.
+    pub object: Object,
+    /// Its bytes, or those of the range that was asked for.
+    pub reader: Box<dyn Read + Send>,
+}
+
+/// What must be so for an object to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum If {
+    /// Nothing.
+    Any,
+    /// Nothing is there.
+    Absent,
+    /// It is the version of this ETag.
+    Same(String),
+}
+
+impl Bucket {
+    /// The bucket of an address, with the credentials that the surroundings give. Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// What the surroundings say cannot be used.
+    pub fn open(address: &Address, limits: &Limits) -> Result<Bucket> {
+        Bucket::open_in(address, limits, &Environment::of_process())
+    }
+
+    /// The same with these surroundings.
+    ///
+    /// # Errors
+    ///
+    /// As of [`open`](Bucket::open).
+    pub fn open_in(address: &Address, limits: &Limits, environment: &Environment) -> Result<Bucket> {
+        Ok(Bucket { address: address.clone(), store: make::store(address, limits, environment)? })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn path(&self, name: &str, doing: Doing) -> Result<Path> {
+        let whole = self.address.join(name);
+        Path::parse(&whole).map_err(|error| fault::of(&self.address, name, doing, error.into()))
+    }
+
+    fn object(&self, meta: ObjectMeta) -> Object {
+        let name: &str = meta.location.as_ref();
+        let prefix = self.address.prefix.as_str();
+        let below = name.strip_prefix(prefix).map(|name| name.trim_start_matches('/'));
+        Object {
+            name: below.unwrap_or(name).to_owned(),
+            size: meta.size,
+            modified: meta.last_modified.timestamp().saturating_mul(1_000_000_000),
+            etag: meta.e_tag,
+        }
+    }
+
+    /// Calls `each` with every object below a folder, in the order of names, those up to `after` left out.
+    ///
+    /// # Errors
+    ///
+    /// The bucket cannot be listed, or `each` fails.
+    pub fn list(
+        &self,
+        below: &str,
+        after: Option<&str>,
+        each: &mut dyn FnMut(Object) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let prefix = self.path(below, Doing::List)?;
+        let mut listed = match after {
+            Some(after) => self.store.list_with_offset(Some(&prefix), &self.path(after, Doing::List)?),
+            None => self.store.list(Some(&prefix)),
+        };
+        while let Some(meta) = block::on(listed.next())? {
+            let meta = meta.map_err(|error| fault::of(&self.address, below, Doing::List, error))?;
+            if each(self.object(meta))?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of folders right below a folder, and the objects there, both sorted.
+    ///
+    /// # Errors
+    ///
+    /// The bucket cannot be listed.
+    pub fn folder(&self, below: &str) -> Result<(Vec<String>, Vec<Object>)> {
+        let prefix = self.path(below, Doing::List)?;
+        let listed = block::on(self.store.list_with_delimiter(Some(&prefix)))?
+            .map_err(|error| fault::of(&self.address, below, Doing::List, error))?;
+        let last = |path: &Path| path.parts().next_back().map(|part| part.as_ref().to_owned());
+        let mut folders: Vec<String> = listed.common_prefixes.iter().filter_map(last).collect();
+        folders.sort();
+        let mut objects: Vec<Object> = listed.objects.into_iter().map(|meta| self.object(meta)).collect();
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok((folders, objects))
+    }
+
+    /// What an object is now; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can tell.
+    pub fn head(&self, name: &str) -> Result<Option<Object>> {
+        let path = self.path(name, Doing::Read)?;
+        match block::on(self.store.head(&path))? {
+            Ok(meta) => Ok(Some(self.object(meta))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault::of(&self.address, name, Doing::Read, error)),
+        }
+    }
+
+    /// Begins to read an object, or a range of it; `None` if there is none. Where the body breaks off it is asked for again
+    /// from there on, as long as it is the same version.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had.
+    pub fn get(&self, name: &str, range: Option<Range<u64>>) -> Result<Option<Got>> {
+        let path = self.path(name, Doing::Read)?;
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        let got = match block::on(self.store.get_opts(&path, options))? {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { source, .. }) if !fault::is_of_bucket(&*source) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(fault::of(&self.address, name, Doing::Read, error)),
+        };
+        let object = self.object(got.meta.clone());
+        let left = got.range.end - got.range.start;
+        let body = Body {
+            stream: got.into_stream(),
+            piece: Bytes::new(),
+            left,
+            address: self.address.clone(),
+            name: name.to_owned(),
+        };
+        Ok(Some(Got { object, reader: Box::new(body) }))
+    }
+
+    /// Writes an object; false if what must be so is not.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn put(&self, name: &str, bytes: impl Into<Bytes>, only: &If) -> Result<bool> {
+        let path = self.path(name, Doing::Write)?;
+        let mode = match only {
+            If::Any => PutMode::Overwrite,
+            If::Absent => PutMode::Create,
+            If::Same(etag) => PutMode::Update(UpdateVersion { e_tag: Some(etag.clone()), version: None }),
+        };
+        let payload = PutPayload::from_bytes(bytes.into());
+        match block::on(self.store.put_opts(&path, payload, PutOptions::from(mode)))? {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(fault::of(&self.address, name, Doing::Write, error)),
+        }
+    }
+}
+
+/// The body of an object.
+struct Body {
+    stream: BoxStream<'static, object_store::Result<Bytes>>,
+    piece: Bytes,
+    /// Bytes that are still to come.
+    left: u64,
+    address: Address,
+    name: String,
+}
+
+impl Read for Body {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            let failed = |error| fault::of(&self.address, &self.name, Doing::Read, error);
+            self.piece = match block::on(self.stream.next()).map_err(io::Error::other)? {
+                None if self.left > 0 => {
+                    let error = fault::cut(&self.address, &self.name, self.left);
+                    return Err(io::Error::other(error));
+                }
+                None => return Ok(0),
+                Some(piece) => piece.map_err(|error| io::Error::other(failed(error)))?,
+            };
+            self.left = self.left.saturating_sub(self.piece.len() as u64);
+        }
+        let n = self.piece.len().min(into.len());
+        into[..n].copy_from_slice(&self.piece.split_to(n));
+        Ok(n)
+    }
+}
