@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use indicatif::HumanBytes;
 use tempfile::NamedTempFile;
 
+use super::remote::Side;
 use super::report::{Own, Reports, write};
 use super::scrub_args::{ScrubArgs, ScrubCommand, StatusArgs, TellingArgs};
 use super::scrub_progress::{Watching, after_signal};
@@ -45,8 +46,9 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
     if request.state.is_none() {
         shell.say("without --state nothing is kept: a run that is ended begins anew");
     }
+    let registry = shell.registry(&place, Side::First)?;
     told(&args.telling, Some(&place), shell, policy, |options, counters, extras| {
-        crate::scrub(&place, &request, options, counters, extras)
+        crate::scrub(&place, &request, &registry, options, counters, extras)
     })
 }
 
@@ -68,7 +70,10 @@ fn told(
     let mut facts = telling.facts.as_deref().map(Facts::to).transpose()?;
     let done = {
         let watching = Watching::new(&shell.common, &counters);
-        let options = Options { policy: policy.clone(), ..shell.options(&watching, false)? };
+        let options = Options {
+            policy: policy.clone(),
+            ..shell.options(&watching, place.is_some_and(Place::is_remote))?
+        };
         let out = facts.as_mut().map(|facts| &mut facts.out as &mut dyn Write);
         watching.while_it(|| job(&options, &counters, ScrubExtras { grace, facts: out }))
     };
@@ -240,7 +245,7 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
         let options: HumanOptions = shell.human(&io::stdout());
         shell.print(&shell.report_of(&verdict, told, options))?;
     }
-    let path = meta.map(|meta| Path::new(&meta.place));
+    let path = meta.filter(|_| told.form != "docker").map(|meta| Path::new(&meta.place));
     reports.add_told(shell, &verdict, told, path);
     Ok(findings.iter().any(|(level, _)| *level == Level::Error))
 }

@@ -12,12 +12,13 @@ use super::words;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  restow scrub registry-storage:/var/lib/registry\n  restow scrub --state zot.db oci:/var/lib/zot\n  restow scrub --state scrub.db --max-age 30d registry-storage:/var/lib/registry\n  restow scrub --state scrub.db --max-duration 2h registry-storage:/var/lib/registry\n  restow scrub --shard 0/4 --state part-0.db registry-storage:/var/lib/registry\n  restow scrub merge --report json=scrub.json part-*.db\n  restow scrub status scrub.db\n\nEvery blob is read once, every repository judged as check does. With --state, what\nwas read is known to the next run, which reads what is new, was wrong, or changed; a\nrun that was killed goes on. A registry may write meanwhile. docs/scrub.md tells more.\n\nExit status: 0 nothing at level error, 1 something is, 2 it could not be done, or\nnot all of it with --require-complete."
+    after_help = "Examples:\n  restow scrub registry-storage:/var/lib/registry\n  restow scrub --state zot.db oci:/var/lib/zot\n  restow scrub --state hub.db docker://localhost:5000/\n  restow scrub --state scrub.db --max-age 30d registry-storage:/var/lib/registry\n  restow scrub --state scrub.db --max-duration 2h registry-storage:/var/lib/registry\n  restow scrub --shard 0/4 --state part-0.db registry-storage:/var/lib/registry\n  restow scrub merge --report json=scrub.json part-*.db\n  restow scrub status scrub.db\n\nEvery blob is read once, every repository judged as check does. With --state, what\nwas read is known to the next run, which reads what is new, was wrong, or changed; a\nrun that was killed goes on. A registry may write meanwhile. docs/scrub.md tells more.\n\nExit status: 0 nothing at level error, 1 something is, 2 it could not be done, or\nnot all of it with --require-complete."
 )]
 pub(super) struct ScrubArgs {
     #[command(subcommand)]
     pub command: Option<ScrubCommand>,
-    /// The storage, registry-storage:DIR; or a layout or a folder of layouts, oci:DIR
+    /// The storage, registry-storage:DIR; a live registry, docker://HOST/, or a repository of it; or a layout or a folder of
+    /// layouts, oci:DIR
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub place: Option<String>,
     /// Keep what was read in this file, for the next run, for status and for merge

@@ -145,6 +145,18 @@ pub(super) fn open(
     )
 }
 
+/// A registry that is gone through repository by repository, or one repository of it.
+#[cfg(all(feature = "registry", feature = "scrub"))]
+pub(super) fn live(
+    place: &Place,
+    options: &RegistryOptions,
+    limits: &Limits,
+) -> Result<crate::form::registry::live::Live> {
+    let address = address(place)?;
+    let registries = registries(&address, options, limits)?;
+    crate::form::registry::live::Live::new(registries, address, limits, options.referrers)
+}
+
 /// A registry that something is sent to which it lacks.
 #[cfg(feature = "registry")]
 pub(super) fn lacking(place: &Place, options: &RegistryOptions, limits: &Limits) -> Result<Missing> {

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Options;
+use super::{Options, RegistryOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Command, Finding, Level, Lowered};
 use crate::form::place::Place;
+use crate::form::registry_storage::stored::{Stored, in_folder};
+use crate::limits::Limits;
 use crate::report::{Container, Renderer, Source};
 use crate::rules::suggest_repair;
-use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, merge, run};
+use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, What, merge, run, seconds};
 use crate::store::Address;
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
@@ -22,6 +24,7 @@ use crate::store::Address;
 pub fn scrub(
     place: &Place,
     request: &Request,
+    registry: &RegistryOptions,
     options: &Options<'_>,
     counters: &Counters,
     extras: Extras<'_>,
@@ -31,48 +34,40 @@ pub fn scrub(
         return Err(Error::refused_help(message, "restow check judges a repository or an image of it"));
     }
     let reading = options.reading();
-    let form = place.transport.map(|transport| transport.id());
-    if form.is_some_and(|form| !["registry-storage", "oci"].contains(&form)) || place.is_standard() {
-        let message = format!("`{}` is no storage of a registry, and no folder of layouts", place.text);
-        let help = "give registry-storage:DIR or oci:DIR; restow check judges any archive";
-        return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
-    }
-    if let Some(address) = place.bucket() {
-        let means = means(options, &reading, counters);
-        return in_bucket(&place.text, &address, form, request, &means, extras);
-    }
-    run((&place.text, &place.path, form == Some("oci")), request, &means(options, &reading, counters), extras)
+    let what = match place.transport.map(|transport| transport.id()) {
+        Some("oci") if place.bucket().is_none() => What::Layouts(&place.path),
+        None | Some("registry-storage") if !place.is_standard() => What::Storage(match place.bucket() {
+            Some(address) => in_bucket(&place.text, &address, &options.limits)?,
+            None => in_folder(&place.text, &place.path)?,
+        }),
+        #[cfg(feature = "registry")]
+        Some("docker") => What::Registry(Box::new(super::registry::live(place, registry, &options.limits)?)),
+        Some("oci") => {
+            let message =
+                format!("`{}` is in a bucket, where scrub takes storages of registries only", place.text);
+            let help = "give registry-storage:s3://…; restow check judges a layout in a bucket";
+            return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+        }
+        _ => {
+            let message =
+                format!("`{}` is no registry, no storage of one, and no folder of layouts", place.text);
+            let help =
+                "give registry-storage:DIR, docker://HOST/ or oci:DIR; restow check judges any archive";
+            return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
+        }
+    };
+    run((&place.text, what), request, &means(options, &reading, counters), extras)
 }
 
 /// A storage in a bucket.
 #[cfg(feature = "cloud")]
-fn in_bucket(
-    typed: &str,
-    address: &Address,
-    form: Option<&str>,
-    request: &Request,
-    means: &Means<'_>,
-    extras: Extras<'_>,
-) -> Result<Scrubbed> {
-    if form != Some("registry-storage") {
-        let message = format!("`{typed}` is in a bucket, where scrub takes storages of registries only");
-        let help = format!("give registry-storage:{address}; restow check judges a layout in a bucket");
-        return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
-    }
-    let stored = crate::form::registry_storage::in_bucket::open(typed, address, &means.reading.limits)?;
-    crate::scrub::of_storage(typed, stored, request, means, extras)
+fn in_bucket(typed: &str, address: &Address, limits: &Limits) -> Result<Stored> {
+    crate::form::registry_storage::in_bucket::open(typed, address, limits)
 }
 
 /// Without the feature no bucket is opened.
 #[cfg(not(feature = "cloud"))]
-fn in_bucket(
-    _: &str,
-    address: &Address,
-    _: Option<&str>,
-    _: &Request,
-    _: &Means<'_>,
-    _: Extras<'_>,
-) -> Result<Scrubbed> {
+fn in_bucket(_: &str, address: &Address, _: &Limits) -> Result<Stored> {
     Err(crate::store::absent(address))
 }
 
@@ -95,7 +90,7 @@ fn means<'a>(
     reading: &'a crate::read::Options,
     counters: &'a Counters,
 ) -> Means<'a> {
-    Means { reading, policy: &options.policy, progress: options.progress, counters }
+    Means { reading, policy: &options.policy, progress: options.progress, counters, began: seconds() }
 }
 
 impl Told {

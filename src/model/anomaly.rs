@@ -103,6 +103,11 @@ pub enum Anomaly {
         /// Repository and tag.
         name: String,
     },
+    /// A tag that a registry lists, and does not give.
+    TagNotServed {
+        /// Repository and tag.
+        name: String,
+    },
     /// A tag points at a manifest that is no revision of its repository, or a revision or tag at no blob.
     LinkTargetMissing {
         /// The link.

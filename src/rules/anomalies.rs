@@ -194,6 +194,7 @@ pub fn judge(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         Anomaly::TagTwice { at, first, name } => Some(archive::tag_twice(at, first, name)),
         Anomaly::BadLink { member, content } => Some(archive::bad_link(*member, content)),
         Anomaly::TagWithoutCurrent { member, name } => Some(archive::tag_without_current(*member, name)),
+        Anomaly::TagNotServed { name } => Some(archive::tag_not_served(name)),
         Anomaly::LinkTargetMissing { member, digest, what } => {
             Some(archive::link_target_missing(*member, digest, what))
         }

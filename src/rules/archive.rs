@@ -202,7 +202,7 @@ rule! {
 rule! {
     /// A tag that points nowhere.
     TAG_WITHOUT_TARGET = "storage/tag-without-target", Error, Soft, [225],
-    checks: "Every tag has `current/link`.",
+    checks: "Every tag has `current/link`. Of a registry that is scrubbed, every tag that it lists is there.",
     matters: "The tag is listed by some versions of the registry, and answers 404 MANIFEST_UNKNOWN.",
     example: "`_manifests/tags/1/` with `index/` only.",
     mend: "Remove the tag's directory, or push the tag again.",
@@ -450,6 +450,12 @@ pub fn bad_link(member: MemberId, content: &str) -> Finding {
 /// A tag of registry storage that points nowhere.
 pub fn tag_without_current(member: MemberId, name: &str) -> Finding {
     Finding::new(&TAG_WITHOUT_TARGET, Location::member(member), format!("tag `{name}` has no current/link"))
+}
+
+/// A tag of a registry that is listed and leads nowhere.
+pub fn tag_not_served(name: &str) -> Finding {
+    let message = format!("tag `{name}` is listed, and the registry has no manifest for it");
+    Finding::new(&TAG_WITHOUT_TARGET, Location::archive(), message)
 }
 
 /// A link of registry storage to what its repository lacks.

@@ -1,22 +1,23 @@
 //! Every blob once: folders are listed one after the other, what is due is read by several threads, and one thread writes
 //! what they find.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
 use super::job::Job;
+use super::key::prefix;
 use super::row::Row;
 use super::select::{Ages, Due, Sample, Selection};
+use super::source::Source;
 use super::state::{Batch, State};
 use super::unit::{self, Done};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::registry_storage::stored::{Folder, Listed, Stored};
+use crate::form::registry_storage::stored::{Folder, Listed};
 
 /// Rows that are written together, and the longest that one waits: what a kill costs at most, beside the units in flight.
 const ROWS: usize = 2_000;
@@ -35,13 +36,13 @@ pub struct Came {
 /// # Errors
 ///
 /// The storage cannot be listed or is gone, the state cannot be written, or the job was cancelled.
-pub fn read(stored: &Stored, state: &State, job: &Job<'_>, selection: Selection) -> Result<Came> {
+pub fn read(stored: &Arc<dyn Source>, state: &State, job: &Job<'_>, selection: Selection) -> Result<Came> {
     let mut folders = stored.folders()?;
     folders.sort_by_key(prefix);
     job.counters.all_folders.store(folders.len() as u64, Ordering::Relaxed);
     let mut selection = selection;
     if let Some(sample) = selection.sample {
-        selection.oldest = ages(stored, state, &folders, &selection)?.oldest(sample);
+        selection.oldest = ages(&**stored, state, &folders, &selection)?.oldest(sample);
     }
     let threads = job.reading.jobs.max(1);
     let (give, take) = bounded::<Vec<Listed>>(threads);
@@ -71,7 +72,7 @@ pub fn read(stored: &Stored, state: &State, job: &Job<'_>, selection: Selection)
 }
 
 fn worker(
-    stored: &Stored,
+    stored: &Arc<dyn Source>,
     job: &Job<'_>,
     take: &Receiver<Vec<Listed>>,
     tell: &Sender<Result<Done>>,
@@ -104,9 +105,7 @@ fn write(state: &State, hear: &Receiver<Result<Done>>) -> Result<Came> {
                     return Err(error);
                 }
             };
-            batch.blobs.extend(done.batch.blobs);
-            batch.texts.extend(done.batch.texts);
-            batch.misplaced.extend(done.batch.misplaced);
+            batch.extend(done.batch);
             came.unreadable.extend(done.unreadable);
         }
         let texts = batch.texts.iter().map(|(_, text)| text.len()).sum::<usize>();
@@ -122,14 +121,14 @@ fn write(state: &State, hear: &Receiver<Result<Done>>) -> Result<Came> {
 }
 
 /// When blobs were read, for a sample of the oldest.
-fn ages(stored: &Stored, state: &State, folders: &[Folder], selection: &Selection) -> Result<Ages> {
+fn ages(stored: &dyn Source, state: &State, folders: &[Folder], selection: &Selection) -> Result<Ages> {
     let mut ages = Ages::default();
     if matches!(selection.sample, Some(Sample::Part(..)) | None) {
         return Ok(ages);
     }
     for folder in folders {
-        joined(stored, state, folder, &mut |listed, row| {
-            if let Some(listed) = listed.filter(|listed| has(selection, &listed.digest)) {
+        joined(stored, state, folder, &mut |listed, row, looked| {
+            if has(selection, &listed.digest) && !looked {
                 let read = row.filter(|row| row.is_of(&listed));
                 ages.add(read.and_then(|row| row.read).map_or(0, |read| read.at), listed.size);
             }
@@ -143,11 +142,11 @@ fn has(selection: &Selection, digest: &Digest) -> bool {
     selection.shard.is_none_or(|shard| shard.has_blob(digest))
 }
 
-/// A blob that is listed or known, or both.
-type Joined<'e> = &'e mut dyn FnMut(Option<Listed>, Option<Row>) -> Result<()>;
+/// A blob that is listed, what is known of it, and whether it was read when repositories were looked at.
+type Joined<'e> = &'e mut dyn FnMut(Listed, Option<Row>, bool) -> Result<()>;
 
 /// Calls `each` for every blob of a folder that is listed, with what is known of it; misplaced ones are given back.
-fn joined(stored: &Stored, state: &State, folder: &Folder, each: Joined<'_>) -> Result<Joins> {
+fn joined(stored: &dyn Source, state: &State, folder: &Folder, each: Joined<'_>) -> Result<Joins> {
     let listing = stored.blobs(folder)?;
     let mut rows: Vec<(Digest, Row)> = Vec::new();
     let first = format!("{}:{}", folder.algorithm, folder.name);
@@ -164,7 +163,8 @@ fn joined(stored: &Stored, state: &State, folder: &Folder, each: Joined<'_>) -> 
             gone.push(digest);
         }
         let row = rows.next_if(|(digest, _)| *digest == listed.digest).map(|(_, row)| row);
-        each(Some(listed), row)?;
+        let looked = listing.looked.contains(&listed.digest);
+        each(listed, row, looked)?;
     }
     gone.extend(rows.map(|(digest, _)| digest));
     if !gone.is_empty() {
@@ -172,15 +172,6 @@ fn joined(stored: &Stored, state: &State, folder: &Folder, each: Joined<'_>) -> 
         stored.is_there()?;
     }
     Ok(Joins { gone, misplaced: listing.misplaced })
-}
-
-/// The beginning of the keys of a folder.
-fn prefix(folder: &Folder) -> Vec<u8> {
-    let byte = data_encoding::HEXLOWER.decode(folder.name.as_bytes()).ok();
-    match (folder.algorithm.as_str(), byte) {
-        ("sha256", Some(byte)) => [&[0], &byte[..]].concat(),
-        (algorithm, _) => [&[1], algorithm.as_bytes(), b":", folder.name.as_bytes()].concat(),
-    }
 }
 
 /// What a folder has besides blobs that are in their places.
@@ -192,7 +183,7 @@ struct Joins {
 
 /// Lists folders, and says what is to be read.
 struct Lister<'a> {
-    stored: &'a Stored,
+    stored: &'a Arc<dyn Source>,
     state: &'a State,
     job: &'a Job<'a>,
     selection: Selection,
@@ -206,6 +197,7 @@ impl Lister<'_> {
         // What is known of folders that are not there any more.
         let mut before: Vec<u8> = Vec::new();
         let Lister { stored, state, job, selection, give, tell, stop } = self;
+        let stored = &**stored;
         let selection = Mutex::new(selection);
         for folder in folders {
             if stop.load(Ordering::Relaxed) {
@@ -227,7 +219,7 @@ impl Lister<'_> {
 
 /// Removes what is known of folders that lie between two which are there.
 fn gone_between(
-    stored: &Stored,
+    stored: &dyn Source,
     state: &State,
     after: &[u8],
     until: &[u8],
@@ -252,7 +244,7 @@ fn send(tell: &Sender<Result<Done>>, done: Done) {
 }
 
 fn one(
-    stored: &Stored,
+    stored: &dyn Source,
     state: &State,
     job: &Job<'_>,
     selection: &Mutex<Selection>,
@@ -265,19 +257,29 @@ fn one(
     let mine = |digest: &Digest| shard.is_none_or(|shard| shard.has_blob(digest));
     let (mut unit, mut bytes) = (Vec::new(), 0);
     let mut done = Done::default();
-    let joins = joined(stored, state, folder, &mut |listed, row| {
-        let Some(listed) = listed.filter(|listed| mine(&listed.digest)) else { return Ok(()) };
+    let joins = joined(stored, state, folder, &mut |listed, row, looked| {
+        if !mine(&listed.digest) {
+            return Ok(());
+        }
         Counters::add(&job.counters.listed, 1);
         Counters::add(&job.counters.listed_bytes, listed.size);
         let due = match selection.due(&listed, row.as_ref()) {
+            _ if looked => Due::Known,
             Due::Read if job.is_over() => Due::Left,
             due => due,
         };
         match due {
             Due::Known => {
-                Counters::add(&job.counters.kept, 1);
-                Counters::add(&job.counters.kept_bytes, listed.size);
-                let sound = row.and_then(|row| row.read).is_some_and(|read| read.is_sound(&listed.digest));
+                let read = row.and_then(|row| row.read);
+                let (count, bytes) = match &read {
+                    Some(read) if looked && read.run == job.meta.run.number && read.at >= job.began => {
+                        (&job.counters.read, &job.counters.read_bytes)
+                    }
+                    _ => (&job.counters.kept, &job.counters.kept_bytes),
+                };
+                Counters::add(count, 1);
+                Counters::add(bytes, listed.size);
+                let sound = read.is_some_and(|read| read.is_sound(&listed.digest));
                 Counters::add(&job.counters.faults, u64::from(!sound));
             }
             Due::Left => {
@@ -310,14 +312,14 @@ fn one(
 
 /// Notes blobs in a folder where no registry looks, and forgets those that are there no more.
 fn misplaced(
-    stored: &Stored,
+    stored: &dyn Source,
     state: &State,
     folder: &Folder,
     listed: Vec<Listed>,
     mine: &dyn Fn(&Digest) -> bool,
     batch: &mut Batch,
 ) -> Result<()> {
-    let root = format!("{}blobs/{}/{}/", stored.base(), folder.algorithm, folder.name);
+    let Some(root) = stored.misplaced_in(folder) else { return Ok(()) };
     let now: std::collections::BTreeMap<String, Row> = listed
         .into_iter()
         .filter(|listed| mine(&listed.digest))

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::parts::Parts;
 use super::row::Row;
+use super::source::Source;
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::facts::Facts;
+#[cfg(feature = "registry")]
+use crate::form::registry::piece as registry;
 use crate::form::registry_storage::piece::Known;
-use crate::form::registry_storage::stored::Stored;
 use crate::layer::Spool;
 use crate::limits::Limits;
 use crate::media::Codec;
@@ -23,7 +25,7 @@ pub struct Held {
     /// The states.
     pub parts: Parts,
     /// The storage.
-    pub stored: Option<Stored>,
+    pub source: Option<Arc<dyn Source>>,
     /// Bytes of a text, at most.
     pub limit: u64,
     /// Blobs in folders where no registry looks.
@@ -47,8 +49,8 @@ impl Known for Held {
             return Ok(text);
         }
         let read = self.parts.blob(digest)?.and_then(|row| row.read);
-        if let (None, Some(stored)) = (&read, &self.stored) {
-            return stored.bytes(digest, self.limit.saturating_add(1));
+        if let (None, Some(source)) = (&read, &self.source) {
+            return source.bytes(digest, self.limit.saturating_add(1));
         }
         // It is no document, and its first byte shows that.
         let codec = read.and_then(|read| read.facts).map_or(Codec::Plain, |facts| facts.codec);
@@ -58,6 +60,20 @@ impl Known for Held {
             Codec::Bzip2 => b"BZh".to_vec(),
             Codec::Xz => vec![0xfd],
             Codec::Plain => vec![0],
+        })
+    }
+}
+
+#[cfg(feature = "registry")]
+impl registry::Known for Held {
+    fn text(&self, digest: &Digest) -> Result<Vec<u8>> {
+        Known::text(self, digest)
+    }
+
+    fn repository(&self, digest: &Digest, own: &str) -> Result<Option<String>> {
+        Ok(match self.parts.listed(digest)? {
+            Some(entry) => Some(entry.repository).filter(|_| !entry.absent),
+            None => Some(own.to_owned()),
         })
     }
 }

@@ -9,9 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::graph::Piece;
+use super::key::key;
 use super::marks::{KEPT, Marks};
 use super::parts::Parts;
-use super::state::key;
+
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::form::registry_storage::stored::Link;

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use super::counters::Counters;
 use super::facts::{self, Held, Misplaced};
 use super::job::Job;
+use super::key::key;
 use super::marks::{LINKED, Marks, NEEDED};
 use super::parts::Parts;
-use super::row::Links;
-use super::state::{Batch, State, key};
+use super::row::{Kind, Links, Row};
+use super::source::{Looked, Source};
+use super::state::{Batch, State};
 use super::told::Gathered;
 use super::unit;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::finding::{Finding, Level};
-use crate::form::registry_storage::piece::{self, Known};
-use crate::form::registry_storage::stored::{Link, Listed, Stored, Version, blob_name};
+use crate::form::registry_storage::piece;
+use crate::form::registry_storage::stored::{Link, Listed, Version, blob_name};
 use crate::model::{Anomaly, Archive, BlobId};
 use crate::rules::{self, Scope};
 
@@ -29,7 +31,7 @@ const LEFT_OVER: usize = 512;
 #[derive(Clone, Copy)]
 pub struct AtHand<'a> {
     /// The storage.
-    pub stored: &'a Stored,
+    pub source: &'a Arc<dyn Source>,
     /// The state.
     pub state: &'a State,
 }
@@ -93,11 +95,16 @@ pub fn judge(
         sees_all &= rules::sees_all(&piece.archive, &piece.findings);
         // The only tag may be the broken one.
         let tags =
-            piece.archive.anomalies.iter().filter(|odd| matches!(odd, Anomaly::TagWithoutCurrent { .. }));
+            piece.archive.anomalies.iter().filter(|odd| {
+                matches!(odd, Anomaly::TagWithoutCurrent { .. } | Anomaly::TagNotServed { .. })
+            });
         roots += piece.archive.roots.len() + tags.count();
         judged.repositories += 1;
         judged.unread += piece.unread.len() as u64;
-        mark(&mut marks, &piece.archive, &links).at("cannot write", "the temporary file of marks")?;
+        // A registry does not tell of blobs that nothing points at.
+        if parts.meta().kind() != Kind::Registry {
+            mark(&mut marks, &piece.archive, &links).at("cannot write", "the temporary file of marks")?;
+        }
         let shown = piece.archive.anomalies.iter().filter_map(rules::storage::misplaced_blob);
         explained.extend(shown.map(|(digest, _)| digest));
         each(&name, &piece, &links)?;
@@ -137,9 +144,14 @@ fn one(by: &Look<'_>, name: &str, judged: &mut Extent) -> Result<Option<(Piece, 
     for attempt in 1.. {
         let Some(links) = parts.links(name)?.map(Links::list) else { return Ok(None) };
         let mut piece = look(by, name, &links)?;
+        if parts.meta().kind() == Kind::Registry {
+            leave_unread(&mut piece);
+        }
         let wrong = piece.findings.iter().any(|finding| finding.rule.level >= Level::Warning);
+        // What came with a change has not been read yet.
+        let fresh = attempt > 1 && !piece.unread.is_empty();
         match at_hand {
-            Some(at_hand) if wrong && attempt < TRIES => {
+            Some(at_hand) if (wrong || fresh) && attempt < TRIES => {
                 if !again(at_hand, job, name, &links, &piece)? {
                     return Ok(Some((piece, links)));
                 }
@@ -153,17 +165,20 @@ fn one(by: &Look<'_>, name: &str, judged: &mut Extent) -> Result<Option<(Piece, 
                     piece.findings.retain(|finding| !is_of_missing(finding));
                     judged.younger += u64::from(piece.findings.len() < before);
                 }
-                let unread: Vec<_> =
-                    piece.unread.iter().filter_map(|&id| piece.archive.blob(id).member).collect();
-                let of_unread = |finding: &Finding| {
-                    finding.primary.location.member.is_some_and(|member| unread.contains(&member))
-                };
-                piece.findings.retain(|finding| !of_unread(finding));
+                leave_unread(&mut piece);
                 return Ok(Some((piece, links)));
             }
         }
     }
     Ok(None)
+}
+
+/// Leaves out what seems to be wrong with blobs that nobody read.
+fn leave_unread(piece: &mut Piece) {
+    let unread: Vec<_> = piece.unread.iter().filter_map(|&id| piece.archive.blob(id).member).collect();
+    let of_unread =
+        |finding: &Finding| finding.primary.location.member.is_some_and(|member| unread.contains(&member));
+    piece.findings.retain(|finding| !of_unread(finding));
 }
 
 /// Whether a finding says that something is missing.
@@ -176,15 +191,20 @@ fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
     let Look { parts, at_hand, job, misplaced } = *by;
     let meta = parts.meta();
     let limits = &job.reading.limits;
-    let stored = at_hand.map(|at_hand| at_hand.stored.clone());
-    let known: Arc<dyn Known> = Arc::new(Held {
+    let held = Arc::new(Held {
         parts: parts.clone(),
-        stored,
+        source: at_hand.map(|at_hand| Arc::clone(at_hand.source)),
         limit: limits.document_bytes,
         misplaced: Arc::clone(misplaced),
     });
-    let root: Vec<&str> = meta.root.iter().map(String::as_str).collect();
-    let mut archive = piece::repository((&meta.typed, &meta.base), name, links, &root, known, limits)?;
+    let mut archive = match meta.kind() {
+        #[cfg(feature = "registry")]
+        Kind::Registry => super::live::archive(meta, name, links, held, limits)?,
+        _ => {
+            let root: Vec<&str> = meta.root.iter().map(String::as_str).collect();
+            piece::repository((&meta.typed, &meta.base), name, links, &root, held, limits)?
+        }
+    };
     let (facts, unread) = facts::of(&mut archive, parts, limits)?;
     let mut findings = rules::run(&archive, &facts, Scope::All);
     // Whether the storage has any is known at the end.
@@ -196,13 +216,23 @@ fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
 
 /// Looks at a repository again where something seems to be wrong; whether anything is other than it was.
 fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: &Piece) -> Result<bool> {
-    let AtHand { stored, state } = at_hand;
+    let AtHand { source, state } = at_hand;
     let mut batch = Batch::default();
-    let now = stored.links(name)?;
-    if now.as_deref() != Some(links) {
-        batch.repositories.push((name.to_owned(), now.map(|links| Links::of(job.meta.run.number, links))));
+    let now = source.repository(name, job.meta.shard)?;
+    // What is refused now says nothing of what was given before.
+    if now.as_ref().is_some_and(|now| !now.unreadable.is_empty()) {
+        return Ok(false);
+    }
+    if is_other(now.as_ref(), links, state)? {
+        let now = now.map(|now| {
+            batch.extend(now.rows);
+            Links::of(job.meta.run.number, now.links)
+        });
+        batch.repositories.push((name.to_owned(), now));
         Counters::add(&job.counters.meanwhile, 1);
     }
+    let other = batch.len() > 0;
+    let mut gone = 0;
     let mut changed: Vec<Listed> = Vec::new();
     for blob in &piece.archive.blobs {
         let Some(digest) = &blob.digest else { continue };
@@ -211,25 +241,41 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
         if sound && blob.member.is_some() {
             continue;
         }
-        match (stored.blob(digest)?, row) {
+        match (source.blob(digest)?, row) {
             (Some(now), Some(row)) if now.version().is_same(&row.version()) => {}
             (Some(now), _) => changed.push(now),
-            (None, Some(_)) => batch.blobs.push((digest.clone(), None)),
+            (None, Some(_)) => {
+                batch.blobs.push((digest.clone(), None));
+                gone += 1;
+            }
             (None, None) => {}
         }
     }
-    Counters::add(&job.counters.meanwhile, (changed.len() + batch.blobs.len()) as u64);
+    Counters::add(&job.counters.meanwhile, changed.len() as u64 + gone);
     if !changed.is_empty() {
-        let done = unit::read(stored, job, changed)?;
-        batch.blobs.extend(done.batch.blobs);
-        batch.texts.extend(done.batch.texts);
+        batch.extend(unit::read(source, job, changed)?.batch);
     }
-    stored.is_there()?;
-    let changed = batch.len() > 0;
+    source.is_there()?;
+    let changed = other || batch.len() > 0;
     if changed {
         state.write(&batch)?;
     }
     Ok(changed)
+}
+
+/// Whether a repository says something else than it did, or has other documents.
+fn is_other(now: Option<&Looked>, links: &[Link], state: &State) -> Result<bool> {
+    let Some(now) = now else { return Ok(true) };
+    if now.links != links {
+        return Ok(true);
+    }
+    for (digest, row) in &now.rows.blobs {
+        let facts = |row: &Row| Some(row.read.as_ref()?.facts.as_ref()?.sha256.clone());
+        if state.blob(digest)?.as_ref().and_then(facts) != row.as_ref().and_then(facts) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Marks what a repository has links to, and what it needs.
@@ -271,7 +317,7 @@ impl Rest<'_> {
             judged.blobs += 1;
             judged.bytes += row.size;
             let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
-            if marked & NEEDED == 0 {
+            if marked & NEEDED == 0 && self.parts.meta().kind() != Kind::Registry {
                 let Some(name) = blob_name(base, &digest) else { return Ok(()) };
                 let listed = Listed::of(digest, row.version());
                 left.push((listed, marked & LINKED != 0, name));
@@ -303,7 +349,7 @@ impl Rest<'_> {
         let limits = &self.job.reading.limits;
         let known = Arc::new(Held {
             parts: self.parts.clone(),
-            stored: None,
+            source: None,
             limit: limits.document_bytes,
             misplaced: Arc::clone(self.misplaced),
         });

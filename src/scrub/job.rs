@@ -37,6 +37,8 @@ pub struct Means<'a> {
     pub progress: &'a dyn Progress,
     /// Is counted up meanwhile.
     pub counters: &'a Counters,
+    /// When it began, in seconds from 1970.
+    pub began: u64,
 }
 
 /// What is told beside what was found.
@@ -62,6 +64,8 @@ pub struct Job<'a> {
     pub counters: &'a Counters,
     /// When no further blob is begun.
     pub until: Option<Instant>,
+    /// When this process began it, in seconds from 1970.
+    pub began: u64,
     /// The time, in seconds from 1970.
     pub now: fn() -> u64,
 }
@@ -83,6 +87,7 @@ impl Means<'_> {
             progress: self.progress,
             counters: self.counters,
             until,
+            began: self.began,
             now: seconds,
         }
     }

@@ -232,7 +232,7 @@ impl Layout<'_> {
     }
 
     fn key(&self, listed: &Listed) -> Vec<u8> {
-        super::state::key_in(self.name, &listed.digest)
+        super::key::key_in(self.name, &listed.digest)
     }
 
     /// A blob with the size and time of its file.

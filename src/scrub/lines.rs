@@ -9,7 +9,7 @@ use super::parts::Parts;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::form::registry_storage::stored::Link;
-use crate::model::{Archive, Name};
+use crate::model::{Archive, Form, Name};
 use crate::time::rfc3339;
 
 /// A line.
@@ -73,8 +73,13 @@ impl<'w> Lines<'w> {
     pub fn repository(&mut self, repository: &str, piece: &Piece, links: &[Link]) -> Result<()> {
         let archive = &piece.archive;
         let of = |part: &str| links.iter().filter(|link| link.path.starts_with(part)).count();
-        let tags = links.iter().filter(|link| link.path.ends_with("/current/link")).count();
-        let revisions = of("_manifests/revisions/");
+        let (tags, revisions) = match archive.form {
+            Form::Registry => (of("tags/"), of("manifests/")),
+            _ => {
+                let tags = links.iter().filter(|link| link.path.ends_with("/current/link"));
+                (tags.count(), of("_manifests/revisions/"))
+            }
+        };
         self.line(&Line::Repository { repository, links: links.len(), tags, revisions })?;
         for root in &archive.roots {
             let Name::Full(name) = &root.name else { continue };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::row::{Links, Meta, Row, Shard};
+use super::row::{Entry, Kind, Links, Meta, Row, Shard};
 use super::state::State;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -102,7 +102,36 @@ impl Parts {
     ///
     /// A state cannot be read.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Row>> {
-        self.with(|shard| shard.has_blob(digest)).blob(digest)
+        self.found(digest, |state| state.blob(digest))
+    }
+
+    /// What the part of a digest has of it. Of a registry each part has the documents of all that it looked at, and the one
+    /// of a digest may have looked before it was there.
+    fn found<T>(&self, digest: &Digest, get: impl Fn(&State) -> Result<Option<T>>) -> Result<Option<T>> {
+        let own = self.with(|shard| shard.has_blob(digest));
+        if let Some(found) = get(own)? {
+            return Ok(Some(found));
+        }
+        if self.meta().kind() != Kind::Registry {
+            return Ok(None);
+        }
+        for (state, _) in self.parts.iter() {
+            if let Some(found) = get(state)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a registry told of a blob in its last run.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn listed(&self, digest: &Digest) -> Result<Option<Entry>> {
+        let of = |(_, meta): &&(State, Meta)| meta.shard.is_none_or(|shard| shard.has_blob(digest));
+        let (state, meta) = self.parts.iter().find(of).unwrap_or(&self.parts[0]);
+        Ok(state.listed(digest)?.filter(|entry| entry.run == meta.run.number))
     }
 
     /// The text of a document, if it is kept.
@@ -111,7 +140,7 @@ impl Parts {
     ///
     /// A state cannot be read.
     pub fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        self.with(|shard| shard.has_blob(digest)).text(digest)
+        self.found(digest, |state| state.text(digest))
     }
 
     /// The links of a repository.
@@ -130,8 +159,12 @@ impl Parts {
     /// A state cannot be read.
     pub fn repositories(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        for (state, _) in self.parts.iter() {
-            state.names(&mut |name| names.push(name.to_owned()))?;
+        for (state, meta) in self.parts.iter() {
+            state.names(&mut |name| {
+                if meta.shard.is_none_or(|shard| shard.has_repository(name)) {
+                    names.push(name.to_owned());
+                }
+            })?;
         }
         names.sort_unstable();
         Ok(names)
@@ -149,9 +182,11 @@ impl Parts {
         let prefixes = (0..=u8::MAX).map(|byte| vec![0, byte]).chain([vec![1]]);
         for prefix in prefixes {
             let mut rows = Vec::new();
-            for (state, _) in self.parts.iter() {
+            for (state, meta) in self.parts.iter() {
                 state.blobs(&prefix, &mut |digest, row| {
-                    rows.push((super::state::key(&digest), digest, row));
+                    if meta.shard.is_none_or(|shard| shard.has_blob(&digest)) {
+                        rows.push((super::key::key(&digest), digest, row));
+                    }
                     Ok(())
                 })?;
             }

@@ -36,6 +36,39 @@ pub struct Meta {
     pub run: Run,
 }
 
+/// What a state is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The storage of a registry.
+    Storage,
+    /// OCI layouts.
+    Layouts,
+    /// A live registry.
+    Registry,
+}
+
+impl Kind {
+    /// The ID of its form.
+    pub fn id(self) -> &'static str {
+        match self {
+            Kind::Storage => "registry-storage",
+            Kind::Layouts => "oci",
+            Kind::Registry => "docker",
+        }
+    }
+
+    fn of(id: &str) -> Option<Kind> {
+        [Kind::Storage, Kind::Layouts, Kind::Registry].into_iter().find(|kind| kind.id() == id)
+    }
+}
+
+impl Meta {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.form).unwrap_or(Kind::Storage)
+    }
+}
+
 /// A run over a storage, which kills may divide into several.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -140,5 +173,43 @@ impl Links {
     /// The links again.
     pub fn list(self) -> Vec<Link> {
         self.links.into_iter().map(|(path, text, modified)| Link { path, text, modified }).collect()
+    }
+}
+
+/// What a registry tells of a blob or a document: which repository has it, and how large it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The run that was told.
+    pub run: u64,
+    /// Its size.
+    pub size: u64,
+    /// The repository that it is read from: of those that have it the first by name.
+    pub repository: String,
+    /// Whether it is a manifest or an index.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub document: bool,
+    /// Whether the registry did not give it, although it says that it has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent: bool,
+}
+
+impl Entry {
+    /// One that was written.
+    pub fn of(value: &[u8]) -> Option<Entry> {
+        serde_json::from_slice(value).ok()
+    }
+
+    /// This, where another was written before: of one run the first repository by name counts, and what is not given.
+    pub fn beside(&self, known: Option<Entry>) -> Entry {
+        match known.filter(|known| known.run == self.run) {
+            Some(known) if known.document == self.document => Entry {
+                repository: known.repository.min(self.repository.clone()),
+                absent: known.absent || self.absent,
+                ..self.clone()
+            },
+            // What is a manifest somewhere is read as one.
+            Some(known) if known.document => known,
+            _ => self.clone(),
+        }
     }
 }

@@ -1,21 +1,27 @@
 //! A run over a storage, and the joining of parts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::counters::Counters;
 use super::gc::{self, Garbage};
 use super::graph::{self, AtHand, Extent};
 use super::job::{Extras, Job, Means, Request, nanoseconds, seconds};
+#[cfg(feature = "registry")]
+use super::live::Registry;
 use super::parts::Parts;
-use super::row::{Meta, Run, SCHEME, Shard};
+use super::row::{Kind, Meta, Run, SCHEME, Shard};
 use super::select::{Sample, Selection};
+use super::source::{OfStorage, Source};
 use super::state::{Batch, State};
 use super::told::{self, Told};
 use super::{blobs, layouts, lines, links};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
-use crate::form::registry_storage::stored::{self, Stored};
+#[cfg(feature = "registry")]
+use crate::form::registry::live::Live;
+use crate::form::registry_storage::stored::Stored;
 
 /// What a scrub came to.
 pub struct Scrubbed {
@@ -43,57 +49,89 @@ impl Scrubbed {
     }
 }
 
-/// Scrubs a storage in a folder, or layouts.
+/// What is scrubbed, and where it is.
+pub enum What<'a> {
+    /// The storage of a registry, wherever it is.
+    Storage(Stored),
+    /// Layouts, in a folder.
+    Layouts(&'a Path),
+    /// A live registry, or a repository of it.
+    #[cfg(feature = "registry")]
+    Registry(Box<Live>),
+}
+
+/// Where it is, as the state says it.
+struct Where {
+    kind: Kind,
+    /// In its canonical form.
+    place: String,
+    base: String,
+    root: Vec<String>,
+}
+
+/// Scrubs it.
 ///
 /// # Errors
 ///
 /// The storage or the state cannot be read or written, the state is another one's, or the job was cancelled.
 pub fn run(
-    place: (&str, &Path, bool),
+    (typed, what): (&str, What<'_>),
     request: &Request,
     means: &Means<'_>,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
-    let (typed, path, layouts) = place;
-    if layouts {
-        return of_layouts((typed, path), request, means, &extras);
+    match what {
+        What::Layouts(path) => of_layouts((typed, path), request, means, &extras),
+        What::Storage(stored) => {
+            let mut root = Vec::new();
+            for name in MIRROR {
+                root.extend(stored.has_at_root(name)?.then(|| (*name).to_owned()));
+            }
+            let (place, base) = (stored.identity()?, stored.base().to_owned());
+            let at = Where { kind: Kind::Storage, place, base, root };
+            let (state, meta) = state_of(typed, at, request, means)?;
+            let source: Arc<dyn Source> = Arc::new(OfStorage(stored));
+            of_source(&source, (state, meta), request, means, extras)
+        }
+        #[cfg(feature = "registry")]
+        What::Registry(live) => {
+            if extras.grace.is_some() {
+                let message = "a registry does not tell of blobs that nothing points at, so nobody can plan what --gc-plan asks for";
+                return Err(Error::refused_help(message, "give its storage, registry-storage:DIR"));
+            }
+            let (place, base) = (live.place(), live.domain().to_owned());
+            let at = Where { kind: Kind::Registry, place, base, root: Vec::new() };
+            let (state, meta) = state_of(typed, at, request, means)?;
+            let max_age = request.max_age.map(|age| age.as_secs());
+            let source: Arc<dyn Source> = Arc::new(Registry::new(*live, &state, &meta, max_age));
+            of_source(&source, (state, meta), request, means, extras)
+        }
     }
-    of_storage(typed, stored::in_folder(typed, path)?, request, means, extras)
 }
 
-/// Scrubs a storage, wherever it is.
-///
-/// # Errors
-///
-/// As of [`run`].
-pub fn of_storage(
-    typed: &str,
-    stored: Stored,
+/// Scrubs what is looked at piece by piece.
+fn of_source(
+    source: &Arc<dyn Source>,
+    (state, mut meta): (State, Meta),
     request: &Request,
     means: &Means<'_>,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
     let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
-    let mut root = Vec::new();
-    for name in MIRROR {
-        root.extend(stored.has_at_root(name)?.then(|| (*name).to_owned()));
-    }
-    let about = ("registry-storage", typed, stored.identity()?);
-    let (state, mut meta) = state_of(about, (stored.base(), root), request, means)?;
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let selection = selection(&meta, request);
-    // A run that goes on reads the links that it has not read yet.
-    links::read(&stored, &state, &means.job(&meta, until), meta.shard)?;
+    // A run that goes on looks at repositories that it has not looked at yet.
+    let mut unreadable = links::read(&**source, &state, &means.job(&meta, until), meta.shard)?;
     meta.run.listed = Some(nanoseconds());
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
-    let came = blobs::read(&stored, &state, &means.job(&meta, until), selection)?;
+    let came = blobs::read(source, &state, &means.job(&meta, until), selection)?;
     meta.run.left = Counters::get(&means.counters.left);
-    let unreadable = came.unreadable;
+    unreadable.extend(came.unreadable);
     let mut scrubbed =
         Scrubbed { told: None, judged: Extent::default(), plan: None, metas: Vec::new(), unreadable };
     if meta.shard.is_none() {
         let parts = Parts::one(state.clone(), meta.clone());
-        let at_hand = AtHand { stored: &stored, state: &state };
+        let at_hand = AtHand { source, state: &state };
         judged(&parts, Some(at_hand), &means.job(&meta, until), extras, &mut scrubbed)?;
     }
     meta.run.ended = Some(seconds());
@@ -125,7 +163,8 @@ fn of_layouts(
     let found = layouts::find(typed, path)?;
     let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
     let place = path.canonicalize().at("cannot read", path)?.to_string_lossy().into_owned();
-    let (state, mut meta) = state_of(("oci", typed, place), ("", Vec::new()), request, means)?;
+    let at = Where { kind: Kind::Layouts, place, base: String::new(), root: Vec::new() };
+    let (state, mut meta) = state_of(typed, at, request, means)?;
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let selection = selection(&meta, request);
     let mut gathered = told::Gathered::default();
@@ -135,7 +174,7 @@ fn of_layouts(
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let layouts::Layouts { layouts, blobs, bytes, came } = came;
     Ok(Scrubbed {
-        told: Some(gathered.finish(typed, "oci")),
+        told: Some(gathered.finish(typed, Kind::Layouts.id())),
         judged: Extent { repositories: layouts, blobs, bytes, ..Extent::default() },
         plan: None,
         metas: vec![meta],
@@ -188,7 +227,7 @@ fn judged(
         lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
     })?;
     lines.as_mut().map_or(Ok(()), |lines| lines.blobs(parts))?;
-    scrubbed.told = Some(gathered.finish(&parts.meta().typed, "registry-storage"));
+    scrubbed.told = Some(gathered.finish(&parts.meta().typed, parts.meta().kind().id()));
     if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {
         let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
         scrubbed.plan = Some(collecting.plan(parts, i64::try_from(young).unwrap_or(i64::MAX))?);
@@ -198,20 +237,16 @@ fn judged(
 
 /// The state of a run, and what it says of itself: a new one, the next run of an old one, or the rest of one that was ended
 /// too early.
-fn state_of(
-    (form, typed, place): (&str, &str, String),
-    (base, root): (&str, Vec<String>),
-    request: &Request,
-    means: &Means<'_>,
-) -> Result<(State, Meta)> {
+fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Result<(State, Meta)> {
+    let Where { kind, place, base, root } = at;
     let fresh = Meta {
         scheme: SCHEME,
         restow: env!("CARGO_PKG_VERSION").to_owned(),
         id: drawn(),
-        form: form.to_owned(),
+        form: kind.id().to_owned(),
         place,
         typed: typed.to_owned(),
-        base: base.to_owned(),
+        base,
         shard: request.shard,
         root,
         run: Run { number: 1, began: seconds(), ..Run::default() },

@@ -1,7 +1,7 @@
 //! Which blobs a run reads: what is new, was wrong, changed or is old; in its shard, and in its sample.
 
+use super::key::key;
 use super::row::{Row, Run, Shard};
-use super::state::key;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::registry_storage::stored::Listed;

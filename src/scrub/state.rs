@@ -10,7 +10,8 @@ use redb::{
     TableDefinition,
 };
 
-use super::row::{Links, Meta, Row, SCHEME};
+use super::key::{digest, key, layout_of};
+use super::row::{Entry, Links, Meta, Row, SCHEME};
 use crate::codec::{pack, unpack};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,9 @@ const TEXTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("texts");
 const REPOSITORIES: TableDefinition<&str, &[u8]> = TableDefinition::new("repositories");
 /// Blobs in folders where no registry looks, by the name of their file.
 const MISPLACED: TableDefinition<&str, &[u8]> = TableDefinition::new("misplaced");
+
+/// What a registry tells of its blobs, by digest.
+const LISTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("listed");
 
 /// Bytes of the database that are kept in memory.
 const CACHE: usize = 16 << 20;
@@ -56,8 +60,10 @@ pub struct Batch {
     pub repositories: Vec<(String, Option<Links>)>,
     /// Blobs where no registry looks; `None` removes one.
     pub misplaced: Vec<(String, Option<Row>)>,
-    /// Blobs of layouts by their keys ([`key_in`]); `None` removes one.
+    /// Blobs of layouts by their keys ([`key_in`](super::key::key_in)); `None` removes one.
     pub keyed: Vec<(Vec<u8>, Option<Row>)>,
+    /// What a registry tells of blobs.
+    pub listed: Vec<(Digest, Entry)>,
     /// What the state says of itself from then on.
     pub meta: Option<Meta>,
 }
@@ -65,39 +71,22 @@ pub struct Batch {
 impl Batch {
     /// Rows in it.
     pub fn len(&self) -> usize {
-        self.blobs.len() + self.keyed.len() + self.repositories.len() + self.misplaced.len()
+        self.blobs.len()
+            + self.keyed.len()
+            + self.repositories.len()
+            + self.misplaced.len()
+            + self.listed.len()
     }
-}
 
-/// The key of a digest: 0 and the bytes of SHA-256, or 1 and the text of any other.
-pub fn key(digest: &Digest) -> Vec<u8> {
-    let bytes = match digest.algorithm_name() {
-        "sha256" => data_encoding::HEXLOWER.decode(digest.encoded().as_bytes()).ok(),
-        _ => None,
-    };
-    match bytes {
-        Some(bytes) => [&[0], &bytes[..]].concat(),
-        None => [&[1], digest.as_str().as_bytes()].concat(),
-    }
-}
-
-/// The key of a blob in a layout: 2, the layout's path, 0, and the text of the digest. Two layouts may have two copies.
-pub fn key_in(layout: &str, digest: &Digest) -> Vec<u8> {
-    [&[2], layout.as_bytes(), &[0], digest.as_str().as_bytes()].concat()
-}
-
-/// The layout and the digest of such a key.
-fn layout_of(key: &[u8]) -> Option<(&str, &str)> {
-    let (2, rest) = key.split_first()? else { return None };
-    std::str::from_utf8(rest).ok()?.split_once('\0')
-}
-
-/// The digest of a key.
-pub fn digest(key: &[u8]) -> Option<Digest> {
-    match key.split_first()? {
-        (2, _) => Digest::parse(layout_of(key)?.1).ok(),
-        (0, bytes) => Digest::from_sha256_hex(&data_encoding::HEXLOWER.encode(bytes)),
-        (_, text) => Digest::parse(std::str::from_utf8(text).ok()?).ok(),
+    /// Takes the rows of another one, too.
+    pub fn extend(&mut self, more: Batch) {
+        self.blobs.extend(more.blobs);
+        self.texts.extend(more.texts);
+        self.repositories.extend(more.repositories);
+        self.misplaced.extend(more.misplaced);
+        self.keyed.extend(more.keyed);
+        self.listed.extend(more.listed);
+        self.meta = more.meta.or(self.meta.take());
     }
 }
 
@@ -229,6 +218,14 @@ impl State {
                     None => drop(misplaced.remove(&name[..])?),
                 }
             }
+            if !batch.listed.is_empty() {
+                let mut listed = write.open_table(LISTED)?;
+                for (digest, entry) in &batch.listed {
+                    let key = key(digest);
+                    let known = listed.get(&key[..])?.and_then(|value| Entry::of(value.value()));
+                    listed.insert(&key[..], &json(&entry.beside(known))[..])?;
+                }
+            }
             let mut meta = write.open_table(META)?;
             if let Some(now) = &batch.meta {
                 meta.insert("meta", &json(now)[..])?;
@@ -296,6 +293,44 @@ impl State {
                 break;
             }
             each(key.value())?;
+        }
+        Ok(())
+    }
+
+    /// What the last run over a registry was told of a blob.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blob`](State::blob).
+    pub fn listed(&self, digest: &Digest) -> Result<Option<Entry>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = match read.open_table(LISTED) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            other => other.map_err(|error| self.failed(error))?,
+        };
+        let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
+        Ok(value.and_then(|value| Entry::of(value.value())))
+    }
+
+    /// What runs over a registry were told of blobs whose keys begin like this.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](State::blobs).
+    pub fn all_listed(&self, from: &[u8], each: &mut dyn FnMut(Digest, Entry) -> Result<()>) -> Result<()> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = match read.open_table(LISTED) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+            other => other.map_err(|error| self.failed(error))?,
+        };
+        for item in table.range(from..).map_err(|error| self.failed(error))? {
+            let (key, value) = item.map_err(|error| self.failed(error))?;
+            if !key.value().starts_with(from) {
+                break;
+            }
+            if let (Some(digest), Some(entry)) = (digest(key.value()), Entry::of(value.value())) {
+                each(digest, entry)?;
+            }
         }
         Ok(())
     }

@@ -1,17 +1,23 @@
 //! A few blobs, read one after the other by one thread: what a kill costs.
 
-use std::sync::PoisonError;
+use std::io::{Cursor, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counters::Counters;
 use super::job::Job;
 use super::row::{ReadRow, Row};
+use super::source::Source;
 use super::state::Batch;
-use crate::error::{Error, Result};
-use crate::form::registry_storage::piece;
-use crate::form::registry_storage::stored::{Listed, Passing, Stored};
+use crate::digest::Digest;
+use crate::error::{Context as _, Error, Result};
+use crate::form::registry_storage::stored::{Listed, Opened, Version};
 use crate::layer::Kept;
-use crate::model::BlobId;
+use crate::limits::Limits;
+use crate::location::MemberId;
+use crate::model::build::Builder;
+use crate::model::{Archive, BlobId, Form};
 use crate::read::{self, Found};
+use crate::source::{Bytes, Ingested, MemberName, Tree, Wanted};
 
 /// Blobs of a unit, at most.
 pub const BLOBS: usize = 64;
@@ -19,6 +25,8 @@ pub const BLOBS: usize = 64;
 pub const BYTES: u64 = 64 << 20;
 /// How often a blob is read that changes while it is.
 const TRIES: u32 = 3;
+/// Bytes that are looked at to tell whether a blob is JSON.
+const HEAD: usize = 512;
 
 /// What became of the blobs of a unit.
 #[derive(Debug, Default)]
@@ -34,11 +42,11 @@ pub struct Done {
 /// # Errors
 ///
 /// The storage is gone, or the job was cancelled.
-pub fn read(stored: &Stored, job: &Job<'_>, blobs: Vec<Listed>) -> Result<Done> {
+pub fn read(source: &Arc<dyn Source>, job: &Job<'_>, blobs: Vec<Listed>) -> Result<Done> {
     let mut done = Done::default();
     let mut pending = blobs;
     for attempt in 1..=TRIES {
-        let again = once(stored, job, &pending, &mut done, attempt == TRIES)?;
+        let again = once(source, job, &pending, &mut done, attempt == TRIES)?;
         if again.is_empty() {
             break;
         }
@@ -49,14 +57,14 @@ pub fn read(stored: &Stored, job: &Job<'_>, blobs: Vec<Listed>) -> Result<Done> 
 
 /// Reads them once; those that changed meanwhile, as they are now.
 fn once(
-    stored: &Stored,
+    source: &Arc<dyn Source>,
     job: &Job<'_>,
     blobs: &[Listed],
     done: &mut Done,
     last: bool,
 ) -> Result<Vec<Listed>> {
     let passing = Passing::default();
-    let archive = piece::unit(&job.meta.typed, stored, blobs, &passing, &job.reading.limits);
+    let archive = archive(&job.meta.typed, source, blobs, &passing, &job.reading.limits);
     let context = job.reading.context(true, job.progress);
     let mut again = Vec::new();
     for (at, listed) in blobs.iter().enumerate() {
@@ -70,14 +78,11 @@ fn once(
             other => other,
         };
         // What was written meanwhile is told from what is wrong by its size and time.
-        let now = match version {
-            Some(version) => Ok(Some(Listed::of(listed.digest.clone(), version))),
-            None => stored.blob(&listed.digest),
-        };
-        let now = match now {
+        let sound = read.as_ref().is_ok_and(|found| is_sound(found, &listed.digest));
+        let now = match source.blob_after(listed, version, sound) {
             Ok(now) => now,
             Err(error) => {
-                stored.is_there()?;
+                source.is_there()?;
                 done.unreadable.push(error.to_string());
                 continue;
             }
@@ -85,20 +90,21 @@ fn once(
         let counters = job.counters;
         match (now, read) {
             (None, _) => {
-                stored.is_there()?;
+                source.is_there()?;
                 Counters::add(&counters.meanwhile, 1);
                 done.batch.blobs.push((listed.digest.clone(), None));
+                source.is_gone(&listed.digest, &mut done.batch)?;
             }
             (Some(now), _) if !now.version().is_same(&listed.version()) && !last => {
                 Counters::add(&counters.meanwhile, 1);
                 again.push(now);
             }
             (Some(_), Err(error)) => {
-                stored.is_there()?;
+                source.is_there()?;
                 done.unreadable.push(error.to_string());
             }
             (Some(_), Ok(found)) => {
-                let (row, text) = row(stored, job, listed, found, text)?;
+                let (row, text) = row(source, job, listed, found, text)?;
                 Counters::add(&counters.read, 1);
                 Counters::add(&counters.read_bytes, listed.size);
                 let sound = row.read.as_ref().is_some_and(|read| read.is_sound(&listed.digest));
@@ -113,7 +119,7 @@ fn once(
 
 /// What is written of a blob, with the text that is kept of it.
 fn row(
-    stored: &Stored,
+    source: &Arc<dyn Source>,
     job: &Job<'_>,
     listed: &Listed,
     found: Found,
@@ -127,7 +133,7 @@ fn row(
     });
     // A document may have lost what it begins with.
     if text.is_none() && wrong && listed.size <= job.reading.limits.document_bytes {
-        text = stored.bytes(&listed.digest, job.reading.limits.document_bytes).ok();
+        text = source.bytes(&listed.digest, job.reading.limits.document_bytes).ok();
     }
     if text.is_some() {
         // Should it be used as a layer, its text is read once more, by whoever knows that.
@@ -145,4 +151,82 @@ fn row(
         text: text.is_some(),
     };
     Ok((Row::of(listed, Some(read)), text))
+}
+
+/// Whether what was read is what its digest says.
+fn is_sound(found: &Found, digest: &Digest) -> bool {
+    let facts = found.facts.as_ref();
+    facts.is_some_and(|facts| facts.missing == 0 && facts.digest_like(digest) == Some(digest))
+}
+
+/// What came by while blobs were read, by the place of each in its list.
+#[derive(Debug, Default)]
+struct Passed {
+    /// Texts of documents.
+    texts: Vec<(u64, Vec<u8>)>,
+    /// Versions that were read, where who gave them said so.
+    versions: Vec<(u64, Version)>,
+}
+
+/// The same, shared.
+type Passing = Arc<Mutex<Passed>>;
+
+/// Blobs to be read, each as a layer: what they are used for is known later. Documents among them go to `passing`, each with
+/// the place of its blob in the list.
+fn archive(
+    place: &str,
+    source: &Arc<dyn Source>,
+    blobs: &[Listed],
+    passing: &Passing,
+    limits: &Limits,
+) -> Archive {
+    let named = |blob: &Listed| (MemberName::from(source.name(&blob.digest)), blob.size);
+    let bytes = Unit {
+        source: Arc::clone(source),
+        digests: blobs.iter().map(|blob| blob.digest.clone()).collect(),
+        limit: limits.document_bytes,
+        passing: Arc::clone(passing),
+    };
+    let tree = Tree::of_bytes(place, blobs.iter().map(named).collect(), Box::new(bytes));
+    let mut builder = Builder::new(Form::RegistryStorage, tree, Ingested::default(), limits, ());
+    for (blob, member) in blobs.iter().zip((0..).map(MemberId)) {
+        builder.stored_blob(blob.digest.clone(), member);
+    }
+    for i in 0..builder.archive.blobs.len() {
+        builder.is_layer(BlobId(i as u32));
+    }
+    builder.archive
+}
+
+/// The bytes of some blobs. What begins like a JSON document is kept as it passes.
+struct Unit {
+    source: Arc<dyn Source>,
+    digests: Vec<Digest>,
+    /// Bytes of a document, at most.
+    limit: u64,
+    passing: Passing,
+}
+
+impl Bytes for Unit {
+    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
+        let Some(digest) = self.digests.get(member.key as usize) else {
+            return Ok(Box::new(std::io::empty()));
+        };
+        let told = member.name;
+        let Opened { mut reader, now } = self.source.open(digest)?;
+        let mut head = Vec::with_capacity(HEAD);
+        reader.by_ref().take(HEAD as u64).read_to_end(&mut head).at("cannot read", told.to_string())?;
+        let begins = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        let is_document = begins && member.size <= self.limit;
+        if is_document {
+            reader.by_ref().take(self.limit).read_to_end(&mut head).at("cannot read", told.to_string())?;
+        }
+        let mut passed = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.versions.extend(now.map(|now| (member.key, now)));
+        if !is_document {
+            return Ok(Box::new(Cursor::new(head).chain(reader)));
+        }
+        passed.texts.push((member.key, head.clone()));
+        Ok(Box::new(Cursor::new(head)))
+    }
 }

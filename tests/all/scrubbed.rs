@@ -4,6 +4,7 @@ mod corpus;
 pub mod damage;
 mod divided;
 mod layouts;
+mod live;
 mod meanwhile;
 mod planted;
 mod refused;

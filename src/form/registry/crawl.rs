@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::media::DocumentType;
 use crate::model::view::text;
 use crate::reference::Reference;
-use crate::registry::{Manifest, Repository, fallback_tag};
+use crate::registry::{Fault, Manifest, Repository, fallback_tag};
 
 /// Requests that are made at once.
 const AT_ONCE: usize = 8;
@@ -54,9 +54,16 @@ pub(super) struct Crawl<'a> {
     pub documents: Vec<Found>,
     pub blobs: Vec<Wanted>,
     pub entries: Vec<Entry>,
+    /// Of whoever goes through a whole registry: documents that need not be read again, as their digests are.
+    pub held: Option<Held<'a>>,
+    /// What was refused of a repository that is looked at with `held`: what was asked for, and why it was not given.
+    pub refused: Mutex<Vec<(String, String)>>,
     known: HashSet<(usize, Digest)>,
     bytes: u64,
 }
+
+/// The bytes of documents that were read before.
+pub(super) type Held<'a> = &'a (dyn Fn(&Digest) -> Result<Option<Vec<u8>>> + Sync);
 
 impl<'a> Crawl<'a> {
     pub fn new(limits: &'a Limits) -> Crawl<'a> {
@@ -67,6 +74,8 @@ impl<'a> Crawl<'a> {
             documents: Vec::new(),
             blobs: Vec::new(),
             entries: Vec::new(),
+            held: None,
+            refused: Mutex::default(),
             known: HashSet::new(),
             bytes: 0,
         }
@@ -110,6 +119,37 @@ impl<'a> Crawl<'a> {
         Ok(digest)
     }
 
+    /// A document under a tag or digest. With `held`, a digest that is known is only asked for, and one that the registry
+    /// refuses is noted.
+    pub fn get(&self, repository: &Repository, reference: &str) -> Result<Option<Manifest>> {
+        let Some(held) = self.held else { return Ok(repository.manifest(reference)?) };
+        let bytes = Digest::parse(reference).ok().map(|digest| held(&digest)).transpose()?.flatten();
+        let got = match bytes {
+            Some(bytes) => repository.head(reference).map(|head| {
+                head.map(|head| Manifest { bytes, media_type: head.media_type, digest: head.digest })
+            }),
+            None => repository.manifest(reference),
+        };
+        self.or_refused(reference, got)
+    }
+
+    /// What was answered; a refusal is noted where only this may be refused.
+    pub fn or_refused<T>(&self, what: &str, answer: Result<Option<T>, Fault>) -> Result<Option<T>> {
+        match answer {
+            Err(
+                fault @ (Fault::Unauthorized { .. }
+                | Fault::Status { .. }
+                | Fault::Nonsense { .. }
+                | Fault::Limit { .. }),
+            ) if self.held.is_some() => {
+                let mut refused = self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                refused.push((what.to_owned(), fault.to_string()));
+                Ok(None)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
     fn take(&mut self, repository: usize, digest: Digest, manifest: Manifest) -> Result<()> {
         self.bytes = self.bytes.saturating_add(manifest.bytes.len() as u64);
         if self.bytes > self.limits.documents_bytes {
@@ -149,7 +189,7 @@ impl<'a> Crawl<'a> {
             children
                 .truncate(usize::try_from(self.limits.manifests).unwrap_or(usize::MAX).saturating_sub(from));
             let found = at_once(&children, |(repository, digest)| {
-                self.repositories[*repository].manifest(digest.as_str()).map_err(Error::from)
+                self.get(&self.repositories[*repository], digest.as_str())
             })?;
             for ((repository, digest), manifest) in children.into_iter().zip(found) {
                 if let Some(manifest) = manifest {
@@ -241,11 +281,22 @@ impl<'a> Crawl<'a> {
     /// What is about one document: referrers by their list, the list under the fallback tag, and cosign's tags.
     fn about(&self, repository: &Repository, digest: &Digest) -> Result<Vec<About>> {
         let mut about = Vec::new();
-        let referrers = repository.referrers(digest)?;
+        let referrers = match self.held {
+            // The index under the fallback tag is among the tags.
+            Some(_) if !repository.has_referrers_api() => return Ok(about),
+            Some(_) => {
+                let found = repository.referrers(digest).map(Some);
+                self.or_refused(&format!("referrers of {digest}"), found)?.unwrap_or_default()
+            }
+            None => repository.referrers(digest)?,
+        };
         for (referrer, _) in &referrers.found {
-            if let Some(manifest) = repository.manifest(referrer.as_str())? {
+            if let Some(manifest) = self.get(repository, referrer.as_str())? {
                 about.push((None, Some(referrer.clone()), manifest));
             }
+        }
+        if self.held.is_some() {
+            return Ok(about);
         }
         let tag = fallback_tag(digest);
         if let Some(bytes) = referrers.fallback {

@@ -6,8 +6,12 @@
 
 mod address;
 mod crawl;
+#[cfg(feature = "scrub")]
+pub mod live;
 mod mend;
 mod narrow;
+#[cfg(feature = "scrub")]
+pub mod piece;
 mod pushed;
 mod read;
 mod sending;

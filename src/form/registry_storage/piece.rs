@@ -4,14 +4,14 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::stored::{Link, Listed, Passing, Stored, Unit, blob_name};
+use super::stored::{Link, Listed, blob_name};
 use super::{Aliases, links, read_repository, repositories};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;
-use crate::model::{Anomaly, Archive, BlobId, Find, Form, Sought, StorageProblem};
+use crate::model::{Anomaly, Archive, Find, Form, Sought, StorageProblem};
 use crate::source::{Bytes, Ingested, MemberName, Tree, Wanted};
 
 /// What is known of the blobs of a storage.
@@ -187,23 +187,4 @@ impl Bytes for AllBlobs {
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
         self.0.reader(Wanted { key: member.key | BLOB, ..member })
     }
-}
-
-/// Blobs to be read, each as a layer: what they are used for is known later. Documents among them go to `passing`, each with
-/// the place of its blob in the list.
-pub fn unit(place: &str, stored: &Stored, blobs: &[Listed], passing: &Passing, limits: &Limits) -> Archive {
-    let named = |blob: &Listed| {
-        let name = blob_name(stored.base(), &blob.digest).unwrap_or_default();
-        (MemberName::from(name), blob.size)
-    };
-    let bytes = Unit::new(stored, limits.document_bytes, passing);
-    let tree = Tree::of_bytes(place, blobs.iter().map(named).collect(), Box::new(bytes));
-    let mut builder = Builder::new(Form::RegistryStorage, tree, Ingested::default(), limits, ());
-    for (blob, member) in blobs.iter().zip((0..).map(MemberId)) {
-        builder.stored_blob(blob.digest.clone(), member);
-    }
-    for i in 0..builder.archive.blobs.len() {
-        builder.is_layer(BlobId(i as u32));
-    }
-    builder.archive
 }

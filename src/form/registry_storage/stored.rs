@@ -1,17 +1,12 @@
 //! Storage looked at piece by piece: one repository, or one folder of blobs, and never all of it; wherever it is.
 
-use std::io::{Cursor, Read};
+use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use bstr::ByteSlice;
+use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
-use crate::source::{Bytes, Wanted};
-
-/// Bytes that are looked at to tell whether a blob is JSON.
-const HEAD: usize = 512;
 
 /// A storage that lists and gives, such as a folder or a bucket.
 pub trait Storage: Send + Sync {
@@ -172,6 +167,8 @@ pub struct Listing {
     pub blobs: Vec<Listed>,
     /// Blobs that do not.
     pub misplaced: Vec<Listed>,
+    /// Of those in their places what was read when repositories were looked at.
+    pub looked: HashSet<Digest>,
 }
 
 /// A file among the links of a repository.
@@ -204,52 +201,4 @@ pub(super) fn no_storage(place: &str) -> Error {
 pub fn blob_name(base: &str, digest: &Digest) -> Option<String> {
     let hex = digest.encoded();
     Some(format!("{base}blobs/{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?))
-}
-
-/// What came by while blobs were read, by the place of each in its list.
-#[derive(Debug, Default)]
-pub struct Passed {
-    /// Texts of documents.
-    pub texts: Vec<(u64, Vec<u8>)>,
-    /// Versions that were read, where who gave them said so.
-    pub versions: Vec<(u64, Version)>,
-}
-
-/// The same, shared.
-pub type Passing = Arc<Mutex<Passed>>;
-
-/// The bytes of some blobs of a storage. What begins like a JSON document is kept as it passes.
-pub struct Unit {
-    stored: Stored,
-    /// Bytes of a document, at most.
-    limit: u64,
-    passing: Passing,
-}
-
-impl Unit {
-    /// Those of a storage; where its documents go, of at most so many bytes each.
-    pub fn new(stored: &Stored, limit: u64, passing: &Passing) -> Unit {
-        Unit { stored: Arc::clone(stored), limit, passing: Arc::clone(passing) }
-    }
-}
-
-impl Bytes for Unit {
-    fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
-        let name = member.name.to_str().map_err(|_| Error::refused("a name that is no path"))?;
-        let Opened { mut reader, now } = self.stored.open(name)?;
-        let mut head = Vec::with_capacity(HEAD);
-        reader.by_ref().take(HEAD as u64).read_to_end(&mut head).at("cannot read", name)?;
-        let begins = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        let is_document = begins && member.size <= self.limit;
-        if is_document {
-            reader.by_ref().take(self.limit).read_to_end(&mut head).at("cannot read", name)?;
-        }
-        let mut passed = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
-        passed.versions.extend(now.map(|now| (member.key, now)));
-        if !is_document {
-            return Ok(Box::new(Cursor::new(head).chain(reader)));
-        }
-        passed.texts.push((member.key, head.clone()));
-        Ok(Box::new(Cursor::new(head)))
-    }
 }

@@ -43,7 +43,8 @@ fn scrub(storage: &Storage, state: &Path, shard: Option<Shard>, counting: &Count
     let place = Place::parse(&storage.place()).expect("a place");
     let request = ScrubRequest { state: Some(state.to_owned()), shard, ..ScrubRequest::default() };
     let options = Options { progress: counting, jobs: 2, ..Options::default() };
-    restow::scrub(&place, &request, &options, &Counters::default(), Default::default()).is_ok()
+    restow::scrub(&place, &request, &Default::default(), &options, &Counters::default(), Default::default())
+        .is_ok()
 }
 
 fn all_blobs(storage: &Storage) -> usize {

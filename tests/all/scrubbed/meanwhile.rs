@@ -27,7 +27,7 @@ fn scrub(place: &str, state: Option<&Path>, counters: &Counters, what: impl Fn()
     let place = Place::parse(place).expect("a place");
     let request = ScrubRequest { state: state.map(Path::to_owned), ..ScrubRequest::default() };
     let options = Options { progress: &progress, jobs: 1, ..Options::default() };
-    restow::scrub(&place, &request, &options, counters, Default::default())
+    restow::scrub(&place, &request, &Default::default(), &options, counters, Default::default())
 }
 
 fn alarms(scrubbed: &Scrubbed) -> Vec<String> {

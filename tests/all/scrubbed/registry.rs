@@ -1,10 +1,12 @@
 //! Beside Debian's registry: what it wrote, damaged; and a registry that takes pushes while it is scrubbed. Where it is not
 //! installed nothing is tried, and that is said.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::damage::{ALL, Damage::*};
 use super::planted::{expected, fill, warnings};
 use super::storage::{Storage, json, restow, tar};
 use crate::registry::debian::{has, start};
@@ -38,6 +40,35 @@ fn damage_in_a_storage_that_a_registry_wrote() {
     }
     let (code, report) = json(&["scrub", &storage.place()]);
     assert_eq!((code, warnings(&report)), (Some(1), expected()), "{report}");
+    let live = restow(&["scrub", "--json", "--retry-times", "0", "--tls-verify=false", &place]);
+    let (report, said) = (String::from_utf8_lossy(&live.stdout), String::from_utf8_lossy(&live.stderr));
+    assert_eq!((live.status.code(), warnings(&report)), (Some(2), of_registry(&registry.address)), "{said}");
+    // What the registry itself cannot read it says of nobody but itself.
+    let refused = [EmptyTag, FlippedManifest].map(super::planted::repository);
+    let unread: Vec<&str> = said.lines().filter(|line| line.contains("not read: ")).collect();
+    assert_eq!(unread.len(), 3, "{said}");
+    assert!(unread.iter().all(|line| refused.iter().any(|name| line.contains(name.as_str()))), "{said}");
+    for name in [NoManifest, NoRevision].map(super::planted::repository) {
+        let lost = |tag| format!("tag `{name}:{tag}` is listed, and the registry has no manifest for it");
+        assert!(report.contains(&lost(1)) && report.contains(&lost(2)), "{report}");
+    }
+}
+
+/// What a scrub through the registry finds of the same damage.
+fn of_registry(address: &str) -> BTreeSet<(String, Vec<String>)> {
+    let found = ALL.into_iter().filter_map(|kind| {
+        let rule = match kind {
+            // The registry gives the config under the layer's digest.
+            FlippedLayer | CutLayer | EmptyLayer | OtherLink => "blob/digest-mismatch",
+            // It gives no blob that the repository has no link to.
+            NoLayer | NoConfig | MovedLayer | NoLayerLink => "blob/missing",
+            NoManifest | NoRevision => return Some(("storage/tag-without-target".to_owned(), Vec::new())),
+            FlippedManifest | EmptyTag => return None,
+        };
+        let repository = super::planted::repository(kind);
+        Some((rule.to_owned(), ["1", "2"].map(|tag| format!("{address}/{repository}:{tag}")).to_vec()))
+    });
+    found.collect()
 }
 
 #[test]
