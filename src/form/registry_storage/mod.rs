@@ -6,7 +6,7 @@ pub mod in_bucket;
 #[cfg(feature = "cloud")]
 pub mod known;
 #[cfg(feature = "scrub")]
-mod on_disk;
+pub mod on_disk;
 #[cfg(feature = "scrub")]
 pub mod piece;
 #[cfg(feature = "scrub")]

@@ -2,20 +2,30 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bstr::ByteSlice;
 use cap_std::fs::{Dir, Metadata, MetadataExt as _};
 
 use super::PREFIXES;
-use super::stored::{Folder, Link, Listed, Listing, Opened, Storage, Version, blob_name, no_storage};
+use super::stored::{Folder, Link, Listed, Listing, Opened, Storage, Stored, Version, blob_name, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 
 /// Bytes of a link that are read: a digest has fewer.
 const LINK: u64 = 1024;
 
+/// Opens the storage in or at a folder.
+///
+/// # Errors
+///
+/// The folder cannot be read, or holds no storage.
+pub fn in_folder(place: &str, path: &Path) -> Result<Stored> {
+    Ok(Arc::new(OnDisk::open(place, path)?))
+}
+
 /// A folder that a registry serves.
-pub(super) struct OnDisk {
+struct OnDisk {
     dir: Dir,
     path: PathBuf,
     base: &'static str,
@@ -188,7 +198,7 @@ impl Storage for OnDisk {
     }
 
     fn blob(&self, digest: &Digest) -> Result<Option<Listed>> {
-        match blob_name(&self.base, digest) {
+        match blob_name(self.base, digest) {
             Some(name) => self.stat(&name, digest.clone()),
             None => Ok(None),
         }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::digest::Digest;
@@ -180,15 +179,6 @@ pub struct Link {
     pub text: String,
     /// When it was changed, in nanoseconds from 1970.
     pub modified: i64,
-}
-
-/// Opens the storage in or at a folder.
-///
-/// # Errors
-///
-/// The folder cannot be read, or holds no storage.
-pub fn in_folder(place: &str, path: &Path) -> Result<Stored> {
-    Ok(Arc::new(super::on_disk::OnDisk::open(place, path)?))
 }
 
 /// That a place holds no storage.
