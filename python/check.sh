@@ -21,13 +21,14 @@ if [[ $(cat "$work/stamp" 2>/dev/null) != "${tools[*]}" ]]; then
 fi
 export PYTHONDONTWRITEBYTECODE=1
 if [[ -z $wheel ]]; then
-    cargo build --quiet --locked
+    # As the tests built it.
+    cargo build --quiet --locked --features cloud
     export PYTHONPATH=python
     "$work/tools/bin/mypy" --cache-dir "$work/mypy"
     "$work/tools/bin/pytest" -q -p no:cacheprovider
     unset PYTHONPATH
     rm -rf "$work/wheels"
-    "$work/tools/bin/maturin" build --quiet --locked --profile dev --out "$work/wheels"
+    "$work/tools/bin/maturin" build --quiet --locked --features cloud --profile dev --out "$work/wheels"
     wheel=$(echo "$work"/wheels/restow-*.whl)
 fi
 

@@ -62,9 +62,10 @@
 //!
 //! # Features
 //!
-//! All are on by default. `registry`: live registries. `cli`: the command, `restow.toml`, and findings drawn for people. `junit`:
+//! All but the last are on by default. `registry`: live registries. `cli`: the command, `restow.toml`, and findings drawn for people. `junit`:
 //! reports for JUnit. `schema1`: signatures in manifests of schema 1 are verified; they are kept all the same without it.
-//! `scrub`: a whole storage is proved, resumed and divided. `serve`: archives are served as a registry. What only opens, checks and converts takes `default-features = false`.
+//! `scrub`: a whole storage is proved, resumed and divided. `serve`: archives are served as a registry. One is not: `cloud`, storages and
+//! archives in buckets. What only opens, checks and converts takes `default-features = false`.
 //!
 //! # Versions
 //!

@@ -203,7 +203,8 @@ fn is_of_credentials(text: &str) -> bool {
         .any(|word| text.contains(word))
 }
 
-fn no_credentials(address: &Address) -> Error {
+/// Nobody says who asks.
+pub(super) fn no_credentials(address: &Address) -> Error {
     let message = format!("{}: no credentials are found", address.bucket());
     Error::refused_help(message, credentials(address.scheme)).of(ErrorKind::Registry)
 }

@@ -87,6 +87,11 @@ fn s3(address: &Address, limits: &Limits, environment: &Environment) -> Result<M
                         "eval \"$(aws configure export-credentials --format env)\" sets them for this shell";
                     return Err(Error::refused_help(message, help));
                 }
+                // Machines of Amazon are asked who they are, unless that is not wanted.
+                if set.get("AWS_EC2_METADATA_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"))
+                {
+                    return Err(fault::no_credentials(address));
+                }
             }
         }
     }

@@ -26,6 +26,6 @@ pub use bucket::{Bucket, Got, If, Object, md5};
 pub fn absent(address: &Address) -> crate::error::Error {
     use crate::error::{Error, ErrorKind};
     let message = format!("{address}: this restow was built without buckets");
-    let help = "install the one from PyPI, pip install restow, or build it with --features cloud";
+    let help = "cargo install restow --features cloud builds one that opens them";
     Error::refused_help(message, help).of(ErrorKind::Unsupported)
 }

@@ -47,6 +47,8 @@ struct Inner {
     near: Client,
     /// Authorities that the user named with `http://`.
     plain: BTreeSet<String>,
+    /// Bytes of a list.
+    list_bytes: u64,
 }
 
 impl std::fmt::Debug for Wire {
@@ -66,7 +68,8 @@ impl Wire {
         let plain = endpoints.iter().filter_map(|text| Url::parse(text).ok());
         let plain = plain.filter(|url| !url.origin().tls).map(|url| url.origin().authority().to_owned());
         let plain = plain.collect();
-        Wire(Arc::new(Inner { client: Client::new(options), near: Client::new(near), plain }))
+        let list_bytes = limits.answer_bytes;
+        Wire(Arc::new(Inner { client: Client::new(options), near: Client::new(near), plain, list_bytes }))
     }
 
     /// Whether nobody but machines of a cloud can ask this host.
@@ -84,6 +87,8 @@ impl HttpService for Wire {
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|error| HttpError::new(HttpErrorKind::Unknown, io::Error::other(error.to_string())))?;
         let host = url.origin().authority().to_owned();
+        let query = parts.uri.query().unwrap_or_default();
+        let is_list = ["list-type=", "comp=list"].iter().any(|word| query.contains(word));
         let method = match parts.method.as_str() {
             "HEAD" => Method::Head,
             "PUT" => Method::Put,
@@ -114,7 +119,12 @@ impl HttpService for Wire {
         let answer = client.probe(&mut asked).map_err(|failure| failed(failure, near))?;
         let status = answer.status;
         let (headers, incoming) = answer.into_parts();
-        let mut response = HttpResponse::new(HttpResponseBody::new(Stream(Mutex::new(Some(incoming)))));
+        let body = match is_list {
+            // One that breaks off is asked for again.
+            true => incoming.whole(inner.list_bytes).map_err(|failure| failed(failure, near))?.into(),
+            false => HttpResponseBody::new(Stream(Mutex::new(Some(incoming)))),
+        };
+        let mut response = HttpResponse::new(body);
         *response.status_mut() = status
             .try_into()
             .map_err(|_| HttpError::new(HttpErrorKind::Unknown, io::Error::other("no status of HTTP")))?;

@@ -3,6 +3,9 @@
 
 /// Every file below `tests/` is a module of a binary.
 mod binaries;
+/// Storages and archives in buckets.
+#[cfg(feature = "cloud")]
+mod buckets;
 /// What the command line promises.
 mod cli;
 /// What tests of several binaries share.

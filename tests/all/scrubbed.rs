@@ -6,7 +6,7 @@ mod divided;
 mod layouts;
 mod live;
 mod meanwhile;
-mod planted;
+pub mod planted;
 mod refused;
 mod registry;
 pub mod storage;

@@ -1,0 +1,357 @@
+//! A store inside the test's own process, which speaks as S3 does over the files of a folder, counts what it is asked, and
+//! fails as it is told.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+pub const BUCKET: &str = "images";
+pub const KEY: &str = "AKIDEXAMPLE";
+pub const SECRET: &str = "not+to/be/shown";
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// A status with the code of S3.
+    Answer(u16, &'static str),
+    /// The body ends after half of it.
+    Cut,
+    /// It takes so long.
+    Slow(Duration),
+    /// Before it is answered the object is written anew, with these bytes.
+    Changed(Vec<u8>),
+    /// A listing lacks the names that hold this.
+    Lags(String),
+}
+
+/// A fault that waits for its request.
+#[derive(Debug, Clone)]
+pub struct Plant {
+    /// `GET`, `HEAD`, `PUT`, or `LIST`.
+    pub what: &'static str,
+    /// Part of the key or prefix.
+    pub part: String,
+    /// How many requests it befalls.
+    pub times: usize,
+    pub act: Act,
+}
+
+/// A request that was answered.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub what: String,
+    /// The key, or the prefix.
+    pub key: String,
+    /// Bytes of the body of the answer.
+    pub bytes: u64,
+}
+
+#[derive(Default)]
+struct State {
+    plants: Vec<Plant>,
+    seen: Vec<Seen>,
+    page: usize,
+}
+
+/// The store. Stops when it is dropped.
+pub struct Store {
+    pub address: String,
+    state: Arc<Mutex<State>>,
+    stop: Arc<AtomicBool>,
+}
+
+struct Asked {
+    method: String,
+    path: String,
+    query: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Store {
+    /// Serves the files of a folder as the objects of [`BUCKET`].
+    pub fn of(folder: &Path) -> Store {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, over, folder) = (Arc::clone(&state), Arc::clone(&stop), folder.to_owned());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (state, folder) = (Arc::clone(&shared), folder.clone());
+                std::thread::spawn(move || serve(stream, &folder, &state));
+            }
+        });
+        Store { address, state, stop }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("not poisoned")
+    }
+
+    /// Lists so many names at once.
+    pub fn page(&self, names: usize) {
+        self.state().page = names;
+    }
+
+    pub fn plant(&self, what: &'static str, part: &str, times: usize, act: Act) {
+        self.state().plants.push(Plant { what, part: part.to_owned(), times, act });
+    }
+
+    /// What was asked since the last time.
+    pub fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.state().seen)
+    }
+
+    /// Variables by which a command finds the store.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
+            ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+        ]
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(&self.address);
+    }
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => {
+                let hex = [bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default()];
+                out.extend(data_encoding::HEXLOWER_PERMISSIVE.decode(&hex).expect("an escape"));
+            }
+            b'+' => out.push(b' '),
+            byte => out.push(byte),
+        }
+    }
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn asked(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
+    let mut line = String::new();
+    if reader.read_line(&mut line).ok()? == 0 {
+        return None;
+    }
+    let mut parts = line.split_whitespace();
+    let (method, target) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let query = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let query = query.map(|(name, value)| (unescape(name), unescape(value))).collect();
+    Some(Asked { method, path: unescape(path), query, headers, body })
+}
+
+fn serve(stream: TcpStream, folder: &Path, state: &Mutex<State>) {
+    let mut out = stream.try_clone().expect("a stream");
+    let mut reader = BufReader::new(stream);
+    while let Some(asked) = asked(&mut reader) {
+        if !answer(&mut out, &asked, folder, state) {
+            return;
+        }
+    }
+}
+
+/// The files of a folder by their keys.
+fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(path) = pending.pop() {
+        for entry in std::fs::read_dir(path).expect("a folder").flatten() {
+            let path = entry.path();
+            match path.is_dir() {
+                true => pending.push(path),
+                false => {
+                    let key = path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned();
+                    found.insert(key, path);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn error(status: u16, code: &str) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let body = format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message><AWSAccessKeyId>{KEY}</AWSAccessKeyId></Error>"
+    );
+    (status, Vec::new(), body.into_bytes())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+/// Answers one request; whether the connection goes on.
+fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State>) -> bool {
+    let rest = asked.path.trim_start_matches('/');
+    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_list = asked.method == "GET" && asked.query.contains_key("list-type");
+    let what = if is_list { "LIST" } else { &asked.method };
+    let name = if is_list { asked.query.get("prefix").cloned().unwrap_or_default() } else { key.to_owned() };
+    let (act, page) = {
+        let mut state = state.lock().expect("not poisoned");
+        let fits = |plant: &Plant| plant.times > 0 && plant.what == what && name.contains(&plant.part);
+        let at = state.plants.iter().position(fits);
+        let act = at.map(|at| {
+            state.plants[at].times -= 1;
+            state.plants[at].act.clone()
+        });
+        (act, state.page)
+    };
+    let signed = asked.headers.get("authorization").is_some_and(|text| text.contains(KEY));
+    let path = folder.join(key);
+    match &act {
+        Some(Act::Slow(time)) => std::thread::sleep(*time),
+        Some(Act::Changed(bytes)) => std::fs::write(&path, bytes).expect("written"),
+        _ => {}
+    }
+    let (status, headers, body) = match &act {
+        Some(Act::Answer(status, code)) => error(*status, code),
+        _ if bucket != BUCKET => error(404, "NoSuchBucket"),
+        _ if !signed => error(403, "AccessDenied"),
+        _ if is_list => {
+            let hidden = match &act {
+                Some(Act::Lags(part)) => Some(part.as_str()),
+                _ => None,
+            };
+            (200, Vec::new(), list(asked, folder, page, hidden))
+        }
+        _ => object(asked, &path),
+    };
+    let half = matches!(act, Some(Act::Cut)).then_some(body.len() / 2);
+    let is_head = asked.method == "HEAD";
+    let mut head = format!(
+        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n",
+        if is_head && status == 200 {
+            std::fs::metadata(&path).map_or(0, |meta| meta.len())
+        } else {
+            body.len() as u64
+        }
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let sent = if is_head { &[][..] } else { &body[..half.unwrap_or(body.len())] };
+    state.lock().expect("not poisoned").seen.push(Seen {
+        what: what.to_owned(),
+        key: name,
+        bytes: sent.len() as u64,
+    });
+    let whole = out.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| out.write_all(sent)).is_ok();
+    if half.is_some() {
+        let _ = out.shutdown(std::net::Shutdown::Both);
+    }
+    whole && half.is_none()
+}
+
+fn list(asked: &Asked, folder: &Path, page: usize, hidden: Option<&str>) -> Vec<u8> {
+    let get = |name: &str| asked.query.get(name).cloned().unwrap_or_default();
+    let (prefix, delimiter) = (get("prefix"), get("delimiter"));
+    let after = get("continuation-token").max(get("start-after"));
+    let mut contents = String::new();
+    let mut common = std::collections::BTreeSet::new();
+    let (mut last, mut count, mut more) = (String::new(), 0, false);
+    for (key, path) in files(folder) {
+        let Some(rest) = key.strip_prefix(&prefix).filter(|_| key > after) else { continue };
+        if hidden.is_some_and(|part| key.contains(part)) {
+            continue;
+        }
+        if count == page {
+            more = true;
+            break;
+        }
+        if let Some(at) = rest.find('/').filter(|_| !delimiter.is_empty()) {
+            let found = format!("{prefix}{}", &rest[..=at]);
+            // What is below it comes with it.
+            last = format!("{found}\u{7f}");
+            if common.insert(found) {
+                count += 1;
+            }
+            continue;
+        }
+        count += 1;
+        let (size, time, etag) = facts(&path);
+        contents.push_str(&format!(
+            "<Contents><Key>{}</Key><LastModified>{time}</LastModified><ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size></Contents>",
+            escaped(&key)
+        ));
+        last = key;
+    }
+    let common: String = common
+        .iter()
+        .map(|name| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(name)))
+        .collect();
+    let token = if more {
+        format!("<NextContinuationToken>{}</NextContinuationToken>", escaped(&last))
+    } else {
+        String::new()
+    };
+    format!("<?xml version=\"1.0\"?><ListBucketResult><Name>{BUCKET}</Name><KeyCount>{count}</KeyCount><IsTruncated>{more}</IsTruncated>{token}{contents}{common}</ListBucketResult>").into_bytes()
+}
+
+/// Size, time and ETag of a file.
+fn facts(path: &Path) -> (u64, String, String) {
+    let bytes = std::fs::read(path).expect("read");
+    let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
+    (bytes.len() as u64, restow::time::rfc3339(modified), restow::store::md5(&bytes))
+}
+
+fn object(asked: &Asked, path: &Path) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let is_there = path.is_file();
+    if asked.method == "PUT" {
+        let given = |name: &str| asked.headers.get(name).map(|text| text.trim_matches('"').to_owned());
+        let same = |etag: String| is_there && facts(path).2 == etag;
+        if given("if-none-match").is_some() && is_there || given("if-match").is_some_and(|etag| !same(etag)) {
+            return error(412, "PreconditionFailed");
+        }
+        std::fs::create_dir_all(path.parent().expect("below a folder")).expect("a folder");
+        std::fs::write(path, &asked.body).expect("written");
+        return (200, vec![("etag".to_owned(), format!("\"{}\"", facts(path).2))], Vec::new());
+    }
+    if !is_there {
+        return error(404, "NoSuchKey");
+    }
+    let bytes = std::fs::read(path).expect("read");
+    let mut headers = vec![
+        ("etag".to_owned(), format!("\"{}\"", restow::store::md5(&bytes))),
+        ("last-modified".to_owned(), "Sun, 29 Nov 2026 10:00:00 GMT".to_owned()),
+    ];
+    let range = asked.headers.get("range").and_then(|text| text.strip_prefix("bytes="));
+    let Some((from, until)) = range.and_then(|range| range.split_once('-')) else {
+        return (200, headers, bytes);
+    };
+    let from: usize = from.parse().expect("a range");
+    let until = until.parse::<usize>().map_or(bytes.len(), |last| (last + 1).min(bytes.len()));
+    if from >= bytes.len() {
+        return error(416, "InvalidRange");
+    }
+    headers.push(("content-range".to_owned(), format!("bytes {from}-{}/{}", until - 1, bytes.len())));
+    (206, headers, bytes[from..until].to_vec())
+}

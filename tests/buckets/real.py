@@ -1,0 +1,305 @@
+"""A registry that writes into a bucket, damage in it, and what restow says of both the bucket and its copy on disk."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+RESTOW, TOOLS, WORK = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+IMAGES = int(os.environ.get("RESTOW_BUCKET_IMAGES", "200"))
+LAYER = int(os.environ.get("RESTOW_BUCKET_LAYER", "20000"))
+BUCKET, KEY, SECRET = "images", "AKIDREAL", "real+secret/not/shown"
+ROOT = "prod/docker/registry/v2/"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A process that listens, ended at the end."""
+
+    def __init__(self, arguments, port, **more):
+        log = open(WORK / f"{Path(arguments[0]).name}.log", "w")
+        self.child = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **more)
+        until = time.time() + 60
+        while time.time() < until:
+            assert self.child.poll() is None, f"{arguments[0]} ended: {Path(log.name).read_text()[-2000:]}"
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise SystemExit(f"{arguments[0]} does not listen")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        try:
+            self.child.wait(20)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+def seaweed():
+    folder = WORK / "seaweed"
+    folder.mkdir()
+    # Its other ports lie 10,000 above those for HTTP.
+    master, volume, filer, port = (free_port() % 20000 + 20000 for _ in range(4))
+    actions = ["Admin", "Read", "Write", "List"]
+    identity = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": actions}
+    (WORK / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    arguments = [str(TOOLS / "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    arguments += ["-master.telemetry=false", f"-master.port={master}", f"-volume.port={volume}", "-filer"]
+    arguments += [f"-filer.port={filer}", "-s3", f"-s3.port={port}", f"-s3.config={WORK / 's3.json'}"]
+    arguments += ["-volume.max=50", "-master.volumeSizeLimitMB=256"]
+    return Server(arguments, port), f"http://127.0.0.1:{port}"
+
+
+def client(endpoint):
+    config = Config(retries={"max_attempts": 10}, max_pool_connections=16)
+    return boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+                        region_name="us-east-1", config=config)
+
+
+def variables(endpoint):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return kept | {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
+                   "AWS_REGION": "us-east-1"}
+
+
+def restow(arguments, endpoint=None, codes=(0,)):
+    """Runs it: standard output, seconds, and the peak of memory in MiB."""
+    # A child of its own, so that its memory is known.
+    measure = ("import resource,subprocess,sys;code=subprocess.run(sys.argv[1:]).returncode;"
+               "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr);sys.exit(code)")
+    began = time.time()
+    environment = variables(endpoint or "http://127.0.0.1:1")
+    run = subprocess.run([sys.executable, "-c", measure, RESTOW, *arguments], capture_output=True, text=True,
+                         env=environment)
+    taken = time.time() - began
+    assert run.returncode in codes, f"restow {arguments}: {run.returncode}\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}"
+    for text in (run.stdout, run.stderr):
+        assert SECRET not in text and KEY not in text, "a credential is told"
+    peak = int(re.search(r"^peak (\d+)", run.stderr, re.M).group(1)) / 1024
+    return run.stdout, taken, peak
+
+
+def sha256(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def layout(folder):
+    """An OCI layout of images with a layer that all share and one of their own."""
+    blobs = folder / "blobs/sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data):
+        digest = sha256(data)
+        (blobs / digest[7:]).write_bytes(data)
+        return digest
+
+    def layer(name, content):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+        return out.getvalue()
+
+    shared = layer("shared", b"shared" * 1000)
+    roots = []
+    for i in range(IMAGES):
+        # Bytes that nobody can compress.
+        own = layer(f"own{i}", b"".join(hashlib.sha256(f"{i} {j}".encode()).digest() for j in range(LAYER // 32)))
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": [str(i)]},
+                             "rootfs": {"type": "layers", "diff_ids": [sha256(shared), sha256(own)]}}).encode()
+        kind = "application/vnd.oci.image."
+        manifest = json.dumps({
+            "schemaVersion": 2, "mediaType": kind + "manifest.v1+json",
+            "config": {"mediaType": kind + "config.v1+json", "digest": put(config), "size": len(config)},
+            "layers": [{"mediaType": kind + "layer.v1.tar", "digest": put(one), "size": len(one)} for one in (shared, own)],
+        }).encode()
+        roots.append({"mediaType": kind + "manifest.v1+json", "digest": put(manifest), "size": len(manifest),
+                      "annotations": {"org.opencontainers.image.ref.name": f"localhost/team{i % 3}/app{i}:1"}})
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": roots}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    return [(f"team{i % 3}/app{i}", root["digest"]) for i, root in enumerate(roots)]
+
+
+def push(images, folder, endpoint):
+    """A registry takes all of them, some by skopeo."""
+    port = free_port()
+    config = WORK / "registry.yml"
+    s3 = {"accesskey": KEY, "secretkey": SECRET, "region": "us-east-1", "regionendpoint": endpoint, "bucket": BUCKET,
+          "secure": False, "v4auth": True, "rootdirectory": "/prod"}
+    config.write_text(json.dumps({
+        "version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"s3": s3, "redirect": {"disable": True}}, "http": {"addr": f"127.0.0.1:{port}"},
+    }))
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    with Server(["docker-registry", "serve", str(config)], port, env=environment):
+        host = f"localhost:{port}"
+        for name, digest in images[:5]:
+            subprocess.run(["skopeo", "--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false", "-q",
+                            f"oci:{folder}:localhost/{name}:1", f"docker://{host}/{name}:1"], check=True, stdin=subprocess.DEVNULL)
+        for name, digest in images[5:]:
+            restow(["convert", "-q", "--tls-verify=false", "--image", digest, f"oci:{folder}", f"docker://{host}/{name}:1"])
+
+
+def blob(digest):
+    return f"{ROOT}blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
+
+
+def link(name, below, digest):
+    return f"{ROOT}repositories/{name}/{below}/sha256/{digest[7:]}/link"
+
+
+def damage(s3, images):
+    """Twelve kinds, each of an image of its own: the rule that finds it."""
+    get = lambda key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    put = lambda key, data: s3.put_object(Bucket=BUCKET, Key=key, Body=data)
+    delete = lambda key: s3.delete_object(Bucket=BUCKET, Key=key)
+
+    def flipped(key, at):
+        data = bytearray(get(key))
+        data[at(data)] ^= 1
+        put(key, bytes(data))
+
+    def moved(key, layer):
+        other = "01" if layer[7:9] == "00" else "00"
+        put(key.replace(f"/sha256/{layer[7:9]}/", f"/sha256/{other}/"), get(key))
+        delete(key)
+
+    middle = lambda data: len(data) // 2
+    kinds = [
+        ("blob/digest-mismatch", lambda n, m, c, l: flipped(blob(l), middle)),
+        ("blob/digest-mismatch", lambda n, m, c, l: put(blob(l), get(blob(l))[:5000])),
+        ("blob/digest-mismatch", lambda n, m, c, l: put(blob(l), b"")),
+        ("blob/missing", lambda n, m, c, l: delete(blob(l))),
+        ("blob/missing", lambda n, m, c, l: delete(blob(c))),
+        ("blob/missing", lambda n, m, c, l: delete(blob(m))),
+        ("blob/digest-mismatch", lambda n, m, c, l: flipped(blob(m), lambda data: data.index(b":"))),
+        ("storage/missing-layer-link", lambda n, m, c, l: delete(link(n, "_layers", l))),
+        ("storage/missing-revision", lambda n, m, c, l: delete(link(n, "_manifests/revisions", m))),
+        ("storage/bad-link", lambda n, m, c, l: put(f"{ROOT}repositories/{n}/_manifests/tags/1/current/link", b"")),
+        ("storage/link-mismatch", lambda n, m, c, l: put(link(n, "_layers", l), c.encode())),
+        ("blob/missing", lambda n, m, c, l: moved(blob(l), l)),
+    ]
+    wanted = {}
+    for (rule, does), (name, manifest) in zip(kinds, images[7::5]):
+        document = json.loads(get(blob(manifest)))
+        does(name, manifest, document["config"]["digest"], document["layers"][-1]["digest"])
+        wanted[f"{name}:1"] = rule
+    assert len(wanted) == len(kinds)
+    return wanted
+
+
+def copy(s3, folder):
+    """Every object as a file: bytes, seconds of reading them by 16 threads, and how many blobs there are."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="prod/")
+    keys = [one["Key"] for page in pages for one in page.get("Contents", []) if not one["Key"].endswith("/")]
+
+    def read(key):
+        return key, s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    blobs = [key for key in keys if key.endswith("/data") and "/blobs/" in key]
+    with ThreadPoolExecutor(16) as pool:
+        began = time.time()
+        data = dict(pool.map(read, blobs))
+        taken = time.time() - began
+        size = sum(map(len, data.values()))
+        data |= dict(pool.map(read, [key for key in keys if key not in data]))
+    for key, content in data.items():
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return size, taken, len(blobs)
+
+
+def alike(text, place):
+    """A report without what follows from where the storage is."""
+    lines = [line for line in text.splitlines() if '"fingerprint"' not in line]
+    return "\n".join(lines).replace(place, "PLACE")
+
+
+def judged(report, wanted):
+    """Each planted fault is found with its tag, and no other tag is broken."""
+    told = {}
+    for finding in json.loads(report)["sources"][0]["findings"]:
+        if finding["level"] != "error":
+            continue
+        text = finding["message"] + (finding["primary"]["member"] or "")
+        names = (finding["affects"] or {}).get("names") or [name for name in wanted if name[:-2] + "/" in text + "/"]
+        for name in names:
+            told.setdefault(name, set()).add(finding["rule"])
+    assert set(told) == set(wanted), (sorted(told), sorted(wanted))
+    for name, rule in wanted.items():
+        assert rule in told[name], (name, rule, told[name])
+
+
+def compared(endpoint, wanted, name):
+    s3 = client(endpoint)
+    folder = WORK / f"copy-{name}"
+    size, boto, blobs = copy(s3, folder)
+    place = f"s3://{BUCKET}/prod"
+    bucket, taken, peak = restow(["scrub", "--json", f"registry-storage:{place}"], endpoint, (1,))
+    disk, local, _ = restow(["scrub", "--json", f"registry-storage:{folder / 'prod'}"], codes=(1,))
+    assert alike(bucket, place) == alike(disk, str(folder / "prod")), f"{name}: the bucket is told otherwise than its copy"
+    judged(bucket, wanted)
+    print(f"{name}: {IMAGES} images, {blobs} blobs, {size / 1e6:.1f} MB: as its copy on disk; scrub {taken:.1f} s, peak {peak:.0f} MB; "
+          f"boto3 reads the blobs in {boto:.1f} s; scrub of the copy {local:.1f} s", flush=True)
+
+
+def main():
+    folder = WORK / "layout"
+    images = layout(folder)
+    server, endpoint = seaweed()
+    with server:
+        s3 = client(endpoint)
+        until = time.time() + 60
+        while True:
+            try:
+                s3.create_bucket(Bucket=BUCKET)
+                break
+            except Exception as error:  # It listens before it is ready.
+                if time.time() > until:
+                    raise error
+                time.sleep(0.5)
+        push(images, folder, endpoint)
+        report, taken, peak = restow(["scrub", "--json", f"registry-storage:s3://{BUCKET}/prod"], endpoint)
+        assert json.loads(report)["sources"][0]["sound"], report
+        print(f"seaweedfs: sound as the registry wrote it, {taken:.1f} s, peak {peak:.0f} MB", flush=True)
+        tree, _, _ = restow(["inspect", f"registry-storage:s3://{BUCKET}/prod:team0/app0:1"], endpoint)
+        assert "team0/app0:1" in tree, tree
+        wanted = damage(s3, images)
+        compared(endpoint, wanted, "seaweedfs")
+        objects = WORK / "copy-seaweedfs"
+    port = free_port()
+    with Server([str(TOOLS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], port):
+        endpoint = f"http://127.0.0.1:{port}"
+        s3 = client(endpoint)
+        s3.create_bucket(Bucket=BUCKET)
+        for path in sorted(objects.rglob("*")):
+            if path.is_file():
+                s3.put_object(Bucket=BUCKET, Key=str(path.relative_to(objects)), Body=path.read_bytes())
+        compared(endpoint, wanted, "moto")
+
+
+main()
