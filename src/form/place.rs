@@ -93,7 +93,7 @@ impl Place {
     }
 
     /// The place in a bucket that it is.
-    pub fn bucket(&self) -> Option<Address> {
+    pub(crate) fn bucket(&self) -> Option<Address> {
         self.transport.filter(|transport| !transport.is_remote())?;
         Address::parse(self.path.to_str()?).ok().flatten()
     }

@@ -9,7 +9,7 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
-use super::profile::Profile;
+use super::profile::Configured;
 use super::wire::Wire;
 use super::{Address, Scheme, fault};
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ fn s3(address: &Address, limits: &Limits, environment: &Environment) -> Result<M
     let mut region = set.get("AWS_REGION").or(set.get("AWS_DEFAULT_REGION")).map(|value| (*value).to_owned());
     let given = asks_elsewhere.iter().any(|name| set.contains_key(name));
     if !given || environment.text("AWS_PROFILE").is_some() {
-        let profile = Profile::load(environment)?;
+        let profile = Configured::load(environment)?;
         endpoint = endpoint.or_else(|| profile.get("endpoint_url").map(str::to_owned));
         region = region.or_else(|| profile.get("region").map(str::to_owned));
         let keys = profile.get("aws_access_key_id").zip(profile.get("aws_secret_access_key"));

@@ -11,15 +11,15 @@ const MOST: u64 = 1 << 20;
 
 /// The settings of a profile.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Profile(HashMap<String, String>);
+pub(super) struct Configured(HashMap<String, String>);
 
-impl Profile {
+impl Configured {
     /// The profile in force; one that holds nothing if there are no files and none was named.
     ///
     /// # Errors
     ///
     /// A file cannot be read, or the profile that was named is in none of them.
-    pub fn load(environment: &Environment) -> Result<Profile> {
+    pub fn load(environment: &Environment) -> Result<Configured> {
         let named = environment.text("AWS_PROFILE").or_else(|| environment.text("AWS_DEFAULT_PROFILE"));
         let name = named.unwrap_or("default");
         let below = |file: &str| environment.home().map(|home| home.join(".aws").join(file));
@@ -32,12 +32,12 @@ impl Profile {
             let Some(text) = read(&path)? else { continue };
             let titles = [name.to_owned(), format!("{prefix}{name}")];
             if let Some(settings) = section(&text, &titles) {
-                found.get_or_insert_with(Profile::default).0.extend(settings);
+                found.get_or_insert_with(Configured::default).0.extend(settings);
             }
         }
         match (found, named) {
             (Some(profile), _) => Ok(profile),
-            (None, None) => Ok(Profile::default()),
+            (None, None) => Ok(Configured::default()),
             (None, Some(name)) => {
                 let message = format!(
                     "AWS_PROFILE names `{name}`, which ~/.aws/credentials and ~/.aws/config do not have"
@@ -123,7 +123,7 @@ mod tests {
                 ("AWS_CONFIG_FILE", config.as_ref()),
                 ("AWS_PROFILE", profile),
             ];
-            Profile::load(&Environment::of(vars))
+            Configured::load(&Environment::of(vars))
         };
         let work = with("work").expect("there");
         assert_eq!(work.get("aws_access_key_id"), Some("AKIA1"));
@@ -133,6 +133,6 @@ mod tests {
         assert_eq!(with("sso").expect("there").unknown_way(), Some("sso_session"));
         assert_eq!(with("").expect("the default").get("aws_access_key_id"), Some("AKIA0"));
         assert!(with("absent").is_err());
-        assert_eq!(Profile::load(&Environment::default()).expect("none"), Profile::default());
+        assert_eq!(Configured::load(&Environment::default()).expect("none"), Configured::default());
     }
 }
