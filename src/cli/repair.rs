@@ -34,7 +34,12 @@ pub(super) fn run(args: &RepairArgs, shell: &Shell) -> Result<u8> {
     }
     let told = Told::new(&shell.common);
     let options = shell.options(&told, remote)?;
-    let how = Repairing { write: args.write, keep_wrong: args.keep_wrong.clone(), fsync: args.fsync };
+    let how = Repairing {
+        write: args.write,
+        keep_wrong: args.keep_wrong.clone(),
+        state: args.state.clone(),
+        fsync: args.fsync,
+    };
     let place = source(&place, Side::First, &[], shell)?;
     doing(if args.write { Doing::Staging } else { Doing::Nothing });
     let repaired = crate::repair(place, from, &how, &options);
@@ -66,7 +71,10 @@ pub(super) fn run(args: &RepairArgs, shell: &Shell) -> Result<u8> {
 fn told_of(args: &RepairArgs, repaired: &Repaired, shell: &Shell) -> String {
     let place = escape_str(&args.place);
     let counted = |n: usize, what: &str| crate::counted(n as u64, what);
-    let looked = counted(repaired.looked, "blob");
+    let looked = match repaired.known {
+        0 => counted(repaired.looked, "blob"),
+        known => format!("{}, {known} known from the scrub", counted(repaired.looked, "blob")),
+    };
     if repaired.steps.is_empty() && repaired.is_whole() {
         return match shell.common.quiet {
             true => String::new(),

@@ -24,6 +24,9 @@ pub(super) struct RepairArgs {
     /// Copy wrong bytes to this folder before they are replaced
     #[arg(long, value_name = "DIR", requires = "write", value_hint = ValueHint::DirPath)]
     pub keep_wrong: Option<PathBuf>,
+    /// Do not read again what a scrub has proved and what has not changed since: the state that it wrote
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub state: Option<PathBuf>,
     /// Write what was put right and what was not, as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub account: Option<PathBuf>,

@@ -4,7 +4,7 @@ use super::{Options, Source, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::apart::{Used, replaces};
 use crate::form::seek::Store;
-use crate::repair::{Repaired, Repairing, run};
+use crate::repair::{Known, Repaired, Repairing, run};
 
 /// Puts right bytes where wrong or missing ones are: blobs that `from` has, each proved by its digest, then the links that the
 /// graph proves. Nothing is deleted. The place is a folder: an OCI layout, `dir:`, or a registry's storage; or a live registry,
@@ -42,16 +42,39 @@ pub fn repair(
         let message = format!("--keep-wrong {} is in the place that is repaired", aside.display());
         return Err(Error::refused_help(message, "give it a folder elsewhere"));
     }
+    let known = known(&place, how)?;
     let stores = stores()?;
     let again = || open(Source::from(place.place.clone()), options);
-    run(&path, &again, stores, how, &options.reading(), options.progress)
+    run(&path, &again, stores, how, &*known, &options.reading(), options.progress)
+}
+
+/// What a scrub has proved of the place.
+#[cfg(feature = "scrub")]
+fn known(place: &Source, how: &Repairing) -> Result<Box<Known<'static>>> {
+    let Some(state) = &how.state else { return Ok(Box::new(|_| Ok(false))) };
+    let (typed, path) = (&place.place.text, &place.place.path);
+    let stored = crate::form::registry_storage::on_disk::in_folder(typed, path)?;
+    let proved = crate::scrub::Proved::of(state, typed, stored)?;
+    Ok(Box::new(move |digest| proved.is_right(digest)))
+}
+
+/// Without scrubs there are no states.
+#[cfg(not(feature = "scrub"))]
+fn known(_: &Source, how: &Repairing) -> Result<Box<Known<'static>>> {
+    match how.state {
+        Some(_) => Err(Error::refused("this build of restow has no scrub, and reads no state of one")),
+        None => Ok(Box::new(|_| Ok(false))),
+    }
 }
 
 /// The same of a live registry: what it says that it lacks.
 #[cfg(feature = "registry")]
 fn remote(place: Source, stores: Vec<Store>, how: &Repairing, options: &Options<'_>) -> Result<Repaired> {
-    if how.keep_wrong.is_some() {
-        let message = "--keep-wrong goes with a folder: what a registry has is not replaced";
+    let refused = [
+        (how.keep_wrong.is_some(), "--keep-wrong goes with a folder: what a registry has is not replaced"),
+        (how.state.is_some(), "--state goes with a storage: a registry is asked what it lacks"),
+    ];
+    if let Some((_, message)) = refused.into_iter().find(|(given, _)| *given) {
         return Err(Error::refused_help(message, "leave it out"));
     }
     let registry = super::registry::lacking(&place.place, &place.registry, &options.limits)?;

@@ -96,17 +96,15 @@ pub enum Anomaly {
         /// Its content, cut to 100 bytes.
         content: String,
     },
-    /// A tag without `current/link`.
-    TagWithoutCurrent {
-        /// A member below the tag's directory.
-        member: MemberId,
-        /// Repository and tag.
-        name: String,
-    },
-    /// A tag that a registry lists, and does not give.
-    TagNotServed {
-        /// Repository and tag.
-        name: String,
+    /// A tag that leads nowhere: in storage one without `current/link`, of a live registry one that it lists and has no
+    /// manifest for.
+    TagWithoutTarget {
+        /// A member below the tag's directory; a live registry has none.
+        member: Option<MemberId>,
+        /// The repository's path.
+        repository: String,
+        /// The tag.
+        tag: String,
     },
     /// A tag points at a manifest that is no revision of its repository, or a revision or tag at no blob.
     LinkTargetMissing {

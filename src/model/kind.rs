@@ -63,7 +63,7 @@ pub fn guess(value: &Value) -> Option<DocumentType> {
 }
 
 /// The media type to write for a document whose type was guessed.
-pub(super) fn own_type(value: Option<&Value>, document_type: DocumentType) -> String {
+pub fn own_type(value: Option<&Value>, document_type: DocumentType) -> String {
     let own = value.and_then(|value| text(value, "mediaType"));
     if let Some(own) = own.filter(|own| DocumentType::of(own) == Some(document_type)) {
         return own;

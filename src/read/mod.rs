@@ -152,6 +152,18 @@ fn stored(archive: &Archive, nodes: Option<&HashSet<NodeId>>, context: &Context<
     Ok(facts)
 }
 
+/// Hashes these blobs as they are stored.
+///
+/// # Errors
+///
+/// As of [`all`].
+pub fn hashed(archive: &Archive, wanted: &dyn Fn(BlobId) -> bool, context: &Context<'_>) -> Result<Facts> {
+    let to_be_read = |&id: &BlobId| wanted(id) && archive.blob(id).is_to_be_read();
+    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(to_be_read).collect();
+    let jobs = blobs.iter().map(|&blob| Job { plain: false, ..Job::judge(archive, blob) }).collect();
+    judged(archive, &blobs, jobs, context)
+}
+
 /// Finds out what is not known yet.
 ///
 /// # Errors

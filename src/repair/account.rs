@@ -111,6 +111,8 @@ pub struct Repaired {
     pub wrote: bool,
     /// Blobs that were looked at.
     pub looked: usize,
+    /// How many of them were known to be right from a scrub, and not read.
+    pub known: usize,
     /// Why it went no further, if it did not.
     pub stopped: Option<Error>,
 }

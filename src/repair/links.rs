@@ -87,7 +87,9 @@ pub(super) fn all(archive: &Archive, stores: &[Store]) -> (Vec<Piece>, Vec<Left>
                     None => drop(tags.insert((name, Some(content.clone())))),
                 }
             }
-            Anomaly::TagWithoutCurrent { member, .. } => drop(tags.insert((name(*member), None))),
+            Anomaly::TagWithoutTarget { member: Some(member), .. } => {
+                tags.insert((name(*member), None));
+            }
             _ => {}
         }
     }

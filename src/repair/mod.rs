@@ -20,9 +20,9 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::mend::{Failed, Got, Mending, is_right};
 use crate::form::seek::Store;
-use crate::model::{Anomaly, Archive, Form};
+use crate::model::{Anomaly, Archive, BlobId, Form};
 use crate::progress::{Phase, Progress};
-use crate::read::{self, Verify};
+use crate::read;
 use goal::{Goal, Want};
 use piece::Piece;
 
@@ -33,11 +33,16 @@ pub struct Repairing {
     pub write: bool,
     /// A folder that wrong bytes are copied to before they are replaced.
     pub keep_wrong: Option<PathBuf>,
+    /// The state of a scrub of this storage: blobs that it proved, and that have not changed since, are not read again.
+    pub state: Option<PathBuf>,
     /// Make it survive power loss, not only the end of the process.
     pub fsync: bool,
 }
 
-/// Repairs the folder at `path`, which `open` opens.
+/// Whether a blob is known to be right, so that it need not be read again.
+pub type Known<'a> = dyn Fn(&Digest) -> Result<bool> + 'a;
+
+/// Repairs the folder at `path`, which `open` opens. What is `known` to be right is not read.
 ///
 /// # Errors
 ///
@@ -49,6 +54,7 @@ pub fn run(
     open: &dyn Fn() -> Result<Archive>,
     stores: Vec<Store>,
     how: &Repairing,
+    known: &Known<'_>,
     reading: &read::Options,
     progress: &dyn Progress,
 ) -> Result<Repaired> {
@@ -65,13 +71,20 @@ pub fn run(
         stores.insert(0, Store::misplaced(open()?)?);
     }
     let blobs = archive.blobs.len();
+    let mut right = HashSet::new();
+    for (blob, id) in archive.blobs.iter().zip((0..).map(BlobId)) {
+        let digest = blob.digest.as_ref().filter(|_| blob.member.is_some());
+        if digest.map(known).transpose()? == Some(true) {
+            right.insert(id);
+        }
+    }
     // Whether bytes are right is a question of digests alone.
-    let stored = read::Options { verify: Verify::Digests, ..reading.clone() };
-    let facts = read::judging(&archive, None, &stored, progress)?;
+    let facts = read::hashed(&archive, &|id| !right.contains(&id), &reading.context(false, progress))?;
     let goal = Goal::of(archive, &facts, &stores, &reading.limits)?;
     let mut job =
         Job { how, mending, inside, progress, failed: HashSet::new(), repaired: Repaired::default() };
     job.repaired.looked = blobs;
+    job.repaired.known = right.len();
     job.repaired.wrote = how.write;
     progress.begin(Phase::Convert, goal.wants.iter().filter_map(Want::size).sum());
     let done = job.carry_out(&goal);

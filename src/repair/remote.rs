@@ -12,7 +12,9 @@ use crate::form::registry::Lacking;
 use crate::form::seek::Store;
 use crate::json::{self, Value};
 use crate::limits::Limits;
-use crate::model::{Archive, Body, Name, NodeId};
+use crate::media::{DocumentType, Family};
+use crate::model::kind::{guess, own_type};
+use crate::model::{Anomaly, Archive, Body, Name};
 use crate::progress::Progress;
 
 /// A blob or manifest that a repository lacks.
@@ -20,8 +22,18 @@ use crate::progress::Progress;
 struct Want {
     path: String,
     digest: Digest,
-    /// Of a manifest the type that it is stored under.
-    manifest: Option<String>,
+    kind: Kind,
+}
+
+/// What of a repository it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Blob,
+    /// A manifest, with its media type where that is known, and the tag that is to lead to it.
+    Manifest {
+        media_type: Option<String>,
+        tag: Option<String>,
+    },
 }
 
 struct Job<'a> {
@@ -49,7 +61,9 @@ pub fn send(
 ) -> Result<Repaired> {
     let repaired = Repaired { looked: archive.blobs.len(), wrote: how.write, ..Repaired::default() };
     let mut job = Job { registry, stores, how, limits, progress, seen: BTreeSet::new(), repaired };
-    for want in lacking(archive) {
+    let (tags, left) = lost_tags(archive, registry.domain(), stores);
+    job.repaired.left = left;
+    for want in lacking(archive).into_iter().chain(tags) {
         match job.put(&want, 0) {
             Ok(()) => {}
             Err(Stop::Cancelled) => return Err(Error::Cancelled),
@@ -77,22 +91,55 @@ fn lacking(archive: &Archive) -> Vec<Want> {
                 let blob = part.blob.map(|blob| archive.blob(blob));
                 let absent = blob.filter(|blob| blob.member.is_none() && !part.is_foreign());
                 if let Some(digest) = absent.and_then(|blob| blob.digest.clone()) {
-                    wants.insert(Want { path: path.clone(), digest, manifest: None });
+                    wants.insert(Want { path: path.clone(), digest, kind: Kind::Blob });
                 }
             }
             if let (Body::Absent, Some(digest)) = (&node.body, &node.digest) {
-                let media_type = media_type(archive, id);
-                wants.insert(Want { path: path.clone(), digest: digest.clone(), manifest: Some(media_type) });
+                let media_type = node.media_type.clone();
+                let kind = Kind::Manifest { media_type, tag: None };
+                wants.insert(Want { path: path.clone(), digest: digest.clone(), kind });
             }
         }
     }
     let mut wants: Vec<Want> = wants.into_iter().collect();
-    wants.sort_by_key(|want| want.manifest.is_some());
+    wants.sort_by_key(|want| want.kind != Kind::Blob);
     wants
 }
 
-fn media_type(archive: &Archive, node: NodeId) -> String {
-    archive.node(node).media_type.clone().unwrap_or_else(|| crate::media::OCI_MANIFEST.to_owned())
+/// Tags that lead nowhere, with what the other places have under them: one image, or nothing is guessed.
+fn lost_tags(archive: &Archive, domain: &str, stores: &[Store]) -> (Vec<Want>, Vec<Left>) {
+    let (mut wants, mut left) = (Vec::new(), Vec::new());
+    for anomaly in &archive.anomalies {
+        let Anomaly::TagWithoutTarget { member: None, repository, tag } = anomaly else { continue };
+        let full = format!("{domain}/{repository}");
+        let found: Vec<(&Store, Option<&Digest>)> = stores
+            .iter()
+            .map(|store| (store, store.tag(repository, tag).or_else(|| store.tag(&full, tag))))
+            .collect();
+        let digests: BTreeSet<&Digest> = found.iter().filter_map(|(_, digest)| *digest).collect();
+        let path = repository.clone();
+        match digests.into_iter().collect::<Vec<_>>()[..] {
+            [digest] => {
+                let kind = Kind::Manifest { media_type: None, tag: Some(tag.clone()) };
+                wants.push(Want { path, digest: digest.clone(), kind });
+            }
+            _ => {
+                let sought = found.into_iter().map(|(store, digest)| Sought {
+                    place: store.place().to_owned(),
+                    found: digest.map_or("has no such tag".into(), |digest| format!("has {digest} under it")),
+                });
+                let what = format!("tag {repository}:{tag}");
+                left.push(Left { what, path, was: Was::Missing, sought: sought.collect() });
+            }
+        }
+    }
+    (wants, left)
+}
+
+/// The type that a manifest is stored under: as it was named, else as it says itself, else as it looks.
+fn stored_as(named: Option<&str>, json: Option<&Value>) -> String {
+    let looks = || json.and_then(guess).unwrap_or(DocumentType::Manifest(Family::Oci));
+    named.map_or_else(|| own_type(json, looks()), str::to_owned)
 }
 
 impl Job<'_> {
@@ -100,13 +147,21 @@ impl Job<'_> {
         if !self.seen.insert(want.clone()) {
             return Ok(());
         }
-        match &want.manifest {
-            Some(media_type) => self.manifest(want, media_type, depth),
-            None => self.blob(want),
+        match &want.kind {
+            Kind::Manifest { media_type, tag } => {
+                self.manifest(want, media_type.as_deref(), tag.as_deref(), depth)
+            }
+            Kind::Blob => self.blob(want),
         }
     }
 
-    fn manifest(&mut self, want: &Want, media_type: &str, depth: u64) -> std::result::Result<(), Stop> {
+    fn manifest(
+        &mut self,
+        want: &Want,
+        media_type: Option<&str>,
+        tag: Option<&str>,
+        depth: u64,
+    ) -> std::result::Result<(), Stop> {
         let mut sought = Vec::new();
         for store in self.stores {
             let place = store.place().to_owned();
@@ -129,16 +184,22 @@ impl Job<'_> {
                     continue;
                 }
             };
-            let whole = self.below(want, &bytes, depth)?;
+            let json = json::parse(&bytes, self.limits.json_depth as usize).ok().map(|json| json.root);
+            let whole = self.below(want, json.as_ref(), depth)?;
             if !whole {
                 sought.push(Sought { place, found: "has it, but not all that it names".into() });
                 continue;
             }
             if self.how.write {
-                let sent = self.registry.send_manifest(&want.path, &want.digest, media_type, &bytes);
+                let reference = tag.unwrap_or(want.digest.as_str());
+                let media_type = stored_as(media_type, json.as_ref());
+                let sent = self.registry.send_manifest(&want.path, reference, &media_type, &bytes);
                 sent.map_err(Stop::Here)?;
             }
-            self.done(want, StepKind::Manifest, place);
+            match tag {
+                Some(tag) => self.step(StepKind::Tag, format!("{}:{tag}", want.path), want, place),
+                None => self.step(StepKind::Manifest, want.path.clone(), want, place),
+            }
             return Ok(());
         }
         self.left(want, sought);
@@ -146,13 +207,13 @@ impl Job<'_> {
     }
 
     /// Puts what a manifest names and its repository lacks; whether all of it is, or would be, there.
-    fn below(&mut self, want: &Want, bytes: &[u8], depth: u64) -> std::result::Result<bool, Stop> {
-        let Ok(json) = json::parse(bytes, self.limits.json_depth as usize) else { return Ok(true) };
+    fn below(&mut self, want: &Want, json: Option<&Value>, depth: u64) -> std::result::Result<bool, Stop> {
+        let Some(json) = json else { return Ok(true) };
         if depth >= self.limits.index_depth {
             return Ok(false);
         }
-        let list = |name: &str| json.root.get(name).map(Value::items).unwrap_or_default().iter();
-        let blobs = json.root.get("config").into_iter().chain(list("layers")).chain(list("blobs"));
+        let list = |name: &str| json.get(name).map(Value::items).unwrap_or_default().iter();
+        let blobs = json.get("config").into_iter().chain(list("layers")).chain(list("blobs"));
         let all = blobs.map(|value| (value, false)).chain(list("manifests").map(|value| (value, true)));
         let mut whole = true;
         for (value, manifest) in all {
@@ -161,8 +222,9 @@ impl Job<'_> {
             if self.registry.has(&want.path, &digest, manifest).map_err(Stop::Here)? {
                 continue;
             }
-            let media_type = text("mediaType").unwrap_or_default().to_owned();
-            let child = Want { path: want.path.clone(), digest, manifest: manifest.then_some(media_type) };
+            let media_type = text("mediaType").map(str::to_owned);
+            let kind = if manifest { Kind::Manifest { media_type, tag: None } } else { Kind::Blob };
+            let child = Want { path: want.path.clone(), digest, kind };
             self.put(&child, depth + 1)?;
             whole &= !self.repaired.left.iter().any(|left| left.what == child.digest.to_string());
         }
@@ -187,7 +249,7 @@ impl Job<'_> {
             });
             let found = match got {
                 Ok(Got::Right) => {
-                    self.done(want, StepKind::Blob, place);
+                    self.step(StepKind::Blob, want.path.clone(), want, place);
                     return Ok(());
                 }
                 Ok(Got::Others(found)) => format!("has other bytes there: {found}"),
@@ -201,8 +263,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn done(&mut self, want: &Want, kind: StepKind, from: String) {
-        let (path, digest) = (want.path.clone(), Some(want.digest.clone()));
+    fn step(&mut self, kind: StepKind, path: String, want: &Want, from: String) {
+        let digest = Some(want.digest.clone());
         self.repaired.steps.push(Step { kind, path, digest, was: Was::Missing, from });
     }
 

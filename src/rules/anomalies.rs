@@ -44,7 +44,7 @@ pub fn alone(archive: &Archive, out: &mut Vec<Finding>) {
 }
 
 fn is_tag_without_target(anomaly: &Anomaly) -> bool {
-    matches!(anomaly, Anomaly::TagWithoutCurrent { .. })
+    matches!(anomaly, Anomaly::TagWithoutTarget { .. })
 }
 
 /// Whether there is a list of images that can be empty: what is no JSON, or no list, is a fault of its own.
@@ -193,8 +193,9 @@ pub fn judge(anomaly: &Anomaly, archive: &Archive) -> Option<Finding> {
         Anomaly::BadName { at, text, problem } => Some(archive::bad_name(at, text, problem)),
         Anomaly::TagTwice { at, first, name } => Some(archive::tag_twice(at, first, name)),
         Anomaly::BadLink { member, content } => Some(archive::bad_link(*member, content)),
-        Anomaly::TagWithoutCurrent { member, name } => Some(archive::tag_without_current(*member, name)),
-        Anomaly::TagNotServed { name } => Some(archive::tag_not_served(name)),
+        Anomaly::TagWithoutTarget { member, repository, tag } => {
+            Some(archive::tag_without_target(*member, repository, tag))
+        }
         Anomaly::LinkTargetMissing { member, digest, what } => {
             Some(archive::link_target_missing(*member, digest, what))
         }

@@ -202,10 +202,10 @@ rule! {
 rule! {
     /// A tag that points nowhere.
     TAG_WITHOUT_TARGET = "storage/tag-without-target", Error, Soft, [225],
-    checks: "Every tag has `current/link`. Of a registry that is scrubbed, every tag that it lists is there.",
+    checks: "Every tag has `current/link`; each that a live registry lists has a manifest.",
     matters: "The tag is listed by some versions of the registry, and answers 404 MANIFEST_UNKNOWN.",
     example: "`_manifests/tags/1/` with `index/` only.",
-    mend: "Remove the tag's directory, or push the tag again.",
+    mend: "Push the tag again, or restore it from another place: `restow repair PLACE --from OTHER`.",
     breaks: [Registry],
 }
 rule! {
@@ -447,15 +447,13 @@ pub fn bad_link(member: MemberId, content: &str) -> Finding {
     .change_link(member, content)
 }
 
-/// A tag of registry storage that points nowhere.
-pub fn tag_without_current(member: MemberId, name: &str) -> Finding {
-    Finding::new(&TAG_WITHOUT_TARGET, Location::member(member), format!("tag `{name}` has no current/link"))
-}
-
-/// A tag of a registry that is listed and leads nowhere.
-pub fn tag_not_served(name: &str) -> Finding {
-    let message = format!("tag `{name}` is listed, and the registry has no manifest for it");
-    Finding::new(&TAG_WITHOUT_TARGET, Location::archive(), message)
+/// A tag of registry storage, or of a live registry, that leads nowhere.
+pub fn tag_without_target(member: Option<MemberId>, repository: &str, tag: &str) -> Finding {
+    let (at, what) = match member {
+        Some(member) => (Location::member(member), "has no current/link"),
+        None => (Location::archive(), "is listed, and the registry has no manifest for it"),
+    };
+    Finding::new(&TAG_WITHOUT_TARGET, at, format!("tag `{repository}:{tag}` {what}"))
 }
 
 /// A link of registry storage to what its repository lacks.

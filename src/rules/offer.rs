@@ -28,7 +28,11 @@ pub fn offer(archive: &Archive, policy: &Policy, findings: &mut [Finding]) {
 }
 
 /// What `restow repair` puts right where it has the bytes.
-const REPAIRED: &[&str] = &["blob/missing", "blob/digest-mismatch", "storage/missing-child"];
+const REPAIRED: &[&str] =
+    &["blob/missing", "blob/digest-mismatch", "storage/missing-child", "storage/tag-without-target"];
+
+/// What it sends to a live registry where it has the bytes.
+const SENT: &[&str] = &["blob/missing", "storage/tag-without-target"];
 
 /// What to run next, the likeliest first: of fixes and repairs where nothing else would keep them from mending anything, then
 /// the commands of single findings. Levels are those in force.
@@ -52,8 +56,9 @@ pub fn suggest(archive: &Archive, findings: &[(Level, &Finding)]) -> Vec<Command
         all.push(Command::fixes());
     }
     let named = |names: &[&str]| findings.iter().any(|(_, finding)| names.contains(&finding.rule.name));
-    let sent = archive.form == Form::Registry && named(&["blob/missing"]);
-    if files && archive.tree.is_folder() && archive.form != Form::DockerArchive && named(REPAIRED) || sent {
+    let folder = files && archive.tree.is_folder() && archive.form != Form::DockerArchive;
+    let sent = archive.form == Form::Registry && named(SENT);
+    if folder && named(REPAIRED) || sent {
         all.push(Command::repair());
     } else if files && named(&["blob/missing"]) {
         all.push(Command::fill());

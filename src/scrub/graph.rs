@@ -95,9 +95,7 @@ pub fn judge(
         sees_all &= rules::sees_all(&piece.archive, &piece.findings);
         // The only tag may be the broken one.
         let tags =
-            piece.archive.anomalies.iter().filter(|odd| {
-                matches!(odd, Anomaly::TagWithoutCurrent { .. } | Anomaly::TagNotServed { .. })
-            });
+            piece.archive.anomalies.iter().filter(|odd| matches!(odd, Anomaly::TagWithoutTarget { .. }));
         roots += piece.archive.roots.len() + tags.count();
         judged.repositories += 1;
         judged.unread += piece.unread.len() as u64;

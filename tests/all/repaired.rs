@@ -172,6 +172,8 @@ const DAMAGES: &[Damage] = &[
 fn every_kind_of_damage_is_put_right() {
     let bench = Bench::new();
     let sound = files(&bench.path("storage")).expect("listed");
+    let state = bench.path("scrub.db").display().to_string();
+    bench.ok(&["scrub", "-q", "--state", &state, &bench.storage()]);
     for (name, damage) in DAMAGES {
         damage(&bench);
         let spoilt = files(&bench.path("storage")).expect("listed");
@@ -181,6 +183,8 @@ fn every_kind_of_damage_is_put_right() {
         assert_eq!(code, 1, "{name}: {plan:#} {said}");
         assert_eq!(files(&bench.path("storage")).expect("listed"), spoilt, "{name}: a plan changes nothing");
         assert_eq!(plan["left"], serde_json::json!([]), "{name}: {plan:#}");
+        let (_, known, said) = bench.repaired(&["--from", &copy, "--state", &state]);
+        assert_eq!(known, plan, "{name}: what was proved before need not be read: {said}");
         let (code, done, said) = bench.repaired(&["--from", &copy, "--write"]);
         assert_eq!(code, 0, "{name}: {done:#} {said}");
         assert_eq!(done["steps"], plan["steps"], "{name}: the plan is what was done");
@@ -194,6 +198,38 @@ fn every_kind_of_damage_is_put_right() {
         let _ = fs::remove_dir_all(bench.path("storage").join(V2).join("blobs/sha256/zz"));
         assert_eq!(bench.repaired(&["--from", &copy]).0, 0, "{name}: once more there is nothing to do");
     }
+}
+
+/// What a scrub has proved is not read again; what it found wrong, and what has changed since, is put right.
+#[test]
+fn what_a_scrub_has_found_is_put_right() {
+    let bench = Bench::new();
+    let sound = files(&bench.path("storage")).expect("listed");
+    let layer = bench.data()[0].clone();
+    let mut bytes = fs::read(&layer).expect("read");
+    let time = layer.metadata().and_then(|meta| meta.modified()).expect("a time");
+    bytes[100] ^= 1;
+    fs::write(&layer, bytes).expect("written");
+    fs::File::options().write(true).open(&layer).and_then(|file| file.set_modified(time)).expect("set");
+    let state = bench.path("scrub.db").display().to_string();
+    assert_eq!(bench.run(&["scrub", "-q", "--state", &state, &bench.storage()]).code, 1);
+    let words = ["repair", "--write", "--state", &state, &bench.storage(), "--from", &bench.copy()];
+    let told = bench.ok(&words).stdout;
+    let told = String::from_utf8_lossy(&told);
+    let blobs = bench.data().len();
+    assert!(
+        told.contains(&format!("{blobs} blobs, {} known from the scrub, 1 put right", blobs - 1)),
+        "{told}"
+    );
+    assert_eq!(files(&bench.path("storage")).expect("listed"), sound);
+    // The state of another storage proves nothing here.
+    bench.ok(&["convert", &bench.copy(), &bench.place("registry-storage", "other")]);
+    let other = bench.place("registry-storage", "other");
+    let out = bench.run(&["repair", "--state", &state, &other, "--from", &bench.copy()]);
+    assert!(out.code == 2 && out.stderr.contains("is the state of"), "{}", out.stderr);
+    let nowhere = bench.path("none.db").display().to_string();
+    let out = bench.run(&["repair", "--state", &nowhere, &bench.storage(), "--from", &bench.copy()]);
+    assert!(out.code == 2 && out.stderr.contains("there is no state"), "{}", out.stderr);
 }
 
 /// The same of layouts and `dir:` folders.

@@ -54,6 +54,8 @@ pub(super) struct Crawl<'a> {
     pub documents: Vec<Found>,
     pub blobs: Vec<Wanted>,
     pub entries: Vec<Entry>,
+    /// Tags that a repository lists and has no manifest for.
+    pub lost: Vec<(usize, String)>,
     /// Of whoever goes through a whole registry: documents that need not be read again, as their digests are.
     pub held: Option<Held<'a>>,
     /// What was refused of a repository that is looked at with `held`: what was asked for, and why it was not given.
@@ -74,6 +76,7 @@ impl<'a> Crawl<'a> {
             documents: Vec::new(),
             blobs: Vec::new(),
             entries: Vec::new(),
+            lost: Vec::new(),
             held: None,
             refused: Mutex::default(),
             known: HashSet::new(),

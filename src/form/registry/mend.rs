@@ -21,6 +21,11 @@ impl Lacking {
         Lacking { registries, domain: domain.to_owned() }
     }
 
+    /// Its name.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
     fn repository(&self, path: &str) -> Result<Repository, Fault> {
         self.registries.repository(&self.domain, path)
     }
@@ -87,12 +92,12 @@ impl Lacking {
         Ok(Got::Right)
     }
 
-    /// Puts a manifest under its digest.
+    /// Puts a manifest under its digest, or under a tag.
     ///
     /// # Errors
     /// The registry refuses.
-    pub fn send_manifest(&self, path: &str, digest: &Digest, media_type: &str, bytes: &[u8]) -> Result<()> {
-        self.repository(path)?.put(digest.as_str(), media_type, bytes)?;
+    pub fn send_manifest(&self, path: &str, reference: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
+        self.repository(path)?.put(reference, media_type, bytes)?;
         Ok(())
     }
 }

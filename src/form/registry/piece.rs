@@ -174,7 +174,8 @@ pub fn repository(
         let (tag, digest) = match said {
             Said::Tag(tag, Some(digest)) => (Some(tag), digest),
             Said::Tag(tag, None) => {
-                builder.odd(Anomaly::TagNotServed { name: format!("{name}:{tag}") });
+                let (repository, tag) = (name.to_owned(), tag.clone());
+                builder.odd(Anomaly::TagWithoutTarget { member: None, repository, tag });
                 continue;
             }
             Said::Referrer(digest) => (None, digest),

@@ -1,6 +1,6 @@
 //! A live registry as an archive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::model::build::Builder;
 use crate::model::{Anomaly, Archive, Form, Name, Root, Sought, Via};
 use crate::platform::Specifier;
 use crate::reference::Reference;
-use crate::registry::{Registries, Repository};
+use crate::registry::{Manifest, Registries, Repository};
 use crate::similar;
 use crate::source::{self, Bytes, Ingested, Tree};
 
@@ -115,14 +115,35 @@ fn enter(
 fn all_tags(crawl: &mut Crawl<'_>, repository: Repository) -> Result<bool> {
     let Some(tags) = repository.tags()? else { return Ok(false) };
     let found = at_once(&tags, |tag| repository.manifest(tag).map_err(Error::from))?;
+    let gone = tags.iter().zip(&found).filter(|(_, manifest)| manifest.is_none());
+    let gone: Vec<&String> = gone.map(|(tag, _)| tag).collect();
+    let again = still_listed(&repository, &gone)?;
     let number = crawl.repository(repository);
     for (tag, manifest) in tags.iter().zip(found) {
-        // One that was removed meanwhile is no tag any more.
         if let Some(manifest) = manifest {
             crawl.enter(number, manifest, Some(tag), None)?;
         }
     }
+    for (tag, manifest) in again {
+        match manifest {
+            Some(manifest) => drop(crawl.enter(number, manifest, Some(&tag), None)?),
+            None => crawl.lost.push((number, tag)),
+        }
+    }
     Ok(true)
+}
+
+/// Tags without a manifest that are listed all the same when they are asked for once more, and their manifests, if those came
+/// meanwhile. One that was removed meanwhile is no tag any more.
+fn still_listed(repository: &Repository, gone: &[&String]) -> Result<Vec<(String, Option<Manifest>)>> {
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now: HashSet<String> = repository.tags()?.unwrap_or_default().into_iter().collect();
+    let listed: Vec<String> =
+        gone.iter().filter(|tag| now.contains(**tag)).map(|tag| (*tag).clone()).collect();
+    let found = at_once(&listed, |tag| repository.manifest(tag).map_err(Error::from))?;
+    Ok(listed.into_iter().zip(found).collect())
 }
 
 /// What to say of a name that the registry does not know.
@@ -217,9 +238,18 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
             });
         }
     }
-    if builder.archive.roots.is_empty() {
+    let lost: Vec<Anomaly> = crawl
+        .lost
+        .into_iter()
+        .map(|(repository, tag)| {
+            let repository = crawl.repositories[repository].path().to_owned();
+            Anomaly::TagWithoutTarget { member: None, repository, tag }
+        })
+        .collect();
+    if builder.archive.roots.is_empty() && lost.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::archive() });
     }
+    lost.into_iter().for_each(|odd| builder.odd(odd));
     Ok(builder.archive)
 }
 

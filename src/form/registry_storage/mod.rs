@@ -304,8 +304,8 @@ fn link(builder: &mut Builder<'_>, member: MemberId) -> Result<Option<Digest>> {
 fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
     for (tag, links) in &repository.tags {
         let Some(current) = links.current else {
-            let name = format!("{path}:{tag}");
-            builder.odd(Anomaly::TagWithoutCurrent { member: links.member, name });
+            let (repository, tag) = (path.to_owned(), tag.clone());
+            builder.odd(Anomaly::TagWithoutTarget { member: Some(links.member), repository, tag });
             continue;
         };
         let Some(digest) = link(builder, current)? else { continue };

@@ -113,3 +113,44 @@ fn a_registry_as_a_source_is_not_believed() {
         assert_eq!(held(&server), sound, "{act:?}");
     }
 }
+
+/// Loses what a tag leads to: the registry lists the tag, and answers 404.
+fn lose_root(server: &Server) {
+    let mut state = server.state();
+    let root = state.tags.values().next().expect("a tag").clone();
+    state.manifests.retain(|(_, digest), _| *digest != root);
+}
+
+#[test]
+fn a_tag_whose_manifest_is_gone_is_a_fault_and_comes_back_from_a_place_that_has_it() {
+    let server = Server::start(Manner::default());
+    let (place, source) = pushed(&server);
+    let sound = held(&server);
+    lose_root(&server);
+    let whole = format!("docker://{}/", server.address);
+    let check = restow(&["check", "--report", "json", &whole]);
+    let report = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert_eq!(check.status.code(), Some(1), "{}", stderr(&check));
+    assert!(report.contains("storage/tag-without-target") && report.contains("team/multi:1"), "{report}");
+    // From a place with the tag of another repository nothing is guessed.
+    let other = layout("minimal");
+    let done = restow(&["repair", "--write", &whole, "--from", &other]);
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{told}{}", stderr(&done));
+    assert!(told.contains("left: tag team/multi:1") && told.contains("has no such tag"), "{told}");
+    // The source under the name that the registry has it under.
+    let copy = tempfile::tempdir().expect("a folder");
+    let copy = format!("oci:{}", copy.path().join("copy").display());
+    let named = format!("{copy}:{}", place.trim_start_matches("docker://"));
+    let made = restow(&["convert", &source, &named]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let plan = restow(&["repair", &whole, "--from", &copy]);
+    assert_eq!(plan.status.code(), Some(1), "{}", stderr(&plan));
+    assert_ne!(held(&server), sound, "a plan sends nothing");
+    let done = restow(&["repair", "--write", &whole, "--from", &copy]);
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{told}{}", stderr(&done));
+    assert_eq!(held(&server), sound, "{told}");
+    assert!(told.contains("tag team/multi:1 -> sha256:"), "{told}");
+    assert_eq!(restow(&["check", &whole]).status.code(), Some(0));
+}
