@@ -205,7 +205,7 @@ rule! {
     checks: "Every tag has `current/link`; each that a live registry lists has a manifest.",
     matters: "The tag is listed by some versions of the registry, and answers 404 MANIFEST_UNKNOWN.",
     example: "`_manifests/tags/1/` with `index/` only.",
-    mend: "Push the tag again, or restore it from another place: `restow repair PLACE --from OTHER`.",
+    mend: "Push the tag again, or repair it from a place that has it.",
     breaks: [Registry],
 }
 rule! {
