@@ -8,16 +8,27 @@ use std::sync::OnceLock;
 
 use crate::finding::Rule;
 
-/// By the rule's name.
+/// Each line once, and by the rule's name the numbers of its lines.
 const SEEN: &str = include_str!("seen.json");
+
+#[derive(Default, serde::Deserialize)]
+struct Table {
+    lines: Vec<String>,
+    rules: BTreeMap<String, Vec<usize>>,
+}
+
+/// Lines by the name of their rule. The text is a part of this program, and a test parses it.
+fn all() -> BTreeMap<String, Vec<String>> {
+    let table: Table = serde_json::from_str(SEEN).unwrap_or_default();
+    let named = |numbers: Vec<usize>| numbers.iter().filter_map(|&n| table.lines.get(n).cloned()).collect();
+    table.rules.into_iter().map(|(rule, numbers)| (rule, named(numbers))).collect()
+}
 
 /// What tools were seen to do with every case of a rule, a line for each that did the same: `Docker 20.10.24 (load)
 /// refuses it: …`. Empty if no tool has a way to be asked.
 pub fn of(rule: &Rule) -> &'static [String] {
     static PARSED: OnceLock<BTreeMap<String, Vec<String>>> = OnceLock::new();
-    // It is a part of this program, and a test parses it.
-    let all = PARSED.get_or_init(|| serde_json::from_str(SEEN).unwrap_or_default());
-    all.get(rule.name).map_or(&[], Vec::as_slice)
+    PARSED.get_or_init(all).get(rule.name).map_or(&[], Vec::as_slice)
 }
 
 impl Rule {
@@ -34,8 +45,9 @@ mod tests {
 
     #[test]
     fn every_tool_that_breaks_is_named_with_its_version() {
-        let parsed: BTreeMap<String, Vec<String>> = serde_json::from_str(SEEN).expect("JSON");
-        for name in parsed.keys() {
+        let parsed: Table = serde_json::from_str(SEEN).expect("JSON");
+        for (name, numbers) in &parsed.rules {
+            assert!(numbers.iter().all(|&n| n < parsed.lines.len()), "{name} has a line that is not there");
             assert!(rules::all().iter().any(|rule| rule.name == name), "{name} is no rule");
         }
         for rule in rules::all() {

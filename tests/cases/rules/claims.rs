@@ -194,18 +194,24 @@ pub fn all() -> Result<BTreeMap<&'static str, Seen>, String> {
     Ok(seen.filter(|(_, seen)| !seen.lines.is_empty()).collect())
 }
 
+/// `seen.json`: each line once, and for each rule the numbers of its lines, since most lines are those of many rules.
+fn table(all: &BTreeMap<&'static str, Seen>) -> String {
+    let lines: BTreeSet<&String> = all.values().flat_map(|seen| &seen.lines).collect();
+    let numbers: BTreeMap<&String, usize> = lines.iter().zip(0..).map(|(line, nth)| (*line, nth)).collect();
+    let written = |line: &&String| serde_json::to_string(line).expect("JSON");
+    let lines: Vec<String> = lines.iter().map(written).collect();
+    let rules = all.iter().map(|(rule, seen)| {
+        let numbers: Vec<usize> = seen.lines.iter().map(|line| numbers[line]).collect();
+        format!("\"{rule}\":{}", serde_json::to_string(&numbers).expect("JSON"))
+    });
+    let rules: Vec<String> = rules.collect();
+    format!("{{\"lines\":[\n{}\n],\"rules\":{{\n{}\n}}}}\n", lines.join(",\n"), rules.join(",\n"))
+}
+
 /// The rule's list of tools is what was seen, and so is what its page tells.
 pub fn are_what_was_seen() {
     let all = all().expect("src/rules/evidence.json");
-    let lines: BTreeMap<&str, &[String]> =
-        all.iter().map(|(rule, seen)| (*rule, seen.lines.as_slice())).collect();
-    let mut text = String::from("{\n");
-    for (nth, (rule, lines)) in lines.iter().enumerate() {
-        let comma = if nth + 1 == all.len() { "" } else { "," };
-        let lines = serde_json::to_string(lines).expect("JSON");
-        text.push_str(&format!("\"{rule}\": {lines}{comma}\n"));
-    }
-    text.push_str("}\n");
+    let text = table(&all);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(source("seen.json"), &text).expect("written");
     }
