@@ -101,6 +101,16 @@ const DAMAGES: &[Damage] = &[
     }),
 ];
 
+/// Those of them for which a registry that runs answers that it does not have something.
+const LACKING: &[&str] = &[
+    "a layer that is gone",
+    "a config that is gone",
+    "a manifest that is gone",
+    "a layer link that is gone",
+    "a revision that is gone",
+    "a blob in the wrong folder",
+];
+
 /// What stands below a folder, by path.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -194,16 +204,21 @@ fn repaired(scene: &Scene) {
     let told = wrong(scene, &["repair", "--write", place, "--from", "oci:one"]);
     assert_eq!(told.matches("left: sha256:").count(), 1, "{told}");
     assert!(told.contains("oci:one does not have it"), "{told}");
-    // The registry runs, and lacks things.
-    for nth in [11, 12] {
-        fs::remove_file(stored.config(nth)).expect("removed");
+    // The registry runs, and lacks things: each kind of what it can be asked for befalls two images.
+    let mut hit = vec![5, 6];
+    for (kind, (_, damage)) in DAMAGES.iter().enumerate().filter(|(_, (name, _))| LACKING.contains(name)) {
+        let two = [kind * 11 + 8, (kind * 11 + 101) % SINGLE];
+        two.iter().for_each(|nth| damage(&stored, *nth));
+        hit.extend(two);
     }
     lose_child(&stored);
     let registry = Registry::serve(scene, "storage");
     let live = format!("docker://{}/", registry.address);
     let told = run(scene.restow().args(["repair", "--write", "-v", &live, "--from", "oci-archive:copy.tar"]));
     assert!(!told.contains("left:"), "{told}");
-    pulled(scene, &registry, &[5, 6, 11, 12]);
+    assert!(told.contains("  tag team/app"), "{told}");
+    pulled(scene, &registry, &hit);
+    let _ = fs::remove_dir_all(stored.v2.join("blobs/sha256/zz"));
     run(scene.restow().args(["check", "-D", "storage", place]));
 }
 
