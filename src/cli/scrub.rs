@@ -35,9 +35,10 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
         None => {}
     }
     let place = Place::parse(args.place.as_deref().unwrap_or_default())?;
+    let part = args.shard.as_deref().map(shard).transpose()?;
     let request = ScrubRequest {
-        state: args.state.clone(),
-        shard: args.shard.as_deref().map(shard).transpose()?,
+        state: args.state.as_deref().map(|state| numbered(state, part)),
+        shard: part,
         max_age: args.max_age.as_deref().map(time).transpose()?,
         max_duration: args.max_duration.as_deref().map(time).transpose()?,
         sample: args.sample.as_deref().map(Sample::parse).transpose()?,
@@ -332,6 +333,14 @@ fn time(text: &str) -> Result<Duration> {
     let wrong =
         || Error::refused(format!("a time is a number with s, m, h, d or w, such as 30d, not `{text}`"));
     parsed.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// The state of a part: `{}` in its name is the number of the part.
+fn numbered(state: &Path, part: Option<Shard>) -> PathBuf {
+    match (part, state.to_str()) {
+        (Some(Shard { index, .. }), Some(text)) => text.replace("{}", &index.to_string()).into(),
+        _ => state.to_owned(),
+    }
 }
 
 /// What schedulers say which part it is, and of how many.
