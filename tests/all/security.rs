@@ -81,7 +81,23 @@ fn the_floors_of_dependencies_hold() {
     }
     let version = |text: &str| text.split('.').filter_map(|part| part.parse().ok()).collect::<Vec<u64>>();
     assert!(version(&found["tar"]) >= vec![0, 4, 46], "tar {}", found["tar"]);
-    for unwanted in ["async-tar", "tokio-tar", "astral-tokio-tar", "reqwest", "hyper", "openssl-sys"] {
+    for unwanted in ["async-tar", "tokio-tar", "astral-tokio-tar", "reqwest", "openssl-sys"] {
         assert!(!found.contains_key(unwanted), "{unwanted} is a dependency");
     }
+    // Another HTTP and another runtime come with buckets alone, which are not in the default build.
+    for packages in ["hyper", "tokio"] {
+        let wants = format!(" \"{packages}\",");
+        let users = lock.split("[[package]]").filter(|package| package.lines().any(|line| line == wants));
+        let named =
+            |package: &str| package.lines().find_map(|line| line.strip_prefix("name = ")).map(str::to_owned);
+        let users: BTreeSet<String> = users.filter_map(named).collect();
+        let cloud: BTreeSet<String> =
+            ["hyper", "object_store", "restow"].into_iter().map(|name| format!("\"{name}\"")).collect();
+        assert!(users.is_subset(&cloud), "{packages} is used by {users:?}");
+    }
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let manifest: toml::Table = toml::from_str(&manifest).expect("TOML");
+    assert_eq!(manifest["dependencies"]["object_store"]["optional"].as_bool(), Some(true));
+    let default = manifest["features"]["default"].as_array().expect("a list");
+    assert!(!default.iter().any(|feature| feature.as_str() == Some("cloud")));
 }
