@@ -117,7 +117,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         // A storage is judged the same wherever it is done.
         #[cfg(feature = "scrub")]
         Command::Scrub(args) => match args.levels() {
-            Some(own) => levels::policy(own, None, false, &shell, &matches)
+            Some(own) => levels::policy(own, None, true, &shell, &matches)
                 .and_then(|policy| scrub::run(args, &policy, &shell)),
             None => scrub::run(args, &crate::Policy::default(), &shell),
         },

@@ -17,8 +17,8 @@ use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
 use crate::time::rfc3339;
 use crate::{
-    Counters, Garbage, HumanOptions, Level, Lowered, Options, Place, Policy, Sample, ScrubExtras,
-    ScrubRequest, Scrubbed, Shard, Summary, Used, Verdict, counted, human,
+    Counters, Garbage, HumanOptions, Level, Options, Place, Policy, Sample, ScrubExtras, ScrubRequest,
+    Scrubbed, Shard, Summary, Used, Verdict, counted, human,
 };
 
 /// Blobs that could not be read are told up to so many.
@@ -48,6 +48,11 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
         shell.say("without --state nothing is kept: a run that is ended begins anew");
     }
     let registry = shell.registry(&place, Side::First)?;
+    if registry.all_tags || registry.names.is_some() {
+        let option = if registry.all_tags { "--all-tags" } else { "--names-from" };
+        let message = format!("{option} does not go with scrub, which reads every tag of every repository");
+        return Err(Error::refused_help(message, "give one repository, docker://HOST/NAME, or leave it out"));
+    }
     told(&args.telling, Some(&place), shell, policy, |options, counters, extras| {
         crate::scrub(&place, &request, &registry, options, counters, extras)
     })
@@ -240,7 +245,7 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
         findings: &findings,
         images: &[],
         hints: &hints,
-        lowered: Lowered::NONE,
+        lowered: &told.lowered,
     };
     if reports.human {
         let options: HumanOptions = shell.human(&io::stdout());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Options, RegistryOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{Command, Finding, Level, Lowered};
+use crate::finding::{Command, Finding, Level};
 use crate::form::place::Place;
 use crate::form::registry_storage::on_disk::in_folder;
 use crate::form::registry_storage::stored::Stored;
@@ -112,7 +112,7 @@ impl Told {
 
     pub(crate) fn with_source(&self, path: Option<&Path>, then: impl FnOnce(&Source<'_>)) {
         let findings = self.levelled();
-        let (container, form, lowered) = (Container::Folder, self.form, Lowered::NONE);
+        let (container, form, lowered) = (Container::Folder, self.form, &self.lowered);
         let suggest = self.suggested(&findings);
         let (images, suggest) = (&[], suggest.as_slice());
         then(&Source { docs: self, path, container, form, images, findings: &findings, lowered, suggest });

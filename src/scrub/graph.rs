@@ -106,7 +106,7 @@ pub fn judge(
         let shown = piece.archive.anomalies.iter().filter_map(rules::storage::misplaced_blob);
         explained.extend(shown.map(|(digest, _)| digest));
         each(&name, &piece, &links)?;
-        let findings = job.policy.judged(piece.findings);
+        let findings = job.judged(&piece.archive, piece.findings);
         gathered.add(&piece.archive, findings);
         Counters::add(&job.counters.judged, 1);
     }
@@ -359,7 +359,7 @@ impl Rest<'_> {
             name if name == rules::archive::NO_IMAGES.name => !has_roots,
             _ => true,
         });
-        gathered.add(&archive, self.job.policy.judged(findings));
+        gathered.add(&archive, self.job.judged(&archive, findings));
         Ok(())
     }
 }

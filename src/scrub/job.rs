@@ -1,11 +1,13 @@
 //! What a scrub is asked for, and what its phases share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::counters::Counters;
-use super::row::{Meta, Shard};
+use super::row::{Kind, Meta, Shard};
 use super::select::Sample;
+use crate::finding::{Finding, Lowered};
+use crate::model::Archive;
 use crate::progress::Progress;
 use crate::read;
 use crate::rules::Policy;
@@ -71,6 +73,15 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// The findings of a piece with the levels in force, and what files lowered.
+    pub fn judged(&self, archive: &Archive, findings: Vec<Finding>) -> (Vec<Finding>, Lowered) {
+        let folder = match self.meta.kind() {
+            Kind::Registry => None,
+            Kind::Storage | Kind::Layouts => Path::new(&self.meta.place).file_name(),
+        };
+        self.policy.judge(archive, folder, findings)
+    }
+
     /// Whether no further blob is to be begun.
     pub fn is_over(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)

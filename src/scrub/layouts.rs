@@ -170,7 +170,7 @@ impl Layout<'_> {
                 }
             }
         }
-        gathered.add_below(self.name, &archive, job.policy.judged(findings));
+        gathered.add_below(self.name, &archive, job.judged(&archive, findings));
         Ok(())
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::finding::{self, Affected, Document, Documents, Finding, Label, Level, Target};
+use crate::finding::{
+    self, Affected, By, Document, Documents, Finding, Label, Level, Lower, Lowered, Target,
+};
 use crate::location::{At, MemberId};
 use crate::model::{Archive, DocId, Text};
 
@@ -25,34 +27,51 @@ pub struct Gathered {
     ids: HashMap<BString, MemberId>,
     names: Vec<BString>,
     texts: HashMap<MemberId, Arc<Text>>,
-    findings: Vec<Finding>,
-    by_key: HashMap<Key, usize>,
+    kept: List,
+    /// What files lowered, and how each was.
+    lowered: List,
+    how: HashMap<usize, (Level, By)>,
+    config: Option<String>,
+    ended: Vec<String>,
     /// The folder of the archive that is added.
     below: String,
+}
+
+/// Findings of one kind: those that are reported, or those that were lowered.
+#[derive(Default)]
+struct List {
+    findings: Vec<Finding>,
+    by_key: HashMap<Key, usize>,
     /// By rule: how many are told, how many are not, and where the last that is told stands.
     counts: HashMap<&'static str, (u64, u64, usize)>,
 }
 
 impl Gathered {
-    /// Adds the findings of a piece, levels given.
-    pub fn add(&mut self, archive: &Archive, findings: Vec<Finding>) {
-        self.add_below("", archive, findings);
+    /// Adds the findings of a piece, levels given, and what files lowered.
+    pub fn add(&mut self, archive: &Archive, judged: (Vec<Finding>, Lowered)) {
+        self.add_below("", archive, judged);
     }
 
     /// The same of an archive in a folder, whose name comes before those of its members.
-    pub fn add_below(&mut self, folder: &str, archive: &Archive, findings: Vec<Finding>) {
+    pub fn add_below(&mut self, folder: &str, archive: &Archive, judged: (Vec<Finding>, Lowered)) {
+        let (findings, lowered) = judged;
         self.below = folder.to_owned();
-        if findings.is_empty() {
+        (self.config, self.ended) = (lowered.config, lowered.ended);
+        if findings.is_empty() && lowered.findings.is_empty() {
             return;
         }
         let documents: HashMap<MemberId, DocId> =
             archive.documents.iter().zip(0..).map(|(document, id)| (document.member, DocId(id))).collect();
         for finding in findings {
-            let whole = finding.level == Level::Error;
-            let (told, _, _) = self.counts.get(finding.rule.name).copied().unwrap_or_default();
-            let is_full = told >= if whole { ERRORS } else { OTHERS };
-            self.one(archive, &documents, finding, is_full);
+            self.one(archive, &documents, finding, None);
         }
+        for Lower { finding, from, by } in lowered.findings {
+            self.one(archive, &documents, finding, Some((from, by)));
+        }
+    }
+
+    fn list(&mut self, is_lowered: bool) -> &mut List {
+        if is_lowered { &mut self.lowered } else { &mut self.kept }
     }
 
     fn one(
@@ -60,8 +79,12 @@ impl Gathered {
         archive: &Archive,
         documents: &HashMap<MemberId, DocId>,
         mut finding: Finding,
-        is_full: bool,
+        how: Option<(Level, By)>,
     ) {
+        let is_lowered = how.is_some();
+        let whole = how.as_ref().map_or(finding.level, |(from, _)| *from) == Level::Error;
+        let (told, _, _) = self.list(is_lowered).counts.get(finding.rule.name).copied().unwrap_or_default();
+        let is_full = told >= if whole { ERRORS } else { OTHERS };
         // The same blob is called `layer 2` here and `layer 5` there.
         let member = finding.primary.location.member;
         let is_link = |member| archive.tree.member(member).name.ends_with(b"/link");
@@ -77,19 +100,21 @@ impl Gathered {
                     finding.primary.location.at.clone(),
                     message.clone(),
                 );
-                self.by_key.get(&key).copied()
+                self.list(is_lowered).by_key.get(&key).copied()
             }
         };
         if let Some(old) = old {
-            self.join(old, finding);
+            self.list(is_lowered).join(old, finding);
             return;
         }
-        let count = self.counts.entry(finding.rule.name).or_default();
+        let list = self.list(is_lowered);
+        let at = list.findings.len();
+        let count = list.counts.entry(finding.rule.name).or_default();
         if is_full {
             count.1 += 1 + finding.omitted;
             return;
         }
-        (count.0, count.2) = (count.0 + 1, self.findings.len());
+        (count.0, count.2) = (count.0 + 1, at);
         for label in std::iter::once(&mut finding.primary).chain(&mut finding.related) {
             self.rename(archive, documents, &mut label.location.member);
         }
@@ -103,24 +128,11 @@ impl Gathered {
         if let Some(affects) = &mut finding.affects {
             affects.all = false;
         }
+        self.how.extend(how.map(|how| (at, how)));
         let location = finding.primary.location.clone();
-        self.by_key.insert((finding.rule.name, location.member, location.at, message), self.findings.len());
-        self.findings.push(finding);
-    }
-
-    /// Adds what another piece has at the same place.
-    fn join(&mut self, old: usize, finding: Finding) {
-        let Some(held) = self.findings.get_mut(old) else { return };
-        held.level = held.level.max(finding.level);
-        let Some(more) = finding.affects else { return };
-        let affects = held.affects.get_or_insert_with(Affected::default);
-        let new: Vec<String> =
-            more.names.iter().filter(|name| !affects.names.contains(name)).cloned().collect();
-        // Names of other repositories are others.
-        let again = more.names.len() - new.len();
-        affects.count += more.count - again;
-        let room = Affected::NAMED.saturating_sub(affects.names.len());
-        affects.names.extend(new.into_iter().take(room));
+        let list = self.list(is_lowered);
+        list.by_key.insert((finding.rule.name, location.member, location.at, message), at);
+        list.findings.push(finding);
     }
 
     /// The name of a member, with the folder that its archive is in.
@@ -165,26 +177,58 @@ impl Gathered {
             places[old as usize] = MemberId(new as u32);
         }
         let moved = |member: &mut MemberId| *member = places[member.0 as usize];
-        for (_, left, last) in self.counts.values() {
-            if let Some(finding) = self.findings.get_mut(*last).filter(|_| *left > 0) {
-                finding.omit(*left);
+        for list in [&mut self.kept, &mut self.lowered] {
+            for (_, left, last) in list.counts.values() {
+                if let Some(finding) = list.findings.get_mut(*last).filter(|_| *left > 0) {
+                    finding.omit(*left);
+                }
             }
-        }
-        for finding in &mut self.findings {
-            let labels = std::iter::once(&mut finding.primary).chain(&mut finding.related);
-            labels.filter_map(|Label { location, .. }| location.member.as_mut()).for_each(moved);
-            for change in finding.fix.iter_mut().flat_map(|fix| &mut fix.changes) {
-                if let Target::Member(member) = &mut change.target {
-                    moved(member);
+            for finding in &mut list.findings {
+                let labels = std::iter::once(&mut finding.primary).chain(&mut finding.related);
+                labels.filter_map(|Label { location, .. }| location.member.as_mut()).for_each(moved);
+                for change in finding.fix.iter_mut().flat_map(|fix| &mut fix.changes) {
+                    if let Target::Member(member) = &mut change.target {
+                        moved(member);
+                    }
                 }
             }
         }
         let names = order.iter().map(|&old| std::mem::take(&mut self.names[old as usize])).collect();
         let texts = self.texts.into_iter().map(|(member, text)| (places[member.0 as usize], text)).collect();
-        let mut told = Told { place: place.to_owned(), form, names, texts, findings: Vec::new() };
-        finding::sort(&mut self.findings, &told);
-        told.findings = self.findings;
+        let lowered = Lowered { config: self.config, ended: self.ended, ..Lowered::default() };
+        let mut told = Told { place: place.to_owned(), form, names, texts, findings: Vec::new(), lowered };
+        finding::sort(&mut self.kept.findings, &told);
+        let key = |finding: &Finding| {
+            let location = &finding.primary.location;
+            (finding.rule.name, location.member, location.at.clone(), finding.message.clone())
+        };
+        let how = self.lowered.findings.iter().map(key).zip(0..);
+        let mut how: HashMap<_, _> = how.filter_map(|(key, at)| Some((key, self.how.remove(&at)?))).collect();
+        finding::sort(&mut self.lowered.findings, &told);
+        for finding in self.lowered.findings {
+            if let Some((from, by)) = how.remove(&key(&finding)) {
+                told.lowered.findings.push(Lower { finding, from, by });
+            }
+        }
+        told.findings = self.kept.findings;
         told
+    }
+}
+
+impl List {
+    /// Adds what another piece has at the same place.
+    fn join(&mut self, old: usize, finding: Finding) {
+        let Some(held) = self.findings.get_mut(old) else { return };
+        held.level = held.level.max(finding.level);
+        let Some(more) = finding.affects else { return };
+        let affects = held.affects.get_or_insert_with(Affected::default);
+        let new: Vec<String> =
+            more.names.iter().filter(|name| !affects.names.contains(name)).cloned().collect();
+        // Names of other repositories are others.
+        let again = more.names.len() - new.len();
+        affects.count += more.count - again;
+        let room = Affected::NAMED.saturating_sub(affects.names.len());
+        affects.names.extend(new.into_iter().take(room));
     }
 }
 
@@ -197,6 +241,8 @@ pub struct Told {
     texts: HashMap<MemberId, Arc<Text>>,
     /// Findings with the levels in force, in the order of reports.
     pub findings: Vec<Finding>,
+    /// What files lowered.
+    pub lowered: Lowered,
 }
 
 impl Told {

@@ -1,5 +1,6 @@
 //! Scrubs of whole storages: the same verdict as `check`, whatever was killed, divided or changed meanwhile.
 
+mod configured;
 mod corpus;
 pub mod damage;
 mod divided;

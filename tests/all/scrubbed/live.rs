@@ -315,6 +315,8 @@ fn a_repository_alone_below_a_prefix_and_what_is_none() {
     };
     refused(&[&format!("{alone}:1")], "leave tag and digest out");
     refused(&["--gc-plan", &place(&server)], "registry-storage:DIR");
+    refused(&["--all-tags", &place(&server)], "leave it out");
+    refused(&["--sample", "x", &place(&server)], "a sample is");
     let dir = tempfile::tempdir().expect("temporary directory");
     let state = dir.path().join("state.db");
     let state = state.to_str().expect("UTF-8");
