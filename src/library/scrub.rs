@@ -50,6 +50,8 @@ pub fn scrub(
             return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
         }
         _ => {
+            // Without registries nobody is spoken to.
+            let _ = registry;
             let message =
                 format!("`{}` is no registry, no storage of one, and no folder of layouts", place.text);
             let help =
@@ -102,7 +104,7 @@ impl Told {
 
     /// What to run next.
     pub(crate) fn suggested(&self, findings: &[(Level, &Finding)]) -> Option<Command> {
-        suggest_repair(findings)
+        suggest_repair(self.form == "docker", findings)
     }
 
     /// Adds it to a report for machines. `path` is the folder of the storage.

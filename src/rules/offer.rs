@@ -72,9 +72,10 @@ pub fn suggest(archive: &Archive, findings: &[(Level, &Finding)]) -> Vec<Command
 }
 
 #[cfg(feature = "scrub")]
-/// As [`suggest`], of a storage whose archives are not at hand: what other places have is put right.
-pub fn suggest_repair(findings: &[(Level, &Finding)]) -> Option<Command> {
-    let repaired = |(_, finding): &(Level, &Finding)| REPAIRED.contains(&finding.rule.name);
+/// As [`suggest`], of a storage or a live registry whose archives are not at hand: what other places have is put right.
+pub fn suggest_repair(live: bool, findings: &[(Level, &Finding)]) -> Option<Command> {
+    let rules = if live { SENT } else { REPAIRED };
+    let repaired = |(_, finding): &(Level, &Finding)| rules.contains(&finding.rule.name);
     findings.iter().any(repaired).then(Command::repair)
 }
 

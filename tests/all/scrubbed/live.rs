@@ -70,6 +70,12 @@ fn image(server: &Server, repository: &str) -> (String, Vec<String>) {
     (digest, all.map(|part| part["digest"].as_str().expect("a digest").to_owned()).collect())
 }
 
+/// How many commands a report suggests.
+fn suggested(report: &str) -> usize {
+    let report: Value = serde_json::from_str(report).expect("JSON");
+    report["sources"][0]["suggest"].as_array().map_or(0, Vec::len)
+}
+
 fn spoil(server: &Server, repository: &str, digest: &str, spoil: impl Fn(&mut Vec<u8>)) {
     let mut state = server.state();
     let blob = state.blobs.get_mut(&(repository.to_owned(), digest.to_owned())).expect("the blob");
@@ -131,6 +137,7 @@ fn damage_is_found_with_the_tags_that_it_breaks() {
     assert_eq!((code, warnings(&report)), (Some(1), expected), "{report}{said}");
     let other = report.find("team1/app4:1").or(report.find("team1/app4:latest"));
     assert!(other.is_some(), "{report}");
+    assert_eq!(suggested(&report), 1, "what it lacks can be sent: {report}");
     // What `check` finds is found, word for word.
     let (_, checked, _) = restow(&["check", "--json", &place(&server)]);
     assert_eq!(findings(&report), findings(&checked));
@@ -158,6 +165,7 @@ fn the_next_run_reads_what_is_new_or_was_wrong() {
     server.state().seen.clear();
     let (code, report, said) = scrub(&server, &["--state", state]);
     assert_eq!(code, Some(1), "{report}{said}");
+    assert_eq!(suggested(&report), 0, "nobody can send a registry what it has: {report}");
     // What is wrong might be a document, so its text is asked for as well.
     let mut expected = vec![pushed.config.to_string(), pushed.layers[1].to_string()];
     expected.extend([wrong[2].clone(), wrong[2].clone()]);
