@@ -1,5 +1,5 @@
-//! How many requests a host bears at once: halved when it says that they are too many, one more after each few that
-//! went well.
+//! How many requests a host bears at once: halved when it says that they are too many, fewer while its answers take much
+//! longer than they did, and one more after each few that went well.
 //!
 //! Reading and writing pass separate gates: who copies within one host holds a download while the upload waits, and with
 //! one gate the downloads could take every place.
@@ -36,17 +36,46 @@ struct State {
     until: Option<Instant>,
     /// When anything last moved.
     moved: Instant,
+    time: Time,
+}
+
+/// How long answers take to begin.
+#[derive(Debug, Default)]
+struct Time {
+    /// The shortest, with a little added by each answer: what was possible once need not be so for ever.
+    best: Option<Duration>,
+    /// As of late.
+    usual: Duration,
+}
+
+/// Waiting that nobody minds.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl Time {
+    fn learn(&mut self, took: Duration) {
+        let best = self.best.map_or(took, |best| took.min(best + best / 256));
+        self.usual = if self.best.is_some() { (self.usual * 3 + took) / 4 } else { took };
+        self.best = Some(best);
+    }
+
+    /// Whether requests wait for each other at the host.
+    fn is_long(&self) -> bool {
+        self.best.is_some_and(|best| self.usual > 3 * best + PATIENCE)
+    }
 }
 
 /// As many requests must go well before there is one place more.
 const WELL: usize = 8;
+/// However long answers take, so many requests are made at once: a host that is slow to one is not helped by less.
+const LEAST: usize = 2;
 
 impl Gate {
     /// At first half of the most.
     pub fn new(most: usize) -> Gate {
         let most = most.max(1);
         let places = most.div_ceil(2);
-        let state = State { running: 0, places, well: 0, until: None, moved: Instant::now() };
+        let state =
+            State { running: 0, places, well: 0, until: None, moved: Instant::now(), time: Time::default() };
         Gate { state: Mutex::new(state), changed: Condvar::new(), most }
     }
 
@@ -83,13 +112,21 @@ impl Gate {
         state.until = Some(state.until.map_or(until, |already| already.max(until)));
     }
 
-    /// A request went well.
-    pub fn went_well(&self) {
+    /// A request went well; `took` is how long the answer was waited for, where nothing else took time.
+    pub fn went_well(&self, took: Option<Duration>) {
         let mut state = self.state();
+        if let Some(took) = took {
+            state.time.learn(took);
+        }
         state.well += 1;
-        if state.well >= WELL && state.places < self.most {
+        if state.well < WELL {
+            return;
+        }
+        state.well = 0;
+        if state.time.is_long() {
+            state.places = state.places.saturating_sub((state.places / 4).max(1)).max(LEAST.min(self.most));
+        } else if state.places < self.most {
             state.places += 1;
-            state.well = 0;
             self.changed.notify_one();
         }
     }
@@ -136,11 +173,32 @@ mod tests {
             assert_eq!(gate.places(), places);
         }
         for places in 2..=16 {
-            (0..WELL).for_each(|_| gate.went_well());
+            (0..WELL).for_each(|_| gate.went_well(None));
             assert_eq!(gate.places(), places);
         }
-        (0..WELL).for_each(|_| gate.went_well());
+        (0..WELL).for_each(|_| gate.went_well(None));
         assert_eq!(gate.places(), 16);
+    }
+
+    /// A host whose answers wait for each other: with so many at once each takes so many times 50 ms.
+    #[test]
+    fn places_follow_the_time_that_answers_take() {
+        let gate = Gate::new(16);
+        let answers = |took: &dyn Fn(usize) -> u64, n: usize| {
+            for _ in 0..n {
+                gate.went_well(Some(Duration::from_millis(took(gate.places()))));
+            }
+            gate.places()
+        };
+        assert_eq!(answers(&|_| 50, 8 * 20), 16, "as many as are allowed while nothing waits");
+        let busy = answers(&|places| 50 * places as u64, 8 * 10);
+        assert!((LEAST..8).contains(&busy), "{busy} places");
+        assert_eq!(answers(&|_| 5000, 8 * 8), LEAST, "never less than that");
+        assert_eq!(answers(&|_| 50, 8 * 20), 16, "more again when it is quick again");
+        // What is far away all the time is not slow: that is how long it takes.
+        let far = Gate::new(16);
+        (0..8 * 20).for_each(|_| far.went_well(Some(Duration::from_millis(400))));
+        assert_eq!(far.places(), 16);
     }
 
     #[test]

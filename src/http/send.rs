@@ -1,7 +1,7 @@
 //! One request and its answer: where it may go, how often it is tried, and what is told when it fails.
 
 use std::io::{self, Read};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::body::{Incoming, Outgoing, Slow};
 use super::client::Client;
@@ -247,6 +247,7 @@ impl Client {
             builder = builder.header("Authorization", secret.expose());
         }
         let mut source_failed = None;
+        let begun = Instant::now();
         let result = match &mut request.body {
             Body::None if request.method.follows() || request.method == Method::Delete => {
                 build(builder.body(()), &host).and_then(|request| self.answer(&host, agent.run(request)))
@@ -256,17 +257,20 @@ impl Client {
                 build(builder.body(&[][..]), &host).and_then(|request| self.answer(&host, agent.run(request)))
             }
             Body::Bytes(bytes) => {
-                build(builder.body(*bytes), &host).and_then(|request| self.answer(&host, agent.run(request)))
+                let (mut from, length) = (*bytes, Some(bytes.len() as u64));
+                let mut body = Outgoing {
+                    from: &mut from,
+                    permit: &permit,
+                    pace: self.pace(),
+                    failed: &mut source_failed,
+                };
+                self.carry(&agent, builder, length, &mut body, &host)
             }
             Body::Stream { length, from } => {
-                if let Some(length) = length {
-                    builder = builder.header("Content-Length", length.to_string());
-                }
                 let pace = self.pace();
                 let mut body =
                     Outgoing { from: &mut **from, permit: &permit, pace, failed: &mut source_failed };
-                let body = ureq::SendBody::from_reader(&mut body);
-                build(builder.body(body), &host).and_then(|request| self.answer(&host, agent.run(request)))
+                self.carry(&agent, builder, *length, &mut body, &host)
             }
         };
         if let Some(error) = source_failed {
@@ -274,7 +278,9 @@ impl Client {
             return Err(cause.unwrap_or_else(|| Failure::new(&host, Cause::Broken(error.to_string()))));
         }
         let response = result?;
-        self.note(&gate, &response);
+        // With a body it is that which takes the time.
+        let took = matches!(request.body, Body::None).then(|| begun.elapsed());
+        self.note(&gate, &response, took);
         let (parts, body) = response.into_parts();
         let announced =
             parts.headers.get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -294,15 +300,31 @@ impl Client {
         Ok(Response { status: parts.status.as_u16(), url: request.url.clone(), body, headers: parts.headers })
     }
 
-    /// Lets the gate learn from an answer.
-    fn note(&self, gate: &Gate, response: &ureq::http::Response<ureq::Body>) {
+    /// Sends a request with a body.
+    fn carry(
+        &self,
+        agent: &ureq::Agent,
+        mut builder: ureq::http::request::Builder,
+        length: Option<u64>,
+        body: &mut Outgoing<'_>,
+        host: &str,
+    ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
+        if let Some(length) = length {
+            builder = builder.header("Content-Length", length.to_string());
+        }
+        let request = build(builder.body(ureq::SendBody::from_reader(body)), host)?;
+        self.answer(host, agent.run(request))
+    }
+
+    /// Lets the gate learn from an answer, and from the time that it took to come.
+    fn note(&self, gate: &Gate, response: &ureq::http::Response<ureq::Body>, took: Option<Duration>) {
         let status = response.status().as_u16();
         if retry::is_too_much(status) {
             let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
             let asked = header.and_then(|header| retry::asked(header, SystemTime::now())).unwrap_or_default();
             gate.too_much(asked.min(Duration::from_secs(self.options().limits.retry_seconds)));
         } else if status < 500 {
-            gate.went_well();
+            gate.went_well(took);
         }
     }
 

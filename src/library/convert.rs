@@ -100,13 +100,16 @@ pub fn convert(
     request: Request,
     options: &Options<'_>,
 ) -> Result<Outcome> {
-    let source = source.into();
+    let mut source = source.into();
     let mut request = request;
     request.images.extend(source.place.name.clone());
     request.keep_tags =
         source.registry.all_tags || source.place.path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let place = source.place.clone();
     let filled = !source.fill.is_empty();
+    if request.images.is_empty() && !request.check && !filled {
+        source.only.clone_from(&request.platforms);
+    }
     if filled && !place.is_remote() && !place.is_standard() && !destination.place.is_remote() {
         apart(&place.path, &destination.place.path)?;
     }

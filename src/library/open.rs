@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::form::place::Place;
 use crate::form::{self, Alone, Input, OpenOptions};
 use crate::model::{Archive, LoneKind};
+use crate::platform::Specifier;
 use crate::source::SpoolDir;
 
 /// What is opened: a place, or a stream in its stead.
@@ -19,6 +20,8 @@ pub struct Source {
     lone: Alone,
     /// Whether blobs are going to be read: what a registry lacks of them is not asked for otherwise.
     blobs: bool,
+    /// The platforms whose images are going to be chosen, if some are: a registry is not asked for the others.
+    pub(super) only: Vec<Specifier>,
     /// Where what it lacks is taken from.
     pub(super) fill: Vec<Source>,
 }
@@ -27,7 +30,15 @@ impl From<Place> for Source {
     /// The place that a command line means: `-` is standard input.
     fn from(place: Place) -> Source {
         let registry = RegistryOptions::default();
-        Source { input: place.input(), place, registry, lone: Alone::No, blobs: true, fill: Vec::new() }
+        Source {
+            input: place.input(),
+            place,
+            registry,
+            lone: Alone::No,
+            blobs: true,
+            only: Vec::new(),
+            fill: Vec::new(),
+        }
     }
 }
 
@@ -107,7 +118,12 @@ fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
             let message = format!("{} is no single document or layer", source.place.text);
             return Err(Error::refused_help(message, "leave --as out"));
         }
-        return registry::open(&source.place, source.blobs, &source.registry, &options.limits);
+        return registry::open(
+            &source.place,
+            (source.blobs, &source.only),
+            &source.registry,
+            &options.limits,
+        );
     }
     form::open(
         source.input,

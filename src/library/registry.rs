@@ -120,11 +120,12 @@ fn registries(
     Ok(Registries::new(Client::new(http), credentials, config))
 }
 
-/// Opens a place in a registry; `blobs` says whether blobs will be read.
+/// Opens a place in a registry; `blobs` says whether blobs will be read, `only` the platforms whose images are going to be
+/// chosen of it.
 #[cfg(feature = "registry")]
 pub(super) fn open(
     place: &Place,
-    blobs: bool,
+    (blobs, only): (bool, &[Specifier]),
     options: &RegistryOptions,
     limits: &Limits,
 ) -> Result<Archive> {
@@ -132,6 +133,7 @@ pub(super) fn open(
         all_tags: options.all_tags,
         names: options.names.clone(),
         platforms: options.platforms.clone(),
+        only: only.to_vec(),
         referrers: options.referrers,
         blobs,
     };
@@ -266,7 +268,12 @@ fn without(place: &Place) -> Error {
 
 /// Refuses: this restow was built without registries.
 #[cfg(not(feature = "registry"))]
-pub(super) fn open(place: &Place, _: bool, _: &RegistryOptions, _: &Limits) -> Result<Archive> {
+pub(super) fn open(
+    place: &Place,
+    _: (bool, &[Specifier]),
+    _: &RegistryOptions,
+    _: &Limits,
+) -> Result<Archive> {
     Err(without(place))
 }
 

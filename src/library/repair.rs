@@ -78,13 +78,13 @@ fn remote(place: Source, stores: Vec<Store>, how: &Repairing, options: &Options<
         return Err(Error::refused_help(message, "leave it out"));
     }
     let registry = super::registry::lacking(&place.place, &place.registry, &options.limits)?;
-    let archive = super::registry::open(&place.place, true, &place.registry, &options.limits)?;
+    let archive = super::registry::open(&place.place, (true, &[]), &place.registry, &options.limits)?;
     crate::repair::remote::send(&archive, &registry, &stores, how, &options.limits, options.progress)
 }
 
 /// Without registries there are none to repair.
 #[cfg(not(feature = "registry"))]
 fn remote(place: Source, _: Vec<Store>, _: &Repairing, options: &Options<'_>) -> Result<Repaired> {
-    super::registry::open(&place.place, true, &place.registry, &options.limits)?;
+    super::registry::open(&place.place, (true, &[]), &place.registry, &options.limits)?;
     Ok(Repaired::default())
 }

@@ -49,7 +49,7 @@ pub fn shelve(
     let source = source.into();
     let place = source.place.clone();
     let archive = match place.is_registry() {
-        true => registry::open(&place, true, &source.registry, &options.limits)?,
+        true => registry::open(&place, (true, &[]), &source.registry, &options.limits)?,
         false => open(source, options)?,
     };
     let mut request = Request { target: Target::Registry, check: true, keep_tags: true, ..request };

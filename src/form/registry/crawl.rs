@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, Value};
 use crate::limits::Limits;
 use crate::media::DocumentType;
-use crate::model::view::text;
+use crate::model::view::{self, text};
+use crate::platform::{Platform, Specifier};
 use crate::reference::Reference;
 use crate::registry::{Fault, Manifest, Repository, fallback_tag};
 
@@ -48,6 +49,8 @@ pub(super) struct Entry {
 /// Everything that was found.
 pub(super) struct Crawl<'a> {
     limits: &'a Limits,
+    /// Of an index only the images for these platforms are read, and what is about them; all if there are none.
+    only: &'a [Specifier],
     pub repositories: Vec<Repository>,
     /// Names of repositories as they were typed, by number: a mirror may call them otherwise.
     pub names: HashMap<usize, Reference>,
@@ -68,9 +71,10 @@ pub(super) struct Crawl<'a> {
 pub(super) type Held<'a> = &'a (dyn Fn(&Digest) -> Result<Option<Vec<u8>>> + Sync);
 
 impl<'a> Crawl<'a> {
-    pub fn new(limits: &'a Limits) -> Crawl<'a> {
+    pub fn new(limits: &'a Limits, only: &'a [Specifier]) -> Crawl<'a> {
         Crawl {
             limits,
+            only,
             repositories: Vec::new(),
             names: HashMap::new(),
             documents: Vec::new(),
@@ -177,7 +181,7 @@ impl<'a> Crawl<'a> {
             let mut children: Vec<(usize, Digest)> = Vec::new();
             for at in from..self.documents.len() {
                 let repository = self.documents[at].repository;
-                for digest in self.links(at).children {
+                for digest in wanted(self.links(at).children, self.only) {
                     if self.known.insert((repository, digest.clone())) {
                         children.push((repository, digest));
                     }
@@ -232,7 +236,7 @@ impl<'a> Crawl<'a> {
         while let Some((repository, digest)) = open.pop() {
             let Some(&at) = numbers.get(&(repository, &digest)) else { continue };
             if kept.insert(at) {
-                open.extend(self.links(at).children.into_iter().map(|child| (repository, child)));
+                open.extend(self.links(at).children.into_iter().map(|child| (repository, child.digest)));
             }
         }
         let mut at = 0..;
@@ -248,7 +252,13 @@ impl<'a> Crawl<'a> {
         };
         let digest = |value: &Value, name: &str| Digest::parse(&text(value, name)?).ok();
         let items = |name: &str| parsed.root.get(name).map_or(&[][..], Value::items);
-        links.children.extend(items("manifests").iter().filter_map(|child| digest(child, "digest")));
+        let platform = |child: &Value| child.get("platform").and_then(view::platform);
+        let says = |platform: &Platform| !platform.os.is_empty() && platform.os != "unknown";
+        let about = |child: &Value| digest(child.get("annotations")?, "vnd.docker.reference.digest");
+        links.children.extend(items("manifests").iter().filter_map(|child| {
+            let digest = digest(child, "digest")?;
+            Some(Child { digest, platform: platform(child).filter(says), about: about(child) })
+        }));
         let blob = |part: &Value| {
             let size = part.get("size").and_then(Value::as_u64).unwrap_or_default();
             digest(part, "digest").map(|digest| (digest, size))
@@ -334,9 +344,36 @@ impl<'a> Crawl<'a> {
 
 type About = (Option<String>, Option<Digest>, Manifest);
 
+/// An item of an index.
+struct Child {
+    digest: Digest,
+    /// What it is for, if the index says so.
+    platform: Option<Platform>,
+    /// The item that it attests.
+    about: Option<Digest>,
+}
+
+/// The items that may be images for these platforms, and what is about these; all of them where none is for one of them, so
+/// that it can be said what there is.
+fn wanted(children: Vec<Child>, only: &[Specifier]) -> Vec<Digest> {
+    let hit = |child: &&Child| {
+        child
+            .platform
+            .as_ref()
+            .is_some_and(|platform| only.iter().any(|specifier| specifier.matches(platform)))
+    };
+    let hits: HashSet<Digest> = children.iter().filter(hit).map(|child| child.digest.clone()).collect();
+    let wanted = |child: &Child| match (&child.about, &child.platform) {
+        (Some(about), _) => hits.contains(about),
+        (None, Some(_)) => hits.contains(&child.digest),
+        (None, None) => true,
+    };
+    children.into_iter().filter(|child| hits.is_empty() || wanted(child)).map(|child| child.digest).collect()
+}
+
 #[derive(Default)]
 struct Links {
-    children: Vec<Digest>,
+    children: Vec<Child>,
     configs: Vec<(Digest, u64)>,
     /// But for configs.
     blobs: Vec<(Digest, u64)>,

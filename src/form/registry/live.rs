@@ -111,7 +111,7 @@ impl Live {
     /// It cannot be asked. What it refuses is no error.
     pub fn repository(&self, name: &str, knowing: &Knowing<'_>) -> Result<Option<Answered>> {
         let repository = self.of(name)?;
-        let mut crawl = Crawl::new(&self.limits);
+        let mut crawl = Crawl::new(&self.limits, &[]);
         crawl.held = Some(knowing.held);
         let listed = crawl.or_refused(&format!("the tags of {name}"), repository.tags())?;
         let mut answered = Answered::default();

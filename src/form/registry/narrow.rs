@@ -11,7 +11,7 @@ use crate::model::select;
 use crate::model::view::{self, text};
 use crate::platform::{Platform, Specifier};
 
-/// An image below an entry point.
+/// An image at or below an entry point.
 struct Image {
     digest: Digest,
     platform: Platform,

@@ -28,6 +28,8 @@ pub struct Wanted {
     pub names: Option<Vec<String>>,
     /// Only images for these platforms; all if there are none.
     pub platforms: Vec<Specifier>,
+    /// Of indexes that are looked at whole, the platforms whose images will be chosen: the others need not be read.
+    pub only: Vec<Specifier>,
     /// How many edges of referrers are followed.
     pub referrers: u64,
     /// Whether blobs will be read, so that it matters which are there.
@@ -45,7 +47,8 @@ pub fn open(
     wanted: &Wanted,
     limits: &Limits,
 ) -> Result<Archive> {
-    let mut crawl = Crawl::new(limits);
+    let only = if wanted.platforms.is_empty() { &wanted.only } else { &wanted.platforms };
+    let mut crawl = Crawl::new(limits, only);
     match (address, &wanted.names) {
         (Address::Host { domain, prefix }, Some(names)) => {
             for name in names {

@@ -404,6 +404,7 @@ fn platforms_of_a_registry() {
     let layout_of_one = format!("oci:{}", folder.path().join("one").display());
     done(&["convert", "--platform", "linux/arm64", &place, &layout_of_one]);
     done(&["compare", "--platform", "linux/arm64", &place, &layout_of_one]);
+    nothing_is_asked_for_in_vain(&server, &place);
     for command in ["check", "inspect"] {
         let said = fails(2, &[command, "--platform", "linux/s390x", &place]);
         assert!(said.contains(&format!("no image for linux/s390x in {place}")), "{said}");
@@ -423,6 +424,51 @@ fn platforms_of_a_registry() {
     done(&["check", "--platform", "linux/arm64", &one]);
     let said = fails(2, &["check", "--platform", "linux/amd64", &one]);
     assert!(said.contains("it holds linux/arm64"), "{said}");
+}
+
+/// A copy of one platform asks for the index, the image and what is about it, and for nothing of the others; what comes
+/// out is what a layout gives.
+fn nothing_is_asked_for_in_vain(server: &Server, place: &str) {
+    let documents = |server: &Server| -> Vec<(String, serde_json::Value)> {
+        let all = server.state().manifests.clone();
+        let parsed = |bytes: &[u8]| serde_json::from_slice(bytes).expect("JSON");
+        all.into_iter().map(|((_, digest), (_, bytes))| (digest, parsed(&bytes))).collect()
+    };
+    let index = documents(server).into_iter().find(|(_, document)| document["manifests"].is_array());
+    let (_, index) = index.expect("an index");
+    let items = index["manifests"].as_array().expect("items");
+    let of = |architecture: &str| {
+        let item = items.iter().find(|item| item["platform"]["architecture"] == architecture);
+        item.and_then(|item| item["digest"].as_str()).expect("such an image").to_owned()
+    };
+    let (ours, other) = (of("arm64"), of("amd64"));
+    server.state().seen.clear();
+    let folder = tempfile::tempdir().expect("temporary directory");
+    let out = |name: &str| folder.path().join(name);
+    let to = |name: &str| format!("oci:{}", out(name).display());
+    done(&["convert", "--platform", "linux/arm64", place, &to("remote")]);
+    let seen: Vec<String> = server.state().seen.iter().map(|seen| seen.target.clone()).collect();
+    let asked = |digest: &str| seen.iter().filter(|target| target.contains(digest)).count();
+    assert!(asked(&ours) > 0 && asked(&other) == 0, "{seen:?}");
+    let manifest =
+        |digest: &str| documents(server).into_iter().find(|(own, _)| own == digest).expect("there").1;
+    let [config, others] = [&ours, &other].map(|digest| manifest(digest)["config"]["digest"].clone());
+    assert_eq!(
+        (asked(config.as_str().expect("a digest")) > 0, asked(others.as_str().expect("a digest"))),
+        (true, 0)
+    );
+    done(&["convert", "--platform", "linux/arm64", &layout("two-platforms"), &to("local")]);
+    let blobs = |name: &str| {
+        let entries = std::fs::read_dir(out(name).join("blobs/sha256")).expect("written").flatten();
+        entries.map(|entry| entry.file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(blobs("remote"), blobs("local"));
+    let said = fails(2, &["convert", "--platform", "linux/s390x", place, &to("none")]);
+    assert!(said.contains("it holds linux/amd64, linux/arm64"), "{said}");
+    // Who wants all of it judged has all of it read.
+    server.state().seen.clear();
+    done(&["convert", "--check", "--platform", "linux/arm64", place, &to("checked")]);
+    assert!(server.count("GET", &other) > 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub enum Act {
     Flip,
     /// The body goes on for ever, without a length.
     Endless,
+    /// The body is so many spaces.
+    Large(usize),
     /// A byte a second.
     Drip,
     /// The announced length is this.
@@ -108,41 +110,102 @@ pub struct State {
 /// A repository, and a digest or tag in it.
 pub type Of = (String, String);
 
+/// Connections that are open.
+#[derive(Clone, Default)]
+pub struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    /// Counts one, until it is dropped.
+    pub fn one(&self) -> impl Drop + use<> {
+        struct One(Arc<AtomicUsize>);
+        impl Drop for One {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.0.fetch_add(1, Ordering::SeqCst);
+        One(Arc::clone(&self.0))
+    }
+
+    /// Waits until nobody is connected any more: what was sent has come to whatever it comes to.
+    pub fn none(&self) {
+        let begun = std::time::Instant::now();
+        while self.0.load(Ordering::SeqCst) > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "a connection does not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
 /// The registry. Stops when it is dropped.
 pub struct Server {
     pub address: String,
+    pub open: Open,
     state: Arc<Mutex<State>>,
     stop: Arc<AtomicBool>,
 }
 
-struct Request {
-    method: String,
-    target: String,
-    headers: HashMap<String, String>,
+pub(super) struct Request {
+    pub method: String,
+    pub target: String,
+    pub headers: HashMap<String, String>,
     body: Vec<u8>,
 }
 
-struct Response {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+impl Request {
+    pub(super) fn seen(&self) -> Seen {
+        let header = |name: &str| self.headers.get(name).cloned();
+        Seen {
+            method: self.method.clone(),
+            target: self.target.clone(),
+            authorization: header("authorization"),
+            range: header("range"),
+        }
+    }
+
+    /// The bytes that follow.
+    pub(super) fn length(&self) -> usize {
+        self.headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// The fault that befalls a request.
+pub(super) fn befalls(plants: &mut [Plant], request: &Request) -> Option<Act> {
+    let fits = |plant: &&mut Plant| {
+        plant.times > 0 && plant.method == request.method && request.target.contains(&plant.path)
+    };
+    plants.iter_mut().find(fits).map(|plant| {
+        plant.times -= 1;
+        plant.act.clone()
+    })
+}
+
+pub(super) struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
     /// No length is announced, as HEAD allows.
-    mute: bool,
+    pub mute: bool,
 }
 
 impl Response {
-    fn new(status: u16) -> Response {
+    pub(super) fn new(status: u16) -> Response {
         Response { status, headers: Vec::new(), body: Vec::new(), mute: false }
     }
 
-    fn with(mut self, name: &str, value: impl Into<String>) -> Response {
+    pub(super) fn with(mut self, name: &str, value: impl Into<String>) -> Response {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    fn body(mut self, body: impl Into<Vec<u8>>) -> Response {
+    pub(super) fn body(mut self, body: impl Into<Vec<u8>>) -> Response {
         self.body = body.into();
         self
+    }
+
+    pub(super) fn planted(status: u16, headers: Vec<(&'static str, String)>, body: String) -> Response {
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Response { headers, ..Response::new(status).body(body) }
     }
 
     fn error(status: u16, code: &str) -> Response {
@@ -159,6 +222,8 @@ impl Server {
         let state = Arc::new(Mutex::new(State { manner, ..State::default() }));
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped, own) = (Arc::clone(&state), Arc::clone(&stop), address.clone());
+        let open = Open::default();
+        let counted = open.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
@@ -166,10 +231,14 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 let (state, stop, own) = (Arc::clone(&shared), Arc::clone(&stopped), own.clone());
-                std::thread::spawn(move || connection(stream, &state, &stop, &own));
+                let one = counted.one();
+                std::thread::spawn(move || {
+                    connection(stream, &state, &stop, &own);
+                    drop(one);
+                });
             }
         });
-        Server { address, state, stop }
+        Server { address, open, state, stop }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -256,21 +325,8 @@ fn connection(stream: TcpStream, state: &Mutex<State>, stop: &AtomicBool, addres
         let lock = || state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let act = {
             let mut state = lock();
-            let header = |name: &str| request.headers.get(name).cloned();
-            let seen = Seen {
-                method: request.method.clone(),
-                target: request.target.clone(),
-                authorization: header("authorization"),
-                range: header("range"),
-            };
-            state.seen.push(seen);
-            let fits = |plant: &&mut Plant| {
-                plant.times > 0 && plant.method == request.method && request.target.contains(&plant.path)
-            };
-            state.plants.iter_mut().find(fits).map(|plant| {
-                plant.times -= 1;
-                plant.act.clone()
-            })
+            state.seen.push(request.seen());
+            befalls(&mut state.plants, &request)
         };
         match &act {
             Some(Act::Hang) => return,
@@ -295,13 +351,7 @@ fn connection(stream: TcpStream, state: &Mutex<State>, stop: &AtomicBool, addres
             return;
         }
         let response = match act.clone() {
-            Some(Act::Status(status, headers, body)) => {
-                let mut response = Response::new(status).body(body);
-                for (name, value) in headers {
-                    response = response.with(name, value);
-                }
-                response
-            }
+            Some(Act::Status(status, headers, body)) => Response::planted(status, headers, body),
             Some(Act::Void) => {
                 lock().tokens.clear();
                 answer(&mut lock(), &request, address, None)
@@ -314,7 +364,7 @@ fn connection(stream: TcpStream, state: &Mutex<State>, stop: &AtomicBool, addres
     }
 }
 
-fn head(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+pub(super) fn head(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
@@ -334,7 +384,7 @@ fn head(reader: &mut BufReader<TcpStream>) -> Option<Request> {
 
 /// Reads the body; false if the connection is to end here.
 fn body(reader: &mut BufReader<TcpStream>, request: &mut Request, act: Option<&Act>) -> bool {
-    let length: usize = request.headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
+    let length = request.length();
     let taken = match act {
         Some(Act::TakeAndHang(taken)) => length.min(*taken),
         _ => length,
@@ -346,7 +396,7 @@ fn body(reader: &mut BufReader<TcpStream>, request: &mut Request, act: Option<&A
     read.is_ok_and(|read| read == length)
 }
 
-fn send(
+pub(super) fn send(
     mut stream: &TcpStream,
     request: &Request,
     mut response: Response,
@@ -359,7 +409,7 @@ fn send(
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     let length = match act {
-        Some(Act::Length(length)) => *length,
+        Some(Act::Length(length) | Act::Large(length)) => *length,
         _ => response.body.len(),
     };
     let lengthless = matches!(act, Some(Act::Lengthless | Act::Endless));
@@ -388,6 +438,9 @@ fn send(
         Some(Act::Endless) => {
             while !stop.load(Ordering::Relaxed) && stream.write_all(&[b' '; 4096]).is_ok() {}
             return false;
+        }
+        Some(Act::Large(length)) => {
+            return std::io::copy(&mut std::io::repeat(b' ').take(*length as u64), &mut stream).is_ok();
         }
         Some(Act::Drip) => {
             for byte in &response.body {
