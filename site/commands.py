@@ -3,7 +3,8 @@
 
     site/commands.py RESTOW [PAGE…]
 
-A block whose first line is or ends with `# not run: REASON` is passed over, and the page says so. Each page
+A block whose first line is or ends with `# not run: REASON` is passed over, and the page says so; one that begins with
+`# needs PROGRAM` is where that is not in PATH. Each page
 has a folder of its own with `corpus/`, a sound archive `app.tar` and one that was cut, `cut.tar`; `restow` is in PATH,
 and so is a Python that has the package. Lines that begin with `#   ` tell what the command above prints: it must, in
 that order, where `…` stands for anything. Without such lines a command must end with 0. Pages that name localhost:5000
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NOT_RUN = re.compile(r"# not run: \S")
+NEEDS = re.compile(r"# needs (\S+)$")
 
 
 def main() -> None:
@@ -36,12 +38,18 @@ def main() -> None:
     ran = passed = 0
     for page in pages:
         blocks = BLOCK.findall(page.read_text())
-        wanted = [shell(*block) for block in blocks if not NOT_RUN.search(block[1].partition("\n")[0])]
+        wanted = [shell(*block) for block in blocks if is_run(block[1].partition("\n")[0])]
         passed += len(blocks) - len(wanted)
         if wanted:
             run(page, wanted, restow)
             ran += len(wanted)
-    print(f"{ran} blocks of commands were run, {passed} say that they are not")
+    print(f"{ran} blocks of commands were run, {passed} say that they are not, or need what is not here")
+
+
+def is_run(first: str) -> bool:
+    """Whether a block with this first line is run here."""
+    needed = NEEDS.match(first)
+    return not NOT_RUN.search(first) and (needed is None or shutil.which(needed[1]) is not None)
 
 
 def shell(language: str, block: str) -> str:

@@ -69,6 +69,10 @@ pub(super) const ALL: &[Message] = &[
                 tool: "skopeo 1.18.0",
                 words: "initializing source docker-archive:archive.tar: loading tar component \"manifest.json\": file does not exist",
             },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "loading archive.tar as tarball: file manifest.json not found in tar",
+            },
         ],
         thread: None,
         means: "the archive was opened as a docker-archive and has no manifest.json: it is an OCI layout, or of the first era",
@@ -181,7 +185,10 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "bad-header-of-the-archive",
-        patterns: &["untarring file *: archive/tar: invalid tar header"],
+        patterns: &[
+            "untarring file *: archive/tar: invalid tar header",
+            "as tarball: archive/tar: invalid tar header",
+        ],
         printed: &[
             Printed {
                 tool: "podman 4.3.1",
@@ -194,6 +201,10 @@ pub(super) const ALL: &[Message] = &[
             Printed {
                 tool: "skopeo 1.9.3",
                 words: "initializing source oci-archive:archive.tar:: creating temp directory: untarring file \"…/ociN\": archive/tar: invalid tar header",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "loading archive.tar as tarball: archive/tar: invalid tar header",
             },
         ],
         thread: None,
@@ -222,6 +233,8 @@ pub(super) const ALL: &[Message] = &[
         patterns: &[
             "untarring file *: unexpected EOF",
             "loading tar component manifest.json: unexpected EOF",
+            "as tarball: unexpected EOF",
+            "failed to read image *: unexpected EOF",
         ],
         printed: &[
             Printed {
@@ -236,6 +249,7 @@ pub(super) const ALL: &[Message] = &[
                 tool: "skopeo 1.9.3",
                 words: "initializing source oci-archive:archive.tar:: creating temp directory: untarring file \"…/ociN\": unexpected EOF",
             },
+            Printed { tool: "crane 0.20.1", words: "loading archive.tar as tarball: unexpected EOF" },
         ],
         thread: None,
         means: "the archive ends in the middle of a member: the download or copy was cut",
@@ -355,11 +369,17 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "several-images-in-a-layout",
-        patterns: &["more than one image in oci, choose an image"],
-        printed: &[Printed {
-            tool: "skopeo 1.9.3",
-            words: "initializing source oci-archive:archive.tar:: more than one image in oci, choose an image",
-        }],
+        patterns: &[
+            "more than one image in oci, choose an image",
+            "layout contains * entries, consider --index",
+        ],
+        printed: &[
+            Printed {
+                tool: "skopeo 1.9.3",
+                words: "initializing source oci-archive:archive.tar:: more than one image in oci, choose an image",
+            },
+            Printed { tool: "crane 0.20.1", words: "layout contains 2 entries, consider --index" },
+        ],
         thread: None,
         means: "the layout holds several images, and the tool takes one: name it",
         rules: &[],
@@ -369,11 +389,20 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "several-images-in-manifest-json",
-        patterns: &["Unexpected tar manifest.json: expected 1 item, got"],
-        printed: &[Printed {
-            tool: "skopeo 1.9.3",
-            words: "determining manifest MIME type for docker-archive:archive.tar: Unexpected tar manifest.json: expected 1 item, got 2",
-        }],
+        patterns: &[
+            "Unexpected tar manifest.json: expected 1 item, got",
+            "tarball must contain only a single image to be used with tarball.Image",
+        ],
+        printed: &[
+            Printed {
+                tool: "skopeo 1.9.3",
+                words: "determining manifest MIME type for docker-archive:archive.tar: Unexpected tar manifest.json: expected 1 item, got 2",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "loading archive.tar as tarball: tarball must contain only a single image to be used with tarball.Image",
+            },
+        ],
         thread: None,
         means: "manifest.json lists several images or none, and the tool takes an archive of one",
         rules: &[],
@@ -387,6 +416,7 @@ pub(super) const ALL: &[Message] = &[
             "decoding tar manifest.json: json: cannot unmarshal object",
             "json: cannot unmarshal object into Go value of type []tarexport.manifestItem",
             "untar manifest *: json: cannot unmarshal object",
+            "json: cannot unmarshal object into Go value of type tarball.Manifest",
         ],
         printed: &[
             Printed {
@@ -400,6 +430,10 @@ pub(super) const ALL: &[Message] = &[
             Printed {
                 tool: "containerd 1.7.24",
                 words: "untar manifest \"manifest.json\": json: cannot unmarshal object into Go value of type []struct { Config string; RepoTags []string; Layers []string }",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "failed to read image archive.tar: json: cannot unmarshal object into Go value of type tarball.Manifest",
             },
         ],
         thread: None,

@@ -8,6 +8,7 @@ pub(super) const ALL: &[Message] = &[
         patterns: &[
             "reading blob sha256:*: open *: no such file or directory",
             "reading blob sha256:*: file does not exist",
+            "open */blobs/sha256/*: no such file or directory",
         ],
         printed: &[
             Printed {
@@ -21,6 +22,10 @@ pub(super) const ALL: &[Message] = &[
             Printed {
                 tool: "skopeo 1.9.3",
                 words: "reading blob sha256:a3ed95caeb02…: open …/a3ed95caeb02…: no such file or directory",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "open …/blobs/sha256/a3ed95caeb02…: no such file or directory",
             },
         ],
         thread: None,
@@ -89,6 +94,10 @@ pub(super) const ALL: &[Message] = &[
                 tool: "registry 2.8.2",
                 words: "400 MANIFEST_BLOB_UNKNOWN blob unknown to registry \"sha256:a3ed95caeb02…\"",
             },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "PUT http://localhost:5900/v2/d/digest-mismatch-config/manifests/1: MANIFEST_BLOB_UNKNOWN: blob unknown to registry; sha256:3d5680533031…",
+            },
         ],
         thread: None,
         means: "the registry has the manifest and lacks a blob of it, or was sent a manifest before its blobs",
@@ -150,6 +159,7 @@ pub(super) const ALL: &[Message] = &[
         patterns: &[
             "Some layer tarfiles are missing in the tarball",
             "failed to resolve layers: layer * not found",
+            "file *.tar not found in tar",
         ],
         printed: &[
             Printed {
@@ -163,6 +173,10 @@ pub(super) const ALL: &[Message] = &[
             Printed {
                 tool: "containerd 1.6.20",
                 words: "failed to resolve layers: layer \"5f70bf18a086….tar\" not found",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "failed to read image archive.tar: file 5f70bf18a086….tar not found in tar",
             },
         ],
         thread: None,
@@ -279,11 +293,21 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "size-validation",
-        patterns: &["failed size validation: * != *: failed precondition"],
-        printed: &[Printed {
-            tool: "containerd 1.4.3",
-            words: "failed size validation: 12467913 != 94124544: failed precondition",
-        }],
+        patterns: &[
+            "failed size validation: * != *: failed precondition",
+            "http: ContentLength=* with Body length",
+            "Content-Length header * does not match expected size",
+        ],
+        printed: &[
+            Printed {
+                tool: "containerd 1.4.3",
+                words: "failed size validation: 12467913 != 94124544: failed precondition",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "net/http: HTTP/1.x transport connection broken: http: ContentLength=33 with Body length 32",
+            },
+        ],
         thread: Some("https://github.com/containerd/containerd/issues/4908"),
         means: "a blob has another size than its descriptor says",
         rules: &["descriptor/size-mismatch"],
@@ -297,10 +321,16 @@ pub(super) const ALL: &[Message] = &[
             "DIGEST_INVALID provided digest did not match uploaded content",
             "provided digest did not match uploaded content",
         ],
-        printed: &[Printed {
-            tool: "registry 2.8.2",
-            words: "400 DIGEST_INVALID provided digest did not match uploaded content {\"Digest\":\"sha256:a3ed95caeb02…\",\"Reason\":{}}",
-        }],
+        printed: &[
+            Printed {
+                tool: "registry 2.8.2",
+                words: "400 DIGEST_INVALID provided digest did not match uploaded content {\"Digest\":\"sha256:a3ed95caeb02…\",\"Reason\":{}}",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "DIGEST_INVALID: provided digest did not match uploaded content; map[Digest:sha256:a3ed95caeb02… Reason:map[]]",
+            },
+        ],
         thread: None,
         means: "a blob was pushed under a digest that its bytes do not have",
         rules: &["blob/digest-mismatch"],
@@ -337,7 +367,11 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "invalid-digest",
-        patterns: &["invalid checksum digest format"],
+        patterns: &[
+            "invalid checksum digest format",
+            "found non-hex character in hash",
+            "wrong number of hex digits for",
+        ],
         printed: &[
             Printed {
                 tool: "docker 20.10.24",
@@ -351,6 +385,7 @@ pub(super) const ALL: &[Message] = &[
                 tool: "skopeo 1.9.3",
                 words: "reading blob sha256:A3ED95CAEB02…: unexpected digest reference sha256:A3ED95CAEB02…: invalid checksum digest format",
             },
+            Printed { tool: "crane 0.20.1", words: "found non-hex character in hash: A" },
         ],
         thread: None,
         means: "a digest has the wrong length or letters: sha256 is followed by 64 lower-case hexadecimal digits",
@@ -361,7 +396,7 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "unsupported-digest-algorithm",
-        patterns: &["unsupported digest algorithm"],
+        patterns: &["unsupported digest algorithm", "unsupported hash: \""],
         printed: &[
             Printed {
                 tool: "docker 20.10.24",
@@ -375,6 +410,7 @@ pub(super) const ALL: &[Message] = &[
                 tool: "skopeo 1.9.3",
                 words: "reading blob md5:54a01009f17bdb7ec1dd1cb427244304: unexpected digest reference md5:54a01009f17bdb7ec1dd1cb427244304: unsupported digest algorithm",
             },
+            Printed { tool: "crane 0.20.1", words: "unsupported hash: \"md5\"" },
         ],
         thread: None,
         means: "a digest is of an algorithm that the tool does not know",
@@ -403,6 +439,7 @@ pub(super) const ALL: &[Message] = &[
                 tool: "docker 20.10.24",
                 words: "Error processing tar file(exit status 1: unpigz: skipping: <stdin>: corrupted -- crc32 mismatch",
             },
+            Printed { tool: "crane 0.20.1", words: "validating layers: gzip: invalid checksum" },
         ],
         thread: None,
         means: "a layer's gzip stream does not match its own checksum: it was damaged before its digest was taken",
@@ -433,7 +470,7 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "layer-trailing-bytes",
-        patterns: &["gzip: invalid header"],
+        patterns: &["gzip: invalid header", "undersized layer[*] content: Manifest.Layers"],
         printed: &[
             Printed {
                 tool: "podman 4.3.1",
@@ -442,6 +479,10 @@ pub(super) const ALL: &[Message] = &[
             Printed {
                 tool: "umoci 0.4.7",
                 words: "create runtime bundle: unpack rootfs: discard trailing archive bits: gzip: invalid header",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "validating layers: undersized layer[0] content: Manifest.Layers[0].Size=101923",
             },
         ],
         thread: None,

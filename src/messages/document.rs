@@ -62,11 +62,17 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "diff-id-of-a-blob",
-        patterns: &["does not match config's DiffID"],
-        printed: &[Printed {
-            tool: "podman 5.4.2",
-            words: "writing blob: layer 0 (blob \"sha256:a3ed95caeb02…\"/\"\"/\"sha256:5f70bf18a086…\") does not match config's DiffID \"sha256:e3b0c44298fc…\"",
-        }],
+        patterns: &["does not match config's DiffID", "mismatched layer[*] diffid: DiffID()="],
+        printed: &[
+            Printed {
+                tool: "podman 5.4.2",
+                words: "writing blob: layer 0 (blob \"sha256:a3ed95caeb02…\"/\"\"/\"sha256:5f70bf18a086…\") does not match config's DiffID \"sha256:e3b0c44298fc…\"",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "validating layers: mismatched layer[0] diffid: DiffID()=sha256:e3b0c44298fc…, SHA256(Gunzip(Compressed()))=sha256:5f70bf18a086…",
+            },
+        ],
         thread: None,
         means: "a layer decompresses to other bytes than the config's diff ID says",
         rules: &["config/diff-id-mismatch"],
@@ -79,6 +85,7 @@ pub(super) const ALL: &[Message] = &[
         patterns: &[
             "invalid manifest, layers length mismatch",
             "mismatched image rootfs and manifest layers",
+            "mismatched fs layers (* and diff ids (",
         ],
         printed: &[
             Printed {
@@ -86,6 +93,10 @@ pub(super) const ALL: &[Message] = &[
                 words: "invalid manifest, layers length mismatch: expected 1, got 2",
             },
             Printed { tool: "containerd 1.6.20", words: "mismatched image rootfs and manifest layers" },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "validating layers: mismatched fs layers (1) and diff ids (2)",
+            },
         ],
         thread: None,
         means: "the config has more or fewer diff IDs than the manifest has layers",
@@ -350,7 +361,7 @@ pub(super) const ALL: &[Message] = &[
     },
     Message {
         name: "no-platform-in-index",
-        patterns: &["no image found in image index for architecture"],
+        patterns: &["no image found in image index for architecture", "no child with platform * in index"],
         printed: &[
             Printed {
                 tool: "podman 4.3.1",
@@ -360,6 +371,10 @@ pub(super) const ALL: &[Message] = &[
                 tool: "skopeo 1.18.0",
                 words: "choosing an image from manifest list oci-archive:archive.tar:: no image found in image index for architecture \"amd64\", variant \"\", OS \"linux\"",
             },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "no child with platform linux/s390x in index localhost:5900/lab/plat:1",
+            },
         ],
         thread: None,
         means: "the image is not made for the platform that was asked for",
@@ -367,6 +382,34 @@ pub(super) const ALL: &[Message] = &[
         prove: "restow check IMAGE",
         mend: "restow inspect IMAGE",
         seen: Seen::Case("bad/platform/unknown-value"),
+    },
+    Message {
+        name: "platform-of-an-item",
+        patterns: &["failed to validate image platform[*: mismatched "],
+        printed: &[Printed {
+            tool: "crane 0.20.1",
+            words: "validating children: failed to validate image platform[0](sha256:577bec85351b…): mismatched Architecture: amd64 != s390x",
+        }],
+        thread: None,
+        means: "an index says that an image is for another platform than its config does",
+        rules: &["platform/config-mismatch"],
+        prove: "restow check IMAGE",
+        mend: "restow convert --fix all IMAGE oci-archive:mended.tar",
+        seen: Seen::Case("bad/platform/config-mismatch"),
+    },
+    Message {
+        name: "layer-taken-for-gzip",
+        patterns: &["validating layers: gzip: invalid header"],
+        printed: &[Printed {
+            tool: "crane 0.20.1",
+            words: "validating children: failed to validate image Manifests[2](sha256:d1a0d0f89132…): validating layers: gzip: invalid header",
+        }],
+        thread: None,
+        means: "crane takes each layer for gzip: one that is stored plain, and the statement of an attestation, it cannot validate, however sound they are",
+        rules: &[],
+        prove: "restow check IMAGE",
+        mend: "restow convert --platform linux/amd64 --compress gzip IMAGE oci-archive:mended.tar",
+        seen: Seen::Case("good/oci/two-platforms"),
     },
     Message {
         name: "no-platform-in-kubernetes",

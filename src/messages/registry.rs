@@ -15,6 +15,10 @@ pub(super) const ALL: &[Message] = &[
                 tool: "docker 20.10.24",
                 words: "manifest for 127.0.0.1:5601/lab/two:nope not found: manifest unknown: manifest unknown",
             },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "GET http://localhost:5900/v2/lab/dup/manifests/nope: MANIFEST_UNKNOWN: manifest unknown; map[Tag:nope]",
+            },
         ],
         thread: None,
         means: "the registry has no manifest of that tag or digest in that repository",
@@ -29,6 +33,7 @@ pub(super) const ALL: &[Message] = &[
             "unauthorized: authentication required",
             "no basic auth credentials",
             "pull access denied for",
+            "unexpected status code 401 Unauthorized",
         ],
         printed: &[
             Printed {
@@ -38,6 +43,10 @@ pub(super) const ALL: &[Message] = &[
             Printed {
                 tool: "docker 20.10.24",
                 words: "Head \"http://127.0.0.1:5602/v2/lab/two/manifests/1\": no basic auth credentials",
+            },
+            Printed {
+                tool: "crane 0.20.1",
+                words: "GET http://localhost:5901/v2/lab/dup/manifests/1: UNAUTHORIZED: authentication required; [map[Action:pull Class: Name:lab/dup Type:repository]]",
             },
         ],
         thread: None,

@@ -137,7 +137,7 @@ fn what_mends_a_message_mends_its_input() {
 /// `docs/errors.md`.
 fn page() -> String {
     let mut page = String::from(
-        "# Error messages\n\nWhat docker, podman, containerd, skopeo, umoci, registries and Kubernetes print when an image is wrong, what it \
+        "# Error messages\n\nWhat docker, podman, containerd, skopeo, umoci, crane, registries and Kubernetes print when an image is wrong, what it \
          means, which\nrules of restow stand behind it, the command that proves it, and the command that mends it. `restow explain \
          --error TEXT`\nfinds the entry of a message that is pasted, with `-` from standard input.\n\nThis page is made from the \
          list of messages: `BLESS=1 cargo test --test all messages::` writes it, and a test fails while\nit is stale. Each message was \
