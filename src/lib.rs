@@ -84,6 +84,8 @@ pub mod cli;
 #[doc(hidden)]
 pub mod codec;
 #[doc(hidden)]
+pub mod colour;
+#[doc(hidden)]
 pub mod compare;
 #[doc(hidden)]
 pub mod compose;

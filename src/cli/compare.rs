@@ -98,7 +98,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
             }
         }
         compared::verdict(&escape_str(&comparison.verdict(&args.a, &args.b)), look, &mut text);
-        shell.print(&text)?;
+        shell.print_read(&text)?;
     }
     reports.finish(shell, None)?;
     doing(Doing::Nothing);

@@ -1,17 +1,11 @@
 //! The lines of a comparison on a terminal: colours, digests in short, and nothing wider than it.
 
 use super::wrap::folded;
+use crate::colour::{self, AMBER, BOLD, DIM, GREEN, RED, STRONG_GREEN, STRONG_RED};
 use crate::{Look, human};
 
 /// Columns before the text of a difference: two, the word, and one.
 const INDENT: usize = 14;
-
-/// Parameters of the terminal's escape sequences.
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const RED: &str = "31";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
 
 /// Adds a line: the heading of a thing, or what is the same or differs in it.
 pub(super) fn line(text: &str, look: Look, out: &mut String) {
@@ -32,7 +26,7 @@ pub(super) fn line(text: &str, look: Look, out: &mut String) {
                 let color = match word {
                     "same" => GREEN,
                     "different" => RED,
-                    _ => YELLOW,
+                    _ => AMBER,
                 };
                 let tail = &rest[word.len()..];
                 out.push_str(&format!("{}: {}{tail}\n", paint(BOLD, title, look), paint(color, word, look)));
@@ -61,7 +55,7 @@ fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
 /// Adds the last line.
 pub(super) fn verdict(text: &str, look: Look, out: &mut String) {
     let word = text.split([':', ' ']).next().unwrap_or_default();
-    let color = if word == "same" { "1;32" } else { "1;31" };
+    let color = if word == "same" { STRONG_GREEN } else { STRONG_RED };
     let word = if text.starts_with("not sound") { "not sound" } else { word };
     // A letter stays with the place that it stands for.
     let rest = text[word.len()..].replace(" = ", "\u{a0}=\u{a0}");
@@ -123,10 +117,7 @@ fn clip(text: &str, room: usize) -> String {
 }
 
 fn paint(code: &str, text: &str, look: Look) -> String {
-    match look.color && !code.is_empty() && !text.is_empty() {
-        true => format!("\x1b[{code}m{text}\x1b[0m"),
-        false => text.to_owned(),
-    }
+    colour::paint(code, text, look.color)
 }
 
 #[cfg(test)]
@@ -193,16 +184,19 @@ mod tests {
     #[test]
     fn colours_say_what_differs() {
         let look = Look { color: true, width: None };
-        assert_eq!(drawn("app:1: different", look), "\x1b[1mapp:1\x1b[0m: \x1b[31mdifferent\x1b[0m\n");
-        assert_eq!(drawn("app: same name", look), "\x1b[1mapp\x1b[0m: \x1b[32msame\x1b[0m name\n");
-        assert_eq!(drawn("app: only in A, x", look), "\x1b[1mapp\x1b[0m: \x1b[33monly in A\x1b[0m, x\n");
+        assert_eq!(drawn("app:1: different", look), "\x1b[1mapp:1\x1b[0m: \x1b[38;5;160mdifferent\x1b[0m\n");
+        assert_eq!(drawn("app: same name", look), "\x1b[1mapp\x1b[0m: \x1b[38;5;28msame\x1b[0m name\n");
+        assert_eq!(
+            drawn("app: only in A, x", look),
+            "\x1b[1mapp\x1b[0m: \x1b[38;5;130monly in A\x1b[0m, x\n"
+        );
         let mut out = String::new();
         verdict("not sound: A = x has 1 error", look, &mut out);
         verdict("same: 1 image", look, &mut out);
         verdict("different: 1 of 1 image (A = a, B = b)", look, &mut out);
         assert_eq!(
             out,
-            "\x1b[1;31mnot sound\x1b[0m: A = x has 1 error\n\x1b[1;32msame\x1b[0m: 1 image\n\x1b[1;31mdifferent\x1b[0m: 1 of 1 image (A = a, B = b)\n"
+            "\x1b[1;38;5;160mnot sound\x1b[0m: A = x has 1 error\n\x1b[1;38;5;28msame\x1b[0m: 1 image\n\x1b[1;38;5;160mdifferent\x1b[0m: 1 of 1 image (A = a, B = b)\n"
         );
     }
 }

@@ -11,6 +11,7 @@ use super::remote::{Side, platforms};
 use super::report::{self, Own, Reports};
 use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
+use crate::colour::{AMBER, STRONG_GREEN, TEAL};
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::Platform;
@@ -355,7 +356,7 @@ fn tell(account: &Account, destination: &str, called: &[String], shell: &Shell) 
     let verbose = shell.common.verbose;
     let most = |most: usize| if verbose { usize::MAX } else { most };
     let paint = |code: &str, text: &str| shell.paint_error(code, text);
-    let mut lines = vec![format!("{} {}", paint("1;32", "wrote"), escape_str(destination))];
+    let mut lines = vec![format!("{} {}", paint(STRONG_GREEN, "wrote"), escape_str(destination))];
     for place in called.iter().filter(|place| **place != destination).take(most(NAMES)) {
         lines.push(format!("  {:12} {}", "called", paint("1", &escape_str(place))));
     }
@@ -387,8 +388,8 @@ fn tell(account: &Account, destination: &str, called: &[String], shell: &Shell) 
 /// What is not as it was is seen at once.
 fn colour(action: &str) -> &'static str {
     match action {
-        "rewritten" | "synthesised" | "moved" | "fixed" => "36",
-        "dropped" | "absent" => "33",
+        "rewritten" | "synthesised" | "moved" | "fixed" => TEAL,
+        "dropped" | "absent" => AMBER,
         _ => "",
     }
 }

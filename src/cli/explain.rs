@@ -3,6 +3,7 @@
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use super::wrap::{WIDEST, folded, wrapped};
+use crate::colour::{BOLD, paint};
 use crate::error::Result;
 use crate::{Integrity, Rule};
 
@@ -45,17 +46,14 @@ fn list(rules: &[&Rule], width: Option<usize>, color: bool) -> String {
         if text.chars().count() > room {
             text = text.chars().take(room - 1).collect::<String>() + "…";
         }
-        let level = match color {
-            true => format!("\x1b[{}m{level}\x1b[0m", rule.level.colour()),
-            false => level,
-        };
+        let level = paint(rule.level.colour(), &level, color);
         out.push_str(&format!("{head}{level}  {text}\n"));
     }
     out
 }
 
 fn page(rule: &Rule, width: usize, color: bool) -> String {
-    let bold = |text: &str| if color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
+    let bold = |text: &str| paint(BOLD, text, color);
     let convert = match rule.integrity {
         Integrity::No => "not looked at without --check",
         Integrity::Soft => "blocks unless lowered by -W or -A; the bytes are carried as they are",
@@ -71,11 +69,9 @@ fn page(rule: &Rule, width: usize, color: bool) -> String {
     ] {
         if !text.is_empty() {
             let text = match (name, color) {
-                ("Level", true) => text.replacen(
-                    rule.level.name(),
-                    &format!("\x1b[{}m{}\x1b[0m", rule.level.colour(), rule.level.name()),
-                    1,
-                ),
+                ("Level", true) => {
+                    text.replacen(rule.level.name(), &paint(rule.level.colour(), rule.level.name(), color), 1)
+                }
                 _ => text,
             };
             page.push_str(&format!("{}\n", folded(&format!("{:11} {text}", format!("{name}:")), width, 12)));

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use super::shell::Shell;
 use super::wrap::{WIDEST, wrapped};
+use crate::colour::{BOLD, paint};
 use crate::error::{Error, Result};
 
 /// The most of standard input that is read, in bytes: a log in which the message stands.
@@ -22,7 +23,7 @@ pub(super) fn run(error: &str, shell: &Shell) -> Result<u8> {
         return Err(Error::refused_help("no message of another tool is known that this text holds", help));
     }
     let color = shell.color_out();
-    let bold = |text: &str| if color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
+    let bold = |text: &str| paint(BOLD, text, color);
     let width = shell.width().min(WIDEST);
     let mut out = String::new();
     for (nth, message) in found.iter().take(TOLD).enumerate() {

@@ -79,8 +79,15 @@ fn inspect(args: &IndexInspectArgs, shell: &Shell) -> Result<u8> {
         let text = line.trim_start_matches('\t');
         format!("{}{}", &line[..line.len() - text.len()], crate::escape::escape_str(text))
     };
-    let lines: Vec<String> = text.lines().map(line).collect();
-    shell.print(&format!("{}\n", lines.join("\n")))?;
+    let lines = text.lines().map(line);
+    if let IndexFormat::Docker = format {
+        return shell.print(&format!("{}\n", lines.collect::<Vec<_>>().join("\n"))).map(|()| 0);
+    }
+    let short = |line: String| match shell.cut() {
+        Some(width) if line.chars().count() > width => crate::human::shortened(&line, "…"),
+        _ => line,
+    };
+    shell.print_read(&format!("{}\n", lines.map(short).collect::<Vec<_>>().join("\n")))?;
     Ok(0)
 }
 

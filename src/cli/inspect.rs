@@ -34,7 +34,7 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     reports.own(|| view.to_json());
     // A report there takes its place.
     if !reports.takes_stdout() {
-        shell.print(&drawn(&view, shell))?;
+        shell.print_read(&drawn(&view, shell))?;
     }
     if reports.has_pages() {
         let part = if wanted.is_empty() { None } else { Some(Part::of(&archive, &images, wanted)?) };

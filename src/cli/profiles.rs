@@ -2,6 +2,7 @@
 
 use super::shell::Shell;
 use super::wrap::{WIDEST, folded, wrapped};
+use crate::colour::{BOLD, paint};
 use crate::error::Result;
 use crate::{Level, PROFILES, Policy, Profile, Rule};
 
@@ -72,10 +73,7 @@ fn page(name: &str, profile: Profile, (width, cut): (usize, Option<usize>), colo
             }
         };
         let from = if from == Level::Allow { "off" } else { from.name() };
-        let to = match color {
-            true => format!("\x1b[{}m{}\x1b[0m", to.colour(), to.name()),
-            false => to.name().to_owned(),
-        };
+        let to = paint(to.colour(), to.name(), color);
         let line = format!("{:column$}  {from:7} → {to}{why}", rule.name);
         let room = cut.unwrap_or(usize::MAX);
         // Below the reason, where there is room for one.
@@ -87,7 +85,7 @@ fn page(name: &str, profile: Profile, (width, cut): (usize, Option<usize>), colo
 }
 
 fn bold(text: &str, color: bool) -> String {
-    if color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    paint(BOLD, text, color)
 }
 
 #[cfg(test)]

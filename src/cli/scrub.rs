@@ -13,6 +13,7 @@ use super::scrub_args::{ScrubArgs, ScrubCommand, StatusArgs, TellingArgs};
 use super::scrub_progress::{Watching, after_signal};
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
+use crate::colour::STRONG_RED;
 use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
 use crate::time::rfc3339;
@@ -99,7 +100,7 @@ fn told(
     };
     shell.say(&came(&scrubbed, &counters));
     for why in scrubbed.unreadable.iter().take(UNREADABLE) {
-        shell.say(&format!("{}: {}", shell.paint_error("1;31", "not read"), escape_str(why)));
+        shell.say(&format!("{}: {}", shell.paint_error(STRONG_RED, "not read"), escape_str(why)));
     }
     let wrong = draw(&scrubbed, &mut reports, shell)?;
     reports.finish(shell, None)?;

@@ -10,6 +10,7 @@ use super::progress::Told;
 use super::remote::{Side, platforms};
 use super::shell::{Doing, Shell, doing, on_signal};
 use super::status::WRONG;
+use crate::colour::{STRONG_AMBER, STRONG_GREEN};
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::{Place, Policy, Request, ServeSettings, Server, Shelf, Verdict, named, shelve};
@@ -55,7 +56,7 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
     let tls = args.tls_cert.clone().zip(args.tls_key.clone());
     let beyond = listen.iter().find(|address| !address.ip().is_loopback());
     if let (Some(address), None) = (beyond, &tls) {
-        let told = shell.paint_error("1;33", "warning");
+        let told = shell.paint_error(STRONG_AMBER, "warning");
         shell.say(&format!(
             "{told}: {address} can be reached from elsewhere, and without --tls-cert anybody can read along"
         ));
@@ -65,7 +66,7 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
         ServeSettings { listen, tls, htpasswd: args.htpasswd.clone(), log, limits: shell.limits()? };
     let server = Server::bind(shelf, settings)?;
     let address = server.address();
-    let mut lines = vec![format!("{} {scheme}://{address}", shell.paint_error("1;32", "serving"))];
+    let mut lines = vec![format!("{} {scheme}://{address}", shell.paint_error(STRONG_GREEN, "serving"))];
     let most = if shell.common.verbose { usize::MAX } else { NAMES };
     lines.extend(names.iter().take(most).map(|name| format!("  {address}/{}", escape_str(name))));
     lines.extend((names.len() > most).then(|| format!("  and {} more (-v names them)", names.len() - most)));

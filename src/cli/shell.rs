@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use super::args::{ColorWhen, Common};
 use super::remote_args::SidesArgs;
 use super::typed::Typed;
-use super::wrap::folded;
+use super::wrap::{folded, whole};
+use crate::colour::{STRONG_RED, TEAL, paint};
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::limits::{self, Limits};
@@ -35,6 +36,14 @@ impl Shell {
         self.print_bytes(text.as_bytes())
     }
 
+    /// Writes what is to be read: on a terminal no digest is broken at its edge.
+    pub fn print_read(&self, text: &str) -> Result<()> {
+        match io::stdout().is_terminal() {
+            true => self.print(&whole(text, self.width())),
+            false => self.print(text),
+        }
+    }
+
     /// Writes exact bytes to standard output.
     pub fn print_bytes(&self, bytes: &[u8]) -> Result<()> {
         self.print_with(|out| out.write_all(bytes))
@@ -60,13 +69,12 @@ impl Shell {
 
     /// Tells an error with its advice. Paths and archive text in it are escaped.
     pub fn error(&self, error: &Error) {
-        let style = |code: &'static str| if self.color(&io::stderr()) { code } else { "" };
+        let (word, advice) = (self.paint_error(STRONG_RED, "error"), self.paint_error(TEAL, "help"));
         let mut out = io::stderr().lock();
-        let (red, cyan, off) = (style("\x1b[1;31m"), style("\x1b[36m"), style("\x1b[0m"));
-        let told = format!("{red}error{off}: {}", escape_str(&error.to_string()));
+        let told = format!("{word}: {}", escape_str(&error.to_string()));
         let _ = writeln!(out, "{}", self.fold_error(&told, 4));
         if let Some(help) = error.help() {
-            let told = format!("  {cyan}help{off}: {}", escape_str(help));
+            let told = format!("  {advice}: {}", escape_str(help));
             // A command stays in one piece: it is there to be copied.
             let command = help.starts_with("restow ") || help.contains('`');
             let told = if command { told } else { self.fold_error(&told, 8) };
@@ -240,11 +248,6 @@ fn glued(line: &str) -> String {
     ["(-v shows it)", "(-v shows them)", "not sound"]
         .iter()
         .fold(glued, |line, words| line.replace(words, &together(words)))
-}
-
-/// Text in a colour, or as it is.
-fn paint(code: &str, text: &str, color: bool) -> String {
-    if color && !code.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Columns of the terminal on standard output or error.

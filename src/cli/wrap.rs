@@ -43,6 +43,40 @@ pub(super) fn folded(line: &str, width: usize, indent: usize) -> String {
     out
 }
 
+/// Lines in which no digest is broken at the terminal's edge: one that does not fit into what is left of its line begins
+/// another, below the branches of a tree. What is wider than the terminal by itself stays.
+pub(super) fn whole(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        let wide = visible(line.trim_end()) > width && line.contains("sha256:");
+        out.push_str(&if wide { below(line, width) } else { line.to_owned() });
+    }
+    out
+}
+
+/// One such line, broken between words.
+fn below(line: &str, width: usize) -> String {
+    let is_branch = |char: &char| matches!(char, ' ' | '\t' | '│' | '├' | '└' | '─');
+    let branches: String = line.chars().take_while(is_branch).collect();
+    let under = branches.chars().map(|char| match char {
+        '├' | '│' => '│',
+        _ => ' ',
+    });
+    let indent = under.chain("    ".chars()).collect::<String>();
+    let mut rows = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let Some(row) = rows.last_mut() else { continue };
+        let is_full = visible(row) + visible(word.trim_end()) > width;
+        if is_full && visible(row) > visible(&indent) && !word.trim().is_empty() {
+            row.truncate(row.trim_end_matches(' ').len());
+            rows.push(format!("{indent}{word}"));
+        } else {
+            row.push_str(word);
+        }
+    }
+    rows.join("\n")
+}
+
 /// Columns of a text without the escape sequences of colours.
 fn visible(text: &str) -> usize {
     let mut hidden = false;
@@ -57,6 +91,25 @@ fn visible(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_stay_in_one_piece() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let tree = format!(
+            "├── layer 0  diff ID {digest}   10 KiB  ADD 1\n└── layer 1  diff ID {digest}\nx {digest}\n"
+        );
+        let shown = whole(&tree, 80);
+        assert_eq!(
+            shown,
+            format!(
+                "├── layer 0  diff ID\n│       {digest}\n│       10 KiB  ADD 1\n└── layer 1  diff ID\n        {digest}\nx {digest}\n"
+            )
+        );
+        assert_eq!(whole(&tree, 200), tree);
+        assert_eq!(whole("Name:        a@b\n", 10), "Name:        a@b\n", "no digest, no matter");
+        let painted = format!("\x1b[1mone\x1b[0m {digest}\n");
+        assert_eq!(whole(&painted, 75), painted, "colours take no room");
+    }
 
     #[test]
     fn lines_are_folded_between_words_whatever_their_colour() {

@@ -4,6 +4,7 @@ use indicatif::HumanBytes;
 
 use super::settings::{Settings, words};
 use super::{Entry, Layer, View};
+use crate::colour::{AMBER, BOLD, DIM, TEAL, paint};
 use crate::escape::escape_str;
 
 /// How to draw.
@@ -18,17 +19,12 @@ pub struct Look {
 impl Look {
     /// Text in a colour, if there are any.
     pub fn paint(self, code: &str, text: &str) -> String {
-        if self.color && !code.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        paint(code, text, self.color)
     }
 }
 
 /// Columns below which lines of layers have no room for all.
 const NARROW: usize = 72;
-
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const CYAN: &str = "36";
-const YELLOW: &str = "33";
 
 /// Draws the tree.
 pub fn render(view: &View, look: Look) -> String {
@@ -115,7 +111,7 @@ impl Tree {
         };
         add("", entry.kind.to_owned());
         if let Some(platform) = &entry.platform {
-            add(CYAN, escape_str(platform).into_owned());
+            add(TEAL, escape_str(platform).into_owned());
         }
         if let Some(kind) = &entry.artifact_type {
             add("", escape_str(kind).into_owned());
@@ -205,7 +201,7 @@ impl Tree {
             pieces.push((DIM, "  shared".to_owned()));
         }
         if layer.missing {
-            pieces.push((YELLOW, "  not in the archive".to_owned()));
+            pieces.push((AMBER, "  not in the archive".to_owned()));
         }
         let instruction = layer.instruction.as_ref().or(layer.predicate_type.as_ref());
         if let Some(instruction) = instruction {

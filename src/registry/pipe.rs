@@ -38,6 +38,10 @@ impl Inlet {
             if self.piece.len() >= PIECE && self.sender.send(Some(std::mem::take(&mut self.piece))).is_err() {
                 return false;
             }
+            if self.piece.capacity() == 0 {
+                // Once: what grows is copied.
+                self.piece.reserve_exact(PIECE);
+            }
             let n = rest.len().min(PIECE - self.piece.len());
             self.piece.extend_from_slice(&rest[..n]);
             rest = &rest[n..];

@@ -63,15 +63,26 @@ impl BlobWriter {
             if let Way::Stream(inlet, _) = &mut self.way {
                 return if inlet.write(rest) { Ok(()) } else { Err(self.failed()) };
             }
-            if self.held.len() >= PIECE {
+            if self.streams() || self.held.len() >= PIECE {
                 self.flow()?;
                 continue;
+            }
+            if self.held.capacity() == 0 {
+                // Once and for all: what grows is copied.
+                let size = self.expected.as_ref().map_or(PIECE as u64, |(_, size)| *size);
+                self.held.reserve_exact(usize::try_from(size).map_or(PIECE, |size| size.min(PIECE)));
             }
             let n = rest.len().min(PIECE - self.held.len());
             self.held.extend_from_slice(&rest[..n]);
             rest = &rest[n..];
         }
         Ok(())
+    }
+
+    /// Whether it is to be sent in one piece that is too large to be held: then nothing of it need be.
+    fn streams(&self) -> bool {
+        let is_large = self.expected.as_ref().is_some_and(|(_, size)| *size > PIECE as u64);
+        is_large && matches!(self.way, Way::Memory) && !self.repository.is_piecewise()
     }
 
     /// Lets what is held go.
@@ -92,8 +103,7 @@ impl BlobWriter {
         };
         let (mut inlet, mut outlet) = pipe();
         let thread = std::thread::spawn(move || session.whole(&digest, size, &mut outlet));
-        let going = inlet.write(&self.held);
-        self.held = Vec::new();
+        let going = inlet.write(&std::mem::take(&mut self.held));
         self.way = Way::Stream(inlet, thread);
         if going { Ok(()) } else { Err(self.failed()) }
     }

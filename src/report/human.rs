@@ -11,12 +11,14 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
     SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
+use owo_colors::{Style, XtermColors};
 
 pub mod verdict;
 
 pub use verdict::Verdict;
 
 use super::excerpt::{Bounds, Excerpt};
+use crate::colour::{self, BOLD, STRONG_AMBER, STRONG_GREEN, STRONG_RED, TEAL};
 use crate::escape::escape_str;
 use crate::finding::{Documents, Finding, Label, Level, Locator, advice};
 use crate::location::{At, MemberId};
@@ -112,7 +114,7 @@ pub fn pages(rules: &BTreeSet<&str>) -> Option<String> {
 pub fn hint(text: &str, opts: HumanOptions) -> String {
     const HEAD: &str = "help:";
     let lines = wrap(text, opts.width, HEAD.len() + 1, 2);
-    format!("{} {}\n", paint(CYAN, HEAD, opts), lines.join("\n  "))
+    format!("{} {}\n", paint(TEAL, HEAD, opts), lines.join("\n  "))
 }
 
 fn ellipsis(opts: HumanOptions) -> &'static str {
@@ -120,22 +122,15 @@ fn ellipsis(opts: HumanOptions) -> &'static str {
 }
 
 fn paint(code: &str, text: &str, opts: HumanOptions) -> String {
-    if opts.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    colour::paint(code, text, opts.color)
 }
-
-/// Select Graphic Rendition codes.
-const BOLD: &str = "1";
-const RED: &str = "1;31";
-const YELLOW: &str = "1;33";
-const GREEN: &str = "1;32";
-const CYAN: &str = "36";
 
 /// The code for a level's colour.
 pub fn colour(level: Level) -> &'static str {
     match level {
-        Level::Error => RED,
-        Level::Warning => YELLOW,
-        Level::Note | Level::Allow => GREEN,
+        Level::Error => STRONG_RED,
+        Level::Warning => STRONG_AMBER,
+        Level::Note | Level::Allow => STRONG_GREEN,
     }
 }
 
@@ -233,7 +228,7 @@ impl<'a> Screen<'a> {
         // The rule's own advice is given once.
         let help = advice(finding, self.docs).filter(|_| advise || finding.help.is_some());
         let help = help
-            .map(|help| self.made(|page| page.paragraph((CYAN, "  help: "), &escape_str(&help), 8, None)));
+            .map(|help| self.made(|page| page.paragraph((TEAL, "  help: "), &escape_str(&help), 8, None)));
         let help = help.unwrap_or_default();
         let left = |out: &str| {
             // The empty line, and one for what is not drawn.
@@ -260,7 +255,7 @@ impl<'a> Screen<'a> {
                 "" => format!("see {place}"),
                 text => format!("{place}: {}", escape_str(text)),
             };
-            let note = self.made(|page| page.paragraph((CYAN, "  note: "), &text, 8, None));
+            let note = self.made(|page| page.paragraph((TEAL, "  note: "), &text, 8, None));
             // The last one needs no line that counts more.
             let last = usize::from(notes + 1 == rest.len());
             if note.lines().count() > left(&self.out) + last {
@@ -272,12 +267,12 @@ impl<'a> Screen<'a> {
         if rest.len() > notes {
             let more = rest.len() - notes;
             let plural = if more == 1 { "" } else { "s" };
-            self.paragraph((CYAN, "  note: "), &format!("and {more} more place{plural}"), 8, None);
+            self.paragraph((TEAL, "  note: "), &format!("and {more} more place{plural}"), 8, None);
         }
         // Where all is hit, nobody asks what.
         if let Some(affects) = finding.affects.as_ref().filter(|affects| !affects.all) {
             let text = format!("this hits {}", escape_str(&affects.words()));
-            self.paragraph((CYAN, "  note: "), &text, 8, None);
+            self.paragraph((TEAL, "  note: "), &text, 8, None);
         }
         self.out.push_str(&help);
         self.line("");
@@ -348,7 +343,7 @@ impl<'a> Screen<'a> {
             "" => place,
             text => format!("{place}: {}", escape_str(text)),
         };
-        self.paragraph((CYAN, "  --> "), &text, 6, None);
+        self.paragraph((TEAL, "  --> "), &text, 6, None);
     }
 
     /// Draws those labels that are in one document in no more than `room` lines, and ticks them off.
@@ -436,19 +431,16 @@ impl<'a> Screen<'a> {
             true => ThemeCharacters::unicode(),
             false => ThemeCharacters { underbar: '^', ..ThemeCharacters::ascii() },
         };
-        let mut styles = if self.opts.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
-        let primary = match level {
-            Level::Error => styles.error.bold(),
-            Level::Warning => styles.warning.bold(),
-            // The third of miette's highlights is green, as is our word `note`.
-            Level::Note | Level::Allow => styles.highlights.get(2).copied().unwrap_or(styles.advice),
-        };
-        styles.highlights =
-            marks.iter().map(|mark| if mark.primary { primary } else { styles.advice }).collect();
-        if !self.opts.color {
-            styles = ThemeStyles::none();
+        let mut styles = ThemeStyles::none();
+        if self.opts.color {
+            let style = |code: &str| match colour::number(code) {
+                Some(number) => Style::new().color(XtermColors::from(number)),
+                None => Style::new(),
+            };
+            let (primary, other) = (style(colour(level)).bold(), style(TEAL));
+            styles.highlights = marks.iter().map(|mark| if mark.primary { primary } else { other }).collect();
+            (styles.linum, styles.link) = (Style::new().dimmed(), other);
         }
-        styles.link = styles.advice;
         // Numbers are drawn with as many digits as the largest one has, and replaced afterwards: miette
         // can only count on, but an excerpt has gaps.
         let digits = if digits == 1 && excerpt.lines.len() > 9 { 2 } else { digits };

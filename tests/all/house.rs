@@ -9,7 +9,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// What knows no archive: each of these is one subject.
-pub const GROUND: &str = "digest error escape json limits media platform progress reference similar time";
+pub const GROUND: &str =
+    "colour digest error escape json limits media platform progress reference similar time";
 
 /// What a room may import beside the ground and itself. A room that is not here has no place in the house.
 pub const ROOMS: &[(&str, &str)] = &[

@@ -131,6 +131,9 @@ fn bench() -> Bench {
     for (case, name) in [("bad/many/ten-faults", "faults"), ("good/docker-archive/two-names", "other")] {
         fs::copy(corpus(&format!("{case}/archive.tar")), here.join(format!("{name}.tar"))).expect("copied");
     }
+    let platforms = corpus("good/oci/two-platforms/archive");
+    let copied = Command::new("cp").arg("-r").arg(platforms).arg(here.join("platforms")).status();
+    assert!(copied.is_ok_and(|status| status.success()));
     bench
 }
 
@@ -171,6 +174,29 @@ fn nothing_that_is_drawn_is_wider_than_the_terminal() {
         }
         fs::remove_dir_all(bench.dir.path().join("layout")).expect("written");
     }
+    // Whole digests take as many lines as they need, where a line has room for one.
+    for columns in [100, 160] {
+        for line in [
+            "inspect -v app.tar",
+            "check -v renamed.tar",
+            "compare -v app.tar other.tar",
+            "compare -v app.tar renamed.tar",
+            "convert -v --force app.tar oci-archive:new.tar",
+            "index inspect platforms",
+            "index inspect -v platforms",
+        ] {
+            let (_, shown) = Terminal::start(&bench, columns, &format!("restow {line}")).end();
+            let widest = longest(&shown);
+            assert!(widest.chars().count() <= columns, "{line}: {columns} columns, but\n{widest}");
+            let shown = plain(&shown);
+            let mut parts = shown.split(|c: char| !c.is_ascii_hexdigit());
+            let whole = parts.any(|part| part.len() == 64);
+            assert!(whole || !line.contains("-v"), "{line}: {columns} columns, but no whole digest");
+        }
+    }
+    let (_, shown) = Terminal::start(&bench, 60, "restow index inspect platforms").end();
+    let widest = longest(&shown);
+    assert!(widest.chars().count() <= 60 && shown.contains('…'), "{widest}");
 }
 
 #[test]

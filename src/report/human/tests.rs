@@ -471,142 +471,142 @@ fn color() {
     assert_data_eq!(
         draw(true, true, 80).replace('\x1b', "␛"),
         str![[r#"
-␛[1mapp.tar␛[0m: ␛[1;31mnot sound␛[0m, 1 image, ␛[1;31m6 errors␛[0m, ␛[1;33m5 warnings␛[0m, 2 notes
+␛[1mapp.tar␛[0m: ␛[1;38;5;160mnot sound␛[0m, 1 image, ␛[1;38;5;160m6 errors␛[0m, ␛[1;38;5;130m5 warnings␛[0m, 2 notes
 
-␛[1;32mnote[tar/padding]␛[0m␛[1m: 3 blocks of padding follow the end of the archive␛[0m
-␛[36m  --> ␛[0mapp.tar
+␛[1;38;5;28mnote[tar/padding]␛[0m␛[1m: 3 blocks of padding follow the end of the archive␛[0m
+␛[38;5;30m  --> ␛[0mapp.tar
 
-␛[1;32mnote[tar/padding]␛[0m␛[1m: no end-of-archive marker␛[0m
-␛[36m  --> ␛[0mapp.tar at byte 10240
-␛[36m  help: ␛[0mtwo blocks of zeros end a tar
+␛[1;38;5;28mnote[tar/padding]␛[0m␛[1m: no end-of-archive marker␛[0m
+␛[38;5;30m  --> ␛[0mapp.tar at byte 10240
+␛[38;5;30m  help: ␛[0mtwo blocks of zeros end a tar
 
-␛[1;31merror[descriptor/missing-size]␛[0m␛[1m: manifest 1 has no `size`␛[0m
-    ╭─[␛[36mindex.json:14:5 /manifests/1␛[0m]
+␛[1;38;5;160merror[descriptor/missing-size]␛[0m␛[1m: manifest 1 has no `size`␛[0m
+    ╭─[␛[38;5;30mindex.json:14:5 /manifests/1␛[0m]
  ␛[2m14␛[0m │ {
-    · ␛[31;1m┬␛[0m
-    · ␛[31;1m╰── ␛[31;1m`size` is missing here␛[0m␛[0m
+    · ␛[38;5;160;1m┬␛[0m
+    · ␛[38;5;160;1m╰── ␛[38;5;160;1m`size` is missing here␛[0m␛[0m
  ␛[2m15␛[0m │   "mediaType": "application/vnd.oci.image.manifest.v1+json",
  ␛[2m16␛[0m │   "digest": "sha256:7e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca…",
  ␛[2m17␛[0m │   "platform": {"Architecture": "arm64", "os": "linux"}
  ␛[2m21␛[0m │ }
     ╰────
-␛[36m  help: ␛[0mwrite `424`, if the manifest is the one that was meant
+␛[38;5;30m  help: ␛[0mwrite `424`, if the manifest is the one that was meant
 
-␛[1;33mwarning[json/key-case]␛[0m␛[1m: `Architecture` is written `architecture` by the␛[0m
+␛[1;38;5;130mwarning[json/key-case]␛[0m␛[1m: `Architecture` is written `architecture` by the␛[0m
     ␛[1mspecification␛[0m
-    ╭─[␛[36mindex.json:18:9 /manifests/1/platform/Architecture␛[0m]
+    ╭─[␛[38;5;30mindex.json:18:9 /manifests/1/platform/Architecture␛[0m]
  ␛[2m17␛[0m │ "platform": {
  ␛[2m18␛[0m │   "Architecture": "arm64",
-    · ␛[33;1m  ───────┬──────␛[0m
-    ·          ␛[33;1m╰─┤ ␛[33;1mGo reads this as `architecture`, most other languages do not␛[0m␛[0m
-    ·          ␛[33;1m  │ ␛[33;1mread it at all␛[0m␛[0m
+    · ␛[38;5;130;1m  ───────┬──────␛[0m
+    ·          ␛[38;5;130;1m╰─┤ ␛[38;5;130;1mGo reads this as `architecture`, most other languages do not␛[0m␛[0m
+    ·          ␛[38;5;130;1m  │ ␛[38;5;130;1mread it at all␛[0m␛[0m
  ␛[2m19␛[0m │   "os": "linux"
  ␛[2m20␛[0m │ }
     ╰────
-␛[36m  help: ␛[0mwrite `architecture`
+␛[38;5;30m  help: ␛[0mwrite `architecture`
 
-␛[1;31merror[descriptor/size-mismatch]␛[0m␛[1m: layer 99 is 33 bytes, the manifest says 131␛[0m
-   ╭─[␛[36mblobs/sha256/6e3b0c44298f…:1:15491 /layers/99/size␛[0m]
+␛[1;38;5;160merror[descriptor/size-mismatch]␛[0m␛[1m: layer 99 is 33 bytes, the manifest says 131␛[0m
+   ╭─[␛[38;5;30mblobs/sha256/6e3b0c44298f…:1:15491 /layers/99/size␛[0m]
  ␛[2m ␛[0m │ {
  ␛[2m ␛[0m │   "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
  ␛[2m ␛[0m │   "size": 131,
-   · ␛[31;1m          ─┬─␛[0m
-   ·            ␛[31;1m╰── ␛[31;1mthe manifest says 131␛[0m␛[0m
+   · ␛[38;5;160;1m          ─┬─␛[0m
+   ·            ␛[38;5;160;1m╰── ␛[38;5;160;1mthe manifest says 131␛[0m␛[0m
  ␛[2m ␛[0m │   "digest": "sha256:ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4…"
  ␛[2m ␛[0m │ }
    ╰────
-␛[36m  note: ␛[0mblobs/sha256/ae3b0c44298f…: this blob is 33 bytes
-␛[36m  help: ␛[0mset `size` to the length of the blob, then the digest of the manifest
+␛[38;5;30m  note: ␛[0mblobs/sha256/ae3b0c44298f…: this blob is 33 bytes
+␛[38;5;30m  help: ␛[0mset `size` to the length of the blob, then the digest of the manifest
         in whatever names it. `restow convert` writes both
 
-␛[1;31merror[blob/digest-mismatch]␛[0m␛[1m: the blob has another digest than its name says␛[0m
-␛[36m  --> ␛[0mblobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
+␛[1;38;5;160merror[blob/digest-mismatch]␛[0m␛[1m: the blob has another digest than its name says␛[0m
+␛[38;5;30m  --> ␛[0mblobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
       at byte 123: the gzip stream ends here
-   ╭─[␛[36mblobs/sha256/6e3b0c44298f…:1:325 /layers/0/digest␛[0m]
+   ╭─[␛[38;5;30mblobs/sha256/6e3b0c44298f…:1:325 /layers/0/digest␛[0m]
  ␛[2m ␛[0m │ {
  ␛[2m ␛[0m │   "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
  ␛[2m ␛[0m │   "size": 32,
  ␛[2m ␛[0m │   "digest": "sha256:ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4…"
-   · ␛[36m            ──────────────────────────────┬──────────────────────────────␛[0m
-   ·                                           ␛[36m╰── ␛[36mdeclared here␛[0m␛[0m
+   · ␛[38;5;30m            ──────────────────────────────┬──────────────────────────────␛[0m
+   ·                                           ␛[38;5;30m╰── ␛[38;5;30mdeclared here␛[0m␛[0m
  ␛[2m ␛[0m │ }
    ╰────
-    ╭─[␛[36mindex.json:6:17 /manifests/0/digest␛[0m]
+    ╭─[␛[38;5;30mindex.json:6:17 /manifests/0/digest␛[0m]
  ␛[2m 4␛[0m │ {
  ␛[2m  ␛[0m │   …
  ␛[2m 6␛[0m │   "digest": "sha256:6e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca…",
-    · ␛[36m            ──────────────────────────────┬─────────────────────────────␛[0m
-    ·                                           ␛[36m╰─┤ ␛[36mthe manifest is declared␛[0m␛[0m
-    ·                                           ␛[36m  │ ␛[36mhere␛[0m␛[0m
+    · ␛[38;5;30m            ──────────────────────────────┬─────────────────────────────␛[0m
+    ·                                           ␛[38;5;30m╰─┤ ␛[38;5;30mthe manifest is declared␛[0m␛[0m
+    ·                                           ␛[38;5;30m  │ ␛[38;5;30mhere␛[0m␛[0m
  ␛[2m  ␛[0m │   …
  ␛[2m13␛[0m │ }
     ╰────
-␛[36m  note: ␛[0mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name: and here
+␛[38;5;30m  note: ␛[0mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name: and here
 
-␛[1;33mwarning[layer/absolute-path]␛[0m␛[1m: `/etc/\x1b[2Jpasswd` begins with `/`␛[0m
-␛[36m  --> ␛[0mblobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85:
+␛[1;38;5;130mwarning[layer/absolute-path]␛[0m␛[1m: `/etc/\x1b[2Jpasswd` begins with `/`␛[0m
+␛[38;5;30m  --> ␛[0mblobs/sha256/ae3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85:
       /etc/\x1b[2Jpasswd at byte 1536
 
-␛[1;33mwarning[json/key-case]␛[0m␛[1m: a pointer to nothing␛[0m
-   ╭─[␛[36mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:1 /no/such/place␛[0m]
+␛[1;38;5;130mwarning[json/key-case]␛[0m␛[1m: a pointer to nothing␛[0m
+   ╭─[␛[38;5;30mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:1 /no/such/place␛[0m]
  ␛[2m ␛[0m │ {
-   · ␛[33;1m─␛[0m
+   · ␛[38;5;130;1m─␛[0m
  ␛[2m ␛[0m │   "name": "\x7f\u{202e}red\xff",
  ␛[2m ␛[0m │   "\u{9b}31mkey": [1, 2, 3]
  ␛[2m ␛[0m │ }
    ╰────
 
-␛[1;33mwarning[json/key-case]␛[0m␛[1m: the name is `\x1b[31m\u{202e}red`␛[0m
-   ╭─[␛[36mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name␛[0m]
+␛[1;38;5;130mwarning[json/key-case]␛[0m␛[1m: the name is `\x1b[31m\u{202e}red`␛[0m
+   ╭─[␛[38;5;30mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:10 /name␛[0m]
  ␛[2m ␛[0m │ {
  ␛[2m ␛[0m │   "name": "\x7f\u{202e}red\xff",
-   · ␛[33;1m          ──────────┬──────────␛[0m
-   ·                     ␛[33;1m╰── ␛[33;1m\u{202e}here␛[0m␛[0m
+   · ␛[38;5;130;1m          ──────────┬──────────␛[0m
+   ·                     ␛[38;5;130;1m╰── ␛[38;5;130;1m\u{202e}here␛[0m␛[0m
  ␛[2m ␛[0m │   "\u{9b}31mkey": [1, 2, 3]
-   · ␛[36m  ───────┬──────␛[0m
-   ·          ␛[36m╰── ␛[36mthis name, too␛[0m␛[0m
+   · ␛[38;5;30m  ───────┬──────␛[0m
+   ·          ␛[38;5;30m╰── ␛[38;5;30mthis name, too␛[0m␛[0m
  ␛[2m ␛[0m │ }
    ╰────
 
-␛[1;33mwarning[json/key-case]␛[0m␛[1m: a span out of range␛[0m
-   ╭─[␛[36mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:41␛[0m]
+␛[1;38;5;130mwarning[json/key-case]␛[0m␛[1m: a span out of range␛[0m
+   ╭─[␛[38;5;30mevil\x1b[2J\x1b]0;owned\x07/\u{202e}gpj.\xff:1:41␛[0m]
  ␛[2m1␛[0m │ {"name": "\x7f\u{202e}red\xff", "\u{9b}31mkey": [1, 2, 3]}
-   · ␛[33;1m                                                          ─␛[0m
+   · ␛[38;5;130;1m                                                          ─␛[0m
    ╰────
 
-␛[1;31merror[json/syntax]␛[0m␛[1m: expected `,` or `]`␛[0m
-   ╭─[␛[36mmanifest.json:2:22␛[0m]
+␛[1;38;5;160merror[json/syntax]␛[0m␛[1m: expected `,` or `]`␛[0m
+   ╭─[␛[38;5;30mmanifest.json:2:22␛[0m]
  ␛[2m1␛[0m │ [{"Config": "a.json",
  ␛[2m2␛[0m │   "Layers": ["a.tar" "b.tar"]}]
-   · ␛[31;1m                     ┬␛[0m
-   ·                      ␛[31;1m╰── ␛[31;1mfound a string␛[0m␛[0m
+   · ␛[38;5;160;1m                     ┬␛[0m
+   ·                      ␛[38;5;160;1m╰── ␛[38;5;160;1mfound a string␛[0m␛[0m
    ╰────
 
-␛[1;31merror[json/syntax]␛[0m␛[1m: the document ends inside an object␛[0m
-   ╭─[␛[36moci-layout:1:24␛[0m]
+␛[1;38;5;160merror[json/syntax]␛[0m␛[1m: the document ends inside an object␛[0m
+   ╭─[␛[38;5;30moci-layout:1:24␛[0m]
  ␛[2m1␛[0m │ {"imageLayoutVersion":
-   · ␛[31;1m                       ┬␛[0m
-   ·                        ␛[31;1m╰── ␛[31;1mexpected a value␛[0m␛[0m
+   · ␛[38;5;160;1m                       ┬␛[0m
+   ·                        ␛[38;5;160;1m╰── ␛[38;5;160;1mexpected a value␛[0m␛[0m
    ╰────
 
-␛[1;31merror[json/duplicate-key]␛[0m␛[1m: `os` stands twice in one object␛[0m
-   ╭─[␛[36mtwice.json:1:50␛[0m]
+␛[1;38;5;160merror[json/duplicate-key]␛[0m␛[1m: `os` stands twice in one object␛[0m
+   ╭─[␛[38;5;30mtwice.json:1:50␛[0m]
  ␛[2m ␛[0m │ {
  ␛[2m ␛[0m │   "os": "linux",
-   · ␛[36m  ──┬─␛[0m
-   ·     ␛[36m╰── ␛[36mfirst here␛[0m␛[0m
+   · ␛[38;5;30m  ──┬─␛[0m
+   ·     ␛[38;5;30m╰── ␛[38;5;30mfirst here␛[0m␛[0m
  ␛[2m ␛[0m │   "architecture": "amd64",
  ␛[2m ␛[0m │   "a": 1,
  ␛[2m ␛[0m │   "b": 2,
  ␛[2m ␛[0m │   "os": "windows",
-   · ␛[31;1m  ──┬─␛[0m
-   ·     ␛[31;1m╰── ␛[31;1magain here␛[0m␛[0m
+   · ␛[38;5;160;1m  ──┬─␛[0m
+   ·     ␛[38;5;160;1m╰── ␛[38;5;160;1magain here␛[0m␛[0m
  ␛[2m ␛[0m │   "rootfs": {"type": "layers"}
  ␛[2m ␛[0m │ }
    ╰────
-␛[36m  help: ␛[0mremove one of the two
+␛[38;5;30m  help: ␛[0mremove one of the two
 
-␛[1mapp.tar␛[0m: ␛[1;31mnot sound␛[0m, 1 image, ␛[1;31m6 errors␛[0m, ␛[1;33m5 warnings␛[0m, 2 notes
+␛[1mapp.tar␛[0m: ␛[1;38;5;160mnot sound␛[0m, 1 image, ␛[1;38;5;160m6 errors␛[0m, ␛[1;38;5;130m5 warnings␛[0m, 2 notes
 
 "#]]
         .raw()

@@ -1,6 +1,7 @@
 //! What a source came to: its last line, and one above it for each image where the images fare differently.
 
-use super::{BOLD, GREEN, HumanOptions, RED, YELLOW, clip, fit};
+use super::{HumanOptions, clip, fit};
+use crate::colour::{BOLD, STRONG_AMBER, STRONG_GREEN, STRONG_RED};
 use crate::escape::escape_str;
 use crate::finding::{Documents, Finding, Level, Locator, Lowered, Summary};
 use crate::report::Image;
@@ -157,7 +158,7 @@ pub fn total(sound: usize, unsound: usize, failed: usize, opts: HumanOptions) ->
     let parts = [
         (sound, soundness(true, opts)),
         (unsound, soundness(false, opts)),
-        (failed, super::paint(RED, "could not be judged", opts)),
+        (failed, super::paint(STRONG_RED, "could not be judged", opts)),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
@@ -165,14 +166,21 @@ pub fn total(sound: usize, unsound: usize, failed: usize, opts: HumanOptions) ->
 }
 
 fn soundness(sound: bool, opts: HumanOptions) -> String {
-    if sound { super::paint(GREEN, "sound", opts) } else { super::paint(RED, "not sound", opts) }
+    if sound {
+        super::paint(STRONG_GREEN, "sound", opts)
+    } else {
+        super::paint(STRONG_RED, "not sound", opts)
+    }
 }
 
 /// `, 1 error, 2 warnings`.
 fn counted(summary: Summary, opts: HumanOptions) -> String {
     let mut out = String::new();
-    let of =
-        [(summary.errors, "error", RED), (summary.warnings, "warning", YELLOW), (summary.notes, "note", "")];
+    let of = [
+        (summary.errors, "error", STRONG_RED),
+        (summary.warnings, "warning", STRONG_AMBER),
+        (summary.notes, "note", ""),
+    ];
     for (count, what, code) in of.into_iter().filter(|(count, ..)| *count > 0) {
         let plural = if count == 1 { "" } else { "s" };
         let text = format!("{count} {what}{plural}");
@@ -233,10 +241,13 @@ mod tests {
         let all = HumanOptions { least: Note, ..OPTS };
         assert!(told(&[(Note, 0), (Note, 1)], &[], all).ends_with(": sound, 2 images, 2 notes\n"));
         let color = HumanOptions { color: true, ..OPTS };
-        assert_eq!(told(&[], &[], color), "\x1b[1ma\\x1b.tar\x1b[0m: \x1b[1;32msound\x1b[0m, 2 images\n");
+        assert_eq!(
+            told(&[], &[], color),
+            "\x1b[1ma\\x1b.tar\x1b[0m: \x1b[1;38;5;28msound\x1b[0m, 2 images\n"
+        );
         assert!(
             told(&[(Error, 0)], &[], color)
-                .contains("\x1b[1;31mnot sound\x1b[0m, 2 images, \x1b[1;31m1 error")
+                .contains("\x1b[1;38;5;160mnot sound\x1b[0m, 2 images, \x1b[1;38;5;160m1 error")
         );
     }
 
