@@ -21,8 +21,8 @@ pub(super) struct ScrubArgs {
     /// layouts, oci:DIR
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub place: Option<String>,
-    /// Keep what was read in this file, for the next run, for status and for merge; with --shard, {} in it is the number of
-    /// the part
+    /// Keep what was read in this file, or object of a bucket, for the next run, for status and for merge; with --shard, {} in
+    /// it is the number of the part
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub state: Option<PathBuf>,
     /// Read one of N parts, counted from 0; with auto, the one that a scheduler gives: JOB_COMPLETION_INDEX of

@@ -6,6 +6,8 @@
 //! are read before blobs are listed, since registries write them the other way round; judging is that of `check`, piece by
 //! piece, and the same whether the rows are in one state or in many.
 
+#[cfg(feature = "cloud")]
+mod afar;
 mod blobs;
 mod counters;
 mod facts;

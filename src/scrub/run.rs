@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(feature = "cloud")]
+use super::afar::kept;
 use super::counters::Counters;
 use super::gc::{self, Garbage};
 use super::graph::{self, AtHand, Extent};
@@ -91,7 +93,7 @@ pub fn run(
             let at = Where { kind: Kind::Storage, place, base, root };
             let (state, meta) = state_of(typed, at, request, means)?;
             let source: Arc<dyn Source> = Arc::new(OfStorage(stored));
-            of_source(&source, (state, meta), request, means, extras)
+            kept(&state.clone(), || of_source(&source, (state, meta), request, means, extras))
         }
         #[cfg(feature = "registry")]
         What::Registry(live) => {
@@ -104,9 +106,15 @@ pub fn run(
             let (state, meta) = state_of(typed, at, request, means)?;
             let max_age = request.max_age.map(|age| age.as_secs());
             let source: Arc<dyn Source> = Arc::new(Registry::new(*live, &state, &meta, max_age));
-            of_source(&source, (state, meta), request, means, extras)
+            kept(&state.clone(), || of_source(&source, (state, meta), request, means, extras))
         }
     }
+}
+
+/// Without buckets a state is a file and no more.
+#[cfg(not(feature = "cloud"))]
+fn kept<T>(_: &State, job: impl FnOnce() -> Result<T>) -> Result<T> {
+    job()
 }
 
 /// Scrubs what is looked at piece by piece.
@@ -168,10 +176,13 @@ fn of_layouts(
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
     let selection = selection(&meta, request);
     let mut gathered = told::Gathered::default();
-    let came = layouts::all(path, &found, &state, &means.job(&meta, until), selection, &mut gathered)?;
-    meta.run.left = Counters::get(&means.counters.left);
-    meta.run.ended = Some(seconds());
-    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+    let came = kept(&state, || {
+        let came = layouts::all(path, &found, &state, &means.job(&meta, until), selection, &mut gathered)?;
+        meta.run.left = Counters::get(&means.counters.left);
+        meta.run.ended = Some(seconds());
+        state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
+        Ok(came)
+    })?;
     let layouts::Layouts { layouts, blobs, bytes, came } = came;
     Ok(Scrubbed {
         told: Some(gathered.finish(typed, Kind::Layouts.id())),

@@ -15,6 +15,7 @@ use super::row::{Entry, Links, Meta, Row, SCHEME};
 use crate::codec::{pack, unpack};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Address;
 
 /// What the state says of itself, under `meta`.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -36,17 +37,15 @@ const CACHE: usize = 16 << 20;
 const LARGEST: usize = 256 << 20;
 
 /// The state of a scrub.
+#[derive(Clone)]
 pub struct State {
     db: Arc<Database>,
     path: PathBuf,
+    /// The bucket that it is kept in.
+    #[cfg(feature = "cloud")]
+    keep: super::afar::Keep,
     /// Removes a temporary one at the end.
     _temporary: Option<Arc<tempfile::TempDir>>,
-}
-
-impl Clone for State {
-    fn clone(&self) -> State {
-        State { db: Arc::clone(&self.db), path: self.path.clone(), _temporary: self._temporary.clone() }
-    }
 }
 
 /// Rows to be written together.
@@ -97,15 +96,44 @@ impl State {
     ///
     /// It is no state, another process has it, or it cannot be read or written.
     pub fn open(path: &Path) -> Result<(State, Option<Meta>)> {
+        if let Some(address) = Address::parse(&path.to_string_lossy())? {
+            return State::afar(&address, path);
+        }
         let fresh = !std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
         let db =
             redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| opening(path, error))?;
-        let state = State { db: Arc::new(db), path: path.to_owned(), _temporary: None };
+        let state = State {
+            db: Arc::new(db),
+            path: path.to_owned(),
+            #[cfg(feature = "cloud")]
+            keep: super::afar::Keep::default(),
+            _temporary: None,
+        };
         if fresh {
             return Ok((state, None));
         }
         let meta = state.meta()?;
         Ok((state, meta))
+    }
+
+    /// One that is kept in a bucket.
+    #[cfg(feature = "cloud")]
+    fn afar(address: &Address, path: &Path) -> Result<(State, Option<Meta>)> {
+        let keep = super::afar::Keep::fetch(address)?;
+        let (state, meta) = State::open(&keep.path())?;
+        Ok((State { keep, path: path.to_owned(), ..state }, meta))
+    }
+
+    /// Without the feature no bucket is opened.
+    #[cfg(not(feature = "cloud"))]
+    fn afar(address: &Address, _: &Path) -> Result<(State, Option<Meta>)> {
+        Err(crate::store::absent(address))
+    }
+
+    /// The bucket that it is kept in, if it is in one.
+    #[cfg(feature = "cloud")]
+    pub fn keep(&self) -> &super::afar::Keep {
+        &self.keep
     }
 
     /// Opens a state that must be there, and is not written.
@@ -114,7 +142,7 @@ impl State {
     ///
     /// As of [`open`](State::open); or there is none.
     pub fn existing(path: &Path) -> Result<(State, Meta)> {
-        if !path.is_file() {
+        if !path.is_file() && !Address::begins(&path.to_string_lossy()) {
             let message = format!("there is no state {}", path.display());
             let help = "restow scrub --state FILE PLACE makes one";
             return Err(Error::refused_help(message, help).of(ErrorKind::NotFound));
@@ -176,6 +204,8 @@ impl State {
     ///
     /// The disk is full, or fails.
     pub fn write(&self, batch: &Batch) -> Result<()> {
+        #[cfg(feature = "cloud")]
+        let _whole = self.keep.gate();
         self.try_write(batch).map_err(|error| self.failed(error))
     }
 

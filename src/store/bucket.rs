@@ -15,7 +15,7 @@ use object_store::{
 
 use super::fault::{self, Doing};
 use super::{Address, block, make};
-use crate::error::Result;
+use crate::error::{Context as _, Result};
 use crate::http::Environment;
 use crate::limits::Limits;
 
@@ -43,7 +43,7 @@ impl Object {
     /// Whether the store's own word for this version proves that it holds a text: of what is put in one piece, and not
     /// encrypted by a key of the user's, the ETag is the MD5 of the bytes.
     pub fn holds(&self, text: &str) -> bool {
-        let is_md5 = |etag: &String| etag.trim_matches('"') == md5(text.as_bytes());
+        let is_md5 = |etag: &String| *etag == md5(text.as_bytes());
         self.size == text.len() as u64 && self.etag.as_ref().is_some_and(is_md5)
     }
 }
@@ -59,6 +59,8 @@ pub fn md5(bytes: &[u8]) -> String {
 pub struct Got {
     /// What it is now.
     pub object: Object,
+    /// Its version, as conditions take it.
+    pub written: Written,
     /// Its bytes, or those of the range that was asked for.
     pub reader: Box<dyn Read + Send>,
 }
@@ -70,9 +72,41 @@ pub enum If {
     Any,
     /// Nothing is there.
     Absent,
-    /// It is the version of this ETag.
-    Same(String),
+    /// It is this version.
+    Same(Written),
 }
+
+/// An object that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What the store calls the version, without quotes.
+    pub etag: Option<String>,
+    /// And by another word, which Google's takes in conditions.
+    pub version: Option<String>,
+}
+
+/// An ETag without quotes: some stores have them in answers and not in lists.
+fn bare(etag: String) -> String {
+    match etag.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(bare) => bare.to_owned(),
+        None => etag,
+    }
+}
+
+/// The same as conditions take it.
+fn quoted(etag: &str) -> String {
+    if etag.starts_with("W/") { etag.to_owned() } else { format!("\"{etag}\"") }
+}
+
+impl Written {
+    fn of(etag: Option<String>, version: Option<String>) -> Written {
+        Written { etag: etag.map(bare), version }
+    }
+}
+
+/// Bytes that are sent in one request, and of one part of what is larger.
+const AT_ONCE: u64 = 64 << 20;
+const PART: u64 = 16 << 20;
 
 impl Bucket {
     /// The bucket of an address, with the credentials that the surroundings give. Nothing is asked yet.
@@ -111,7 +145,7 @@ impl Bucket {
             name: below.unwrap_or(name).to_owned(),
             size: meta.size,
             modified: meta.last_modified.timestamp().saturating_mul(1_000_000_000),
-            etag: meta.e_tag,
+            etag: meta.e_tag.map(bare),
         }
     }
 
@@ -188,6 +222,7 @@ impl Bucket {
             Err(error) => return Err(fault::of(&self.address, name, Doing::Read, error)),
         };
         let object = self.object(got.meta.clone());
+        let written = Written::of(got.meta.e_tag.clone(), got.meta.version.clone());
         let left = got.range.end - got.range.start;
         let body = Body {
             stream: got.into_stream(),
@@ -196,29 +231,76 @@ impl Bucket {
             address: self.address.clone(),
             name: name.to_owned(),
         };
-        Ok(Some(Got { object, reader: Box::new(body) }))
+        Ok(Some(Got { object, written, reader: Box::new(body) }))
     }
 
-    /// Writes an object; false if what must be so is not.
+    /// Writes an object; `None` if what must be so is not.
     ///
     /// # Errors
     ///
     /// It cannot be written.
-    pub fn put(&self, name: &str, bytes: impl Into<Bytes>, only: &If) -> Result<bool> {
+    pub fn put(&self, name: &str, bytes: impl Into<Bytes>, only: &If) -> Result<Option<Written>> {
         let path = self.path(name, Doing::Write)?;
         let mode = match only {
             If::Any => PutMode::Overwrite,
             If::Absent => PutMode::Create,
-            If::Same(etag) => PutMode::Update(UpdateVersion { e_tag: Some(etag.clone()), version: None }),
+            If::Same(Written { etag, version }) => PutMode::Update(UpdateVersion {
+                e_tag: etag.as_deref().map(quoted),
+                version: version.clone(),
+            }),
         };
         let payload = PutPayload::from_bytes(bytes.into());
         match block::on(self.store.put_opts(&path, payload, PutOptions::from(mode)))? {
-            Ok(_) => Ok(true),
+            Ok(put) => Ok(Some(Written::of(put.e_tag, put.version))),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(fault::of(&self.address, name, Doing::Write, error)),
         }
+    }
+}
+
+impl Bucket {
+    /// Writes a file as an object, in parts if it is large; `None` if what must be so is not. Of parts that is looked at
+    /// before the first one: stores know no condition for the last.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or the object not be written.
+    pub fn put_file(&self, name: &str, file: &std::path::Path, only: &If) -> Result<Option<Written>> {
+        let size = std::fs::metadata(file).at("cannot read", file)?.len();
+        if size <= AT_ONCE {
+            return self.put(name, std::fs::read(file).at("cannot read", file)?, only);
+        }
+        let now = self.head(name)?;
+        let holds = match only {
+            If::Any => true,
+            If::Absent => now.is_none(),
+            If::Same(written) => now.is_some_and(|now| now.etag == written.etag),
+        };
+        if !holds {
+            return Ok(None);
+        }
+        let path = self.path(name, Doing::Write)?;
+        let failed = |error| fault::of(&self.address, name, Doing::Write, error);
+        let mut upload = block::on(self.store.put_multipart(&path))?.map_err(failed)?;
+        let mut from = std::fs::File::open(file).at("cannot open", file)?;
+        loop {
+            let mut part = Vec::new();
+            let read = from.by_ref().take(PART).read_to_end(&mut part).at("cannot read", file);
+            let done = match read {
+                Ok(0) => break,
+                Ok(_) => block::on(upload.put_part(part.into()))?.map_err(failed),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                // What was sent of it is not kept.
+                let _ = block::on(upload.abort());
+                return Err(error);
+            }
+        }
+        let put = block::on(upload.complete())?.map_err(failed)?;
+        Ok(Some(Written::of(put.e_tag, put.version)))
     }
 }
 

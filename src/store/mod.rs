@@ -19,7 +19,7 @@ mod wire;
 
 pub use address::{Address, Scheme};
 #[cfg(feature = "cloud")]
-pub use bucket::{Bucket, Got, If, Object, md5};
+pub use bucket::{Bucket, Got, If, Object, Written, md5};
 
 /// What is said of a bucket by a restow that can open none.
 #[cfg(not(feature = "cloud"))]

@@ -21,16 +21,22 @@ fn corpus(case: &str) -> String {
 /// A server; stopped when it is dropped.
 pub struct Served {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     lines: Mutex<Receiver<String>>,
 }
 
 impl Served {
     /// Serves, or what it says and exits with in place of that.
     fn try_start(arguments: &[&str]) -> Result<Served, (Option<i32>, String)> {
+        Served::try_with(arguments, &[])
+    }
+
+    /// The same with more variables.
+    fn try_with(arguments: &[&str], variables: &[(&str, String)]) -> Result<Served, (Option<i32>, String)> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_restow"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -55,6 +61,13 @@ impl Served {
 
     pub fn start(arguments: &[&str]) -> Served {
         Served::try_start(arguments).unwrap_or_else(|(code, said)| panic!("{arguments:?}: {code:?}: {said}"))
+    }
+
+    /// Serves with more variables than this process has.
+    #[cfg(feature = "cloud")]
+    pub fn start_with(arguments: &[&str], variables: &[(&str, String)]) -> Served {
+        Served::try_with(arguments, variables)
+            .unwrap_or_else(|(code, said)| panic!("{arguments:?}: {code:?}: {said}"))
     }
 
     /// An answer to a request with these header lines: its head, and its body as far as it came.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::store::{Seen, Store};
+use super::store::{Act, Seen, Store};
 use super::{run, told};
 use crate::scrubbed::planted::damaged;
 use crate::scrubbed::storage::{Storage, restow, tar};
+use crate::served::Served;
 
 const PLACE: &str = "registry-storage:s3://images";
 
@@ -152,4 +153,58 @@ fn nothing_is_written_to_a_bucket_that_was_not_asked_for() {
     assert_eq!(output.status.code(), Some(2));
     assert!(error.contains("writes no images there") && error.contains("aws s3 sync"), "{error}");
     assert!(store.seen().is_empty());
+}
+
+#[test]
+fn a_state_in_a_bucket_outlives_the_machine() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    Storage::filled(&dir.path().join("store/prod"), 5);
+    let store = Store::of(&dir.path().join("store"));
+    let place = format!("{PLACE}/prod");
+    let (state, part) = ("s3://images/states/all.db", "s3://images/states/part.db");
+    let first = run(&store, &["scrub", "--json", "--state", state, &place]);
+    assert_eq!(first.status.code(), Some(0), "{:?}", told(&first));
+    assert_eq!(counts(&store.seen(), "PUT", "").into_keys().collect::<Vec<_>>(), ["states/all.db"]);
+    // Nothing is here any more, and nothing is read again.
+    let again = run(&store, &["scrub", "--json", "--state", state, &place]);
+    assert_eq!((again.status.code(), &again.stdout), (Some(0), &first.stdout), "{:?}", told(&again));
+    assert_eq!(counts(&store.seen(), "GET", "/data"), BTreeMap::new());
+    let status = run(&store, &["scrub", "status", "--json", state]);
+    let (status, _) = told(&status);
+    assert!(
+        status.contains("\"place\": \"s3://images/prod\"") && status.contains("\"unread\": 0"),
+        "{status}"
+    );
+    // One part that is all of it, joined from where it is.
+    let output = run(&store, &["scrub", "--shard", "0/1", "--state", part, &place]);
+    assert_eq!(output.status.code(), Some(0), "{:?}", told(&output));
+    let merged = run(&store, &["scrub", "merge", "--json", part]);
+    assert_eq!(merged.stdout, first.stdout, "{:?}", told(&merged));
+    // Another run wrote it meanwhile, and is not undone.
+    store.plant("PUT", "states/all.db", 1, Act::Changed(b"of another run".to_vec()));
+    let output = run(&store, &["scrub", "--state", state, &place]);
+    let (_, error) = told(&output);
+    assert!(
+        output.status.code() == Some(2) && error.contains("was written by somebody else meanwhile"),
+        "{error}"
+    );
+    // What is no state is left as it is.
+    let output = run(&store, &["scrub", "--state", state, &place]);
+    assert_eq!(output.status.code(), Some(2), "{:?}", told(&output));
+    assert_eq!(std::fs::read(dir.path().join("store/states/all.db")).expect("there"), b"of another run");
+}
+
+#[test]
+fn a_bucket_is_served_as_a_registry() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (storage, images) = Storage::filled(&dir.path().join("store/prod"), 3);
+    let store = Store::of(&dir.path().join("store"));
+    let served = Served::start_with(&[&format!("{PLACE}/prod")], &store.variables());
+    let layout = format!("oci:{}", dir.path().join("pulled").display());
+    let from = format!("docker://{}/team1/app1:1", served.address);
+    let pulled = restow(&["convert", "-q", "--tls-verify=false", &from, &layout]);
+    assert_eq!(pulled.status.code(), Some(0), "{}", String::from_utf8_lossy(&pulled.stderr));
+    let hex = images[1].manifest.encoded().to_owned();
+    let bytes = std::fs::read(dir.path().join("pulled/blobs/sha256").join(hex)).expect("pulled");
+    assert_eq!(bytes, std::fs::read(storage.data(&images[1].manifest)).expect("there"));
 }
