@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::state::State;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::store::{Address, Bucket, If};
@@ -96,8 +95,7 @@ impl Keep {
 /// # Errors
 ///
 /// The job's, or that the state cannot be sent at the end.
-pub fn kept<T>(state: &State, job: impl FnOnce() -> Result<T>) -> Result<T> {
-    let keep = state.keep();
+pub fn kept<T>(keep: &Keep, job: impl FnOnce() -> Result<T>) -> Result<T> {
     if keep.afar.is_none() {
         return job();
     }

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-#[cfg(feature = "cloud")]
-use super::afar::kept;
 use super::counters::Counters;
 use super::gc::{self, Garbage};
 use super::graph::{self, AtHand, Extent};
@@ -109,6 +107,12 @@ pub fn run(
             kept(&state.clone(), || of_source(&source, (state, meta), request, means, extras))
         }
     }
+}
+
+/// Does a job whose state may be kept in a bucket.
+#[cfg(feature = "cloud")]
+fn kept<T>(state: &State, job: impl FnOnce() -> Result<T>) -> Result<T> {
+    super::afar::kept(state.keep(), job)
 }
 
 /// Without buckets a state is a file and no more.
