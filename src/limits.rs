@@ -2,6 +2,13 @@
 //!
 //! formats.md H.13. All can be set with `--limit NAME=VALUE`.
 
+/// Bytes of a link of registry storage that are read. 1 KiB: the longest digest has 135, and nobody needs another.
+pub const LINK_BYTES: u64 = 1024;
+
+/// Bytes up to which a blob that nothing points at in an archive of Docker 25 or later is what it writes for old readers: it
+/// knows no v1 document that is larger.
+pub const LEGACY_BLOB_BYTES: u64 = 64 << 10;
+
 /// The caps in force for one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +57,16 @@ pub struct Limits {
     /// Paths of one layer that are compared, with every directory above them. 40,000,000: four for each entry; each takes
     /// about 100 bytes of the temporary directory.
     pub layer_paths: u64,
+    /// Bytes of one in-toto statement that is compared with what it is attached to. 1 MiB: one about provenance has some
+    /// kilobytes. Larger ones, such as an SBOM may be, are passed over: nothing demands that they are read.
+    pub statement_bytes: u64,
+    /// Bytes of all such statements in one archive. 64 MiB: most of a minute of reading on a slow disk.
+    pub statements_bytes: u64,
+    /// Bytes of the `json` of a v1 image beside a `manifest.json`, which is there for old readers and compared with it. 64 KiB:
+    /// real ones have a few; larger ones are passed over.
+    pub v1_bytes: u64,
+    /// v1 images that are looked at so in one archive. 100,000: 1,000 images of 100 layers.
+    pub v1_images: u64,
     /// zstd window, as a power of two; of xz the dictionary. 27 (128 MiB) accepts `zstd --long`.
     pub zstd_window_log: u64,
     /// Seconds until a connection to a host must have come about. 30: two more tries of TCP than most need.
@@ -102,6 +119,10 @@ impl Default for Limits {
             extension_bytes: 1 << 20,
             entries: 10_000_000,
             layer_paths: 40_000_000,
+            statement_bytes: 1 << 20,
+            statements_bytes: 64 << 20,
+            v1_bytes: 64 << 10,
+            v1_images: 100_000,
             zstd_window_log: 27,
             connect_seconds: 30,
             wait_seconds: 120,
@@ -141,6 +162,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("extension-bytes", "bytes of one PAX header or long name"),
     ("entries", "entries of one layer"),
     ("layer-paths", "paths of one layer that are compared"),
+    ("statement-bytes", "bytes of one attestation that is read"),
+    ("statements-bytes", "bytes of all attestations that are read"),
+    ("v1-bytes", "bytes of the json of one v1 image for old readers"),
+    ("v1-images", "v1 images for old readers that are looked at"),
     ("zstd-window-log", "zstd window as a power of two"),
     ("connect-seconds", "seconds until a connection must have come about"),
     ("wait-seconds", "seconds in which a host may send nothing"),
@@ -180,6 +205,10 @@ impl Limits {
             "extension-bytes" => &mut self.extension_bytes,
             "entries" => &mut self.entries,
             "layer-paths" => &mut self.layer_paths,
+            "statement-bytes" => &mut self.statement_bytes,
+            "statements-bytes" => &mut self.statements_bytes,
+            "v1-bytes" => &mut self.v1_bytes,
+            "v1-images" => &mut self.v1_images,
             "zstd-window-log" => &mut self.zstd_window_log,
             "connect-seconds" => &mut self.connect_seconds,
             "wait-seconds" => &mut self.wait_seconds,

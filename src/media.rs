@@ -73,6 +73,16 @@ pub enum DocumentType {
 }
 
 impl DocumentType {
+    /// Every one.
+    pub const ALL: [DocumentType; 6] = [
+        DocumentType::Index(Family::Oci),
+        DocumentType::Index(Family::Docker),
+        DocumentType::Manifest(Family::Oci),
+        DocumentType::Manifest(Family::Docker),
+        DocumentType::Schema1,
+        DocumentType::ArtifactManifest,
+    ];
+
     /// What `media_type` says a document is; `None` if it is none of ours.
     pub fn of(media_type: &str) -> Option<DocumentType> {
         Some(match media_type {

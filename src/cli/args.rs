@@ -1,4 +1,6 @@
 //! What the user can type; validated here, built elsewhere.
+//!
+//! Long because it is a list.
 
 use std::path::PathBuf;
 

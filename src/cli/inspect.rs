@@ -53,7 +53,7 @@ fn a_layer(archive: &Archive, place: &Place, which: &str) -> Option<Error> {
     let message =
         format!("`{}` in {} is a layer, not a document", escape_str(which), escape_str(&place.text));
     let member = layer.member.filter(|_| !place.is_remote() && !place.is_standard());
-    Some(match member.map(|member| archive.tree.member(member).name.to_string()) {
+    Some(match member.map(|member| archive.tree.member(member).name().to_string()) {
         Some(name) if place.path.is_dir() => {
             Error::refused_help(message, format!("cat {}", place.path.join(name).display()))
         }

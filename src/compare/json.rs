@@ -119,7 +119,7 @@ fn place<'a>(judged: &'a Judged, place: &'a str, archive: &Archive) -> Place<'a>
         Fault {
             rule: finding.rule.name,
             message: &finding.message,
-            member: member.map(|member| archive.tree.member(member).name.to_string()),
+            member: member.map(|member| archive.tree.member(member).name().to_string()),
             pointer: match at {
                 At::Pointer(pointer) | At::Key(pointer) => Some(pointer),
                 At::Whole | At::Offset(_) | At::Span(_) | At::Entry { .. } => None,

@@ -223,10 +223,10 @@ fn lines(archive: &Archive, inventory: &Inventory, plan: &Plan, fates: &[(Item, 
                 files
                     .entry(("members of the old docker-archive form", why))
                     .or_default()
-                    .push(archive.tree.member(*member).name.to_string());
+                    .push(archive.tree.member(*member).name().to_string());
             }
             Item::Stray(member) => {
-                files.entry(("", why)).or_default().push(archive.tree.member(*member).name.to_string());
+                files.entry(("", why)).or_default().push(archive.tree.member(*member).name().to_string());
             }
         }
     }
@@ -251,7 +251,7 @@ fn of(archive: &Archive, inventory: &Inventory, plan: &Plan, blob: BlobId) -> St
     let user = inventory.users.get(&blob).and_then(|users| users.first());
     let Some(&user) = user else {
         let member = archive.blob(blob).member;
-        return member.map_or_else(String::new, |member| archive.tree.member(member).name.to_string());
+        return member.map_or_else(String::new, |member| archive.tree.member(member).name().to_string());
     };
     let node = archive.node(user);
     let whose = described(archive, plan, user);
@@ -284,7 +284,7 @@ fn words(archive: &Archive, item: &Item) -> String {
         },
         Item::Signature(node, _) => format!("a signature of {}", select::described(archive, *node)),
         Item::Document(member) | Item::Legacy(member) | Item::Stray(member) => {
-            format!("the file {}", archive.tree.member(*member).name)
+            format!("the file {}", archive.tree.member(*member).name())
         }
     }
 }

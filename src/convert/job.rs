@@ -260,7 +260,7 @@ impl Job<'_> {
         if self.blocked(&self.found(&known, Scope::Nodes(&nothing), None)?) {
             return self.refuse(known, Scope::All, None);
         }
-        let inventory = Inventory::of(archive);
+        let inventory = Inventory::of(archive, &|name| form::standing(archive.form, name));
         let plan = planner::plan(archive, self.request, self.tails()?)?;
         let settled = fates::settle(archive, &inventory, self.request.target, plan)?;
         let plan = &settled.plan;

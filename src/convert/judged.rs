@@ -100,7 +100,8 @@ fn findings(
 
 fn unsound(archive: &Archive, finding: &Finding) -> Error {
     let member = finding.primary.location.member;
-    let place = member.map_or_else(String::new, |member| format!(" in {}", archive.tree.member(member).name));
+    let place =
+        member.map_or_else(String::new, |member| format!(" in {}", archive.tree.member(member).name()));
     let message =
         format!("what would be written is not sound{place}: {} ({})", finding.message, finding.rule.name);
     Error::refused_help(

@@ -1,5 +1,7 @@
 //! What is asked about the archive that findings are about.
 
+use std::borrow::Cow;
+
 use bstr::BStr;
 
 use crate::json::Json;
@@ -8,7 +10,7 @@ use crate::location::MemberId;
 /// What renderers ask about the archive that findings are about.
 pub trait Documents {
     /// The member's name as the archive writes it, not escaped.
-    fn name(&self, member: MemberId) -> &BStr;
+    fn name(&self, member: MemberId) -> Cow<'_, BStr>;
     /// The member's text, if it is a document that was kept in memory.
     fn text(&self, member: MemberId) -> Option<Document<'_>>;
     /// SOURCE as it was typed.

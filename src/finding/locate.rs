@@ -1,5 +1,6 @@
 //! From a symbolic location to the place that people and tools are told: member, line, column, offset.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +19,7 @@ use crate::location::{At, Location, MemberId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The member's name, or SOURCE for the archive as a whole; not escaped.
-    pub name: &'a BStr,
+    pub name: Cow<'a, BStr>,
     /// JSON pointer, as the finding gives it.
     pub pointer: Option<&'a str>,
     /// Bytes in the document: a container is meant by its opening bracket.
@@ -46,7 +47,7 @@ impl Place<'_> {
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&escape(self.name))?;
+        f.write_str(&escape(&self.name))?;
         if let Some(Position { line, column }) = self.position {
             write!(f, ":{line}:{column}")?;
         }
@@ -89,7 +90,7 @@ impl<'a> Locator<'a> {
     pub fn place(&self, location: &'a Location) -> Place<'a> {
         let name = match location.member {
             Some(member) => self.docs.name(member),
-            None => self.docs.place().as_bytes().as_bstr(),
+            None => Cow::Borrowed(self.docs.place().as_bytes().as_bstr()),
         };
         let span = self.span(location);
         let mut place = Place { name, pointer: None, span, position: None, entry: None, offset: None };

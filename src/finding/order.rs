@@ -20,7 +20,7 @@ pub fn advice(finding: &Finding, docs: &dyn Documents) -> Option<String> {
 fn words(finding: &Finding, docs: &dyn Documents) -> Option<String> {
     let Some(own) = &finding.help else { return of_rule(finding.rule) };
     let named = |change: &Change| match change.target {
-        Target::Member(member) if change.edit.is_inside() => names_a_digest(docs.name(member)),
+        Target::Member(member) if change.edit.is_inside() => names_a_digest(&docs.name(member)),
         _ => false,
     };
     let stale = finding.fix.as_ref().is_some_and(|fix| fix.changes.iter().any(named));

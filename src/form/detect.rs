@@ -89,8 +89,10 @@ pub(super) fn why_not(tree: &Tree, asked: Option<&str>, found: Option<&str>) -> 
     }
     let rootfs = ROOTFS.iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
     let files = tree.members.iter().filter(|member| member.kind == MemberKind::File);
-    let mut archives: Vec<String> =
-        files.filter(|member| is_archive(&member.name)).map(|member| format!("`{}`", member.name)).collect();
+    let mut archives: Vec<String> = files
+        .filter(|member| is_archive(&member.name()))
+        .map(|member| format!("`{}`", member.name()))
+        .collect();
     archives.sort();
     match archives.as_slice() {
         _ if rootfs => reason(asked, tree.members.len(), true),

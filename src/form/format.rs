@@ -7,10 +7,11 @@ use std::path::Path;
 
 use super::sink::Sink;
 use super::write::WriteOptions;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::model::{Archive, Form};
-use crate::source::{Ingested, Tree};
+use crate::model::{Archive, Form, Sought, Standing};
+use crate::source::{Ingested, MemberName, Tree};
 
 /// A form of archive: all that the rest of the program knows of it.
 pub struct Format {
@@ -32,6 +33,10 @@ pub struct Reading {
     pub detect: fn(&Tree) -> bool,
     /// Asked for by name, a form is read although what makes it recognisable is missing: the fault is then a finding.
     pub accepts_damaged: fn(&Tree) -> bool,
+    /// What stands at a name, blobs apart.
+    pub standing: fn(&str) -> Standing,
+    /// Where the blob of a digest, or a manifest, belongs in a tree of this form; `None` if it has no place for it.
+    pub place: fn(&Tree, &Digest, Sought) -> Option<MemberName>,
     /// Reads the graph.
     pub open: fn(Tree, Ingested, &Limits) -> Result<Archive>,
 }

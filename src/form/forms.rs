@@ -3,7 +3,7 @@
 use super::format::{Capabilities, Format, Forms, HeldNames, Writing};
 use super::{docker_archive, oci_layout, registry_storage, skopeo_dir};
 use crate::error::Error;
-use crate::model::Form;
+use crate::model::{Form, Standing};
 
 /// Every form of restow, one a line.
 ///
@@ -15,6 +15,15 @@ pub static FORMS: Forms = Forms(&[
     &registry_storage::FORMAT,
     &REGISTRY,
 ]);
+
+/// What a form has at a name. Of forms that others add, and of registries, all is taken to be theirs; what is no form has nothing.
+pub fn standing(form: Form, name: &str) -> Standing {
+    match FORMS.reading(form) {
+        Some(reading) => (reading.standing)(name),
+        None if form.is_lone() || form == Form::Unknown => Standing::Nothing,
+        None => Standing::Own,
+    }
+}
 
 /// A live registry, whether or not this program can talk to one: whoever has its address and credentials does.
 static REGISTRY: Format = Format {

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use super::forms::FORMS;
 use super::oci_layout::{self, OCI_LAYOUT, blob_path};
-use super::registry_storage::blob_place;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::sink::Output;
 use crate::limits::Limits;
 use crate::location::MemberId;
-use crate::model::{Anomaly, Archive, Form};
+use crate::model::{Anomaly, Archive, Form, Sought};
 use crate::source::{Becomes, Held, Ingested, MemberName, Tree};
 
 /// An OCI layout of these blobs, with the roots of `output`.
@@ -40,13 +39,8 @@ pub struct Found {
 
 /// Where a form has a blob; `None` if it has none by its digest.
 pub fn place_of(form: Form, tree: &Tree, digest: &Digest, manifest: bool) -> Option<MemberName> {
-    Some(match form {
-        Form::Oci | Form::DockerArchive => blob_path(digest).into(),
-        Form::Dir if manifest => format!("{}.manifest.json", digest.encoded()).into(),
-        Form::Dir => digest.encoded().into(),
-        Form::RegistryStorage => blob_place(tree, digest)?.into(),
-        Form::Registry | Form::Document | Form::Layer | Form::Unknown | Form::Other(_) => return None,
-    })
+    let sought = if manifest { Sought::Manifest } else { Sought::Blob };
+    (FORMS.reading(form)?.place)(tree, digest, sought)
 }
 
 /// An archive opened anew with what it lacked.

@@ -84,7 +84,7 @@ pub fn no_archive(path: &Path, limits: &Limits) -> Result<Option<String>> {
 pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
     let file = std::fs::File::open(path).at("cannot open", path)?;
     let tree = Tree::of_file(place, path, file)?;
-    let name = tree.member(MemberId(0)).name.to_string();
+    let name = tree.member(MemberId(0)).name().to_string();
     let mut builder = Builder::new(Form::Layer, tree, Ingested::new(), limits, ());
     let at = Location::member(MemberId(0));
     let blob = builder.blob_of_member(MemberId(0));

@@ -18,7 +18,7 @@ use crate::form::{Input, OpenOptions, docker_archive, oci_layout, open_among};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;
-use crate::model::{Anomaly, Archive, Form, Name, Root, Sought};
+use crate::model::{Anomaly, Archive, Form, Name, Root, Sought, Standing};
 use crate::read;
 use crate::reference::Reference;
 use crate::source::{Ingested, SpoolDir, Tree};
@@ -30,7 +30,13 @@ static SHELF: Format = Format {
     title: "shelf",
     transports: &[("shelf", &FOLDER)],
     named: true,
-    reading: Some(Reading { detect, accepts_damaged: |_| false, open }),
+    reading: Some(Reading {
+        detect,
+        accepts_damaged: |_| false,
+        standing: |name| if name == LIST { Standing::Own } else { Standing::Nothing },
+        place: |_, digest, _| Some(digest.encoded().into()),
+        open,
+    }),
 };
 
 static FOLDER: Writing = Writing {

@@ -39,7 +39,7 @@ pub mod write;
 
 pub use detect::Input;
 pub use format::{Capabilities, Format, Forms, HeldNames, Out, Reading, Transport, Writing};
-pub use forms::{FORMS, PUSH};
+pub use forms::{FORMS, PUSH, standing};
 pub use oci_layout::OCI_LAYOUT;
 pub use open::{Alone, OpenOptions, open, open_among};
 pub use registry_storage::base as storage_base;

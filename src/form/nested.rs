@@ -14,10 +14,13 @@ pub(super) fn inside(tree: Tree, limits: &Limits) -> Result<(Tree, Option<String
 /// The folder that all members lie in.
 fn only_folder(tree: &Tree) -> Option<String> {
     let first = tree.members.first()?;
-    let top = first.name.split(|byte| *byte == b'/').next()?;
+    let name = first.name();
+    let top = name.split(|byte| *byte == b'/').next()?;
     let folder = String::from_utf8(top.to_vec()).ok()?;
     let below = format!("{folder}/");
-    let inside =
-        tree.members.iter().all(|m| *m.name == *folder.as_bytes() || m.name.starts_with(below.as_bytes()));
+    let inside = tree
+        .members
+        .iter()
+        .all(|m| *m.name() == *folder.as_bytes() || m.name().starts_with(below.as_bytes()));
     (inside && tree.has_below(&below)).then_some(folder)
 }

@@ -137,7 +137,7 @@ fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<
     let cut = tree.is_cut()
         && tree.cut_at_members().is_none()
         && (!tree.members.is_empty() || tree.outer.is_some());
-    let named = tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name));
+    let named = tree.members.is_empty() || tree.members.iter().any(|member| is_of_an_archive(&member.name()));
     // Or who extracts it finds a document where there is none by the names.
     if cut || named && hides_a_document(&tree) {
         return Ok(Builder::new(Form::Unknown, tree, ingested, options.limits, ()).archive);
@@ -241,7 +241,8 @@ fn hides_a_document(tree: &Tree) -> bool {
     let documents: [&[u8]; 4] = [b"manifest.json", b"index.json", b"oci-layout", b"repositories"];
     tree.anomalies.iter().any(|anomaly| match anomaly {
         TreeAnomaly::Ambiguous { member, .. } => {
-            let last = tree.member(*member).name.rsplit(|byte| *byte == b'/').next();
+            let name = tree.member(*member).name();
+            let last = name.rsplit(|byte| *byte == b'/').next();
             last.is_some_and(|last| documents.contains(&last))
         }
         TreeAnomaly::Polyglot { .. } => true,

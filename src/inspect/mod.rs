@@ -289,7 +289,7 @@ fn entry(
         member: part
             .blob
             .and_then(|blob| archive.blob(blob).member)
-            .map(|id| archive.tree.member(id).name.to_string()),
+            .map(|id| archive.tree.member(id).name().to_string()),
         created_by: history.get(i).copied().flatten().map(str::to_owned),
         instruction: history.get(i).copied().flatten().map(instruction),
         predicate_type: predicate(root, part).map(str::to_owned),

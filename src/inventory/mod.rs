@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
+use crate::limits::LEGACY_BLOB_BYTES;
 use crate::location::MemberId;
-use crate::model::{Anomaly, Archive, BlobId, Body, Descriptor, Form, Name, NodeId, legacy};
+use crate::model::{Anomaly, Archive, BlobId, Body, Descriptor, Form, Name, NodeId, Standing};
 use crate::source::MemberKind;
 
 /// Something that an archive holds, or names.
@@ -56,8 +57,8 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Lists what an archive holds.
-    pub fn of(archive: &Archive) -> Inventory {
+    /// Lists what an archive holds. `standing` tells what its form has at a name.
+    pub fn of(archive: &Archive, standing: &dyn Fn(&str) -> Standing) -> Inventory {
         let mut listed = Inventory::default();
         listed.names(archive);
         let text = |root: Descriptor| root.digest.and_then(Result::err).map(|(text, _)| text);
@@ -77,7 +78,7 @@ impl Inventory {
             let signatures = archive.node(node).signatures.iter();
             listed.items.extend(signatures.map(|&member| Item::Signature(node, member)));
         }
-        listed.members(archive);
+        listed.members(archive, standing);
         listed
     }
 
@@ -136,7 +137,7 @@ impl Inventory {
     }
 
     /// Files that are neither in the graph nor in a blob's place.
-    fn members(&mut self, archive: &Archive) {
+    fn members(&mut self, archive: &Archive, standing: &dyn Fn(&str) -> Standing) {
         let blobs = archive.blobs.iter().filter_map(|blob| blob.member);
         let signatures = archive.nodes.iter().flat_map(|node| node.signatures.iter().copied());
         let graph: HashSet<MemberId> = blobs.chain(signatures).collect();
@@ -156,12 +157,12 @@ impl Inventory {
             if member.kind != MemberKind::File && archive.tree.follow(id).is_some() {
                 continue;
             }
-            self.items.push(match place(archive.form, &member.name.to_string()) {
-                Place::Form => Item::Document(id),
-                Place::Legacy if first_era => Item::Document(id),
-                Place::Legacy => Item::Legacy(id),
-                Place::None if chained.contains(&id) => Item::Document(id),
-                Place::None => Item::Stray(id),
+            self.items.push(match standing(&member.name().to_string()) {
+                Standing::Own => Item::Document(id),
+                Standing::Legacy if first_era => Item::Document(id),
+                Standing::Legacy => Item::Legacy(id),
+                Standing::Nothing if chained.contains(&id) => Item::Document(id),
+                Standing::Nothing => Item::Stray(id),
             });
         }
     }
@@ -171,36 +172,7 @@ impl Inventory {
 fn legacy_blob(archive: &Archive, id: BlobId) -> Option<MemberId> {
     let blob = archive.blob(id);
     let member = blob.member.filter(|_| archive.form == Form::DockerArchive && !blob.referenced)?;
-    (archive.tree.member(member).size <= legacy::MAX_BLOB).then_some(member)
-}
-
-/// What a form has at a name.
-enum Place {
-    Form,
-    Legacy,
-    None,
-}
-
-fn place(form: Form, name: &str) -> Place {
-    let legacy = || {
-        let v1 = name.len() > 65
-            && name.as_bytes()[64] == b'/'
-            && matches!(&name.as_bytes()[65..], b"json" | b"VERSION" | b"layer.tar");
-        if name == "repositories" || v1 { Place::Legacy } else { Place::None }
-    };
-    let known = |names: &[&str]| names.contains(&name);
-    match form {
-        Form::Oci if known(&["oci-layout", "index.json"]) => Place::Form,
-        Form::Dir if known(&["version", "manifest.json"]) => Place::Form,
-        Form::DockerArchive if known(&["manifest.json", "oci-layout", "index.json"]) => Place::Form,
-        Form::DockerArchive => legacy(),
-        Form::RegistryStorage if name.contains("/_") && name.ends_with("/link") => Place::Form,
-        // Of a form that others add nobody here knows.
-        Form::Registry | Form::Other(_) => Place::Form,
-        Form::Oci | Form::Dir | Form::RegistryStorage | Form::Document | Form::Layer | Form::Unknown => {
-            Place::None
-        }
-    }
+    (archive.tree.member(member).size <= LEGACY_BLOB_BYTES).then_some(member)
 }
 
 #[cfg(test)]

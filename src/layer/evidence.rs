@@ -1,4 +1,6 @@
 //! What was odd about entries: the first few of each kind, and how many there are.
+//!
+//! Long because it is the list of what can be odd, each with what its rule needs, and how little of it is kept.
 
 use bstr::BString;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
 //! Messages about manifests, indexes and configs.
+//!
+//! Long because it is a list.
 
 use super::message::{Junk, Message, Printed, Registry, Seen};
 

@@ -25,6 +25,17 @@ pub enum Form {
     Other(&'static str),
 }
 
+/// What a form has at a name, blobs apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// What it consists of.
+    Own,
+    /// What stands beside it for older readers.
+    Legacy,
+    /// Nothing.
+    Nothing,
+}
+
 impl Form {
     /// The word for it: the transport that people type, where there is one.
     pub fn id(self) -> &'static str {

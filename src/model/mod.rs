@@ -7,6 +7,7 @@
 mod anomaly;
 pub mod archive;
 pub mod build;
+mod caps;
 mod document;
 mod find;
 mod form;
@@ -27,5 +28,5 @@ pub use archive::{
 };
 pub use document::{DocKind, Document, Listed, Text};
 pub use find::{Find, Sought};
-pub use form::{Form, LoneKind};
+pub use form::{Form, LoneKind, Standing};
 pub use view::{Config, Descriptor};

@@ -123,7 +123,7 @@ impl Partial {
 
 /// Whether storage is the cache of a registry that mirrors another one: it holds what was asked of it.
 pub fn is_mirror(archive: &Archive) -> bool {
-    archive.tree.members.iter().any(|member| member.name.ends_with(b"scheduler-state.json"))
+    archive.tree.members.iter().any(|member| member.name().ends_with(b"scheduler-state.json"))
 }
 
 /// Whether a child is an image or an index of some, as far as can be told: a manifest that is not here may be one.

@@ -2,18 +2,12 @@
 
 use crate::error::Result;
 use crate::json;
+use crate::limits::Limits;
 use crate::location::Location;
 use crate::model::archive::*;
 
 /// The media type of a statement.
 const TYPE: &str = "application/vnd.in-toto+json";
-/// A larger statement is not read: one about the provenance of an image has some kilobytes, one with an SBOM may have
-/// many megabytes.
-const MAX_BYTES: u64 = 1 << 20;
-/// All statements that are read in one archive: 64 MiB, most of a minute of reading on a slow disk.
-const MAX_ALL: u64 = 64 << 20;
-/// Nesting of a statement.
-const DEPTH: usize = 64;
 
 /// A digest that a statement is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +22,14 @@ pub struct Subject {
     pub sha256: String,
 }
 
-/// Reads the statements of every attestation, as far as they are small.
+/// Reads the statements of every attestation, as far as they are small: the limits `statement_bytes` and `statements_bytes`.
 ///
 /// # Errors
 ///
 /// A member cannot be read. What is no statement is passed over: nothing demands that it is one.
-pub fn subjects(archive: &Archive) -> Result<Vec<Subject>> {
+pub fn subjects(archive: &Archive, limits: &Limits) -> Result<Vec<Subject>> {
     let mut found = Vec::new();
-    let mut left = MAX_ALL;
+    let mut left = limits.statements_bytes;
     for node in &archive.nodes {
         let Body::Index { children, .. } = &node.body else { continue };
         for edge in children {
@@ -47,12 +41,12 @@ pub fn subjects(archive: &Archive) -> Result<Vec<Subject>> {
                 let member = layer.blob.and_then(|blob| archive.blob(blob).member);
                 let Some(member) = member.filter(|_| typed) else { continue };
                 let size = archive.tree.member(member).size;
-                if size > MAX_BYTES.min(left) {
+                if size > limits.statement_bytes.min(left) {
                     continue;
                 }
                 left -= size;
-                let Some(bytes) = archive.tree.read(member, MAX_BYTES)? else { continue };
-                let Ok(statement) = json::parse(&bytes, DEPTH) else { continue };
+                let Some(bytes) = archive.tree.read(member, limits.statement_bytes)? else { continue };
+                let Ok(statement) = json::parse(&bytes, limits.json_depth as usize) else { continue };
                 let list = statement.root.get("subject").map(json::Value::items).unwrap_or_default();
                 let base = Location::pointer(member, "/subject");
                 for (i, subject) in list.iter().enumerate() {

@@ -195,7 +195,7 @@ mod tests {
 
         // One that was changed meanwhile.
         *lock(&archive.texts.kept) = Kept::default();
-        let name = archive.tree.member(archive.listed(config).member).name.to_string();
+        let name = archive.tree.member(archive.listed(config).member).name().to_string();
         layout.file(&name, &vec![b' '; texts[config.index()].len()]);
         let empty = archive.document(config);
         assert!(empty.bytes.is_empty() && empty.root().is_none());

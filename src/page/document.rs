@@ -54,7 +54,7 @@ pub(super) fn of(
 ) -> Vec<Shown> {
     let mut found: Vec<_> = members
         .iter()
-        .filter_map(|member| Some((docs.name(*member).to_str_lossy(), docs.text(*member)?)))
+        .filter_map(|member| Some((docs.name(*member).to_str_lossy().into_owned(), docs.text(*member)?)))
         .map(|(name, document)| {
             let hex = super::shown::hex(&name);
             let role = hex.as_ref().and_then(|hex| roles.get(hex));

@@ -6,6 +6,7 @@ use crate::error::{Context as _, Result};
 use crate::facts::Facts;
 use crate::layer::stack::{self, Judged};
 use crate::layer::{LayerFacts, Pile};
+use crate::limits::Limits;
 use crate::model::{Archive, BlobId, Body, Node, NodeId, Role, statement};
 
 /// How often one layer is judged in one image: where it lies upon itself once more, there is nothing new to find.
@@ -23,8 +24,8 @@ const LAID: usize = 20_000_000;
 /// # Errors
 ///
 /// The archive, or the temporary file with the paths, cannot be read.
-pub fn across(archive: &Archive, facts: &mut Facts) -> Result<()> {
-    facts.subjects = statement::subjects(archive)?;
+pub fn across(archive: &Archive, facts: &mut Facts, limits: &Limits) -> Result<()> {
+    facts.subjects = statement::subjects(archive, limits)?;
     let mut judged = Judged::default();
     let mut lookups = LOOKUPS;
     for (node, blobs) in piles(archive, facts) {

@@ -289,7 +289,7 @@ impl Reading<'_> {
                 let inner = self.archive.tree.reader(self.member)?;
                 let (progress, name) = (self.context.progress, self.archive.tree.member(self.member));
                 let called =
-                    || self.blob.digest.as_ref().map_or_else(|| name.name.to_string(), Digest::to_string);
+                    || self.blob.digest.as_ref().map_or_else(|| name.name().to_string(), Digest::to_string);
                 let blob = progress.blob(&called(), self.request.size);
                 let mut reader = Counted { inner, progress, blob: blob.as_deref(), failed: &mut failed };
                 pipeline::run(&mut reader, self.request, keep, tee, watch)

@@ -212,7 +212,7 @@ fn unread(
     facts.add(judged(archive, &blobs, jobs, context)?);
     duplicates(archive, facts)?;
     if context.scan.is_some() {
-        across(archive, facts)?;
+        across(archive, facts, context.limits)?;
     }
     Ok(())
 }

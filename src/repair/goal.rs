@@ -60,7 +60,7 @@ impl Goal {
             let mut more: BTreeMap<String, Held> = BTreeMap::new();
             let mut open = Vec::new();
             for (member, digest, found) in std::mem::take(&mut wrong) {
-                let path = archive.tree.member(member).name.to_string();
+                let path = archive.tree.member(member).name().to_string();
                 open.push((digest, path, Was::Wrong(format!("holds {found}")), Some(member)));
             }
             for digest in missing(&archive, &unsound) {
@@ -77,7 +77,7 @@ impl Goal {
                 if let Some((_, held)) = want.candidates.first() {
                     match member {
                         Some(member) => {
-                            let name = archive.tree.member(member).name.clone();
+                            let name = archive.tree.member(member).kept_name().clone();
                             becomes.insert(member, Becomes::Other(name, Some(held.clone())));
                         }
                         None => drop(more.insert(want.path.clone(), held.clone())),
@@ -93,7 +93,7 @@ impl Goal {
                     let held = Held::Made(piece.text.as_bytes().into());
                     match archive.tree.get(piece.path.as_bytes()) {
                         Some(member) => {
-                            let name = archive.tree.member(member).name.clone();
+                            let name = archive.tree.member(member).kept_name().clone();
                             becomes.insert(member, Becomes::Other(name, Some(held)));
                         }
                         None => drop(more.insert(piece.path.clone(), held)),

@@ -39,7 +39,7 @@ pub(super) fn all(archive: &Archive, stores: &[Store]) -> (Vec<Piece>, Vec<Left>
     let base = crate::form::storage_base(&archive.tree).unwrap_or_default();
     let mut tags = BTreeSet::new();
     for anomaly in &archive.anomalies {
-        let name = |member: MemberId| archive.tree.member(member).name.to_str_lossy().into_owned();
+        let name = |member: MemberId| archive.tree.member(member).name().to_str_lossy().into_owned();
         match anomaly {
             Anomaly::Storage { problem: StorageProblem::NoLink { kind, digest, repository }, .. } => {
                 let (folder, kind) = match kind {
@@ -159,8 +159,10 @@ fn tag(
         let here = |blob: &crate::model::Blob| blob.digest.as_ref() == Some(digest) && blob.member.is_some();
         archive.blobs.iter().any(here)
     };
-    let links =
-        archive.tree.below(below.as_bytes()).filter_map(|(_, member)| digest_of(member.name.to_str().ok()?));
+    let links = archive
+        .tree
+        .below(below.as_bytes())
+        .filter_map(|(_, member)| digest_of(member.name().to_str().ok()?));
     let history: BTreeSet<Digest> = links.collect();
     let (path, what) = (format!("{folder}/current/link"), format!("tag {repository}:{tag}"));
     let was = content.map_or(Was::Missing, |content| {

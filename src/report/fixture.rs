@@ -1,5 +1,6 @@
 //! One fixed archive and list of findings, for the tests of every renderer.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -18,8 +19,8 @@ pub(crate) struct Archive {
 type Text = (Vec<u8>, Option<Json>);
 
 impl Documents for Archive {
-    fn name(&self, member: MemberId) -> &BStr {
-        self.members[member.0 as usize].0.as_bstr()
+    fn name(&self, member: MemberId) -> Cow<'_, BStr> {
+        Cow::Borrowed(self.members[member.0 as usize].0.as_bstr())
     }
 
     fn text(&self, member: MemberId) -> Option<Document<'_>> {

@@ -2,6 +2,8 @@
 //!
 //! A fault inside a document is drawn over an excerpt of it, any other is told in two plain lines. miette
 //! only draws the frame: heads, notes and advice are written here, so that both kinds look alike.
+//!
+//! Long because the parts of one drawing share its width and what was told before: head, excerpt, notes, advice, sum.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;

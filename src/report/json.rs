@@ -6,6 +6,7 @@
 //! it; only bytes that are not UTF-8 become `\xff`. Characters that a terminal would obey are written as
 //! `\u` escapes, which changes the bytes of the report but not what it says.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 
@@ -331,7 +332,7 @@ fn change(change: &Change, locator: &Locator<'_>) -> ChangeView {
     let docs = locator.docs();
     let (name, id) = match &change.target {
         Target::Member(id) => (docs.name(*id), Some(*id)),
-        Target::Named(name) => (name.as_ref(), None),
+        Target::Named(name) => (Cow::Borrowed(name.as_ref()), None),
     };
     let replacement = id.and_then(|id| locator.replacement(id, &change.edit));
     let (value, content) = match &change.edit {
@@ -345,7 +346,7 @@ fn change(change: &Change, locator: &Locator<'_>) -> ChangeView {
         (Some(SpanView { start: span.start, end: span.end }), Some(text))
     });
     ChangeView {
-        member: utf8(name).into_owned(),
+        member: utf8(&name).into_owned(),
         action: change.edit.name(),
         pointer: change.edit.pointer().map(str::to_owned),
         value,
@@ -357,7 +358,7 @@ fn change(change: &Change, locator: &Locator<'_>) -> ChangeView {
 pub(super) fn place<'a>(label: &'a Label, locator: &Locator<'a>) -> PlaceView {
     let place = locator.place(&label.location);
     PlaceView {
-        member: label.location.member.map(|_| utf8(place.name).into_owned()),
+        member: label.location.member.map(|_| utf8(&place.name).into_owned()),
         pointer: place.pointer.map(str::to_owned),
         offset: place.offset,
         span: place.span.map(|span| SpanView { start: span.start, end: span.end }),

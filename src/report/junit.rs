@@ -162,7 +162,8 @@ impl<'a> Case<'a> {
         for (member, shared) in &self.shared {
             let errors = Summary { warnings: 0, notes: 0, ..shared.counts };
             let rest = Summary { errors: 0, ..shared.counts };
-            let place = escape(locator.docs().name(*member));
+            let name = locator.docs().name(*member);
+            let place = escape(&name);
             let image = names.get(shared.first).map_or("", String::as_str);
             let line = |counts| clean(&format!("{counts} in {place}: see {image}"));
             count += errors.errors;

@@ -168,7 +168,7 @@ impl<'a> Places<'_, 'a> {
         let parent_index = nested.and_then(|_| self.artifact(None).index);
         let location = match (nested, self.source.file(member)) {
             (Some(member), _) => {
-                let uri = format!("/{}", percent(self.source.docs.name(member)));
+                let uri = format!("/{}", percent(&self.source.docs.name(member)));
                 ArtifactLocation { uri: Some(uri), ..ArtifactLocation::default() }
             }
             (None, Some(file)) => outer(&file),
@@ -244,7 +244,7 @@ fn logical(place: &Place<'_>, in_member: bool) -> Vec<LogicalLocation> {
     if !in_member {
         return Vec::new();
     }
-    let member = utf8(place.name).into_owned();
+    let member = utf8(&place.name).into_owned();
     let (name, fully_qualified_name, kind) = match (place.entry, place.pointer) {
         (Some(entry), _) if !entry.is_empty() => {
             let entry = utf8(entry).into_owned();

@@ -80,7 +80,7 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                 AnomalyKind::TruncatedData { needed, have } => {
                     let member = tree.members.iter().find(|member| member.header_offset == anomaly.offset);
                     let what =
-                        member.map_or_else(|| "a header".to_owned(), |m| format!("member `{}`", m.name));
+                        member.map_or_else(|| "a header".to_owned(), |m| format!("member `{}`", m.name()));
                     (
                         &TRUNCATED,
                         format!("the archive ends inside {what}: it needs {needed} bytes, {have} are there"),
@@ -168,7 +168,7 @@ fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId,
     let offset = |id: MemberId| format!("header at offset {}", tree.member(id).header_offset);
     let (rule, words) =
         if same { (&REPEATED_MEMBER, "with the same bytes") } else { (&DUPLICATE_MEMBER, "and differs") };
-    let message = format!("member `{}` stands twice {words}", a.name.as_bstr());
+    let message = format!("member `{}` stands twice {words}", a.name().as_bstr());
     let finding = Finding::new(rule, Location::member(again), message).label(offset(again));
     out.push(finding.related(Location::member(first), offset(first)));
 }

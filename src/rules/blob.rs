@@ -1,6 +1,6 @@
 //! Rules about blobs and the descriptors that point at them.
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
@@ -9,6 +9,7 @@ use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::partial::is_mirror;
 use crate::model::{Archive, Blob, Descriptor, DocId, Form, Part};
+use crate::source::MemberName;
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -202,7 +203,7 @@ pub struct By<'a> {
     /// Where.
     pub at: &'a Location,
     /// The name of the blob's member, if a descriptor's digest is what leads to it.
-    pub named: Option<&'a BStr>,
+    pub named: Option<&'a MemberName>,
 }
 
 /// A blob's content against its name. `by` is what points at it.
@@ -235,7 +236,8 @@ pub fn content(
         return false;
     };
     let finding = finding.related(by.at.clone(), "named here");
-    let folder = by.named.and_then(|name| name.strip_suffix(wanted.encoded().as_bytes()));
+    let name = by.named.map(MemberName::text);
+    let folder = name.as_ref().and_then(|name| name.strip_suffix(wanted.encoded().as_bytes()));
     out.push(match folder.filter(|_| blob.referenced) {
         Some(folder) if length > 0 => finding
             .set(&by.at.child("digest"), quoted(found))

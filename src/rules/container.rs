@@ -280,7 +280,7 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
 fn one_step(archive: &Archive, id: MemberId, layers: &HashSet<MemberId>) -> bool {
     let tree = &archive.tree;
     let MemberKind::Symlink(target) = &tree.member(id).kind else { return false };
-    let name = &tree.member(id).name;
+    let name = &tree.member(id).name();
     let parent = name.rfind_byte(b'/').map_or(&b""[..], |at| &name[..at]);
     let path = [parent, b"/", target].concat();
     tree.get(&crate::tar::clean(&path).path).is_some_and(|target| layers.contains(&target))

@@ -1,5 +1,6 @@
 //! The documents of an archive as findings point into them.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
@@ -8,6 +9,7 @@ use bstr::{BStr, ByteSlice};
 use crate::finding::{Document, Documents};
 use crate::location::MemberId;
 use crate::model::{self, Archive, DocId};
+use crate::source::Member;
 
 /// Documents of an archive as reports see them.
 pub struct ArchiveDocuments<'a> {
@@ -28,12 +30,9 @@ impl<'a> ArchiveDocuments<'a> {
 }
 
 impl Documents for ArchiveDocuments<'_> {
-    fn name(&self, member: MemberId) -> &BStr {
-        self.archive
-            .tree
-            .members
-            .get(member.0 as usize)
-            .map_or(b"?".as_bstr(), |member| member.name.as_bstr())
+    fn name(&self, member: MemberId) -> Cow<'_, BStr> {
+        let found = self.archive.tree.members.get(member.0 as usize);
+        found.map_or(Cow::Borrowed(b"?".as_bstr()), Member::name)
     }
 
     fn text(&self, member: MemberId) -> Option<Document<'_>> {

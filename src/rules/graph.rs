@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use crate::digest::Digest;
 use crate::finding::{Edit, Finding, Rule, Target, rule};
 use crate::json::Value;
+use crate::limits::LEGACY_BLOB_BYTES;
 use crate::location::Location;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::Form;
 use crate::model::view::annotation;
-use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root, legacy};
+use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root};
 
 /// The rules of this file.
 pub const RULES: &[&Rule] = &[
@@ -155,7 +156,7 @@ fn blob_paths(archive: &Archive, out: &mut Vec<Finding>) {
         if member.kind == MemberKind::Directory {
             continue;
         }
-        let name = member.name.to_string();
+        let name = member.name().to_string();
         let Some(path) = name.strip_prefix("blobs/") else { continue };
         let last = path.rsplit('/').next().unwrap_or(path);
         // What a tool left behind when it broke off is told apart (entry 21 of the catalogue).
@@ -239,7 +240,7 @@ pub fn unreferenced(archive: &Archive, blob: &Blob, out: &mut Vec<Finding>) {
     let listed = archive.index_json.is_some() && !archive.roots.is_empty();
     let Some(member) = blob.member.filter(|_| listed) else { return };
     let size = archive.tree.member(member).size;
-    if archive.form == Form::DockerArchive && size <= legacy::MAX_BLOB {
+    if archive.form == Form::DockerArchive && size <= LEGACY_BLOB_BYTES {
         return;
     }
     let message = format!("nothing points at the blob ({})", crate::finding::counted(size, "byte"));

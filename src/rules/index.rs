@@ -172,7 +172,7 @@ rule! {
 rule! {
     /// A statement about something else.
     WRONG_SUBJECT = "attestation/wrong-subject", Warning, No, [105],
-    checks: "The subjects of an in-toto statement have the digest of the image that the attestation is of. Statements above 1 MiB are not read.",
+    checks: "The subjects of an in-toto statement have the digest of the image that the attestation is of. Statements above 1 MiB (the limit statement-bytes) are not read.",
     matters: "BuildKit, attestation storage: the statement is about the image manifest. Whoever verifies it (policy engines, `docker scout`) compares the two and refuses the image; a conversion that changed the manifest leaves it behind.",
     example: "An image whose layers were compressed anew, with the attestation of the old one.",
     mend: "Attest the image again; nothing can be written into a signed statement.",

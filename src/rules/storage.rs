@@ -178,7 +178,7 @@ pub fn odd(at: &Location, problem: &StorageProblem, archive: &Archive) -> Option
             Finding::new(&DIR_VERSION, at.clone(), message)
         }
         StorageProblem::Signature => {
-            let name = at.member.map(|id| archive.tree.member(id).name.to_string()).unwrap_or_default();
+            let name = at.member.map(|id| archive.tree.member(id).name().to_string()).unwrap_or_default();
             let message = format!("`{name}` is neither an OpenPGP message nor of a known signature format");
             Finding::new(&DIR_SIGNATURE_FORMAT, at.clone(), message)
         }
@@ -219,7 +219,7 @@ pub fn dir(archive: &Archive, out: &mut Vec<Finding>) {
             let member = child.blob.and_then(|blob| archive.blob(blob).member);
             let (Some(member), Some(digest)) = (member, &child.digest) else { continue };
             let name = format!("{}.manifest.json", digest.encoded());
-            if *archive.tree.member(member).name != *name.as_bytes() {
+            if *archive.tree.member(member).name() != *name.as_bytes() {
                 let message = format!("a manifest of the list is not called `{name}`");
                 out.push(
                     Finding::new(&DIR_CHILD_NAME, Location::member(member), message)
@@ -231,7 +231,7 @@ pub fn dir(archive: &Archive, out: &mut Vec<Finding>) {
     }
     let known: HashSet<MemberId> = archive.nodes.iter().flat_map(|node| node.signatures.clone()).collect();
     for (id, member) in archive.tree.below(b"") {
-        let name = member.name.to_string();
+        let name = member.name().to_string();
         let number = match name.split_once("signature-") {
             Some((before, number)) if before.is_empty() || before.ends_with('.') => number,
             _ => continue,

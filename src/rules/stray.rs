@@ -50,7 +50,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     }
     let mut found = Capped::default();
     for (i, member) in tree.members.iter().enumerate() {
-        let name = member.name.to_string();
+        let name = member.name().to_string();
         let folder = member.kind == MemberKind::Directory;
         if is_left_over(&name, folder) {
             let message = format!("a tool left `{name}` behind");
@@ -79,7 +79,7 @@ fn unknown(archive: &Archive, out: &mut Vec<Finding>) {
     // A link is known by what it is called.
     let files = archive.tree.members.iter().enumerate().filter(|(_, member)| member.kind == MemberKind::File);
     let mut strange = files.filter(|(i, member)| {
-        let name = member.name.to_string();
+        let name = member.name().to_string();
         !known.contains(&MemberId(*i as u32))
             && !has_place(archive.form, &name)
             && !is_left_over(&name, false)
@@ -87,7 +87,7 @@ fn unknown(archive: &Archive, out: &mut Vec<Finding>) {
     let Some((first, member)) = strange.next() else { return };
     let at = |i: usize| Location::member(MemberId(i as u32));
     let mut message =
-        format!("`{}` is nothing that an archive of the form {} holds", member.name, archive.form);
+        format!("`{}` is nothing that an archive of the form {} holds", member.name(), archive.form);
     let mut others = Vec::new();
     let mut more = 0;
     for (i, _) in strange {

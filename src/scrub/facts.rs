@@ -122,14 +122,15 @@ pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Fact
     if !texts.is_empty() {
         facts.add(read::some(archive, &|id| texts.contains(&id), &context)?);
     }
-    read::across(archive, &mut facts)?;
+    read::across(archive, &mut facts, limits)?;
     Ok((facts, unread))
 }
 
 /// The digest that the place of a member gives it.
 pub fn digest_of(archive: &Archive, member: crate::location::MemberId) -> Option<Digest> {
     use bstr::ByteSlice;
-    let name = archive.tree.member(member).name.to_str().ok()?;
+    let name = archive.tree.member(member).name();
+    let name = name.to_str().ok()?;
     let mut parts = name.strip_suffix("/data")?.rsplit('/');
     let (hex, _, algorithm) = (parts.next()?, parts.next()?, parts.next()?);
     Digest::parse(&format!("{algorithm}:{hex}")).ok()

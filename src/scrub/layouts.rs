@@ -156,7 +156,7 @@ impl Layout<'_> {
         }
         self.read(&archive, due, &mut facts, &spool)?;
         self.forget(&archive)?;
-        read::across(&archive, &mut facts)?;
+        read::across(&archive, &mut facts, limits)?;
         let mut findings = rules::run(&archive, &facts, Scope::All);
         rules::reach::tell(&archive, &mut findings);
         archive.unchanged()?;
@@ -239,7 +239,7 @@ impl Layout<'_> {
     fn listed(&self, archive: &Archive, id: BlobId) -> Result<Option<Listed>> {
         let blob = archive.blob(id);
         let (Some(digest), Some(member)) = (&blob.digest, blob.member) else { return Ok(None) };
-        let path = self.folder.join(archive.tree.member(member).name.to_string());
+        let path = self.folder.join(archive.tree.member(member).name().to_string());
         let meta = std::fs::metadata(&path).at("cannot read", &path)?;
         let modified = meta.mtime().wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec());
         Ok(Some(Listed { digest: digest.clone(), size: meta.len(), modified, etag: None }))

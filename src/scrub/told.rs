@@ -1,5 +1,6 @@
 //! Findings of many pieces, told as those of one storage: each once, with all the tags that it breaks.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl Gathered {
         let is_full = told >= if whole { ERRORS } else { OTHERS };
         // The same blob is called `layer 2` here and `layer 5` there.
         let member = finding.primary.location.member;
-        let is_link = |member| archive.tree.member(member).name.ends_with(b"/link");
+        let is_link = |member| archive.tree.member(member).name().ends_with(b"/link");
         let message = member.is_none_or(is_link).then(|| finding.message.clone());
         let known = member.map(|member| self.ids.get(&self.name(archive, member)).copied());
         // Nothing is kept of what is not told.
@@ -137,10 +138,10 @@ impl Gathered {
 
     /// The name of a member, with the folder that its archive is in.
     fn name(&self, archive: &Archive, member: MemberId) -> BString {
-        let name: &[u8] = archive.tree.member(member).name.as_ref();
+        let name = archive.tree.member(member).name();
         match self.below.is_empty() {
-            true => name.into(),
-            false => [self.below.as_bytes(), b"/", name].concat().into(),
+            true => name.into_owned(),
+            false => [self.below.as_bytes(), b"/", name.as_bytes()].concat().into(),
         }
     }
 
@@ -253,8 +254,8 @@ impl Told {
 }
 
 impl Documents for Told {
-    fn name(&self, member: MemberId) -> &BStr {
-        self.names.get(member.0 as usize).map_or(b"?".as_bstr(), |name| name.as_bstr())
+    fn name(&self, member: MemberId) -> Cow<'_, BStr> {
+        Cow::Borrowed(self.names.get(member.0 as usize).map_or(b"?".as_bstr(), |name| name.as_bstr()))
     }
 
     fn text(&self, member: MemberId) -> Option<Document<'_>> {

@@ -6,9 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-use bstr::BStr;
-
-use super::SpoolDir;
+use super::{MemberName, SpoolDir};
 use crate::codec::{self, Caps, Start};
 use crate::error::{Context, Error, Result};
 use crate::media::Codec;
@@ -17,7 +15,7 @@ use crate::media::Codec;
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// Its cleaned name.
-    pub name: &'a BStr,
+    pub name: &'a MemberName,
     /// Bytes of content.
     pub size: u64,
     /// Where it is, in the words of who listed it: an offset, or a place in a list.

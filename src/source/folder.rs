@@ -47,7 +47,8 @@ impl Bytes for Folder {
     }
 
     fn reader_from(&self, member: Wanted<'_>, from: u64) -> Result<Box<dyn Read + Send>> {
-        let name = member.name.to_path().map_err(|_| Error::refused("a name that is no path"))?;
+        let name = member.name.text();
+        let name = name.to_path().map_err(|_| Error::refused("a name that is no path"))?;
         let path = self.path.join(name);
         let mut file = self.dir.open(name).at("cannot open", &path)?.into_std();
         file.seek(SeekFrom::Start(from)).at("cannot read", &path)?;

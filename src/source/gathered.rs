@@ -71,6 +71,13 @@ impl Bytes for Gathered {
         }
     }
 
+    fn spooled(&self, member: Wanted<'_>) -> u64 {
+        match self.held(member) {
+            Some(Held::Member(tree, id)) => tree.spooled_of(*id),
+            _ => 0,
+        }
+    }
+
     fn unchanged(&self) -> Result<()> {
         // Members of one tree stand behind each other, and each look at it is a system call.
         let mut last: Option<&Arc<Tree>> = None;

@@ -1,5 +1,7 @@
 //! The members of an archive, whatever holds them.
 
+use std::borrow::Cow;
+
 use bstr::{BStr, BString, ByteSlice};
 
 use super::Wanted;
@@ -11,7 +13,7 @@ use crate::tar;
 #[derive(Debug, Clone)]
 pub struct Member {
     /// Cleaned name (formats.md 0.5).
-    pub name: MemberName,
+    pub(super) name: MemberName,
     /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
     pub raw_name: Option<Box<BString>>,
     /// What it is.
@@ -124,6 +126,16 @@ pub enum TreeAnomaly {
 }
 
 impl Member {
+    /// Its cleaned name (formats.md 0.5).
+    pub fn name(&self) -> Cow<'_, BStr> {
+        self.name.text()
+    }
+
+    /// The same, as lists of members keep it.
+    pub fn kept_name(&self) -> &MemberName {
+        &self.name
+    }
+
     pub(super) fn at_path(
         name: MemberName,
         kind: MemberKind,
@@ -145,7 +157,7 @@ impl Member {
     }
 
     pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted { name: self.name.as_bstr(), size: self.size, key: self.key }
+        Wanted { name: &self.name, size: self.size, key: self.key }
     }
 
     /// What a tar entry is as a member of an archive; `None` for a global header and for the root directory.
@@ -184,6 +196,6 @@ pub(super) fn nanoseconds(seconds: i64, more: i64) -> i64 {
 }
 
 /// Shows a member's name as written, for messages.
-pub fn shown(member: &Member) -> &BStr {
-    member.raw_name.as_ref().map_or(&*member.name, |raw| raw.as_bstr())
+pub fn shown(member: &Member) -> Cow<'_, BStr> {
+    member.raw_name.as_ref().map_or_else(|| member.name(), |raw| Cow::Borrowed(raw.as_bstr()))
 }

@@ -95,41 +95,52 @@ impl Tree {
         Ok(Tree::new(place, vec![member], Vec::new(), Box::new(Whole::new(file, path, &meta))))
     }
 
-    /// Lists a folder. Directories that restow staged and a killed run left are passed over.
+    /// Lists a folder. Directories that restow staged and a killed run left are passed over. One below the top that holds a
+    /// file and nothing else is no member of its own: the file's name tells of it.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
-        let mut members = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
         let mut anomalies = Vec::new();
-        let mut pending = vec![PathBuf::new()];
-        while let Some(below) = pending.pop() {
+        // Each with the member that it is, until it is known what is in it.
+        let mut pending: Vec<(PathBuf, Option<Member>)> = vec![(PathBuf::new(), None)];
+        let mut count = 0;
+        while let Some((below, own)) = pending.pop() {
             let entries = if below.as_os_str().is_empty() { dir.entries() } else { dir.read_dir(&below) };
+            let (mut files, mut others) = (0_u64, 0_u64);
             for entry in entries.at("cannot list", path.join(&below))? {
                 let entry = entry.at("cannot list", path.join(&below))?;
                 let name = below.join(entry.file_name());
-                if members.len() as u64 >= limits.members {
+                if count >= limits.members {
                     anomalies.push(TreeAnomaly::TooManyMembers { limit: limits.members });
-                    pending.clear();
+                    members.extend(pending.drain(..).filter_map(|(_, own)| own));
+                    others += 1;
                     break;
                 }
                 let kind = entry.file_type().at("cannot read", path.join(&name))?;
-                let text = MemberName::from(<[u8]>::from_path(&name).unwrap_or_default());
+                let text = <[u8]>::from_path(&name).unwrap_or_default();
+                let text = MemberName::beside(text, members.last().map(|member| &member.name));
+                others += u64::from(!kind.is_file());
                 if kind.is_dir() {
                     if staging::is_ours(&entry.file_name()) {
                         continue;
                     }
-                    pending.push(name);
-                    members.push(Member::at_path(text, MemberKind::Directory, None));
+                    pending.push((name, Some(Member::at_path(text, MemberKind::Directory, None))));
                 } else if kind.is_symlink() {
                     members.push(follow(&dir, &name, text));
                 } else if kind.is_file() {
+                    files += 1;
                     let meta = entry.metadata().at("cannot read", path.join(&name))?;
                     members.push(Member::at_path(text, MemberKind::File, Some(&meta)));
                 } else {
                     members.push(Member::at_path(text, MemberKind::Other(Special::Fifo), None));
                 }
+                count += 1;
             }
+            // Storage has one for every blob and link.
+            let holds_one_file = files == 1 && others == 0 && below.components().nth(1).is_some();
+            members.extend(own.filter(|_| !holds_one_file));
         }
-        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut tree = Tree::listed(place, members, anomalies, Box::new(Folder::new(dir, path)));
         tree.folder = Some(path.to_owned());
         Ok(tree)
@@ -139,7 +150,7 @@ impl Tree {
     /// keys are their places in the list.
     pub fn of_bytes(place: &str, members: Vec<(MemberName, u64)>, bytes: Box<dyn Bytes>) -> Tree {
         let members = members.into_iter().zip(0..);
-        let member = |((name, size), key): ((MemberName, u64), u64)| match name.strip_suffix(b"/") {
+        let member = |((name, size), key): ((MemberName, u64), u64)| match name.text().strip_suffix(b"/") {
             Some(directory) => Member::at_path(directory.into(), MemberKind::Directory, None),
             None => Member::listed(name, size, key),
         };
@@ -216,9 +227,8 @@ impl Tree {
         let below = format!("{folder}/");
         let Tree { place, mut members, mut anomalies, outer, bytes, .. } = self;
         for member in &mut members {
-            if let Some(name) = member.name.strip_prefix(below.as_bytes()) {
-                member.name = name.into();
-            }
+            let inside = member.name.text().strip_prefix(below.as_bytes()).map(MemberName::from);
+            member.name = inside.unwrap_or_else(|| member.name.clone());
             if let MemberKind::Hardlink(target) = &mut member.kind {
                 if let Some(inside) = target.strip_prefix(below.as_bytes()) {
                     **target = inside.into();
@@ -323,6 +333,11 @@ impl Tree {
     /// Bytes that stand in the folder for temporary files as long as it is used.
     pub fn spooled(&self) -> u64 {
         self.members.iter().map(|member| self.bytes.spooled(member.wanted())).sum()
+    }
+
+    /// Those of one member.
+    fn spooled_of(&self, id: MemberId) -> u64 {
+        self.bytes.spooled(self.member(id).wanted())
     }
 
     /// The file that holds a member and nothing else, and that may be linked to.

@@ -1,40 +1,168 @@
-//! The names of members, which take most of the memory of a list: that of a directory is the beginning of the name of
-//! something in it, and shares its bytes.
+//! The names of members, which take most of the memory of a list. Storage and layouts call files by digests: sixty-four hex
+//! digits are kept as the thirty-two bytes that they are, and what stands before them once for all that share it. The name of
+//! a directory is the beginning of the name of something in it, and shares its bytes.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
-use bstr::{BStr, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
+use data_encoding::HEXLOWER;
+
+/// Bytes that names share. A thin pointer: there are hundreds of thousands.
+type Shared = Arc<Box<[u8]>>;
 
 /// The name of a member.
 #[derive(Clone)]
-pub struct MemberName {
-    text: Arc<[u8]>,
-    len: usize,
+pub struct MemberName(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    /// The beginning of shared bytes.
+    Text { text: Shared, len: u32 },
+    /// A name that holds a digest, or the beginning of one that does not reach into it.
+    Digest { before: Shared, digits: [u8; 32], behind: Behind },
 }
 
+/// What stands behind a digest in a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Nothing,
+    /// A blob of registry storage.
+    Data,
+    /// A link of registry storage.
+    Link,
+}
+
+const BEHIND: [(Behind, &[u8]); 3] =
+    [(Behind::Data, b"/data"), (Behind::Link, b"/link"), (Behind::Nothing, b"")];
+
+/// Hex digits of a SHA-256 digest.
+const DIGITS: usize = 64;
+
+/// The parts of a name, one behind the other. Digits are written into the second place first.
+type Parts<'n> = [&'n [u8]; 3];
+
 impl MemberName {
+    /// The name. What holds no digest is borrowed.
+    pub fn text(&self) -> Cow<'_, BStr> {
+        match &self.0 {
+            Kept::Text { text, len } => Cow::Borrowed(begin(text, *len).as_bstr()),
+            Kept::Digest { .. } => {
+                let mut digits = [0; DIGITS];
+                Cow::Owned(BString::from(self.parts(&mut digits).concat()))
+            }
+        }
+    }
+
+    /// Bytes of the name.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Kept::Text { len, .. } => *len as usize,
+            Kept::Digest { before, behind, .. } => before.len() + DIGITS + behind.text().len(),
+        }
+    }
+
+    /// Whether it is empty, as that of a root is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it begins so.
+    pub fn starts_with(&self, prefix: &[u8]) -> bool {
+        match &self.0 {
+            Kept::Text { text, len } => return begin(text, *len).starts_with(prefix),
+            Kept::Digest { before, .. } if prefix.len() <= before.len() => return before.starts_with(prefix),
+            Kept::Digest { .. } => {}
+        }
+        let mut digits = [0; DIGITS];
+        let mut rest = prefix;
+        for part in self.parts(&mut digits) {
+            let same = rest.len().min(part.len());
+            if part[..same] != rest[..same] {
+                return false;
+            }
+            rest = &rest[same..];
+        }
+        rest.is_empty()
+    }
+
+    /// How it stands to another in the order of names, which is that of their bytes.
+    pub fn cmp_text(&self, other: &[u8]) -> Ordering {
+        match &self.0 {
+            Kept::Text { text, len } => begin(text, *len).cmp(other),
+            Kept::Digest { before, digits, behind } => {
+                // Most differ in what stands before the digest, which need not be written out then.
+                let same = before.len().min(other.len());
+                before[..same].cmp(&other[..same]).then_with(|| {
+                    let Some(rest) = other.get(before.len()..) else { return Ordering::Greater };
+                    let mut text = [0; DIGITS];
+                    HEXLOWER.encode_mut(digits, &mut text);
+                    let end = rest.len().min(DIGITS);
+                    text[..end].cmp(&rest[..end]).then_with(|| match rest.get(DIGITS..) {
+                        Some(rest) => behind.text().cmp(rest),
+                        None => Ordering::Greater,
+                    })
+                })
+            }
+        }
+    }
+
+    /// The same name as one in a list of its kind, whose beginning it shares where it is that of `last`.
+    pub(super) fn beside(text: &[u8], last: Option<&MemberName>) -> MemberName {
+        let found = BEHIND.into_iter().find_map(|(behind, end)| {
+            let (before, digits) = text.strip_suffix(end)?.split_last_chunk::<DIGITS>()?;
+            // Upper-case digits are another name.
+            let mut bytes = [0; 32];
+            HEXLOWER.decode_mut(digits, &mut bytes).ok()?;
+            Some((before, bytes, behind))
+        });
+        let Some((before, digits, behind)) = found else { return MemberName::from(text) };
+        let before = match last.map(|last| &last.0) {
+            Some(Kept::Digest { before: known, .. }) if ***known == *before => Arc::clone(known),
+            _ => Arc::new(before.into()),
+        };
+        MemberName(Kept::Digest { before, digits, behind })
+    }
+
     /// Shares the bytes of a name that begins with this one, if that is the name of something in a directory of this name.
     pub(super) fn share(&mut self, below: &MemberName) {
-        if below.get(self.len) == Some(&b'/') && below.starts_with(self) {
-            self.text = Arc::clone(&below.text);
+        let Kept::Text { text, len } = &mut self.0 else { return };
+        let (Kept::Text { text: known, .. } | Kept::Digest { before: known, .. }) = &below.0;
+        let own = begin(text, *len);
+        if known.get(own.len()) == Some(&b'/') && known.starts_with(own) {
+            *text = Arc::clone(known);
+        }
+    }
+
+    fn parts<'n>(&'n self, into: &'n mut [u8; DIGITS]) -> Parts<'n> {
+        match &self.0 {
+            Kept::Text { text, len } => [begin(text, *len), b"", b""],
+            Kept::Digest { before, digits, behind } => {
+                HEXLOWER.encode_mut(digits, into);
+                [before, into, behind.text()]
+            }
         }
     }
 }
 
-impl Deref for MemberName {
-    type Target = BStr;
+/// The beginning of shared bytes.
+fn begin(text: &Shared, len: u32) -> &[u8] {
+    text.get(..len as usize).unwrap_or_default()
+}
 
-    fn deref(&self) -> &BStr {
-        self.text.get(..self.len).unwrap_or_default().as_bstr()
+impl Behind {
+    fn text(self) -> &'static [u8] {
+        BEHIND.into_iter().find(|(own, _)| *own == self).map_or(b"", |(_, text)| text)
     }
 }
 
 impl From<&[u8]> for MemberName {
     fn from(text: &[u8]) -> MemberName {
-        MemberName { text: text.into(), len: text.len() }
+        // Longer ones no limit on members or headers lets through.
+        let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        MemberName(Kept::Text { text: Arc::new(text.into()), len })
     }
 }
 
@@ -52,7 +180,7 @@ impl From<String> for MemberName {
 
 impl PartialEq for MemberName {
     fn eq(&self, other: &MemberName) -> bool {
-        **self == **other
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -66,25 +194,48 @@ impl PartialOrd for MemberName {
 
 impl Ord for MemberName {
     fn cmp(&self, other: &MemberName) -> Ordering {
-        (**self).cmp(&**other)
+        match (&self.0, &other.0) {
+            (_, Kept::Text { text, len }) => self.cmp_text(begin(text, *len)),
+            (Kept::Text { text, len }, _) => other.cmp_text(begin(text, *len)).reverse(),
+            (
+                Kept::Digest { before: a, digits: own, behind },
+                Kept::Digest { before: b, digits, behind: end },
+            ) if Arc::ptr_eq(a, b) || a == b => {
+                // Hex digits stand in the order of what they mean.
+                own.cmp(digits).then_with(|| behind.text().cmp(end.text()))
+            }
+            (Kept::Digest { before: a, .. }, Kept::Digest { before: b, .. }) => {
+                let same = a.len().min(b.len());
+                a[..same].cmp(&b[..same]).then_with(|| self.cmp_text(&other.text()))
+            }
+        }
     }
 }
 
 impl fmt::Display for MemberName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
+        fmt::Display::fmt(&*self.text(), f)
     }
 }
 
 impl fmt::Debug for MemberName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
+        fmt::Debug::fmt(&*self.text(), f)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn text_of(name: &MemberName) -> Option<&Shared> {
+        match &name.0 {
+            Kept::Text { text, .. } => Some(text),
+            Kept::Digest { .. } => None,
+        }
+    }
 
     #[test]
     fn a_directory_shares_the_name_of_what_is_in_it() {
@@ -95,9 +246,65 @@ mod tests {
         {
             let mut directory = name(text);
             directory.share(&file);
-            assert_eq!(Arc::ptr_eq(&directory.text, &file.text), shared, "{text}");
-            assert_eq!((directory.as_bytes(), directory.to_string().as_str()), (text.as_bytes(), text));
+            assert_eq!(
+                text_of(&directory).is_some_and(|own| Arc::ptr_eq(own, text_of(&file).expect("a text"))),
+                shared,
+                "{text}"
+            );
+            assert_eq!((&**directory.text(), directory.to_string().as_str()), (text.as_bytes(), text));
         }
+        let blob = MemberName::beside(format!("a/sha256/{HEX}/data").as_bytes(), None);
+        let mut directory = name("a/sha256");
+        directory.share(&blob);
+        assert_eq!(text_of(&directory).map(|text| text.len()), Some("a/sha256/".len()));
+        assert_eq!(directory.to_string(), "a/sha256");
         assert!(name("a") < name("a/b") && name("a-b") < name("a/b"));
+    }
+
+    #[test]
+    fn names_are_what_they_were_however_they_are_kept() {
+        let upper = HEX.to_uppercase();
+        let texts = [
+            String::new(),
+            HEX.to_owned(),
+            format!("blobs/sha256/{HEX}"),
+            format!("blobs/sha256/{HEX}/data"),
+            format!("blobs/sha256/{HEX}/data2"),
+            format!("blobs/sha256/{HEX}/link"),
+            format!("blobs/sha256/{HEX}0"),
+            format!("blobs/sha256/{upper}"),
+            format!("blobs/sha256/{}", &HEX[1..]),
+            format!("blobs/sha256/{}/link", HEX.replace('0', "1")),
+            "blobs/sha256".to_owned(),
+            "blobs/sha256-".to_owned(),
+            format!("blobs/{HEX}/data"),
+            "index.json".to_owned(),
+        ];
+        let mut last: Option<MemberName> = None;
+        for text in &texts {
+            let name = MemberName::beside(text.as_bytes(), last.as_ref());
+            assert_eq!((&**name.text(), name.len()), (text.as_bytes(), text.len()), "{text}");
+            assert_eq!(name.is_empty(), text.is_empty());
+            assert_eq!(name, MemberName::from(text.as_str()));
+            for other in &texts {
+                let same = MemberName::beside(other.as_bytes(), Some(&name));
+                assert_eq!(name.cmp(&same), text.as_bytes().cmp(other.as_bytes()), "{text} {other}");
+                assert_eq!(name.cmp_text(other.as_bytes()), text.as_bytes().cmp(other.as_bytes()));
+                assert_eq!(name.starts_with(other.as_bytes()), text.starts_with(other.as_str()));
+            }
+            last = Some(name);
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_digest_is_small() {
+        assert!(size_of::<MemberName>() <= 48, "{}", size_of::<MemberName>());
+        let first = MemberName::beside(format!("blobs/sha256/{HEX}").as_bytes(), None);
+        let second =
+            MemberName::beside(format!("blobs/sha256/{}", HEX.replace('1', "2")).as_bytes(), Some(&first));
+        let (Kept::Digest { before: a, .. }, Kept::Digest { before: b, .. }) = (&first.0, &second.0) else {
+            panic!("both hold digests")
+        };
+        assert!(Arc::ptr_eq(a, b));
     }
 }

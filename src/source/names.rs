@@ -24,14 +24,14 @@ impl<'a> Names<'a> {
 
     /// The member of this exact cleaned name, links not followed; the first of several.
     pub fn get(self, name: &[u8]) -> Option<MemberId> {
-        let at = self.by_name.partition_point(|&i| self.members[i as usize].name.as_bytes() < name);
+        let at = self.by_name.partition_point(|&i| self.members[i as usize].name.cmp_text(name).is_lt());
         let id = *self.by_name.get(at)?;
-        (self.members[id as usize].name.as_bytes() == name).then_some(MemberId(id))
+        self.members[id as usize].name.cmp_text(name).is_eq().then_some(MemberId(id))
     }
 
     /// The members whose names begin with `prefix`, in name order.
     pub fn below(self, prefix: &'a [u8]) -> impl Iterator<Item = (MemberId, &'a Member)> + 'a {
-        let from = self.by_name.partition_point(|&i| self.members[i as usize].name.as_bytes() < prefix);
+        let from = self.by_name.partition_point(|&i| self.members[i as usize].name.cmp_text(prefix).is_lt());
         self.by_name[from..]
             .iter()
             .map(move |&i| (MemberId(i), &self.members[i as usize]))
@@ -40,7 +40,7 @@ impl<'a> Names<'a> {
 
     /// Whether any name begins so.
     pub fn has_below(self, prefix: &[u8]) -> bool {
-        let from = self.by_name.partition_point(|&i| self.members[i as usize].name.as_bytes() < prefix);
+        let from = self.by_name.partition_point(|&i| self.members[i as usize].name.cmp_text(prefix).is_lt());
         self.by_name.get(from).is_some_and(|&i| self.members[i as usize].name.starts_with(prefix))
     }
 
@@ -53,8 +53,8 @@ impl<'a> Names<'a> {
                 MemberKind::File => return Ok(Some(id)),
                 MemberKind::Symlink(target) if target.starts_with(b"/") => return Err(LinkFault::Absolute),
                 MemberKind::Symlink(target) => {
-                    let parent =
-                        member.name.rfind_byte(b'/').map_or(&b""[..], |at| &member.name.as_bytes()[..at]);
+                    let name = member.name();
+                    let parent = name.rfind_byte(b'/').map_or(&b""[..], |at| &name.as_bytes()[..at]);
                     [parent, b"/", target].concat()
                 }
                 MemberKind::Hardlink(target) => target.to_vec(),

@@ -6,6 +6,7 @@
 //! member at a place below another one that is no directory, a `..` inside of a name, and links that lead elsewhere if
 //! they are resolved step by step.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -53,10 +54,10 @@ fn goes_up_inside(raw: &[u8]) -> bool {
 fn below_others(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
     let mut found = Vec::new();
     // Members that are no directories, each of whose names begins the next one's.
-    let mut open: Vec<(&BStr, MemberId)> = Vec::new();
+    let mut open: Vec<(Cow<'_, BStr>, MemberId)> = Vec::new();
     for &i in tree.by_name {
         let (id, member) = (MemberId(i), tree.member(MemberId(i)));
-        let name = member.name.as_bstr();
+        let name = member.name();
         while open.last().is_some_and(|(begin, _)| !name.starts_with(begin)) {
             open.pop();
         }
@@ -75,7 +76,7 @@ fn below_others(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
 /// from where a link led to, and a hard link is what its target is, at its own place.
 fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault> {
     let member = tree.member(id);
-    let mut here = parent(&member.name).to_owned();
+    let mut here = parent(&member.name()).to_owned();
     let mut hops = 0;
     // What is still to be walked, innermost link last, each from its end.
     let mut ahead: Vec<&[u8]> = match inode(tree, id, &mut hops)? {

@@ -161,7 +161,7 @@ fn read(
             member.spooled_at(Spooled::OWN | entry_at);
             progress.read(member.size);
         } else {
-            let other = other_algorithm(&member.name);
+            let other = other_algorithm(&member.name());
             let request =
                 Request { size: member.size, other, plain: true, plain_other: None, caps: caps(limits) };
             let path = Spooled::own(&spool, members.len() as u64);

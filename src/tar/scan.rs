@@ -7,6 +7,8 @@
 //! Where readers disagree the scan does what Go's `archive/tar` does, since every loader of images uses it, except
 //! that it names the fault and goes on where Go stops. An entry is lent ([`Entry`]); its buffers are used again for
 //! the next one, so a layer of millions of entries allocates nothing after the first few.
+//!
+//! Long because it is one machine: every state reads what the others left.
 
 use std::ops::Range;
 

@@ -146,7 +146,7 @@ fn documents(
         for link in links.to(member) {
             edits.entry(link.by).or_default().extend(said(archive, links, link, &text, &document.sha256));
         }
-        let name = archive.tree.member(member).name.clone();
+        let name = archive.tree.member(member).kept_name().clone();
         round.becomes.insert(member, Becomes::Other(name, Some(Held::Made(text.into()))));
         for by in by(&member) {
             if let Some(count) = below.get_mut(&by) {
@@ -199,8 +199,8 @@ fn renamed(archive: &Archive, round: &mut Round) -> Result<()> {
         round.moved.iter().map(|(old, new)| (old.as_str().as_bytes(), new)).collect();
     for (member, id) in archive.tree.members.iter().zip(0..) {
         let id = MemberId(id);
-        let name = if storage { in_storage(&member.name, &now) } else { anywhere(&member.name, &now) };
-        let link = match storage && member.name.ends_with(b"/link") && member.size < 256 {
+        let name = if storage { in_storage(&member.name(), &now) } else { anywhere(&member.name(), &now) };
+        let link = match storage && member.name().ends_with(b"/link") && member.size < 256 {
             true => archive.tree.read(id, 256)?,
             false => None,
         };
@@ -210,8 +210,8 @@ fn renamed(archive: &Archive, round: &mut Round) -> Result<()> {
         if name.is_none() && link.is_none() {
             continue;
         }
-        let name = name.map_or_else(|| member.name.clone(), |name| MemberName::from(&name[..]));
-        let taken = name != member.name && archive.tree.get(&name).is_some();
+        let name = name.map_or_else(|| member.kept_name().clone(), |name| MemberName::from(&name[..]));
+        let taken = name != *member.kept_name() && archive.tree.get(&name.text()).is_some();
         let made = match round.becomes.remove(&id) {
             Some(Becomes::Other(_, made)) => made,
             _ => link,
@@ -263,7 +263,7 @@ fn whole(archive: &Archive, target: &Target, edit: &Edit, round: &mut Round) {
         Target::Member(member) => Some(*member),
         Target::Named(name) => archive.tree.get(name),
     };
-    let name = |member: MemberId| archive.tree.member(member).name.clone();
+    let name = |member: MemberId| archive.tree.member(member).kept_name().clone();
     match (edit, there, target) {
         (Edit::Write(text), Some(member), _) => {
             round

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::form::format::{Capabilities, Format, HeldNames, Reading, Writing};
 use crate::form::oci_layout;
 use crate::form::oci_layout::tar::{TarForm, tar};
-use crate::model::Form;
+use crate::model::{Form, Standing};
 use crate::source::Tree;
 
 /// The form.
@@ -15,7 +15,7 @@ pub static FORMAT: Format = Format {
     title: "docker-archive",
     transports: &[("docker-archive", &UNIVERSAL)],
     named: true,
-    reading: Some(Reading { detect, accepts_damaged, open }),
+    reading: Some(Reading { detect, accepts_damaged, standing, place: oci_layout::place, open }),
 };
 
 /// `manifest.json` beside `index.json`.
@@ -49,4 +49,13 @@ pub static LEGACY: Writing = Writing {
 
 fn accepts_damaged(tree: &Tree) -> bool {
     tree.get(b"manifest.json").is_some() || oci_layout::accepts_damaged(tree)
+}
+
+fn standing(name: &str) -> Standing {
+    let v1 = name.get(64..).is_some_and(|rest| matches!(rest, "/json" | "/VERSION" | "/layer.tar"));
+    match name {
+        "manifest.json" | "oci-layout" | "index.json" => Standing::Own,
+        _ if name == "repositories" || v1 => Standing::Legacy,
+        _ => Standing::Nothing,
+    }
 }

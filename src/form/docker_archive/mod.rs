@@ -370,7 +370,7 @@ fn legacy_left_out(builder: &mut Builder<'_>) {
         name == b"repositories"
             || (name.len() > 65 && name[64] == b'/' && matches!(&name[65..], b"json" | b"VERSION"))
     };
-    let members = tree.members.iter().filter(|member| legacy(&member.name)).count() as u64;
+    let members = tree.members.iter().filter(|member| legacy(&member.name())).count() as u64;
     if members > 0 {
         builder.odd(Anomaly::LegacyIgnored { members });
     }

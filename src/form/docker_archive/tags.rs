@@ -11,13 +11,6 @@ use crate::model::view::text;
 use crate::model::{Anomaly, DocKind, LegacyProblem};
 use crate::reference::Reference;
 
-/// A larger `json` of a v1 image is not read: real ones have a few kilobytes.
-const MAX_JSON: u64 = 64 << 10;
-/// Nesting of a v1 image's `json`.
-const DEPTH: usize = 64;
-/// v1 images that are looked at in one archive: 1,000 images of 100 layers.
-const MAX_IMAGES: usize = 100_000;
-
 /// A v1 image: its parent, and the member that its `layer.tar` is or leads to.
 type Image = (Option<String>, Option<MemberId>);
 
@@ -72,7 +65,7 @@ fn differs(
             return Ok(Some(LegacyProblem::Layers));
         }
         if !images.contains_key(&id) {
-            if images.len() >= MAX_IMAGES {
+            if images.len() as u64 >= builder.limits().v1_images {
                 return Ok(None);
             }
             images.insert(id.clone(), image(builder, &id)?);
@@ -94,8 +87,8 @@ fn differs(
 fn image(builder: &Builder<'_>, id: &str) -> Result<Option<Image>> {
     let tree = &builder.archive.tree;
     let Some(member) = tree.file(format!("{id}/json").as_bytes()) else { return Ok(None) };
-    let Some(bytes) = tree.read(member, MAX_JSON)? else { return Ok(None) };
-    let Ok(json) = json::parse(&bytes, DEPTH) else { return Ok(None) };
+    let Some(bytes) = tree.read(member, builder.limits().v1_bytes)? else { return Ok(None) };
+    let Ok(json) = json::parse(&bytes, builder.limits().json_depth as usize) else { return Ok(None) };
     let parent = text(&json.root, "parent").filter(|parent| !parent.is_empty());
     Ok(Some((parent, tree.file(format!("{id}/layer.tar").as_bytes()))))
 }

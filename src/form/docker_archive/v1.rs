@@ -26,7 +26,8 @@ pub fn detect(tree: &Tree) -> bool {
 /// Names of top-level directories with a `json`.
 fn images(tree: &Tree) -> impl Iterator<Item = (String, MemberId)> + '_ {
     tree.below(b"").filter_map(|(id, member)| {
-        let name = std::str::from_utf8(&member.name).ok()?;
+        let name = member.name();
+        let name = std::str::from_utf8(&name).ok()?;
         let directory = name.strip_suffix("/json")?;
         let hex = directory.len() == 64 && directory.bytes().all(|b| b.is_ascii_hexdigit());
         hex.then(|| (directory.to_owned(), id))
@@ -123,13 +124,13 @@ fn without_json(
     let mut found: BTreeMap<String, MemberId> = BTreeMap::new();
     for (id, member) in builder.archive.tree.below(b"") {
         let Some(end) = member
-            .name
+            .name()
             .find_byte(b'/')
-            .or_else(|| (member.kind == MemberKind::Directory).then_some(member.name.len()))
+            .or_else(|| (member.kind == MemberKind::Directory).then_some(member.name().len()))
         else {
             continue;
         };
-        let directory = String::from_utf8_lossy(&member.name[..end]).into_owned();
+        let directory = String::from_utf8_lossy(&member.name()[..end]).into_owned();
         if !documents.contains_key(&directory) && !wanted.contains(directory.as_str()) {
             found.entry(directory).or_insert(id);
         }
@@ -227,7 +228,7 @@ fn node_of(
         .iter()
         .map(|&document| {
             let member = builder.archive.listed(document).member;
-            let json = builder.archive.tree.member(member).name.to_string();
+            let json = builder.archive.tree.member(member).name().to_string();
             let path = format!("{}layer.tar", json.strip_suffix("json").unwrap_or(&json));
             let layer = builder.part_of_member(&path, Location::member(member));
             if let Some(blob) = layer.blob {

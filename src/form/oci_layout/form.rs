@@ -1,10 +1,11 @@
 //! What an OCI layout is to the rest of the program.
 
 use super::tar::{LAYOUT, tar};
-use super::{detect, layout_dir, open};
+use super::{blob_path, detect, layout_dir, open};
+use crate::digest::Digest;
 use crate::form::format::{Capabilities, Format, HeldNames, Reading, Writing};
-use crate::model::Form;
-use crate::source::Tree;
+use crate::model::{Form, Sought, Standing};
+use crate::source::{MemberName, Tree};
 
 /// The form.
 pub static FORMAT: Format = Format {
@@ -12,7 +13,7 @@ pub static FORMAT: Format = Format {
     title: "OCI layout",
     transports: &[("oci", &FOLDER), ("oci-archive", &TAR)],
     named: true,
-    reading: Some(Reading { detect, accepts_damaged, open }),
+    reading: Some(Reading { detect, accepts_damaged, standing, place, open }),
 };
 
 /// As a folder.
@@ -49,4 +50,12 @@ pub(in crate::form) fn cut_short(tree: &Tree) -> bool {
 
 pub(in crate::form) fn accepts_damaged(tree: &Tree) -> bool {
     detect(tree) || tree.get(b"index.json").is_some() || cut_short(tree)
+}
+
+fn standing(name: &str) -> Standing {
+    if matches!(name, "oci-layout" | "index.json") { Standing::Own } else { Standing::Nothing }
+}
+
+pub(in crate::form) fn place(_: &Tree, digest: &Digest, _: Sought) -> Option<MemberName> {
+    Some(blob_path(digest).into())
 }

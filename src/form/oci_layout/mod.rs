@@ -15,7 +15,7 @@ use bstr::ByteSlice;
 #[cfg(any(feature = "registry", feature = "serve"))]
 pub(in crate::form) use as_layout::as_layout;
 pub use form::{FOLDER, FORMAT, TAR};
-pub(in crate::form) use form::{accepts_damaged, cut_short};
+pub(in crate::form) use form::{accepts_damaged, cut_short, place};
 pub use index_json::{index_json, merged};
 pub use named::ref_names;
 pub use write::layout_dir;
@@ -149,7 +149,8 @@ fn stored_blobs(builder: &mut Builder<'_>) {
         .tree
         .below(b"blobs/")
         .filter_map(|(id, member)| {
-            let text = member.name.strip_prefix(b"blobs/")?.to_str().ok()?;
+            let name = member.name();
+            let text = name.strip_prefix(b"blobs/")?.to_str().ok()?;
             let (algorithm, encoded) = text.split_once('/')?;
             Some((Digest::parse(&format!("{algorithm}:{encoded}")).ok()?, id))
         })

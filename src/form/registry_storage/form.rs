@@ -1,8 +1,10 @@
 //! What registry storage is to the rest of the program.
 
-use super::{detect, open, storage};
+use super::{blob_place, detect, open, storage};
+use crate::digest::Digest;
 use crate::form::format::{Capabilities, Format, HeldNames, Reading, Writing};
-use crate::model::Form;
+use crate::model::{Form, Sought, Standing};
+use crate::source::{MemberName, Tree};
 
 /// The form.
 pub static FORMAT: Format = Format {
@@ -11,7 +13,7 @@ pub static FORMAT: Format = Format {
     transports: &[("registry-storage", &WRITING)],
     named: true,
     // By its folders it is known or it is not.
-    reading: Some(Reading { detect, accepts_damaged: |_| false, open }),
+    reading: Some(Reading { detect, accepts_damaged: |_| false, standing, place, open }),
 };
 
 /// A folder for a registry to serve.
@@ -26,3 +28,12 @@ pub static WRITING: Writing = Writing {
     },
     create: |out, options| storage(out.path("registry-storage")?, options),
 };
+
+/// Links.
+fn standing(name: &str) -> Standing {
+    if name.contains("/_") && name.ends_with("/link") { Standing::Own } else { Standing::Nothing }
+}
+
+fn place(tree: &Tree, digest: &Digest, _: Sought) -> Option<MemberName> {
+    blob_place(tree, digest).map(MemberName::from)
+}

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Context as _, Result};
+use crate::limits::LINK_BYTES;
 use crate::store::{Bucket, Object};
 
-/// Bytes of a link that are read: a digest has fewer.
-const LINK: u64 = 1024;
 /// Links that are asked for at once.
 const AT_ONCE: usize = 8;
 
@@ -97,7 +96,7 @@ pub fn texts(
 fn text(bucket: &Bucket, name: &str) -> Result<Option<String>> {
     let Some(got) = bucket.get(name, None)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    got.reader.take(LINK).read_to_end(&mut bytes).at("cannot read", bucket.address().shown(name))?;
+    got.reader.take(LINK_BYTES).read_to_end(&mut bytes).at("cannot read", bucket.address().shown(name))?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 

@@ -16,13 +16,13 @@ mod write;
 pub use form::{FORMAT, WRITING};
 pub use write::storage;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bstr::ByteSlice;
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::limits::Limits;
+use crate::limits::{LINK_BYTES, Limits};
 use crate::location::{Location, MemberId};
 use crate::media::LayerType;
 use crate::model::archive::*;
@@ -43,9 +43,9 @@ fn prefix(tree: &Tree) -> Option<String> {
         }
     }
     // A tar of a registry's root directory may have any folder in front.
-    let member = tree.members.iter().find(|m| m.name.contains_str("docker/registry/v2/"))?;
-    let at = member.name.find("docker/registry/v2/")?;
-    let prefix = member.name.get(..at + "docker/registry/v2/".len())?.to_str().ok()?.to_owned();
+    let member = tree.members.iter().find(|m| m.name().contains_str("docker/registry/v2/"))?;
+    let at = member.name().find("docker/registry/v2/")?;
+    let prefix = member.name().get(..at + "docker/registry/v2/".len())?.to_str().ok()?.to_owned();
     (tree.has_below(&format!("{prefix}repositories/")) || tree.has_below(&format!("{prefix}blobs/")))
         .then_some(prefix)
 }
@@ -84,7 +84,8 @@ struct Tag {
     index: BTreeMap<Digest, MemberId>,
 }
 
-/// Reads every repository with its tags.
+/// Reads every repository with its tags. What the links of one say is looked at twice, and held for no longer: a registry has
+/// thousands of them.
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
     let base = prefix(&tree).unwrap_or_default();
     let (repositories, aliases, bad_names) = repositories(&tree, &base)?;
@@ -99,46 +100,84 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
         at(digest).or_else(|| at(aliases.get(digest)?))
     };
     let mut builder = Builder::new(Form::RegistryStorage, tree, ingested, limits, find);
-    for (path, repository) in &repositories {
-        read_repository(&mut builder, path, repository)?;
+    for path in &repositories {
+        let repository = repository_of(&builder.archive.tree, &base, path);
+        read_repository(&mut builder, path, &repository)?;
     }
     odd_names(&mut builder, bad_names);
-    let linked = links(&mut builder, &repositories)?;
+    let linked = links(&mut builder, &base, &repositories)?;
     if builder.archive.roots.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::archive() });
     }
-    let stored: Vec<(Digest, MemberId, bool)> = builder
-        .archive
-        .tree
-        .below(blobs.as_bytes())
-        .filter_map(|(id, member)| {
-            let text = member.name.strip_prefix(blobs.as_bytes())?.strip_suffix(b"/data")?.to_str().ok()?;
+    stored(&mut builder, blobs.as_bytes(), &linked);
+    Ok(builder.archive)
+}
+
+/// Takes in every blob that is stored, whether or not anything leads to it.
+fn stored(builder: &mut Builder<'_>, blobs: &[u8], linked: &Marks) {
+    // Of what an image needs, the link that is missing is told.
+    let mut needed = Marks::of(&builder.archive.tree);
+    let archive = &builder.archive;
+    let place = |digest: &Digest| archive.tree.get(&blob_name(blobs, digest)?);
+    archive
+        .blobs
+        .iter()
+        .filter_map(|blob| blob.digest.as_ref())
+        .for_each(|digest| needed.mark(place(digest)));
+    let ids: Vec<MemberId> = builder.archive.tree.below(blobs).map(|(id, _)| id).collect();
+    for member in ids {
+        let tree = &builder.archive.tree;
+        let name = tree.member(member).name();
+        let place = || {
+            let text = name.strip_prefix(blobs)?.strip_suffix(b"/data")?.to_str().ok()?;
             let mut parts = text.split('/');
             let (algorithm, folder, hex) = (parts.next()?, parts.next()?, parts.next()?);
-            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, id, hex.starts_with(folder)))
-        })
-        .collect();
-    let needed: HashSet<Digest> =
-        builder.archive.blobs.iter().filter_map(|blob| blob.digest.clone()).collect();
-    let placed: HashSet<Digest> =
-        stored.iter().filter(|(.., in_place)| *in_place).map(|(digest, ..)| digest.clone()).collect();
-    for (digest, member, in_place) in stored {
+            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, hex.starts_with(folder)))
+        };
+        let Some((digest, in_place)) = place() else { continue };
         let at = Location::member(member);
+        // The first of several members of that name.
+        let first = blob_name(blobs, &digest).and_then(|name| tree.get(&name));
         if !in_place {
-            let problem = match placed.contains(&digest) {
-                true => StorageProblem::Copy(digest),
-                false => StorageProblem::Misplaced(digest),
+            let problem = match first {
+                Some(_) => StorageProblem::Copy(digest),
+                None => StorageProblem::Misplaced(digest),
             };
             builder.odd(Anomaly::Storage { at, problem });
             continue;
         }
-        // Of what an image needs, the link that is missing is told.
-        if !linked.contains(&digest) && !needed.contains(&digest) {
+        if first.is_none_or(|first| !linked.has(first) && !needed.has(first)) {
             builder.odd(Anomaly::Storage { at, problem: StorageProblem::Unlinked });
         }
         builder.stored_blob(digest, member);
     }
-    Ok(builder.archive)
+}
+
+/// The member of a blob in its place.
+fn blob_name(blobs: &[u8], digest: &Digest) -> Option<Vec<u8>> {
+    let hex = digest.encoded();
+    let place = format!("{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?);
+    Some([blobs, place.as_bytes()].concat())
+}
+
+/// Which members have something, one bit a member.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn of(tree: &Tree) -> Marks {
+        Marks(vec![0; tree.members.len().div_ceil(64)])
+    }
+
+    fn mark(&mut self, member: Option<MemberId>) {
+        let Some(MemberId(member)) = member else { return };
+        if let Some(bits) = self.0.get_mut(member as usize / 64) {
+            *bits |= 1 << (member % 64);
+        }
+    }
+
+    fn has(&self, MemberId(member): MemberId) -> bool {
+        self.0.get(member as usize / 64).is_some_and(|bits| bits >> (member % 64) & 1 == 1)
+    }
 }
 
 /// Notes folders with links whose names are no repositories'.
@@ -150,7 +189,7 @@ fn odd_names(builder: &mut Builder<'_>, bad_names: BadNames) {
 }
 
 /// Looks at every link, and at whether each repository has the links that its images need; the blobs that have one.
-fn links(builder: &mut Builder<'_>, repositories: &Repositories) -> Result<HashSet<Digest>> {
+fn links(builder: &mut Builder<'_>, base: &str, repositories: &BTreeSet<String>) -> Result<Marks> {
     let missed: HashSet<Digest> = builder
         .archive
         .blobs
@@ -158,13 +197,21 @@ fn links(builder: &mut Builder<'_>, repositories: &Repositories) -> Result<HashS
         .filter(|blob| blob.member.is_none())
         .filter_map(|blob| blob.digest.clone())
         .collect();
-    let mut linked = HashSet::new();
-    let mut roots: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
-    let all = builder.archive.roots.clone();
-    for root in &all {
-        roots.entry(root.repository.as_deref().unwrap_or_default()).or_default().push(root.node);
+    let mut linked = Marks::of(&builder.archive.tree);
+    let blobs = format!("{base}blobs/");
+    let place = |builder: &Builder<'_>, digest: &Digest| {
+        builder.archive.tree.get(&blob_name(blobs.as_bytes(), digest)?)
+    };
+    let mut roots: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
+    for root in &builder.archive.roots {
+        let repository = root.repository.as_deref().unwrap_or_default();
+        match roots.get_mut(repository) {
+            Some(nodes) => nodes.push(root.node),
+            None => drop(roots.insert(repository.to_owned(), vec![root.node])),
+        }
     }
-    for (path, repository) in repositories {
+    for path in repositories {
+        let repository = repository_of(&builder.archive.tree, base, path);
         let history = repository.tags.values().flat_map(|tag| &tag.index);
         let every = (repository.revisions.iter().map(|link| (LinkKind::Revision, link)))
             .chain(repository.layers.iter().map(|link| (LinkKind::Layer, link)))
@@ -172,20 +219,20 @@ fn links(builder: &mut Builder<'_>, repositories: &Repositories) -> Result<HashS
         for (kind, (digest, &member)) in every {
             let Some(content) = link(builder, member)? else { continue };
             let at = Location::member(member);
-            linked.insert(digest.clone());
+            linked.mark(place(builder, digest));
+            linked.mark(place(builder, &content));
             if content != *digest && content.algorithm_name() == digest.algorithm_name() {
                 let problem = StorageProblem::Mismatch { path: digest.clone(), content: content.clone() };
                 builder.odd(Anomaly::Storage { at: at.clone(), problem });
             }
             // What an image lacks is told of the image.
             if !builder.has_blob(&content)? && !missed.contains(&content) {
-                let problem = StorageProblem::Dangling { kind, digest: content.clone() };
+                let problem = StorageProblem::Dangling { kind, digest: content };
                 builder.odd(Anomaly::Storage { at, problem });
             }
-            linked.insert(content);
         }
         let roots = roots.get(path.as_str()).map(Vec::as_slice).unwrap_or_default();
-        needed(builder, path, repository, roots);
+        needed(builder, path, &repository, roots);
     }
     Ok(linked)
 }
@@ -228,33 +275,58 @@ fn needed(builder: &mut Builder<'_>, path: &str, repository: &Repository, roots:
 }
 
 type BadNames = BTreeMap<String, MemberId>;
-type Repositories = BTreeMap<String, Repository>;
 type Aliases = BTreeMap<Digest, Digest>;
 
-/// Walks the links by name. A name with a component that begins with `_` ends a repository's path.
-fn repositories(tree: &Tree, base: &str) -> Result<(Repositories, Aliases, BadNames)> {
+/// The repositories that have links. A name with a component that begins with `_` ends a repository's path.
+fn repositories(tree: &Tree, base: &str) -> Result<(BTreeSet<String>, Aliases, BadNames)> {
     let root = format!("{base}repositories/");
-    let mut found = Repositories::new();
+    let mut found = BTreeSet::new();
     let mut aliases = Aliases::new();
     let mut bad_names = BadNames::new();
+    // Members of one repository stand together.
+    let mut last = String::new();
     for (id, member) in tree.below(root.as_bytes()) {
-        let Some(text) = member.name.get(root.len()..).and_then(|name| name.to_str().ok()) else { continue };
+        let name = member.name();
+        let Some(text) = name.get(root.len()..).and_then(|name| name.to_str().ok()) else { continue };
         let Some(at) = text.find("/_") else { continue };
         let (path, rest) = (&text[..at], &text[at + 1..]);
-        if !crate::reference::is_repository_path(path) {
-            bad_names.entry(path.to_owned()).or_insert(id);
-            continue;
+        if path != last {
+            if !crate::reference::is_repository_path(path) {
+                bad_names.entry(path.to_owned()).or_insert(id);
+                continue;
+            }
+            found.insert(path.to_owned());
+            path.clone_into(&mut last);
         }
-        let repository = found.entry(path.to_owned()).or_default();
+        // A blob pushed under SHA-512 is stored under SHA-256; the link says which.
+        if let ["_layers", algorithm, hex, "link"] = rest.split('/').collect::<Vec<_>>().as_slice()
+            && *algorithm != "sha256"
+            && let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}"))
+            && let Some(stored) = link_text(tree, id)?.and_then(|text| Digest::parse(&text).ok())
+        {
+            aliases.insert(digest, stored);
+        }
+    }
+    Ok((found, aliases, bad_names))
+}
+
+/// What the links of a repository say, by their names.
+fn repository_of(tree: &Tree, base: &str, path: &str) -> Repository {
+    let root = format!("{base}repositories/{path}/");
+    let below = format!("{root}_");
+    let mut found = Repository::default();
+    for (id, member) in tree.below(below.as_bytes()) {
+        let name = member.name();
+        let Some(rest) = name.get(root.len()..).and_then(|name| name.to_str().ok()) else { continue };
         let parts: Vec<&str> = rest.split('/').collect();
         match parts.as_slice() {
             ["_manifests", "revisions", algorithm, hex, "link"] => {
                 if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
-                    repository.revisions.insert(digest, id);
+                    found.revisions.insert(digest, id);
                 }
             }
             ["_manifests", "tags", tag, below @ ..] => {
-                let tag = repository.tags.entry((*tag).to_owned()).or_insert_with(|| Tag {
+                let tag = found.tags.entry((*tag).to_owned()).or_insert_with(|| Tag {
                     member: id,
                     current: None,
                     index: BTreeMap::new(),
@@ -270,23 +342,18 @@ fn repositories(tree: &Tree, base: &str) -> Result<(Repositories, Aliases, BadNa
                 }
             }
             ["_layers", algorithm, hex, "link"] => {
-                let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) else { continue };
-                // A blob pushed under SHA-512 is stored under SHA-256; the link says which.
-                if *algorithm != "sha256" {
-                    if let Some(stored) = link_text(tree, id)?.and_then(|text| Digest::parse(&text).ok()) {
-                        aliases.insert(digest.clone(), stored);
-                    }
+                if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+                    found.layers.insert(digest, id);
                 }
-                repository.layers.insert(digest, id);
             }
             _ => {}
         }
     }
-    Ok((found, aliases, bad_names))
+    found
 }
 
 fn link_text(tree: &Tree, id: MemberId) -> Result<Option<String>> {
-    let bytes = tree.read(id, 1024)?;
+    let bytes = tree.read(id, LINK_BYTES)?;
     Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
 }
 
@@ -336,17 +403,16 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
         let all = repository.revisions.iter().map(|(digest, &member)| (digest.clone(), member)).collect();
         return untagged(builder, path, all, Via::List);
     }
-    let reached = reached(builder);
-    let signed =
-        repository.tags.keys().filter_map(|tag| about_tag(tag)).filter(|digest| !reached.contains(digest));
+    let signed = repository.tags.keys().filter_map(|tag| about_tag(tag));
+    let signed = signed.filter(|digest| !builder.has_node(digest));
     let signed = signed.filter_map(|digest| Some((digest.clone(), *repository.revisions.get(&digest)?)));
-    untagged(builder, path, signed.collect(), Via::List)?;
+    let signed = signed.collect();
+    untagged(builder, path, signed, Via::List)?;
     referrers(builder, path, repository)?;
-    let nodes = self::reached(builder);
     // A link that leads nowhere is told by itself.
     let mut rest = BTreeMap::new();
     for (digest, &member) in &repository.revisions {
-        if !nodes.contains(digest) && builder.has_blob(digest)? {
+        if !builder.has_node(digest) && builder.has_blob(digest)? {
             rest.insert(digest.clone(), member);
         }
     }
@@ -355,15 +421,9 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
     referrers(builder, path, repository)
 }
 
-/// The digests of everything read so far.
-fn reached(builder: &Builder<'_>) -> HashSet<Digest> {
-    builder.archive.nodes.iter().filter_map(|node| node.digest.clone()).collect()
-}
-
 /// Untagged revisions that refer to something reached so far belong to it, and what refers to them to them.
 fn referrers(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
-    let nodes = reached(builder);
-    let others = repository.revisions.iter().filter(|(digest, _)| !nodes.contains(digest));
+    let others = repository.revisions.iter().filter(|(digest, _)| !builder.has_node(digest));
     let others: Vec<(Digest, MemberId)> = others.map(|(digest, &member)| (digest.clone(), member)).collect();
     for (at, node) in builder.referrers(others)? {
         let repository = Some(path.to_owned());

@@ -11,9 +11,7 @@ use super::PREFIXES;
 use super::stored::{Folder, Link, Listed, Listing, Opened, Storage, Stored, Version, blob_name, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
-
-/// Bytes of a link that are read: a digest has fewer.
-const LINK: u64 = 1024;
+use crate::limits::LINK_BYTES;
 
 /// Opens the storage in or at a folder.
 ///
@@ -75,7 +73,7 @@ impl OnDisk {
         };
         let modified = version(&file.metadata().at("cannot read", &told)?).modified;
         let mut text = Vec::new();
-        file.take(LINK).read_to_end(&mut text).at("cannot read", &told)?;
+        file.take(LINK_BYTES).read_to_end(&mut text).at("cannot read", &told)?;
         Ok(Some(Link { path, text: text.to_str_lossy().into_owned(), modified }))
     }
 

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stored::{Link, Listed, blob_name};
-use super::{Aliases, links, read_repository, repositories};
+use super::{Aliases, links, read_repository, repositories, repository_of};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -125,11 +125,12 @@ pub fn repository(
     let find =
         ByFacts { base: base.to_owned(), aliases, found: Arc::clone(&found), known: Arc::clone(&known) };
     let mut builder = Builder::new(Form::RegistryStorage, tree, Ingested::default(), limits, find);
-    for (path, repository) in &repositories {
-        read_repository(&mut builder, path, repository)?;
+    for path in &repositories {
+        let repository = repository_of(&builder.archive.tree, base, path);
+        read_repository(&mut builder, path, &repository)?;
     }
     super::odd_names(&mut builder, bad_names);
-    links(&mut builder, &repositories)?;
+    links(&mut builder, base, &repositories)?;
     let missed = builder.archive.blobs.iter().filter(|blob| blob.member.is_none());
     let missed: Vec<Digest> = missed.filter_map(|blob| blob.digest.clone()).collect();
     for digest in missed {

@@ -15,13 +15,11 @@ use crate::form::sink::{
 use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::{Place, Tree};
+use crate::limits::LINK_BYTES;
 use crate::reference::{is_repository_path, is_tag};
 
 /// Where the storage lies below the registry's `rootdirectory`.
 const BELOW: &str = "docker/registry/v2";
-
-/// Bytes that a link may have: far more than any digest.
-const LINK: u64 = 4096;
 
 struct Storage {
     // Dropped first, while the lock is still held.
@@ -97,7 +95,7 @@ impl Storage {
         let path = Path::new(self.prefix).join(current);
         let Some(link) = existing.file(&path)? else { return Ok(None) };
         let mut text = Vec::new();
-        link.take(LINK).read_to_end(&mut text).at("cannot read", existing.path().join(path))?;
+        link.take(LINK_BYTES).read_to_end(&mut text).at("cannot read", existing.path().join(path))?;
         Ok(str::from_utf8(&text).ok().and_then(|text| Digest::parse(text.trim()).ok()))
     }
 

@@ -128,7 +128,8 @@ fn stored_blobs(builder: &mut Builder<'_>) {
         .tree
         .below(b"")
         .filter_map(|(id, member)| {
-            let text = std::str::from_utf8(&member.name).ok()?;
+            let name = member.name();
+            let text = std::str::from_utf8(&name).ok()?;
             let hex = text.strip_suffix(".manifest.json").unwrap_or(text);
             let algorithm = match hex.len() {
                 64 => "sha256",

@@ -3,6 +3,8 @@
 //! In a file the header of such a member is reserved and filled in; a discarded member rewinds the file. Members whose
 //! names and sizes are known get their places first and are then written by several threads. A stream cannot go back: what is not known is completed in an unlinked temporary file first, and a member that fails after
 //! its header has gone out cuts the stream for good.
+//!
+//! Long because all that moves a position in the file stands under one lock, and is told apart by one state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

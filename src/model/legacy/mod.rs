@@ -23,9 +23,6 @@ pub use v1_image::V1Image;
 
 use crate::json::Kind;
 
-/// Docker 25 and later write v1 JSON among the blobs that nothing points at; no such document is larger.
-pub const MAX_BLOB: u64 = 64 << 10;
-
 /// A member of a v1 image JSON or config that Docker's decoder does not take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: expected {expected}", if pointer.is_empty() { "document" } else { pointer })]

@@ -3,44 +3,33 @@
 //! A cause suppresses its consequences here: what is wrong with a blob's bytes is not said again of its size, its
 //! compression or its diff ID.
 
+mod parts;
+mod scope;
+mod whole;
+
 use std::collections::{HashMap, HashSet};
 
 use super::capped::MAX_FINDINGS;
 use super::documents::ArchiveDocuments;
-use super::layer::{self, Which};
+use super::layer::Which;
 use super::{
-    anomalies, archive as archive_rules, blob, consequence, container, contents, docker_archive, document,
-    graph, image, index, layer_tar, legacy, manifest, meaning, name, platform, reach, shape, storage, stray,
+    anomalies, archive as archive_rules, blob, consequence, container, docker_archive, document, graph,
+    image, index, layer_tar, legacy, meaning, name, platform, reach, shape, storage, stray,
 };
 use crate::blob::BlobFacts;
 use crate::digest::{Algorithm, Digest};
 use crate::facts::Facts;
-use crate::finding::{self, Finding, Label, Rule};
+use crate::finding::{self, Finding};
 use crate::location::{Location, MemberId};
 use crate::model::Form;
 use crate::model::partial::Partial;
 use crate::model::{
-    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, ImageParts, Node, NodeId, Part,
-    Role, Root,
+    Anomaly, Archive, Blob, BlobId, Body, Descriptor, DocId, DocKind, Edge, ImageParts, NodeId, Role, Root,
 };
 
-/// What a run looks at.
-#[derive(Debug, Clone, Copy)]
-pub enum Scope<'a> {
-    /// Everything.
-    All,
-    /// These manifests and indexes, and what the archive says as a whole.
-    Nodes(&'a HashSet<NodeId>),
-}
-
-impl Scope<'_> {
-    fn holds(&self, node: NodeId) -> bool {
-        match self {
-            Scope::All => true,
-            Scope::Nodes(nodes) => nodes.contains(&node),
-        }
-    }
-}
+pub use scope::Scope;
+use scope::{Use, configs, declared_documents, documents_in, use_of};
+pub use whole::sees_all;
 
 /// What [`run`] finds, in the order of reports.
 pub fn judge(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
@@ -140,64 +129,6 @@ fn cap(out: &mut Vec<Finding>) {
     }
 }
 
-/// Documents that are judged: those of nodes in scope with their configs, and those that belong to no node.
-fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
-    let all = || (0..archive.documents.len() as u32).map(DocId);
-    let Scope::Nodes(_) = scope else { return all().collect() };
-    // Where there is a `manifest.json`, nothing is taken from `repositories`.
-    let unread = archive.documents.iter().any(|document| document.kind == DocKind::DockerArchive);
-    let mut found: HashSet<DocId> = all()
-        .filter(|&id| match archive.listed(id).kind {
-            DocKind::OciLayout | DocKind::DockerArchive => true,
-            DocKind::Repositories => !unread,
-            _ => archive.index_json == Some(id),
-        })
-        .collect();
-    for (i, node) in archive.nodes.iter().enumerate() {
-        if !scope.holds(NodeId(i as u32)) {
-            continue;
-        }
-        found.extend(node.document);
-        found.extend(node.all_parts().iter().filter_map(|part| archive.blob(part.blob?).document));
-        if let Body::V1 { chain, .. } = &node.body {
-            found.extend(chain);
-        }
-    }
-    found
-}
-
-/// Documents whose type a descriptor gives.
-fn declared_documents(archive: &Archive) -> HashSet<DocId> {
-    let edges = archive.nodes.iter().flat_map(|node| match &node.body {
-        Body::Index { children, .. } => children.as_slice(),
-        _ => &[],
-    });
-    let edges = edges.filter_map(|edge| Some((&edge.descriptor, edge.node?)));
-    let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_ref()?, root.node)));
-    let typed = edges.chain(roots).filter(|(descriptor, _)| !descriptor.type_or_empty().is_empty());
-    typed.filter_map(|(_, node)| archive.node(node).document).collect()
-}
-
-/// What a config is used for, in order of what that asks of it: whether an image is run from it, whether it has layers.
-type Use = (bool, bool);
-
-fn use_of(parts: &ImageParts) -> Use {
-    (parts.role == Role::Image, !parts.layers.is_empty())
-}
-
-/// Configs by the use that asks most of them.
-fn configs(archive: &Archive, scope: Scope<'_>) -> HashMap<BlobId, Use> {
-    let mut found = HashMap::new();
-    let nodes = archive.nodes.iter().enumerate().filter(|(i, _)| scope.holds(NodeId(*i as u32)));
-    for parts in nodes.filter_map(|(_, node)| node.parts()) {
-        if let Some(blob) = parts.config.blob {
-            let most = found.entry(blob).or_insert_with(|| use_of(parts));
-            *most = use_of(parts).max(*most);
-        }
-    }
-    found
-}
-
 struct Walk<'a> {
     archive: &'a Archive,
     facts: &'a Facts,
@@ -227,25 +158,6 @@ struct Walk<'a> {
     /// Layers that nothing but a diff ID names and that are other ones: how they end follows.
     others: HashSet<MemberId>,
 }
-
-/// What is wrong with a manifest, index or list that hides what it points at.
-const HIDING: &[&Rule] = &[
-    &document::SYNTAX,
-    &document::TOO_DEEP,
-    &document::DUPLICATE_KEY,
-    &shape::NULL_FOR_REQUIRED,
-    &shape::UNEXPECTED_SHAPE,
-    &shape::LAYERS_MISSING,
-    &shape::MANIFESTS_MISSING,
-    &shape::CONFIG_MISSING,
-    &shape::ARCHIVE_CONFIG_MISSING,
-    &shape::ARCHIVE_LAYERS_MISSING,
-    &shape::MANIFEST_NOT_ARRAY,
-    &manifest::LAYERS_NULL,
-];
-
-/// Further places that want a missing blob: a layer may be in hundreds of images.
-const MAX_RELATED: usize = 3;
 
 impl<'a> Walk<'a> {
     fn new(archive: &'a Archive, facts: &'a Facts, scope: Scope<'_>, cut: bool) -> Walk<'a> {
@@ -500,137 +412,6 @@ impl Walk<'_> {
         }
     }
 
-    /// Layers of an image upon each other.
-    fn stack(&mut self, id: NodeId, layers: &[Part]) {
-        let mut found = Vec::new();
-        for (i, layer) in layers.iter().enumerate() {
-            let member = layer.blob.and_then(|blob| self.archive.blob(blob).member);
-            if let (Some(odd), Some(member)) = (self.facts.stacks.get(&(id, i)), member) {
-                contents::odd(odd, i, member, &mut found);
-            }
-        }
-        self.once(found);
-    }
-
-    /// Layers and the operating system of their image.
-    fn roots(&mut self, layers: &[Part], os: Option<&str>) {
-        let mut found = Vec::new();
-        for (i, layer) in layers.iter().enumerate() {
-            let Some(blob) = layer.blob else { continue };
-            if let (Some(facts), Some(member)) = (self.facts.layer(blob), self.archive.blob(blob).member) {
-                contents::roots(facts, i, os, member, &mut found);
-            }
-        }
-        self.once(found);
-    }
-
-    /// Reports what was not reported of another image or artifact with the same layers.
-    fn once(&mut self, mut found: Vec<Finding>) {
-        found.retain(|finding| self.told.insert((finding.rule.name, finding.primary.location.clone())));
-        self.out.append(&mut found);
-    }
-
-    /// A config or other blob; whether its content is sound.
-    fn part(&mut self, part: &Part, what: &str) -> bool {
-        if let Some(descriptor) = &part.descriptor {
-            let length = self.length(part.blob);
-            blob::descriptor(
-                descriptor,
-                length,
-                &|digest| self.cut || self.held.contains_key(digest),
-                &mut self.out,
-            );
-        }
-        let before = self.out.len();
-        if !self.cut {
-            self.missing(part, what);
-        }
-        if self.out.len() > before {
-            self.explain(&part.wanted);
-        }
-        let Some(id) = part.blob else { return false };
-        let Some(member) = self.archive.blob(id).member else { return false };
-        let by = by(self.archive, &part.at, member, part.descriptor.is_some());
-        let sound = self.content(id, what, Some(by));
-        if let (true, Some(descriptor)) = (sound, &part.descriptor) {
-            let length = self.archive.tree.member(member).size;
-            blob::size(descriptor, member, length, what, &mut self.out);
-        }
-        sound
-    }
-
-    /// What is not there, once however many images want it.
-    fn missing(&mut self, part: &Part, what: &str) {
-        match part.blob.and_then(|id| self.missing.get(&id)) {
-            Some(&at) => {
-                let also = &mut self.out[at].related;
-                if also.len() < MAX_RELATED && also.iter().all(|label| label.location != part.at) {
-                    also.push(Label { location: part.at.clone(), text: "wanted here, too".into() });
-                }
-            }
-            None => {
-                let before = self.out.len();
-                blob::missing(self.archive, part, what, &mut self.out);
-                if let (Some(id), true) = (part.blob, self.out.len() > before) {
-                    self.missing.insert(id, before);
-                }
-            }
-        }
-    }
-
-    /// A layer of an image; whether its content is sound.
-    fn layer(&mut self, part: &Part, which: Which) -> bool {
-        let sound = self.part(part, &which.to_string());
-        let Some(id) = part.blob.filter(|_| sound) else { return false };
-        if self.oversized(id, which) {
-            return false;
-        }
-        let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else {
-            return sound;
-        };
-        if facts.plain.is_some() || facts.fault.is_some() {
-            image::declared(part, which, facts, Location::member(member), &mut self.out);
-        }
-        if self.layers.insert(id) {
-            let mut found = Vec::new();
-            image::stream(which, facts, &Location::member(member), &mut found);
-            self.once(found);
-            layer::stream(part, which, facts, member, &mut self.out);
-            if let Some(inside) =
-                self.facts.layer(id).filter(|_| facts.plain.as_ref().is_some_and(|p| p.size > 0))
-            {
-                contents::layer(inside, which, member, &mut self.out);
-            }
-        }
-        facts.fault.is_none()
-    }
-
-    /// Whether a blob was not read because of its length, which is reported once.
-    fn oversized(&mut self, id: BlobId, which: impl Into<Which>) -> bool {
-        let is = self.facts.oversized.contains(&id);
-        if let (true, Some(member)) = (is && self.layers.insert(id), self.archive.blob(id).member) {
-            let size = self.archive.tree.member(member).size;
-            image::oversized(which, size, Location::member(member), &mut self.out);
-        }
-        is
-    }
-
-    /// A blob of an artifact. Under a layer's media type it is decompressed like one, and must stand that.
-    fn artifact_blob(&mut self, part: &Part, i: usize) {
-        let sound = self.part(part, &format!("blob {i}"));
-        let Some(id) = part.blob.filter(|_| sound) else { return };
-        if self.oversized(id, i) {
-            return;
-        }
-        let (Some(facts), Some(member)) = (self.facts.get(id), self.archive.blob(id).member) else { return };
-        if facts.fault.is_some() {
-            image::declared(part, i, facts, Location::member(member), &mut self.out);
-            let mut found = Vec::new();
-            image::stream(i, facts, &Location::member(member), &mut found);
-            self.once(found);
-        }
-    }
-
     /// A blob's content against its digest, reported once; whether it is sound.
     fn content(&mut self, id: BlobId, what: &str, by: Option<blob::By<'_>>) -> bool {
         let archive = self.archive;
@@ -679,30 +460,9 @@ impl Walk<'_> {
     }
 }
 
-/// Whether all that may point at something could be read, so that it is known what nothing points at.
-pub fn sees_all(archive: &Archive, found: &[Finding]) -> bool {
-    let limit = |odd: &Anomaly| matches!(odd, Anomaly::LimitHit { .. } | Anomaly::DocumentTooLarge { .. });
-    let whole = |node: &Node| match &node.body {
-        Body::Absent | Body::Opaque => false,
-        Body::Index { children, .. } => children.iter().all(|edge| edge.node.is_some()),
-        _ => node.all_parts().iter().all(|part| part.blob.is_some()),
-    };
-    let configs = archive.documents.iter().filter(|document| matches!(document.kind, DocKind::Config(_)));
-    let configs: HashSet<MemberId> = configs.map(|document| document.member).collect();
-    let hides = |finding: &Finding| {
-        HIDING.iter().any(|rule| rule.name == finding.rule.name)
-            && finding.primary.location.member.is_none_or(|member| !configs.contains(&member))
-    };
-    !archive.anomalies.iter().any(limit)
-        && archive.nodes.iter().all(whole)
-        && archive.unreadable_roots().is_empty()
-        && !found.iter().any(hides)
-}
-
 /// What points at a member; a descriptor does by digest.
 fn by<'b>(archive: &'b Archive, at: &'b Location, member: MemberId, is_descriptor: bool) -> blob::By<'b> {
-    let name = archive.tree.member(member).name.as_ref();
-    blob::By { at, named: is_descriptor.then_some(name) }
+    blob::By { at, named: is_descriptor.then(|| archive.tree.member(member).kept_name()) }
 }
 
 /// What the archive knows of a blob.

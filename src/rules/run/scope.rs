@@ -1,0 +1,81 @@
+//! What of an archive is judged, and what it is used for.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::{Archive, BlobId, Body, DocId, DocKind, ImageParts, NodeId, Role};
+
+/// What a run looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// Everything.
+    All,
+    /// These manifests and indexes, and what the archive says as a whole.
+    Nodes(&'a HashSet<NodeId>),
+}
+
+impl Scope<'_> {
+    pub(super) fn holds(&self, node: NodeId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Nodes(nodes) => nodes.contains(&node),
+        }
+    }
+}
+
+/// Documents that are judged: those of nodes in scope with their configs, and those that belong to no node.
+pub(super) fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
+    let all = || (0..archive.documents.len() as u32).map(DocId);
+    let Scope::Nodes(_) = scope else { return all().collect() };
+    // Where there is a `manifest.json`, nothing is taken from `repositories`.
+    let unread = archive.documents.iter().any(|document| document.kind == DocKind::DockerArchive);
+    let mut found: HashSet<DocId> = all()
+        .filter(|&id| match archive.listed(id).kind {
+            DocKind::OciLayout | DocKind::DockerArchive => true,
+            DocKind::Repositories => !unread,
+            _ => archive.index_json == Some(id),
+        })
+        .collect();
+    for (i, node) in archive.nodes.iter().enumerate() {
+        if !scope.holds(NodeId(i as u32)) {
+            continue;
+        }
+        found.extend(node.document);
+        found.extend(node.all_parts().iter().filter_map(|part| archive.blob(part.blob?).document));
+        if let Body::V1 { chain, .. } = &node.body {
+            found.extend(chain);
+        }
+    }
+    found
+}
+
+/// Documents whose type a descriptor gives.
+pub(super) fn declared_documents(archive: &Archive) -> HashSet<DocId> {
+    let edges = archive.nodes.iter().flat_map(|node| match &node.body {
+        Body::Index { children, .. } => children.as_slice(),
+        _ => &[],
+    });
+    let edges = edges.filter_map(|edge| Some((&edge.descriptor, edge.node?)));
+    let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_ref()?, root.node)));
+    let typed = edges.chain(roots).filter(|(descriptor, _)| !descriptor.type_or_empty().is_empty());
+    typed.filter_map(|(_, node)| archive.node(node).document).collect()
+}
+
+/// What a config is used for, in order of what that asks of it: whether an image is run from it, whether it has layers.
+pub(super) type Use = (bool, bool);
+
+pub(super) fn use_of(parts: &ImageParts) -> Use {
+    (parts.role == Role::Image, !parts.layers.is_empty())
+}
+
+/// Configs by the use that asks most of them.
+pub(super) fn configs(archive: &Archive, scope: Scope<'_>) -> HashMap<BlobId, Use> {
+    let mut found = HashMap::new();
+    let nodes = archive.nodes.iter().enumerate().filter(|(i, _)| scope.holds(NodeId(*i as u32)));
+    for parts in nodes.filter_map(|(_, node)| node.parts()) {
+        if let Some(blob) = parts.config.blob {
+            let most = found.entry(blob).or_insert_with(|| use_of(parts));
+            *most = use_of(parts).max(*most);
+        }
+    }
+    found
+}
