@@ -100,6 +100,11 @@ pub fn sources() -> Vec<(String, String)> {
     files
 }
 
+/// The code of every source without comments, string literals and tests.
+pub fn production() -> Vec<(String, String)> {
+    House::read().0.into_values().map(|source| (source.path, source.code)).collect()
+}
+
 impl House {
     fn read() -> House {
         House::of(sources())
@@ -462,4 +467,32 @@ fn an_import_that_is_turned_round_is_seen() {
         let found = forbidden(&imports);
         assert!(found.get(file).is_some_and(|rooms| rooms.contains(room)), "{file}: {room}");
     }
+}
+
+/// Lines of a source before its tests.
+fn lines(text: &str) -> usize {
+    text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count()
+}
+
+/// Why a source is long: what its first page says behind this.
+const LONG: &str = "//! Long because ";
+
+#[test]
+fn a_long_file_says_why() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let (long, says) = (lines(&text) > 500, text.lines().any(|line| line.starts_with(LONG)));
+        if long != says && !path.ends_with("tests.rs") {
+            wrong.push(format!(
+                "{path}: {} lines, {}",
+                lines(&text),
+                if says { "and says why" } else { "no reason" }
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "above 500 lines before its tests a source says `{LONG}`, and no other does: {wrong:#?}"
+    );
+    assert_eq!(lines("a\nb\n#[cfg(test)]\nmod tests {\n}\n"), 2);
 }

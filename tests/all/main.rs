@@ -41,6 +41,8 @@ mod limits;
 mod messages;
 /// Hostile names wherever a name can stand.
 mod names;
+/// Numbers that bound what is read.
+mod numbers;
 /// Pages to look at.
 mod pages;
 mod parts;

@@ -379,3 +379,71 @@ fn extensions_of_tar_headers() {
         border_of(&bench, &source, "extension-bytes", 6000, true);
     }
 }
+
+/// A case of the corpus, and the sizes of those of its members that `wanted` picks by name and content.
+fn case(bench: &Bench, path: &str, wanted: impl Fn(&str, &[u8]) -> bool) -> (String, Vec<u64>) {
+    // Its name must not be that of a rule, which is looked for in what is said.
+    let copy = bench.dir.path().join("case.tar");
+    std::fs::copy(format!("{}/corpus/{path}/archive.tar", env!("CARGO_MANIFEST_DIR")), &copy)
+        .expect("a case");
+    let path = copy.to_str().expect("UTF-8").to_owned();
+    let mut archive = ::tar::Archive::new(std::fs::File::open(&path).expect("a case"));
+    let mut sizes = Vec::new();
+    for entry in archive.entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a name").to_string_lossy().into_owned();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).expect("read");
+        sizes.extend(wanted(&name, &bytes).then_some(bytes.len() as u64));
+    }
+    (path, sizes)
+}
+
+/// Whether a rule's finding is told with limits.
+fn tells(bench: &Bench, source: &str, rule: &str, limits: &[(&str, u64)]) -> bool {
+    let limits = limits.iter().flat_map(|(name, n)| ["--limit".to_owned(), format!("{name}={n}")]);
+    let arguments: Vec<String> =
+        std::iter::once("check".to_owned()).chain(limits).chain([source.to_owned()]).collect();
+    let output = bench.restow.run_with(&arguments, None).expect("restow runs");
+    assert!(output.code <= 1, "{}", output.stderr);
+    String::from_utf8_lossy(&output.stdout).contains(rule) || output.stderr.contains(rule)
+}
+
+/// What nothing demands is passed over in silence: one that is too large tells of nothing.
+#[test]
+fn statements_of_attestations() {
+    let bench = Bench::new();
+    let is_one =
+        |_: &str, bytes: &[u8]| bytes.starts_with(b"{") && bytes.windows(8).any(|text| text == b"\"_type\":");
+    let (source, sizes) = case(&bench, "bad/attestation/wrong-subject", is_one);
+    let [n] = sizes[..] else { panic!("one statement: {sizes:?}") };
+    for limit in ["statement-bytes", "statements-bytes"] {
+        assert!(
+            tells(&bench, &source, "attestation/wrong-subject", &[(limit, n)]),
+            "{limit}: {n} bytes are too many"
+        );
+        assert!(
+            !tells(&bench, &source, "attestation/wrong-subject", &[(limit, n - 1)]),
+            "{limit}: {n} bytes are read"
+        );
+    }
+}
+
+#[test]
+fn images_of_the_first_era_beside_others() {
+    let bench = Bench::new();
+    let (source, sizes) = case(&bench, "good/docker-archive/docker-20.10", |name, _| name.ends_with("/json"));
+    let n = sizes.into_iter().max().expect("v1 images");
+    let differs = "docker-archive/legacy-differs";
+    assert!(!tells(&bench, &source, differs, &[("v1-bytes", n)]), "{n} bytes are too many");
+    // One that is not read is as one that is not there.
+    assert!(tells(&bench, &source, differs, &[("v1-bytes", n - 1)]), "{n} bytes are read");
+    assert!(
+        tells(&bench, &source, differs, &[("v1-bytes", 0), ("v1-images", 1)]),
+        "the first was not looked at"
+    );
+    assert!(
+        !tells(&bench, &source, differs, &[("v1-bytes", 0), ("v1-images", 0)]),
+        "the first was looked at"
+    );
+}
