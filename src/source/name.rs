@@ -97,10 +97,7 @@ impl MemberName {
                 let same = before.len().min(other.len());
                 before[..same].cmp(&other[..same]).then_with(|| {
                     let Some(rest) = other.get(before.len()..) else { return Ordering::Greater };
-                    let mut text = [0; DIGITS];
-                    HEXLOWER.encode_mut(digits, &mut text);
-                    let end = rest.len().min(DIGITS);
-                    text[..end].cmp(&rest[..end]).then_with(|| match rest.get(DIGITS..) {
+                    digits_against(digits, rest).then_with(|| match rest.get(DIGITS..) {
                         Some(rest) => behind.text().cmp(rest),
                         None => Ordering::Greater,
                     })
@@ -145,6 +142,13 @@ impl MemberName {
             }
         }
     }
+}
+
+/// How the digits of these bytes stand to as much of a text: the first that differs tells, and mostly that is the very first.
+fn digits_against(bytes: &[u8; 32], text: &[u8]) -> Ordering {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let shown = digits.map(|half| half + if half < 10 { b'0' } else { b'a' - 10 });
+    shown.zip(text).map(|(own, other)| own.cmp(other)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// The beginning of shared bytes.
