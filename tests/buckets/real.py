@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -290,6 +291,19 @@ def compared(endpoint, wanted, name):
           f"boto3 reads the blobs in {boto:.1f} s; scrub of the copy {local:.1f} s", flush=True)
 
 
+def served(images, endpoint):
+    """Out of the bucket, as a registry: pulled by docker, podman, buildah, ctr and skopeo, as they are."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ["dockerd", "containerd", "podman", "buildah"])):
+        print("serve: not pulled, which needs root, docker, containerd, podman and buildah", flush=True)
+        return
+    pull = Path(__file__).resolve().parents[1] / "serve/pull.py"
+    places = [f"registry-storage:s3://{BUCKET}/prod:{name}:1" for name, _ in images[4:6]]
+    run = subprocess.run([sys.executable, str(pull), RESTOW, *places], capture_output=True, text=True, env=variables(endpoint))
+    lines = run.stdout.splitlines()
+    assert run.returncode == 0 and len(lines) == 7 and all(line.endswith(": 2 as they are, 0 not") for line in lines), run
+    print(f"serve: {'; '.join(lines)}", flush=True)
+
+
 def main():
     folder = WORK / "layout"
     images = layout(folder)
@@ -311,6 +325,7 @@ def main():
         print(f"seaweedfs: sound as the registry wrote it, {taken:.1f} s, peak {peak:.0f} MB", flush=True)
         tree, _, _ = restow(["inspect", f"registry-storage:s3://{BUCKET}/prod:team0/app0:1"], endpoint)
         assert "team0/app0:1" in tree, tree
+        served(images, endpoint)
         wanted = damage(s3, images)
         compared(endpoint, wanted, "seaweedfs")
         objects = WORK / "copy-seaweedfs"
