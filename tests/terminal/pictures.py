@@ -145,16 +145,21 @@ def picture(texts: list[tuple[int, str]], theme: str, file: Path, here: Path) ->
 
 
 def drawn(text: str, colours: list[str]) -> str:
-    """The text in HTML: what bold, dim, underlined and the eight colours are."""
+    """The text in HTML: what bold, dim, underlined, the eight colours and those of the 256 are."""
     out, on = [], {}
     for piece in re.split(r"(\x1b\[[\d;]*m)", text):
         if not (sequence := re.fullmatch(r"\x1b\[([\d;]*)m", piece)):
             style = ";".join(on.values())
             out.append(f'<span style="{style}">{html.escape(piece)}</span>' if style else html.escape(piece))
             continue
-        for code in sequence[1].split(";"):
+        codes = iter(sequence[1].split(";"))
+        for code in codes:
             number = int(code or 0)
-            if number in (0, 39):
+            if number == 38 and next(codes, "") == "5":
+                cube = int(next(codes, "16")) - 16
+                level = [0 if step == 0 else 55 + 40 * step for step in (cube // 36, cube // 6 % 6, cube % 6)]
+                on["colour"] = "color:rgb({},{},{})".format(*level)
+            elif number in (0, 39):
                 on = {} if number == 0 else {key: value for key, value in on.items() if key != "colour"}
             elif number == 1:
                 on["bold"] = "font-weight:bold"
