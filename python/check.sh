@@ -27,7 +27,7 @@ if [[ $wheel == --ray ]]; then
         python3 -m venv "$work/ray"
         "$work/ray/bin/pip" -q --disable-pip-version-check install "${tools[2]}" ray==2.60.0
     }
-    cargo build --quiet --locked
+    cargo build --quiet --locked --features cloud
     PYTHONPATH=python "$work/ray/bin/pytest" -q -p no:cacheprovider python/tests/test_ray.py
     exit
 fi

@@ -53,7 +53,7 @@ def children(of: int) -> list[int]:
 
 
 def test_a_worker_that_is_killed_is_done_again(ray: Any, tmp_path: Path) -> None:
-    place = storage(tmp_path / "storage", 150, 1 << 20)
+    place = storage(tmp_path / "storage", 150, 4 << 20)
     states = tmp_path / "states"
     killed: list[int] = []
 
@@ -67,10 +67,15 @@ def test_a_worker_that_is_killed_is_done_again(ray: Any, tmp_path: Path) -> None
                     if words[1:2] == [b"scrub"] and str(tmp_path).encode() in b"".join(words):
                         own = int(process.parent.name)
                         worker = int((process.parent / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                        # What was read so far is written every second.
-                        time.sleep(1.3)
-                        os.kill(worker, signal.SIGKILL)
+                        # What was read so far is written every second, and a quick machine would be done by then.
+                        for _ in range(8):
+                            os.kill(own, signal.SIGSTOP)
+                            time.sleep(0.2)
+                            os.kill(own, signal.SIGCONT)
+                            time.sleep(0.02)
+                        # The command first: that it is still at work is what the test wants.
                         os.kill(own, signal.SIGKILL)
+                        os.kill(worker, signal.SIGKILL)
                         killed.append(worker)
                         return
                 except (OSError, IndexError):
