@@ -12,6 +12,8 @@
 //! `Place::among` take one.
 
 pub mod apart;
+#[cfg(feature = "registry")]
+mod at_once;
 mod detect;
 pub mod docker_archive;
 mod format;

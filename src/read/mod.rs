@@ -158,10 +158,7 @@ fn stored(archive: &Archive, nodes: Option<&HashSet<NodeId>>, context: &Context<
 ///
 /// As of [`all`].
 pub fn hashed(archive: &Archive, wanted: &dyn Fn(BlobId) -> bool, context: &Context<'_>) -> Result<Facts> {
-    let to_be_read = |&id: &BlobId| wanted(id) && archive.blob(id).is_to_be_read();
-    let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(to_be_read).collect();
-    let jobs = blobs.iter().map(|&blob| Job { plain: false, ..Job::judge(archive, blob) }).collect();
-    judged(archive, &blobs, jobs, context)
+    these(archive, wanted, context, |job| Job { plain: false, ..job })
 }
 
 /// Finds out what is not known yet.
@@ -194,9 +191,19 @@ fn reached(archive: &Archive, nodes: &HashSet<NodeId>) -> HashSet<BlobId> {
 ///
 /// As of [`all`].
 pub fn some(archive: &Archive, wanted: &dyn Fn(BlobId) -> bool, context: &Context<'_>) -> Result<Facts> {
+    these(archive, wanted, context, |job| job)
+}
+
+/// Reads these blobs, each by the job that judging it takes or by what is made of that.
+fn these(
+    archive: &Archive,
+    wanted: &dyn Fn(BlobId) -> bool,
+    context: &Context<'_>,
+    made: impl Fn(Job) -> Job,
+) -> Result<Facts> {
     let to_be_read = |&id: &BlobId| wanted(id) && archive.blob(id).is_to_be_read();
     let blobs: Vec<BlobId> = (0..archive.blobs.len() as u32).map(BlobId).filter(to_be_read).collect();
-    let jobs = blobs.iter().map(|&blob| Job::judge(archive, blob)).collect();
+    let jobs = blobs.iter().map(|&blob| made(Job::judge(archive, blob))).collect();
     judged(archive, &blobs, jobs, context)
 }
 

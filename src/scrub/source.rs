@@ -99,7 +99,7 @@ pub trait Source: Send + Sync {
     fn bytes(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
         use crate::error::Context as _;
         let mut bytes = Vec::new();
-        self.open(digest)?.reader.take(limit).read_to_end(&mut bytes).at("cannot read", digest.as_str())?;
+        self.open(digest)?.reader.take(limit).read_to_end(&mut bytes).at("cannot read", self.name(digest))?;
         Ok(bytes)
     }
 
@@ -166,10 +166,6 @@ impl Source for OfStorage {
 
     fn open(&self, digest: &Digest) -> Result<Opened> {
         self.0.open(&self.name(digest))
-    }
-
-    fn bytes(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
-        self.0.bytes(digest, limit)
     }
 
     fn name(&self, digest: &Digest) -> String {

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::form::at_once::at_once;
 use crate::json::{self, Value};
 use crate::limits::Limits;
 use crate::media::DocumentType;
@@ -14,8 +14,6 @@ use crate::platform::{Platform, Specifier};
 use crate::reference::Reference;
 use crate::registry::{Fault, Manifest, Repository, fallback_tag};
 
-/// Requests that are made at once.
-const AT_ONCE: usize = 8;
 /// What cosign appends to the tag of a digest (docs/formats.md F.2).
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 
@@ -384,34 +382,4 @@ fn digest_of(manifest: &Manifest) -> Digest {
     let kind = manifest.media_type.as_deref().and_then(DocumentType::of);
     let told = manifest.digest.clone().filter(|_| kind == Some(DocumentType::Schema1));
     told.unwrap_or_else(|| Digest::sha256(&manifest.bytes))
-}
-
-/// Does the same with each, a few at once; the results in the order of the items, or the first failure.
-pub(super) fn at_once<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(&T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    if items.len() <= 1 {
-        return items.iter().map(work).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<R>)>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(items.len()) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { return };
-                    let result = work(item);
-                    if result.is_err() {
-                        next.store(items.len(), Ordering::Relaxed);
-                    }
-                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
 }

@@ -5,10 +5,11 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::address::Address;
-use super::crawl::{Crawl, at_once};
+use super::crawl::Crawl;
 use super::piece::Said;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::form::at_once::at_once;
 use crate::limits::Limits;
 use crate::registry::{Manifest, Registries, Repository};
 

@@ -5,10 +5,11 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::address::Address;
-use super::crawl::{Crawl, at_once};
+use super::crawl::Crawl;
 use super::narrow::narrow;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::form::at_once::at_once;
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;

@@ -80,21 +80,13 @@ fn blob_of(below: &str, object: Object) -> Option<(Folder, Listed)> {
     Some((folder, Listed::of(digest, version(object))))
 }
 
-/// Adds a blob to what its folder holds.
-fn add(listing: &mut Listing, folder: &Folder, listed: Listed) {
-    match listed.digest.encoded().starts_with(&folder.name) {
-        true => listing.blobs.push(listed),
-        false => listing.misplaced.push(listed),
-    }
-}
-
 /// What one folder holds.
 fn listing(bucket: &Bucket, base: &str, folder: &Folder) -> Result<Listing> {
     let below = format!("{base}blobs/");
     let mut listing = Listing::default();
     bucket.list(&format!("{below}{}/{}", folder.algorithm, folder.name), None, &mut |object| {
         if let Some((of, listed)) = blob_of(&below, object) {
-            add(&mut listing, &of, listed);
+            listing.add(&of, listed);
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -209,8 +201,7 @@ impl Storage for InBucket {
         self.bucket.list(&below, None, &mut |object| {
             count += 1;
             if let Some((folder, listed)) = blob_of(&below, object) {
-                let listing = all.entry(folder.clone()).or_default();
-                add(listing, &folder, listed);
+                all.entry(folder.clone()).or_default().add(&folder, listed);
             }
             Ok(if count > AT_ONCE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;

@@ -3,15 +3,11 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Context as _, Result};
+use crate::form::at_once::at_once;
 use crate::limits::LINK_BYTES;
 use crate::store::{Bucket, Object};
-
-/// Links that are asked for at once.
-const AT_ONCE: usize = 8;
 
 /// Whether an object is a link.
 fn is_link(object: &Object) -> bool {
@@ -75,20 +71,8 @@ pub fn texts(
             None => wanted.push(at),
         }
     }
-    let next = AtomicUsize::new(0);
-    let read = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(wanted.len()) {
-            scope.spawn(|| {
-                while let Some(&at) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let text = text(bucket, &objects[at].name);
-                    read.lock().unwrap_or_else(PoisonError::into_inner).push((at, text));
-                }
-            });
-        }
-    });
-    for (at, text) in read.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        texts[at] = text?;
+    for (&at, text) in wanted.iter().zip(at_once(&wanted, |&at| text(bucket, &objects[at].name))?) {
+        texts[at] = text;
     }
     Ok(texts)
 }

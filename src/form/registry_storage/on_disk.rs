@@ -19,7 +19,11 @@ use crate::limits::LINK_BYTES;
 ///
 /// The folder cannot be read, or holds no storage.
 pub fn in_folder(place: &str, path: &Path) -> Result<Stored> {
-    Ok(Arc::new(OnDisk::open(place, path)?))
+    let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
+    let holds =
+        |prefix: &&&str| ["repositories", "blobs"].iter().any(|name| dir.is_dir(format!("{prefix}{name}")));
+    let base = PREFIXES.iter().find(holds).copied().ok_or_else(|| no_storage(place))?;
+    Ok(Arc::new(OnDisk { dir, path: path.to_owned(), base }))
 }
 
 /// A folder that a registry serves.
@@ -30,16 +34,6 @@ struct OnDisk {
 }
 
 impl OnDisk {
-    /// Finds the storage in or at a folder.
-    pub fn open(place: &str, path: &Path) -> Result<OnDisk> {
-        let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
-        let holds = |prefix: &&&str| {
-            ["repositories", "blobs"].iter().any(|name| dir.is_dir(format!("{prefix}{name}")))
-        };
-        let base = PREFIXES.iter().find(holds).copied().ok_or_else(|| no_storage(place))?;
-        Ok(OnDisk { dir, path: path.to_owned(), base })
-    }
-
     /// Names in a folder, sorted; none if there is no such folder.
     fn names(&self, below: &str) -> Result<Vec<(String, bool)>> {
         let told = self.path.join(below);
@@ -187,10 +181,7 @@ impl Storage for OnDisk {
         for (hex, _) in self.names(&root)?.into_iter().filter(|(_, is_folder)| *is_folder) {
             let Ok(digest) = Digest::parse(&format!("{}:{hex}", folder.algorithm)) else { continue };
             let Some(listed) = self.stat(&format!("{root}/{hex}/data"), digest)? else { continue };
-            match hex.starts_with(&folder.name) {
-                true => listing.blobs.push(listed),
-                false => listing.misplaced.push(listed),
-            }
+            listing.add(folder, listed);
         }
         Ok(listing)
     }

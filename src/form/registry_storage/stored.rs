@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 
 /// A storage that lists and gives, such as a folder or a bucket.
 pub trait Storage: Send + Sync {
@@ -78,18 +78,6 @@ pub trait Storage: Send + Sync {
     ///
     /// It is not there, or cannot be read.
     fn open(&self, name: &str) -> Result<Opened>;
-
-    /// The bytes of a blob that stands where registries look for it, at most so many.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read.
-    fn bytes(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
-        let name = blob_name(self.base(), digest).unwrap_or_default();
-        let mut bytes = Vec::new();
-        self.open(&name)?.reader.take(limit).read_to_end(&mut bytes).at("cannot read", name)?;
-        Ok(bytes)
-    }
 }
 
 /// A storage, shared by who reads it.
@@ -168,6 +156,16 @@ pub struct Listing {
     pub misplaced: Vec<Listed>,
     /// Of those in their places what was read when repositories were looked at.
     pub looked: HashSet<Digest>,
+}
+
+impl Listing {
+    /// Adds a blob that stands in this folder: in its place, if its digest begins with the folder's name.
+    pub(super) fn add(&mut self, folder: &Folder, listed: Listed) {
+        match listed.digest.encoded().starts_with(&folder.name) {
+            true => self.blobs.push(listed),
+            false => self.misplaced.push(listed),
+        }
+    }
 }
 
 /// A file among the links of a repository.
