@@ -37,6 +37,8 @@ mod layout;
 mod library;
 /// Every limit at its border, and bombs.
 mod limits;
+/// Servers inside the test's own process.
+mod listening;
 /// Messages of other tools.
 mod messages;
 /// Hostile names wherever a name can stand.

@@ -13,6 +13,11 @@ fn made(dir: &std::path::Path) -> (Storage, Store) {
     (storage, Store::of(dir))
 }
 
+/// The name of the object that a file of the folder is.
+fn key_of(file: &std::path::Path, folder: &std::path::Path) -> String {
+    file.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned()
+}
+
 #[test]
 fn what_passes_is_tried_again() {
     let dir = tempfile::tempdir().expect("temporary directory");
@@ -38,7 +43,7 @@ fn what_changes_meanwhile_is_read_as_it_is_now() {
     let (storage, store) = made(dir.path());
     let twin = Storage::filled(&dir.path().join("twin"), 6).1;
     let layer = storage.data(&twin[1].layers[1]);
-    let key = layer.strip_prefix(dir.path()).expect("below").to_str().expect("UTF-8").to_owned();
+    let key = key_of(&layer, dir.path());
     store.plant("GET", &key, 1, Act::Changed(b"other bytes".to_vec()));
     let output = run(&store, &["scrub", "--json", PLACE]);
     let (out, error) = told(&output);
@@ -47,7 +52,7 @@ fn what_changes_meanwhile_is_read_as_it_is_now() {
     assert!(error.contains("1 came, went or changed meanwhile"), "{error}");
     // One archive cannot be two.
     let config = storage.data(&twin[1].config);
-    let key = config.strip_prefix(dir.path()).expect("below").to_str().expect("UTF-8").to_owned();
+    let key = key_of(&config, dir.path());
     store.plant("GET", &key, 1, Act::Changed(b"{}".to_vec()));
     let output = run(&store, &["check", PLACE]);
     let (out, error) = told(&output);
@@ -116,7 +121,7 @@ fn a_blob_that_may_not_be_read_is_no_blob_that_is_wrong() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (storage, store) = made(dir.path());
     let layer = storage.data(&Storage::filled(&dir.path().join("twin"), 6).1[0].layers[1]);
-    let key = layer.strip_prefix(dir.path()).expect("below").to_str().expect("UTF-8").to_owned();
+    let key = key_of(&layer, dir.path());
     store.plant("GET", &key, 9, Act::Answer(403, "AccessDenied"));
     let output = run(&store, &["scrub", PLACE]);
     let (out, error) = told(&output);

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+
+use crate::listening::Listening;
 
 pub const BUCKET: &str = "images";
 pub const KEY: &str = "AKIDEXAMPLE";
@@ -61,7 +62,7 @@ struct State {
 pub struct Store {
     pub address: String,
     state: Arc<Mutex<State>>,
-    stop: Arc<AtomicBool>,
+    _listening: Listening,
 }
 
 struct Asked {
@@ -75,21 +76,10 @@ struct Asked {
 impl Store {
     /// Serves the files of a folder as the objects of [`BUCKET`].
     pub fn of(folder: &Path) -> Store {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address").to_string();
         let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, over, folder) = (Arc::clone(&state), Arc::clone(&stop), folder.to_owned());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (state, folder) = (Arc::clone(&shared), folder.clone());
-                std::thread::spawn(move || serve(stream, &folder, &state));
-            }
-        });
-        Store { address, state, stop }
+        let (shared, folder) = (Arc::clone(&state), folder.to_owned());
+        let listening = Listening::start(move |stream, _| serve(stream, &folder, &shared));
+        Store { address: listening.at.to_string(), state, _listening: listening }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,13 +108,6 @@ impl Store {
             ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
             ("AWS_REGION", "eu-central-1".to_owned()),
         ]
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(&self.address);
     }
 }
 

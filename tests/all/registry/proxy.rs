@@ -2,12 +2,13 @@
 //! faults that the registry inside the tests has.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::server::{Act, Open, Plant, Request, Response, Seen, befalls, head, send};
+use super::server::{Act, Plant, Request, Response, Seen, befalls, head, send};
+use crate::listening::{Listening, Open};
 
 /// What goes wrong, and what went through.
 #[derive(Default)]
@@ -19,47 +20,29 @@ pub struct Passing {
 /// The proxy. Stops when it is dropped.
 pub struct Proxy {
     pub address: String,
-    pub open: Open,
+    listening: Listening,
     passing: Arc<Mutex<Passing>>,
-    stop: Arc<AtomicBool>,
 }
 
 impl Proxy {
     /// In front of `behind`, an address.
     pub fn start(behind: &str) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
         let passing: Arc<Mutex<Passing>> = Arc::default();
-        let (stop, open) = (Arc::new(AtomicBool::new(false)), Open::default());
-        let (shared, stopped, counted) = (Arc::clone(&passing), Arc::clone(&stop), open.clone());
-        let behind = behind.to_owned();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let (shared, stop, behind) = (Arc::clone(&shared), Arc::clone(&stopped), behind.clone());
-                let one = counted.one();
-                std::thread::spawn(move || {
-                    let _ = connection(&stream, &behind, &shared, &stop);
-                    let _ = stream.shutdown(Shutdown::Both);
-                    drop(one);
-                });
-            }
+        let (shared, behind) = (Arc::clone(&passing), behind.to_owned());
+        let listening = Listening::start(move |stream, over| {
+            let _ = connection(&stream, &behind, &shared, over);
+            let _ = stream.shutdown(Shutdown::Both);
         });
-        Proxy { address: format!("localhost:{port}"), open, passing, stop }
+        Proxy { address: format!("localhost:{}", listening.at.port()), listening, passing }
+    }
+
+    /// The connections that it has.
+    pub fn open(&self) -> &Open {
+        &self.listening.open
     }
 
     pub fn passing(&self) -> MutexGuard<'_, Passing> {
         lock(&self.passing)
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(self.address.replace("localhost", "127.0.0.1"));
     }
 }
 

@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use data_encoding::BASE64;
 use restow::digest::Digest;
 use serde_json::Value;
+
+use crate::listening::{Listening, Open};
 
 /// How clients must show who they are.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,39 +112,11 @@ pub struct State {
 /// A repository, and a digest or tag in it.
 pub type Of = (String, String);
 
-/// Connections that are open.
-#[derive(Clone, Default)]
-pub struct Open(Arc<AtomicUsize>);
-
-impl Open {
-    /// Counts one, until it is dropped.
-    pub fn one(&self) -> impl Drop + use<> {
-        struct One(Arc<AtomicUsize>);
-        impl Drop for One {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::SeqCst);
-            }
-        }
-        self.0.fetch_add(1, Ordering::SeqCst);
-        One(Arc::clone(&self.0))
-    }
-
-    /// Waits until nobody is connected any more: what was sent has come to whatever it comes to.
-    pub fn none(&self) {
-        let begun = std::time::Instant::now();
-        while self.0.load(Ordering::SeqCst) > 0 {
-            assert!(begun.elapsed() < Duration::from_secs(60), "a connection does not end");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
 /// The registry. Stops when it is dropped.
 pub struct Server {
     pub address: String,
-    pub open: Open,
+    listening: Listening,
     state: Arc<Mutex<State>>,
-    stop: Arc<AtomicBool>,
 }
 
 pub(super) struct Request {
@@ -217,28 +191,18 @@ impl Response {
 impl Server {
     /// A registry with this manner.
     pub fn start(manner: Manner) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address").to_string();
         let state = Arc::new(Mutex::new(State { manner, ..State::default() }));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped, own) = (Arc::clone(&state), Arc::clone(&stop), address.clone());
-        let open = Open::default();
-        let counted = open.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let (state, stop, own) = (Arc::clone(&shared), Arc::clone(&stopped), own.clone());
-                let one = counted.one();
-                std::thread::spawn(move || {
-                    connection(stream, &state, &stop, &own);
-                    drop(one);
-                });
-            }
+        let shared = Arc::clone(&state);
+        let listening = Listening::start(move |stream, over| {
+            let own = stream.local_addr().expect("an address").to_string();
+            connection(stream, &shared, over, &own);
         });
-        Server { address, open, state, stop }
+        Server { address: listening.at.to_string(), listening, state }
+    }
+
+    /// The connections that it has.
+    pub fn open(&self) -> &Open {
+        &self.listening.open
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -306,13 +270,6 @@ impl Server {
     /// The faults that nothing met.
     pub fn left(&self) -> usize {
         self.state().plants.iter().filter(|plant| plant.times > 0 && plant.times < 1000).count()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(&self.address);
     }
 }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::debian::{self, Registry};
 use super::proxy::Proxy;
-use super::server::{Auth, Manner, Open, Plant, Seen, Server};
+use super::server::{Auth, Manner, Plant, Seen, Server};
+use crate::listening::Open;
 
 pub enum Standing {
     Own(Server),
@@ -72,8 +73,8 @@ impl Standing {
 
     pub fn open(&self) -> &Open {
         match self {
-            Standing::Own(server) => &server.open,
-            Standing::Debian(proxy, _) => &proxy.open,
+            Standing::Own(server) => server.open(),
+            Standing::Debian(proxy, _) => proxy.open(),
         }
     }
 
