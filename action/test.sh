@@ -11,14 +11,9 @@ root=$PWD
 target=${CARGO_TARGET_DIR:-target}
 restow=$(realpath "${1:-$target/debug/restow}")
 tools=$(realpath -m "$target/action-tools")
-# Versions are fixed: a tool that changes its mind must not fail an old commit.
-packages=(pre-commit==4.7.0 pyyaml==6.0.4)
-if [[ $(cat "$tools/stamp" 2>/dev/null) != "${packages[*]}" ]]; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/pip" -q --disable-pip-version-check install "${packages[@]}"
-    echo "${packages[*]}" >"$tools/stamp"
-fi
+# shellcheck source=tests/venv.sh
+source tests/venv.sh
+venv "$tools" pre-commit==4.7.0 pyyaml==6.0.4
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

