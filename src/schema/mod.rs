@@ -2,8 +2,7 @@
 //!
 //! *Shape belongs to the schema, meaning to rules.* The schemas (the files in `schemas/`, written from the
 //! specifications) say nothing of digests, dates or ranges; rules never test presence or type. [`validate`]
-//! turns what does not fit into [`ShapeFault`]s, each under the name of a rule. This module is the only user
-//! of `jsonschema`, and none of its messages is shown: they would repeat the document.
+//! turns what does not fit into [`ShapeFault`]s, each under the name of a rule.
 //!
 //! # Rule names
 //!
@@ -39,23 +38,24 @@
 //! `schemaVersion` other than 2 (47), negative sizes (82), empty lists (22, 33), string commands in v1 JSON
 //! (129), non-empty members of a set (126).
 
-mod compile;
 mod kind;
 mod names;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_beside;
+#[cfg(test)]
 mod tests_real;
-mod tree;
+mod text;
+mod walk;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
 
-use jsonschema::error::ValidationErrorKind;
+#[cfg(test)]
 use serde_json::Value as Plain;
 
 pub use kind::DocumentKind;
-use tree::Misfit;
+use walk::{Fault, Misfit};
 
 use crate::json::{Json, Kind};
 
@@ -91,36 +91,17 @@ pub struct ShapeFault {
 /// last one, as Go's decoder reads them; where names differ only in case, only `manifest.json` of
 /// docker-archives is read as Go does (jib writes lower-case names), since elsewhere that is a rule.
 pub fn validate(kind: DocumentKind, json: &Json) -> Vec<ShapeFault> {
-    let instance = tree::plain(kind, &json.root);
-    let validator = compile::validator(kind);
-    if validator.is_valid(&instance) {
-        return Vec::new();
-    }
-    // A set, because an object under two subschemas reports the same cause twice; of what is not told the hash will do.
-    let mut causes: BTreeSet<Cause> = BTreeSet::new();
-    let mut untold: HashSet<u64> = HashSet::new();
+    let mut faults: Vec<ShapeFault> = Vec::new();
     let mut counts: HashMap<&'static str, Count> = HashMap::new();
-    let hasher = RandomState::new();
-    for error in validator.iter_errors(&instance) {
-        let Some((cause, rule)) = Cause::of(kind, &error) else { continue };
-        let count = counts.entry(rule).or_default();
+    walk::walk(kind, &json.root, &mut |found| {
+        let count = counts.entry(rule(kind, &found)).or_default();
         if count.told < MAX_FAULTS {
-            count.told += usize::from(causes.insert(cause));
-        } else if !causes.contains(&cause) && untold.insert(hasher.hash_one(&cause)) {
+            count.told += 1;
+            faults.push(told(kind, found));
+        } else {
             count.untold += 1;
         }
-    }
-    let places = tree::places(kind, &json.root, causes.iter().map(|cause| cause.pointer.as_str()));
-    let mut faults: Vec<_> = causes
-        .iter()
-        .filter_map(|cause| {
-            let place = places.get(cause.pointer.as_str())?;
-            Some((place.value.span.start, cause.fault(kind, place)))
-        })
-        .collect();
-    // Stable: several members missing from one object stay in the order of their names.
-    faults.sort_by_key(|(start, _)| *start);
-    let mut faults: Vec<ShapeFault> = faults.into_iter().map(|(_, fault)| fault).collect();
+    });
     for (rule, count) in counts.into_iter().filter(|(_, count)| count.untold > 0) {
         if let Some(last) = faults.iter_mut().rfind(|fault| fault.rule == rule) {
             last.message.push_str(&format!("; so it is with {} more", count.untold));
@@ -136,58 +117,41 @@ struct Count {
     untold: usize,
 }
 
-/// What remains of a `jsonschema` error: where it is in the instance and which part of which schema failed.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Cause {
-    pointer: String,
-    missing: Option<String>,
-    /// URN and pointer of the subschema, without the keyword.
-    subschema: String,
+/// The rule that reports it.
+fn rule(kind: DocumentKind, fault: &Fault<'_>) -> &'static str {
+    if let Some(member) = fault.missing {
+        return names::of_missing(kind, &fault.canonical, member);
+    }
+    let named = misfit(fault).and_then(|(_, misfit)| misfit.rule());
+    named.unwrap_or_else(|| names::of_type(kind, &fault.canonical, fault.value.is_null()))
 }
 
-impl Cause {
-    /// The cause, and the rule that reports it.
-    fn of(kind: DocumentKind, error: &jsonschema::ValidationError<'_>) -> Option<(Cause, &'static str)> {
-        let missing = match error.kind() {
-            ValidationErrorKind::Required { property } => Some(property.as_str()?.to_owned()),
-            _ => None,
-        };
-        let location = error.absolute_keyword_location()?.as_str();
-        let subschema = location.rsplit_once('/').map_or(location, |(parent, _)| parent).to_owned();
-        // Pointers of the validated tree are those by which rules are named.
-        let pointer = error.instance_path().as_str().to_owned();
-        let rule = match &missing {
-            Some(member) => names::of_missing(kind, &pointer, member),
-            None => {
-                let misfit = tree::misfit(error.instance());
-                let misfit = misfit.filter(|_| compile::takes(compile::subschema(&subschema), "integer"));
-                let named = misfit.and_then(Misfit::rule);
-                named.unwrap_or_else(|| names::of_type(kind, &pointer, error.instance().is_null()))
-            }
-        };
-        Some((Cause { pointer, missing, subschema }, rule))
+/// A number where an integer is wanted, and why it does not do as one.
+fn misfit<'a>(fault: &Fault<'a>) -> Option<(&'a str, Misfit)> {
+    match &fault.value.kind {
+        Kind::Number(text) if text::takes(fault.schema, "integer") => Some((text, Misfit::of(text)?)),
+        _ => None,
     }
+}
 
-    fn fault(&self, kind: DocumentKind, place: &tree::Place<'_>) -> ShapeFault {
-        let schema = compile::subschema(&self.subschema);
-        match &self.missing {
-            Some(member) => missing(kind, place, schema, member),
-            None => wrong_type(kind, place, schema),
-        }
+fn told(kind: DocumentKind, fault: Fault<'_>) -> ShapeFault {
+    match fault.missing {
+        Some(member) => missing(kind, fault, member),
+        None => wrong_type(kind, fault),
     }
 }
 
 /// A member that `required` asks for is not there.
-fn missing(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plain, member: &str) -> ShapeFault {
-    let expected = compile::phrase(&schema["properties"][member]);
-    let message = match (schema["title"].as_str(), subject(&place.real)) {
+fn missing(kind: DocumentKind, fault: Fault<'_>, member: &'static str) -> ShapeFault {
+    let expected = text::phrase(&fault.schema["properties"][member]);
+    let message = match (fault.schema["title"].as_str(), subject(&fault.real)) {
         (noun, None) => format!("`{member}` is missing from the {}", noun.unwrap_or("document")),
         (Some(noun), Some(subject)) => format!("`{member}` is missing from the {noun} `{subject}`"),
         (None, Some(subject)) => format!("`{member}` is missing from `{subject}`"),
     };
     ShapeFault {
-        rule: names::of_missing(kind, &place.canonical, member),
-        pointer: place.real.clone(),
+        rule: rule(kind, &fault),
+        pointer: fault.real,
         keyword: "required",
         missing: Some(member.to_owned()),
         expected,
@@ -197,10 +161,9 @@ fn missing(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plain, 
 }
 
 /// A value is of none of the types that `type` names.
-fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plain) -> ShapeFault {
-    let mut expected = compile::phrase(schema);
-    let mut rule = names::of_type(kind, &place.canonical, place.value.is_null());
-    let mut found = match &place.value.kind {
+fn wrong_type(kind: DocumentKind, fault: Fault<'_>) -> ShapeFault {
+    let mut expected = text::phrase(fault.schema);
+    let mut found = match &fault.value.kind {
         Kind::Null => "null",
         Kind::Bool(_) => "a boolean",
         Kind::Number(_) => "a number",
@@ -210,12 +173,8 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
     }
     .to_owned();
     let mut verb = "is";
-    if let Kind::Number(text) = &place.value.kind
-        && compile::takes(schema, "integer")
-    {
+    if let Some((text, misfit)) = misfit(&fault) {
         found = shorten(text);
-        let misfit = Misfit::of(text);
-        rule = misfit.rule().unwrap_or(rule);
         match misfit {
             Misfit::Spelled => verb = "is written as",
             Misfit::Imprecise => expected = "an integer of at most 2^53".to_owned(),
@@ -223,10 +182,10 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
             Misfit::Fraction => {}
         }
     }
-    let message = match subject(&place.real) {
+    let message = match subject(&fault.real) {
         None => {
-            let noun = schema["title"].as_str().unwrap_or("document");
-            if compile::takes(schema, "object") {
+            let noun = fault.schema["title"].as_str().unwrap_or("document");
+            if text::takes(fault.schema, "object") {
                 // Not `the manifest is an array, a manifest was expected`.
                 expected = "an object".to_owned();
             }
@@ -234,8 +193,8 @@ fn wrong_type(kind: DocumentKind, place: &tree::Place<'_>, schema: &'static Plai
         }
         Some(subject) => format!("`{subject}` {verb} {found}, {expected} was expected"),
     };
-    let pointer = place.real.clone();
-    ShapeFault { pointer, keyword: "type", missing: None, expected, found, message, rule }
+    let rule = rule(kind, &fault);
+    ShapeFault { rule, pointer: fault.real, keyword: "type", missing: None, expected, found, message }
 }
 
 /// A pointer as people write it: `layers[2].size`; `None` for the document itself.

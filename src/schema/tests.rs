@@ -5,7 +5,7 @@ use crate::json::{self, Json};
 const CONFIG: &str = r#"{"architecture":"amd64","config":{"Cmd":["/x"]},"history":[{"created":"1970-01-01T00:00:00Z","created_by":"x"}],"os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
 
 /// A sound document of each kind: formats.md J.1, J.2, B.2, D.8 and sparse ones with every allowed `null`.
-const SOUND: &[(DocumentKind, &str)] = &[
+pub const SOUND: &[(DocumentKind, &str)] = &[
     (Descriptor, r#"{"mediaType":"a/b","digest":"sha256:00","size":2}"#),
     (
         Descriptor,
@@ -71,9 +71,9 @@ const SOUND: &[(DocumentKind, &str)] = &[
 ];
 
 /// Pointer, rule, message.
-type Fault = (&'static str, &'static str, &'static str);
+pub type Fault = (&'static str, &'static str, &'static str);
 
-const FAULTS: &[(DocumentKind, &str, &[Fault])] = &[
+pub const FAULTS: &[(DocumentKind, &str, &[Fault])] = &[
     (
         OciManifest,
         r#"{"schemaVersion":"2","layers":{"0":{}}}"#,
@@ -411,8 +411,6 @@ fn schemas_keep_the_rules_of_their_folder() {
         assert_eq!(schema["$id"], format!("urn:restow:schema:{}", kind.name()));
         assert!(schema["title"].is_string() && schema["description"].is_string(), "{kind:?}");
         keep_rules(kind, &schema);
-        // Compiling proves that every reference leads somewhere.
-        compile::validator(kind);
     }
 }
 
@@ -440,7 +438,7 @@ fn keep_rules(kind: DocumentKind, node: &Plain) {
                 value.as_object().expect("map").values().for_each(|child| keep_rules(kind, child));
             }
             "$ref" => {
-                let found = compile::subschema(value.as_str().expect("text"));
+                let found = text::subschema(value.as_str().expect("text"));
                 assert!(found.is_object(), "{kind:?} refers to {value}");
             }
             _ => keep_rules(kind, value),

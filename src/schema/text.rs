@@ -1,8 +1,7 @@
-//! The schemas, parsed and compiled once, and what they say about themselves.
+//! The schemas, parsed once, and what they say about themselves.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
-use jsonschema::{PatternOptions, Registry, Validator};
 use serde_json::Value as Plain;
 
 use super::kind::DocumentKind;
@@ -10,50 +9,26 @@ use super::kind::DocumentKind;
 /// What every `$id` begins with.
 const URN: &str = "urn:restow:schema:";
 
-static SCHEMAS: LazyLock<Vec<(DocumentKind, Plain)>> = LazyLock::new(|| {
-    let parse = |kind: DocumentKind| serde_json::from_str(kind.text()).expect("a test parses every schema");
-    DocumentKind::ALL.iter().map(|&kind| (kind, parse(kind))).collect()
-});
-
-static REGISTRY: LazyLock<Registry<'static>> = LazyLock::new(|| {
-    let resources = SCHEMAS.iter().map(|(kind, schema)| (format!("{URN}{}", kind.name()), schema));
-    let registry = Registry::new().extend(resources).and_then(|registry| registry.prepare());
-    registry.expect("a test compiles every schema")
-});
-
-/// One for each kind, compiled when the kind is first met.
-static VALIDATORS: [OnceLock<Validator>; DocumentKind::ALL.len()] =
+/// One for each kind, parsed when it is first asked for.
+static SCHEMAS: [OnceLock<Plain>; DocumentKind::ALL.len()] =
     [const { OnceLock::new() }; DocumentKind::ALL.len()];
 
-fn compile(kind: DocumentKind) -> Validator {
-    jsonschema::options()
-        .with_registry(&REGISTRY)
-        .offline()
-        // No pattern can be slowed down by what an image holds, should a schema ever have one.
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema(kind))
-        .expect("a test compiles every schema")
-}
-
-/// The compiled schema of a kind.
-pub fn validator(kind: DocumentKind) -> &'static Validator {
-    VALIDATORS[kind as usize].get_or_init(|| compile(kind))
-}
-
-fn schema(kind: DocumentKind) -> &'static Plain {
-    &SCHEMAS[kind as usize].1
+/// The schema of a kind.
+pub fn schema(kind: DocumentKind) -> &'static Plain {
+    SCHEMAS[kind as usize]
+        .get_or_init(|| serde_json::from_str(kind.text()).expect("a test parses every schema"))
 }
 
 /// The subschema at `urn:restow:schema:NAME#POINTER`; JSON `null` if there is none.
 pub fn subschema(location: &str) -> &'static Plain {
     let (urn, pointer) = location.split_once('#').unwrap_or((location, ""));
     let name = urn.strip_prefix(URN).unwrap_or(urn);
-    let schema = SCHEMAS.iter().find(|(kind, _)| kind.name() == name).map(|(_, schema)| schema);
-    schema.and_then(|schema| schema.pointer(&pointer.replace("%24", "$"))).unwrap_or(&Plain::Null)
+    let kind = DocumentKind::ALL.into_iter().find(|kind| kind.name() == name);
+    kind.and_then(|kind| schema(kind).pointer(pointer)).unwrap_or(&Plain::Null)
 }
 
 /// Follows `$ref`, which our schemas write in full even within one file.
-fn resolve(schema: &'static Plain) -> &'static Plain {
+pub fn resolve(schema: &'static Plain) -> &'static Plain {
     schema["$ref"].as_str().map_or(schema, subschema)
 }
 
