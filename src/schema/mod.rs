@@ -43,16 +43,11 @@ mod names;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod tests_beside;
-#[cfg(test)]
 mod tests_real;
 mod text;
 mod walk;
 
 use std::collections::HashMap;
-
-#[cfg(test)]
-use serde_json::Value as Plain;
 
 pub use kind::DocumentKind;
 use walk::{Fault, Misfit};

@@ -1,3 +1,7 @@
+mod beside;
+
+use serde_json::Value as Plain;
+
 use super::DocumentKind::*;
 use super::*;
 use crate::json::{self, Json};
@@ -5,7 +9,7 @@ use crate::json::{self, Json};
 const CONFIG: &str = r#"{"architecture":"amd64","config":{"Cmd":["/x"]},"history":[{"created":"1970-01-01T00:00:00Z","created_by":"x"}],"os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
 
 /// A sound document of each kind: formats.md J.1, J.2, B.2, D.8 and sparse ones with every allowed `null`.
-pub const SOUND: &[(DocumentKind, &str)] = &[
+const SOUND: &[(DocumentKind, &str)] = &[
     (Descriptor, r#"{"mediaType":"a/b","digest":"sha256:00","size":2}"#),
     (
         Descriptor,
@@ -71,9 +75,9 @@ pub const SOUND: &[(DocumentKind, &str)] = &[
 ];
 
 /// Pointer, rule, message.
-pub type Fault = (&'static str, &'static str, &'static str);
+type Fault = (&'static str, &'static str, &'static str);
 
-pub const FAULTS: &[(DocumentKind, &str, &[Fault])] = &[
+const FAULTS: &[(DocumentKind, &str, &[Fault])] = &[
     (
         OciManifest,
         r#"{"schemaVersion":"2","layers":{"0":{}}}"#,

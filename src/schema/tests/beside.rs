@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Registry, Validator};
 use proptest::prelude::*;
-use serde_json::Map;
+use serde_json::{Map, Value as Plain};
 
-use super::tests::{FAULTS, SOUND};
-use super::*;
-use crate::json;
+use super::{FAULTS, SOUND};
+use crate::json::{self, Json, Kind};
+use crate::schema::walk::{self, Misfit};
+use crate::schema::{DocumentKind, text};
 
 /// The validator of a kind, which may refer to the other schemas.
 fn validator(kind: DocumentKind) -> Validator {
