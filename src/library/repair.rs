@@ -3,8 +3,10 @@
 use super::{Options, Source, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::apart::{Used, replaces};
+use crate::form::mend::{Folder, MendFiles};
 use crate::form::seek::Store;
 use crate::repair::{Known, Repaired, Repairing, run};
+use crate::store::Address;
 
 /// Puts right bytes where wrong or missing ones are: blobs that `from` has, each proved by its digest, then the links that the
 /// graph proves. Nothing is deleted. The place is a folder: an OCI layout, `dir:`, or a registry's storage; or a live registry,
@@ -35,32 +37,51 @@ pub fn repair(
         let message = format!("repair takes a place as a whole, not `{image}` in it");
         return Err(Error::refused_help(message, "leave the name out"));
     }
-    let path = place.place.path.clone();
     if let Some(aside) =
         how.keep_wrong.as_deref().filter(|aside| replaces(aside, &place.place, Used::Written))
     {
         let message = format!("--keep-wrong {} is in the place that is repaired", aside.display());
         return Err(Error::refused_help(message, "give it a folder elsewhere"));
     }
-    let known = known(&place, how)?;
+    let known = known(&place, how, options)?;
     let stores = stores()?;
     let again = || open(Source::from(place.place.clone()), options);
-    run(&path, &again, stores, how, &*known, &options.reading(), options.progress)
+    let writing = || writing(&place, how, options);
+    run(&writing, &again, stores, how, &*known, &options.reading(), options.progress)
+}
+
+/// What writes to the place.
+fn writing(place: &Source, how: &Repairing, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
+    match place.place.bucket() {
+        Some(address) => in_bucket(&address, options),
+        None => Ok(Box::new(Folder::open(&place.place.path, how.fsync)?)),
+    }
+}
+
+#[cfg(feature = "cloud")]
+fn in_bucket(address: &Address, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
+    let (tmpdir, limits) = (options.tmpdir.as_deref(), &options.limits);
+    Ok(Box::new(crate::form::mend::InBucket::open(address, tmpdir, limits)?))
+}
+
+/// Without the feature no bucket is opened.
+#[cfg(not(feature = "cloud"))]
+fn in_bucket(address: &Address, _: &Options<'_>) -> Result<Box<dyn MendFiles>> {
+    Err(crate::store::absent(address))
 }
 
 /// What a scrub has proved of the place.
 #[cfg(feature = "scrub")]
-fn known(place: &Source, how: &Repairing) -> Result<Box<Known<'static>>> {
+fn known(place: &Source, how: &Repairing, options: &Options<'_>) -> Result<Box<Known<'static>>> {
     let Some(state) = &how.state else { return Ok(Box::new(|_| Ok(false))) };
-    let (typed, path) = (&place.place.text, &place.place.path);
-    let stored = crate::form::registry_storage::on_disk::in_folder(typed, path)?;
-    let proved = crate::scrub::Proved::of(state, typed, stored)?;
+    let stored = super::scrub::stored(&place.place, &options.limits)?;
+    let proved = crate::scrub::Proved::of(state, &place.place.text, stored)?;
     Ok(Box::new(move |digest| proved.is_right(digest)))
 }
 
 /// Without scrubs there are no states.
 #[cfg(not(feature = "scrub"))]
-fn known(_: &Source, how: &Repairing) -> Result<Box<Known<'static>>> {
+fn known(_: &Source, how: &Repairing, _: &Options<'_>) -> Result<Box<Known<'static>>> {
     match how.state {
         Some(_) => Err(Error::refused("this build of restow has no scrub, and reads no state of one")),
         None => Ok(Box::new(|_| Ok(false))),

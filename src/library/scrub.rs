@@ -37,10 +37,9 @@ pub fn scrub(
     let reading = options.reading();
     let what = match place.transport.map(|transport| transport.id()) {
         Some("oci") if place.bucket().is_none() => What::Layouts(&place.path),
-        None | Some("registry-storage") if !place.is_standard() => What::Storage(match place.bucket() {
-            Some(address) => in_bucket(&place.text, &address, &options.limits)?,
-            None => in_folder(&place.text, &place.path)?,
-        }),
+        None | Some("registry-storage") if !place.is_standard() => {
+            What::Storage(stored(place, &options.limits)?)
+        }
         #[cfg(feature = "registry")]
         Some("docker") => What::Registry(Box::new(super::registry::live(place, registry, &options.limits)?)),
         Some("oci") => {
@@ -60,6 +59,18 @@ pub fn scrub(
         }
     };
     run((&place.text, what), request, &means(options, &reading, counters), extras)
+}
+
+/// The storage at a place.
+///
+/// # Errors
+///
+/// There is none, or it cannot be read.
+pub(super) fn stored(place: &Place, limits: &Limits) -> Result<Stored> {
+    match place.bucket() {
+        Some(address) => in_bucket(&place.text, &address, limits),
+        None => in_folder(&place.text, &place.path),
+    }
 }
 
 /// A storage in a bucket.

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::account::{Left, Sought, Was};
+use super::given::Candidate;
 use super::links;
 use super::piece::Piece;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::form::gathered::{changed, place_of};
+use crate::form::mend::Stood;
 use crate::form::seek::Store;
 use crate::limits::Limits;
 use crate::location::MemberId;
@@ -22,8 +24,9 @@ pub(super) struct Want {
     pub path: String,
     pub manifest: bool,
     pub was: Was,
+    pub stood: Stood,
     /// The places that have something under its digest.
-    pub candidates: Vec<(String, Held)>,
+    pub candidates: Vec<Candidate>,
     /// Those that do not, and why.
     pub sought: Vec<Sought>,
     /// Children come before what names them.
@@ -73,7 +76,8 @@ impl Goal {
                     continue;
                 }
                 let manifest = is_manifest(&archive, &digest);
-                let want = sought(digest, path, manifest, was, stores, limits)?;
+                let stood = stood(&archive, member);
+                let want = sought((digest, path, manifest), (was, stood), stores, limits)?;
                 if let Some((_, held)) = want.candidates.first() {
                     match member {
                         Some(member) => {
@@ -89,9 +93,11 @@ impl Goal {
             if becomes.is_empty() && more.is_empty() {
                 let (pieces, left) = links::all(&archive, stores);
                 goal.left = left;
-                for piece in pieces.into_iter().filter(|piece| known.insert(piece.path.clone())) {
+                for mut piece in pieces.into_iter().filter(|piece| known.insert(piece.path.clone())) {
                     let held = Held::Made(piece.text.as_bytes().into());
-                    match archive.tree.get(piece.path.as_bytes()) {
+                    let member = archive.tree.get(piece.path.as_bytes());
+                    piece.stood = stood(&archive, member);
+                    match member {
                         Some(member) => {
                             let name = archive.tree.member(member).kept_name().clone();
                             becomes.insert(member, Becomes::Other(name, Some(held)));
@@ -187,11 +193,14 @@ fn is_manifest(archive: &Archive, digest: &Digest) -> bool {
     archive.nodes.iter().any(|node| node.digest.as_ref() == Some(digest))
 }
 
+/// What stands where a member does.
+fn stood(archive: &Archive, member: Option<MemberId>) -> Stood {
+    member.map_or(Stood::Nothing, |member| Stood::Something(archive.tree.version(member)))
+}
+
 fn sought(
-    digest: Digest,
-    path: String,
-    manifest: bool,
-    was: Was,
+    (digest, path, manifest): (Digest, String, bool),
+    (was, stood): (Was, Stood),
     stores: &[Store],
     limits: &Limits,
 ) -> Result<Want> {
@@ -205,5 +214,5 @@ fn sought(
             (None, _) => sought.push(Sought { place, found: "does not have it".into() }),
         }
     }
-    Ok(Want { digest, path, manifest, was, candidates, sought, rank: 0 })
+    Ok(Want { digest, path, manifest, was, stood, candidates, sought, rank: 0 })
 }

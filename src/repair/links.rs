@@ -8,6 +8,7 @@ use bstr::ByteSlice;
 use super::account::{Left, Sought, StepKind, Was};
 use super::piece::Piece;
 use crate::digest::Digest;
+use crate::form::mend::Stood;
 use crate::form::seek::Store;
 use crate::location::MemberId;
 use crate::model::{Anomaly, Archive, Form, LinkKind, StorageProblem};
@@ -33,6 +34,7 @@ pub(super) fn all(archive: &Archive, stores: &[Store]) -> (Vec<Piece>, Vec<Left>
             digest: None,
             what: "oci-layout".into(),
             was: Was::Missing,
+            stood: Stood::Nothing,
             proof: "what an OCI layout is".into(),
         });
     }
@@ -112,6 +114,7 @@ fn link(kind: StepKind, folder: &str, digest: &Digest, was: Was, proof: &str) ->
         text: digest.to_string(),
         digest: Some(digest.clone()),
         was,
+        stood: Stood::Nothing,
         proof: proof.to_owned(),
     }
 }
@@ -130,6 +133,7 @@ fn of_path(path: &str, digest: &Digest, was: Was) -> Piece {
         digest: Some(digest.clone()),
         what: path.to_owned(),
         was,
+        stood: Stood::Nothing,
         proof: PATH.to_owned(),
     }
 }
@@ -187,6 +191,7 @@ fn tag(
             digest: Some(digest),
             what,
             was,
+            stood: Stood::Nothing,
             proof,
         }),
         None => {

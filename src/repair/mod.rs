@@ -5,6 +5,7 @@
 //! difference is carried out, children before parents. Killed at any moment, every file is as it was or right.
 
 mod account;
+mod given;
 mod goal;
 mod links;
 mod piece;
@@ -12,17 +13,18 @@ mod piece;
 pub mod remote;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use account::{Left, Repaired, Sought, Step, StepKind, Was};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::form::mend::{Failed, Got, Mending, is_right};
+use crate::form::mend::{Got, MendFiles, Spot};
 use crate::form::seek::Store;
 use crate::model::{Anomaly, Archive, BlobId, Form};
 use crate::progress::{Phase, Progress};
 use crate::read;
+use given::{MEANWHILE, Stop, changed, given};
 use goal::{Goal, Want};
 use piece::Piece;
 
@@ -42,7 +44,10 @@ pub struct Repairing {
 /// Whether a blob is known to be right, so that it need not be read again.
 pub type Known<'a> = dyn Fn(&Digest) -> Result<bool> + 'a;
 
-/// Repairs the folder at `path`, which `open` opens. What is `known` to be right is not read.
+/// Opens what writes to the place: of a folder, under its lock.
+pub type Writing<'a> = dyn Fn() -> Result<Box<dyn MendFiles>> + 'a;
+
+/// Repairs the place that `open` opens, and that `writing` writes to. What is `known` to be right is not read.
 ///
 /// # Errors
 ///
@@ -50,7 +55,7 @@ pub type Known<'a> = dyn Fn(&Digest) -> Result<bool> + 'a;
 /// written to at all; the job was cancelled. What stops it later is told in [`Repaired::stopped`], with what was done until
 /// then.
 pub fn run(
-    path: &Path,
+    writing: &Writing<'_>,
     open: &dyn Fn() -> Result<Archive>,
     stores: Vec<Store>,
     how: &Repairing,
@@ -59,7 +64,7 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<Repaired> {
     // Whoever waits for another repair looks at what that one left.
-    let mending = how.write.then(|| Mending::open(path, how.fsync)).transpose()?;
+    let mending = how.write.then(writing).transpose()?;
     let archive = open()?;
     is_repairable(&archive)?;
     let inside = archive.anomalies.iter().find_map(|odd| match odd {
@@ -117,15 +122,9 @@ fn is_repairable(archive: &Archive) -> Result<()> {
     }
 }
 
-/// Why nothing more is done.
-enum Stop {
-    Here(Error),
-    Cancelled,
-}
-
 struct Job<'a> {
     how: &'a Repairing,
-    mending: Option<Mending>,
+    mending: Option<Box<dyn MendFiles>>,
     /// The folder in the place that holds it.
     inside: Option<String>,
     progress: &'a dyn Progress,
@@ -146,73 +145,69 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    fn at(&self, name: &str) -> String {
         match &self.inside {
-            Some(folder) => Path::new(folder).join(name),
-            None => PathBuf::from(name),
+            Some(folder) => format!("{folder}/{name}"),
+            None => name.to_owned(),
         }
     }
 
     /// The first place that has it right gives it.
     fn blob(&mut self, want: &Want) -> std::result::Result<(), Stop> {
-        let mut sought = want.sought.clone();
-        for (place, held) in &want.candidates {
-            let path = self.at(&want.path);
-            let got = held.reader().map_err(|error| Failed::There(std::io::Error::other(error)));
-            let got = got.and_then(|from| match &self.mending {
-                None => is_right(from, &want.digest, self.progress),
-                Some(mending) => {
-                    let aside = self.how.keep_wrong.as_deref().filter(|_| want.was != Was::Missing);
-                    mending.blob(&path, &want.digest, from, aside, self.progress)
-                }
-            });
-            let why = match got {
-                Ok(Got::Right) => {
-                    self.repaired.steps.push(Step {
-                        kind: if want.manifest { StepKind::Manifest } else { StepKind::Blob },
-                        path: want.path.clone(),
-                        digest: Some(want.digest.clone()),
-                        was: want.was.clone(),
-                        from: place.clone(),
-                    });
-                    return Ok(());
-                }
-                Ok(Got::Others(found)) => format!("has other bytes there: {found}"),
-                Err(Failed::There(error)) => format!("cannot be read: {error}"),
-                Err(Failed::Here(error)) => return Err(Stop::Here(error)),
-                Err(Failed::Cancelled) => return Err(Stop::Cancelled),
-            };
-            sought.push(Sought { place: place.clone(), found: why });
+        let path = self.at(&want.path);
+        let aside = self.how.keep_wrong.as_deref().filter(|_| want.was != Was::Missing);
+        let spot = Spot { path: &path, stood: &want.stood, aside };
+        let to = self.mending.as_deref();
+        match given(to, &spot, &want.digest, &want.candidates, self.progress)? {
+            Ok(from) => self.repaired.steps.push(Step {
+                kind: if want.manifest { StepKind::Manifest } else { StepKind::Blob },
+                path: want.path.clone(),
+                digest: Some(want.digest.clone()),
+                was: want.was.clone(),
+                from,
+            }),
+            Err(more) => {
+                self.failed.insert(want.digest.clone());
+                self.repaired.left.push(Left {
+                    what: want.digest.to_string(),
+                    path: want.path.clone(),
+                    was: want.was.clone(),
+                    sought: want.sought.iter().cloned().chain(more).collect(),
+                });
+            }
         }
-        self.failed.insert(want.digest.clone());
-        self.repaired.left.push(Left {
-            what: want.digest.to_string(),
-            path: want.path.clone(),
-            was: want.was.clone(),
-            sought,
-        });
         Ok(())
     }
 
     fn link(&mut self, piece: &Piece) -> std::result::Result<(), Stop> {
+        let left = |sought: Sought| Left {
+            what: piece.what.clone(),
+            path: piece.path.clone(),
+            was: piece.was.clone(),
+            sought: vec![sought],
+        };
         if piece.digest.as_ref().is_some_and(|digest| self.failed.contains(digest)) {
-            self.repaired.left.push(Left {
-                what: piece.what.clone(),
-                path: piece.path.clone(),
-                was: piece.was.clone(),
-                sought: vec![Sought { place: String::new(), found: "what it leads to is not there".into() }],
-            });
+            let found = "what it leads to is not there".to_owned();
+            self.repaired.left.push(left(Sought { place: String::new(), found }));
             return Ok(());
         }
-        if let Some(mending) = &self.mending {
-            mending.text(&self.at(&piece.path), piece.text.as_bytes()).map_err(Stop::Here)?;
-        }
+        let path = self.at(&piece.path);
+        let spot = Spot { path: &path, stood: &piece.stood, aside: None };
+        let got = self.mending.as_ref().map(|mending| mending.text(&spot, &piece.text));
+        let from = match got.transpose().map_err(Stop::Here)? {
+            Some(Got::Changed(now)) => {
+                self.repaired.left.push(left(changed(&now)));
+                return Ok(());
+            }
+            Some(Got::Already) => MEANWHILE.to_owned(),
+            Some(Got::Right | Got::Others(_)) | None => piece.proof.clone(),
+        };
         self.repaired.steps.push(Step {
             kind: piece.kind,
             path: piece.path.clone(),
             digest: piece.digest.clone(),
             was: piece.was.clone(),
-            from: piece.proof.clone(),
+            from,
         });
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::account::{StepKind, Was};
 use crate::digest::Digest;
+use crate::form::mend::Stood;
 
 /// A small file that is wrong or missing, and follows from what is there.
 #[derive(Debug, Clone)]
@@ -12,5 +13,7 @@ pub(super) struct Piece {
     pub digest: Option<Digest>,
     pub what: String,
     pub was: Was,
+    /// What stands at its path now.
+    pub stood: Stood,
     pub proof: String,
 }

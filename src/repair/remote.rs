@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::Repairing;
 use super::account::{Left, Repaired, Sought, Step, StepKind, Was};
-use super::{Repairing, Stop};
+use super::given::{Stop, given, named};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::mend::{Failed, Got, is_right};
+use crate::form::mend::{Spot, Stood};
 use crate::form::registry::Lacking;
 use crate::form::seek::Store;
 use crate::json::{self, Value};
@@ -232,34 +233,16 @@ impl Job<'_> {
     }
 
     fn blob(&mut self, want: &Want) -> std::result::Result<(), Stop> {
-        let mut sought = Vec::new();
-        for store in self.stores {
-            let place = store.place().to_owned();
-            let Some(held) = store.named(&want.digest) else {
-                sought.push(Sought { place, found: "does not have it".into() });
-                continue;
-            };
-            let got = held.reader().map_err(|error| Failed::There(std::io::Error::other(error)));
-            let got = got.and_then(|from| match self.how.write {
-                true => {
-                    let (path, digest) = (&want.path, &want.digest);
-                    self.registry.send_blob(path, digest, held.size(), from, self.progress)
-                }
-                false => is_right(from, &want.digest, self.progress),
-            });
-            let found = match got {
-                Ok(Got::Right) => {
-                    self.step(StepKind::Blob, want.path.clone(), want, place);
-                    return Ok(());
-                }
-                Ok(Got::Others(found)) => format!("has other bytes there: {found}"),
-                Err(Failed::There(error)) => format!("cannot be read: {error}"),
-                Err(Failed::Here(error)) => return Err(Stop::Here(error)),
-                Err(Failed::Cancelled) => return Err(Stop::Cancelled),
-            };
-            sought.push(Sought { place, found });
+        let (candidates, mut sought) = named(&want.digest, self.stores);
+        let spot = Spot { path: &want.path, stood: &Stood::Nothing, aside: None };
+        let to = self.how.write.then_some(self.registry);
+        match given(to, &spot, &want.digest, &candidates, self.progress)? {
+            Ok(from) => self.step(StepKind::Blob, want.path.clone(), want, from),
+            Err(more) => {
+                sought.extend(more);
+                self.left(want, sought);
+            }
         }
-        self.left(want, sought);
         Ok(())
     }
 

@@ -62,6 +62,11 @@ pub trait Bytes: Send + Sync {
         0
     }
 
+    /// What whoever keeps a member calls the version of it that was listed.
+    fn version(&self, _member: Wanted<'_>) -> Option<String> {
+        None
+    }
+
     /// Fails if what was listed is no longer what is there, as far as anybody can tell.
     ///
     /// # Errors

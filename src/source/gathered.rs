@@ -78,6 +78,13 @@ impl Bytes for Gathered {
         }
     }
 
+    fn version(&self, member: Wanted<'_>) -> Option<String> {
+        match self.held(member) {
+            Some(Held::Member(tree, id)) => tree.version(*id),
+            _ => None,
+        }
+    }
+
     fn unchanged(&self) -> Result<()> {
         // Members of one tree stand behind each other, and each look at it is a system call.
         let mut last: Option<&Arc<Tree>> = None;

@@ -292,6 +292,11 @@ impl Tree {
         self.bytes.reader_from(self.member(id).wanted(), from)
     }
 
+    /// What whoever keeps a member calls the version of it that was listed; `None` where nobody has a word for it.
+    pub fn version(&self, id: MemberId) -> Option<String> {
+        self.bytes.version(self.member(id).wanted())
+    }
+
     /// The first bytes of a regular file, at most `n`.
     pub fn head(&self, id: MemberId, n: usize) -> Result<Vec<u8>> {
         if let Some(bytes) = self.bytes.head(self.member(id).wanted(), n)? {

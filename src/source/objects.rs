@@ -134,6 +134,10 @@ impl Bytes for Objects {
         Ok(Some(bytes))
     }
 
+    fn version(&self, member: Wanted<'_>) -> Option<String> {
+        self.listed(member).ok()?.etag.clone()
+    }
+
     fn unchanged(&self) -> Result<()> {
         self.changed.get().map_or(Ok(()), |path| Err(Error::SourceChanged { path: path.clone() }))
     }

@@ -10,11 +10,11 @@ use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-    UpdateVersion,
+    PutResult, UpdateVersion,
 };
 
 use super::fault::{self, Doing};
-use super::{Address, block, make};
+use super::{Address, Scheme, block, make, wire};
 use crate::error::{Context as _, Result};
 use crate::http::Environment;
 use crate::limits::Limits;
@@ -90,6 +90,15 @@ fn bare(etag: String) -> String {
     match etag.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(bare) => bare.to_owned(),
         None => etag,
+    }
+}
+
+/// What must be so, as a request says it.
+fn condition(only: &If) -> Option<(&'static str, String)> {
+    match only {
+        If::Any => None,
+        If::Absent => Some(("if-none-match", "*".to_owned())),
+        If::Same(written) => written.etag.as_deref().map(|etag| ("if-match", quoted(etag))),
     }
 }
 
@@ -197,9 +206,21 @@ impl Bucket {
     ///
     /// Nobody can tell.
     pub fn head(&self, name: &str) -> Result<Option<Object>> {
+        Ok(self.now(name)?.map(|(object, _)| object))
+    }
+
+    /// The same, with its version as conditions take it.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can tell.
+    pub fn now(&self, name: &str) -> Result<Option<(Object, Written)>> {
         let path = self.path(name, Doing::Read)?;
         match block::on(self.store.head(&path))? {
-            Ok(meta) => Ok(Some(self.object(meta))),
+            Ok(meta) => {
+                let written = Written::of(meta.e_tag.clone(), meta.version.clone());
+                Ok(Some((self.object(meta), written)))
+            }
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(fault::of(&self.address, name, Doing::Read, error)),
         }
@@ -250,57 +271,92 @@ impl Bucket {
             }),
         };
         let payload = PutPayload::from_bytes(bytes.into());
-        match block::on(self.store.put_opts(&path, payload, PutOptions::from(mode)))? {
-            Ok(put) => Ok(Some(Written::of(put.e_tag, put.version))),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(None)
-            }
-            Err(error) => Err(fault::of(&self.address, name, Doing::Write, error)),
-        }
+        let put = block::on(self.store.put_opts(&path, payload, PutOptions::from(mode)))?;
+        self.written(name, put)
     }
 }
 
 impl Bucket {
-    /// Writes a file as an object, in parts if it is large; `None` if what must be so is not. Of parts that is looked at
-    /// before the first one: stores know no condition for the last.
+    /// Writes a file as an object, as [`put_from`](Bucket::put_from) does.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or the object not be written.
     pub fn put_file(&self, name: &str, file: &std::path::Path, only: &If) -> Result<Option<Written>> {
         let size = std::fs::metadata(file).at("cannot read", file)?.len();
-        if size <= AT_ONCE {
-            return self.put(name, std::fs::read(file).at("cannot read", file)?, only);
-        }
-        let now = self.head(name)?;
-        let holds = match only {
-            If::Any => true,
-            If::Absent => now.is_none(),
-            If::Same(written) => now.is_some_and(|now| now.etag == written.etag),
+        let mut from = std::fs::File::open(file).at("cannot open", file)?;
+        self.put_from(name, (&mut from, size), only)
+    }
+
+    /// Writes so many bytes as an object, in parts if they are many; `None` if what must be so is not. Of parts that is a
+    /// condition of the request that joins them, where stores know one there (S3), and looked at right before it everywhere.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be read, or the object not be written.
+    pub fn put_from(
+        &self,
+        name: &str,
+        (from, size): (&mut dyn Read, u64),
+        only: &If,
+    ) -> Result<Option<Written>> {
+        let mut next = |most: u64| {
+            let mut bytes = Vec::with_capacity(size.min(most) as usize);
+            let read = Read::take(&mut *from, most).read_to_end(&mut bytes);
+            read.map(|_| bytes).at("cannot read what is written to", self.address.shown(name))
         };
-        if !holds {
+        if size <= AT_ONCE {
+            return self.put(name, next(AT_ONCE)?, only);
+        }
+        if !self.holds(name, only)? {
             return Ok(None);
         }
         let path = self.path(name, Doing::Write)?;
         let failed = |error| fault::of(&self.address, name, Doing::Write, error);
         let mut upload = block::on(self.store.put_multipart(&path))?.map_err(failed)?;
-        let mut from = std::fs::File::open(file).at("cannot open", file)?;
-        loop {
-            let mut part = Vec::new();
-            let read = from.by_ref().take(PART).read_to_end(&mut part).at("cannot read", file);
-            let done = match read {
-                Ok(0) => break,
-                Ok(_) => block::on(upload.put_part(part.into()))?.map_err(failed),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = done {
-                // What was sent of it is not kept.
-                let _ = block::on(upload.abort());
-                return Err(error);
+        let mut send = || -> Result<bool> {
+            loop {
+                match next(PART)? {
+                    part if part.is_empty() => return self.holds(name, only),
+                    part => block::on(upload.put_part(part.into()))?.map_err(failed)?,
+                }
             }
+        };
+        let sent = send();
+        if !matches!(sent, Ok(true)) {
+            // What was sent of it is not kept.
+            let _ = block::on(upload.abort());
+            return sent.map(|_| None);
         }
-        let put = block::on(upload.complete())?.map_err(failed)?;
-        Ok(Some(Written::of(put.e_tag, put.version)))
+        let joined = match self.address.scheme {
+            Scheme::S3 => wire::joining(condition(only), || block::on(upload.complete()))?,
+            Scheme::Gs | Scheme::Az => block::on(upload.complete())?,
+        };
+        let written = self.written(name, joined)?;
+        if written.is_none() {
+            let _ = block::on(upload.abort());
+        }
+        Ok(written)
+    }
+
+    /// Whether what must be so for an object to be written is so now.
+    fn holds(&self, name: &str, only: &If) -> Result<bool> {
+        Ok(match only {
+            If::Any => true,
+            If::Absent => self.head(name)?.is_none(),
+            If::Same(written) => self.head(name)?.is_some_and(|now| now.etag == written.etag),
+        })
+    }
+
+    /// What became of an object that was written.
+    fn written(&self, name: &str, put: object_store::Result<PutResult>) -> Result<Option<Written>> {
+        match put {
+            Ok(put) => Ok(Some(Written::of(put.e_tag, put.version))),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(None)
+            }
+            Err(error) => Err(fault::of(&self.address, name, Doing::Write, error)),
+        }
     }
 }
 

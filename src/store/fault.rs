@@ -145,6 +145,11 @@ pub(super) fn of(address: &Address, name: &str, doing: Doing, error: object_stor
         _ if status == Some(404) => {
             told(format!("{what}: there is no such object"), "check the name".to_owned(), ErrorKind::NotFound)
         }
+        _ if doing == Doing::Write && status == Some(501) => told(
+            format!("{what}: the store does not know conditions of what is written{said}"),
+            "nothing is written there without one: repair a copy of the storage, on disk".to_owned(),
+            ErrorKind::Unsupported,
+        ),
         _ if matches!(status, Some(429 | 500 | 502 | 503 | 504)) => told(
             format!("{what}: the store has too much to do, and had after every try{said}"),
             "try again later, with fewer at once: --jobs 1; AWS_MAX_ATTEMPTS=N tries more often".to_owned(),

@@ -1,6 +1,7 @@
 //! The requests of `object_store`, made by [`http`](crate::http): one TLS, one list of trusted certificates, the same limits and proxies
 //! as for registries. It signs and tries again; redirects are told, not followed.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -36,6 +37,19 @@ const METADATA: &[&str] = &[
 
 /// Seconds that such a host may take.
 const METADATA_SECONDS: u64 = 2;
+
+thread_local! {
+    /// The condition of the request that joins parts to one object, which `object_store` has no word for.
+    static JOINED_IF: RefCell<Option<(&'static str, String)>> = const { RefCell::new(None) };
+}
+
+/// Does what joins parts to one object, under a condition. Requests are made by the thread that waits for them.
+pub(super) fn joining<T>(condition: Option<(&'static str, String)>, join: impl FnOnce() -> T) -> T {
+    JOINED_IF.set(condition);
+    let joined = join();
+    JOINED_IF.set(None);
+    joined
+}
 
 /// Makes requests.
 #[derive(Clone)]
@@ -111,6 +125,11 @@ impl HttpService for Wire {
                 "host" | "content-length" | "accept-encoding" | "user-agent" => {}
                 name => asked.made.push((name.to_owned(), value.to_owned())),
             }
+        }
+        if method == Method::Post && query.contains("uploadId=") {
+            // It is not among what is signed, and need not be.
+            let condition = JOINED_IF.with_borrow(Clone::clone);
+            asked.made.extend(condition.map(|(name, value)| (name.to_owned(), value)));
         }
         if !body.is_empty() {
             asked.body = Body::Bytes(&body);

@@ -2,6 +2,7 @@
 
 mod asked;
 mod faults;
+mod repaired;
 pub mod store;
 
 use std::process::{Command, Output};

@@ -62,6 +62,7 @@ const NUMBERS: &[(&str, &[(&str, &str)])] = &[
             ("codec/reader.rs", "APART"),
             ("form/at_once.rs", "AT_ONCE"),
             ("form/registry/live.rs", "MANY"),
+            ("form/mend/in_bucket.rs", "*"),
             ("form/registry_storage/piece.rs", "BLOB"),
             ("form/registry_storage/in_bucket.rs", "*"),
             ("form/write/packed.rs", "*"),

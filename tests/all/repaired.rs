@@ -14,14 +14,14 @@ use crate::common::{Output, Restow};
 const V2: &str = "docker/registry/v2";
 
 /// A storage of several images, a sound copy of it in an archive, and the binary.
-struct Bench {
+pub struct Bench {
     _dir: tempfile::TempDir,
-    restow: Restow,
-    at: PathBuf,
+    pub restow: Restow,
+    pub at: PathBuf,
 }
 
 impl Bench {
-    fn new() -> Bench {
+    pub fn new() -> Bench {
         let dir = tempfile::tempdir().expect("temporary directory");
         let restow = Restow::new(dir.path()).wide();
         let at = dir.path().to_owned();
@@ -39,28 +39,28 @@ impl Bench {
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.at.join(name)
     }
 
-    fn place(&self, form: &str, name: &str) -> String {
+    pub fn place(&self, form: &str, name: &str) -> String {
         format!("{form}:{}", self.path(name).display())
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub fn run(&self, words: &[&str]) -> Output {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         self.restow.run(&words).expect("restow runs")
     }
 
-    fn ok(&self, words: &[&str]) -> Output {
+    pub fn ok(&self, words: &[&str]) -> Output {
         self.run(words).expect(0).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
-    fn storage(&self) -> String {
+    pub fn storage(&self) -> String {
         self.place("registry-storage", "storage")
     }
 
-    fn copy(&self) -> String {
+    pub fn copy(&self) -> String {
         self.place("oci-archive", "copy.tar")
     }
 
@@ -74,7 +74,7 @@ impl Bench {
     }
 
     /// The files of the storage that hold data, the largest first.
-    fn data(&self) -> Vec<PathBuf> {
+    pub fn data(&self) -> Vec<PathBuf> {
         let mut found: Vec<(u64, PathBuf)> = Vec::new();
         for name in
             files(&self.path("storage")).expect("listed").into_keys().filter(|name| name.ends_with("/data"))
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// The data of the blobs that are JSON with this word in it.
-    fn documents(&self, word: &str) -> Vec<PathBuf> {
+    pub fn documents(&self, word: &str) -> Vec<PathBuf> {
         let holds = |path: &PathBuf| {
             let text = fs::read(path).expect("there");
             text.first() == Some(&b'{') && String::from_utf8_lossy(&text).contains(word)
@@ -95,7 +95,7 @@ impl Bench {
         self.data().into_iter().filter(holds).collect()
     }
 
-    fn links(&self, holding: &str) -> Vec<PathBuf> {
+    pub fn links(&self, holding: &str) -> Vec<PathBuf> {
         let names = files(&self.path("storage")).expect("listed").into_keys();
         let links = names.filter(|name| name.ends_with("/link") && name.contains(holding));
         links.map(|name| self.path("storage").join(name)).collect()
@@ -103,9 +103,9 @@ impl Bench {
 }
 
 /// A kind of damage: its name, and what it does to a storage.
-type Damage = (&'static str, fn(&Bench));
+pub type Damage = (&'static str, fn(&Bench));
 
-const DAMAGES: &[Damage] = &[
+pub const DAMAGES: &[Damage] = &[
     ("a layer of other bytes", |b| fs::write(&b.data()[0], "other bytes").expect("written")),
     ("a layer cut short", |b| {
         let bytes = fs::read(&b.data()[0]).expect("read");

@@ -1,4 +1,5 @@
-"""A registry that writes into a bucket, damage in it, and what restow says of both the bucket and its copy on disk."""
+"""A registry that writes into a bucket, damage in it, what restow says of both the bucket and its copy on disk, and how it puts
+the bucket right."""
 
 import hashlib
 import io
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,8 +159,8 @@ def layout(folder):
     return [(f"team{i % 3}/app{i}", root["digest"]) for i, root in enumerate(roots)]
 
 
-def push(images, folder, endpoint):
-    """A registry takes all of them, some by skopeo."""
+def registry(endpoint):
+    """Debian's registry over the bucket, and where it listens."""
     port = free_port()
     config = WORK / "registry.yml"
     s3 = {"accesskey": KEY, "secretkey": SECRET, "region": "us-east-1", "regionendpoint": endpoint, "bucket": BUCKET,
@@ -168,8 +170,13 @@ def push(images, folder, endpoint):
         "storage": {"s3": s3, "redirect": {"disable": True}}, "http": {"addr": f"127.0.0.1:{port}"},
     }))
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("AWS_")}
-    with Server(["docker-registry", "serve", str(config)], port, env=environment):
-        host = f"localhost:{port}"
+    return Server(["docker-registry", "serve", str(config)], port, env=environment), f"localhost:{port}"
+
+
+def push(images, folder, endpoint):
+    """A registry takes all of them, some by skopeo."""
+    server, host = registry(endpoint)
+    with server:
         for name, digest in images[:5]:
             subprocess.run(["skopeo", "--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false", "-q",
                             f"oci:{folder}:{name}:1", f"docker://{host}/{name}:1"], check=True, stdin=subprocess.DEVNULL)
@@ -304,6 +311,68 @@ def served(images, endpoint):
     print(f"serve: {'; '.join(lines)}", flush=True)
 
 
+def pulled(images, endpoint):
+    """Every tag out of a registry over the bucket, begun anew as it remembers: by skopeo, and by docker where it is."""
+    server, host = registry(endpoint)
+    home = Path(tempfile.mkdtemp(prefix="restow-bucket-"))
+    docker = ["docker", "-H", f"unix://{home}/docker.sock"]
+    with server:
+        for name, digest in images:
+            to = home / "pulled"
+            subprocess.run(["skopeo", "copy", "-q", "--preserve-digests", "--src-tls-verify=false",
+                            f"docker://{host}/{name}:1", f"dir:{to}"], check=True, stdin=subprocess.DEVNULL)
+            assert sha256((to / "manifest.json").read_bytes()) == digest, name
+            shutil.rmtree(to)
+        tools = "skopeo"
+        if os.geteuid() == 0 and shutil.which("dockerd"):
+            tools += " and docker"
+            daemon = ["dockerd", "--iptables=false", "--bridge=none", "--data-root", f"{home}/data", "--exec-root", f"{home}/exec",
+                      "-H", docker[2], "--pidfile", f"{home}/docker.pid"]
+            child = subprocess.Popen(daemon, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            try:
+                until = time.time() + 60
+                while subprocess.run([*docker, "version"], capture_output=True).returncode:
+                    assert time.time() < until and child.poll() is None, "dockerd does not answer"
+                    time.sleep(0.1)
+                for name, digest in images:
+                    subprocess.run([*docker, "pull", "-q", f"{host}/{name}@{digest}"], check=True, stdout=subprocess.DEVNULL)
+                    subprocess.run([*docker, "pull", "-q", f"{host}/{name}:1"], check=True, stdout=subprocess.DEVNULL)
+            finally:
+                child.terminate()
+                child.wait(30)
+    shutil.rmtree(home, ignore_errors=True)
+    return tools
+
+
+def repaired(s3, images, folder, endpoint):
+    """From the archive that it was pushed from, then, damaged once more, from a copy on disk: sound, and every tag is pulled."""
+    place = f"registry-storage:s3://{BUCKET}/prod"
+    for kind, source in [("an archive", f"oci:{folder}"), ("a copy on disk", f"registry-storage:{WORK / 'sound/prod'}")]:
+        before = {one["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET) for one in page["Contents"]}
+        plan, _, _ = restow(["repair", place, "--from", source], endpoint, (1,))
+        account, taken, peak = restow(["repair", "--write", "--account", "-", "--from", source, place], endpoint, (0,))
+        account = json.loads(account)
+        assert account["left"] == [] and len(account["steps"]) >= 12, account
+        after = {one["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET) for one in page["Contents"]}
+        assert before <= after, before - after
+        restow(["scrub", place], endpoint, (0,))
+        tools = pulled(images, endpoint)
+        print(f"seaweedfs: repaired from {kind}: {len(account['steps'])} put right in {taken:.1f} s, peak {peak:.0f} MB; then "
+              f"sound, and all {len(images)} tags pulled by {tools}", flush=True)
+        if kind == "an archive":
+            damage(s3, images)
+    # What no place has is told, with where it was sought; the rest is put right.
+    name, manifest = images[1]
+    layer = json.loads(s3.get_object(Bucket=BUCKET, Key=blob(manifest))["Body"].read())["layers"][-1]["digest"]
+    s3.delete_object(Bucket=BUCKET, Key=blob(layer))
+    empty = WORK / "empty"
+    restow(["convert", "-q", "--image", f"{images[0][0]}:1", f"oci:{folder}", f"oci:{empty}"])
+    account, _, _ = restow(["repair", "--write", "--account", "-", "--from", f"oci:{empty}", place], endpoint, (1,))
+    left = json.loads(account)["left"]
+    assert layer in json.dumps(left), left
+    assert left[0]["sought"], left
+
+
 def main():
     folder = WORK / "layout"
     images = layout(folder)
@@ -326,9 +395,11 @@ def main():
         tree, _, _ = restow(["inspect", f"registry-storage:s3://{BUCKET}/prod:team0/app0:1"], endpoint)
         assert "team0/app0:1" in tree, tree
         served(images, endpoint)
+        copy(s3, WORK / "sound")
         wanted = damage(s3, images)
         compared(endpoint, wanted, "seaweedfs")
         objects = WORK / "copy-seaweedfs"
+        repaired(s3, images, folder, endpoint)
     port = free_port()
     with Server([str(TOOLS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], port):
         endpoint = f"http://127.0.0.1:{port}"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, ErrorKind, Result};
-use crate::form::mend::{Failed, Got};
+use crate::form::mend::{Failed, Got, Mend, Spot};
 use crate::progress::Progress;
 use crate::registry::{BlobWriter, Fault, Registries, Repository};
 
@@ -42,16 +42,23 @@ impl Lacking {
         })
     }
 
-    /// Sends a blob, if it is what its digest says: that is known before the registry is told that it is whole.
+    /// Puts a manifest under its digest, or under a tag.
     ///
     /// # Errors
-    /// The registry refuses, or the reader cannot be read.
-    pub fn send_blob(
+    /// The registry refuses.
+    pub fn send_manifest(&self, path: &str, reference: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
+        self.repository(path)?.put(reference, media_type, bytes)?;
+        Ok(())
+    }
+}
+
+/// That bytes are right is known before the registry is told that they are whole.
+impl Mend for Lacking {
+    fn blob(
         &self,
-        path: &str,
-        digest: &Digest,
-        size: u64,
-        mut from: impl Read,
+        spot: &Spot<'_>,
+        (digest, size): (&Digest, u64),
+        from: &mut dyn Read,
         progress: &dyn Progress,
     ) -> Result<Got, Failed> {
         let here = |fault: Fault| Failed::Here(fault.into());
@@ -59,7 +66,7 @@ impl Lacking {
             let message = format!("restow does not know the algorithm of {digest}");
             return Err(Failed::Here(Error::refused(message).of(ErrorKind::Unsupported)));
         };
-        let repository = self.repository(path).map_err(here)?;
+        let repository = self.repository(spot.path).map_err(here)?;
         let mut hasher = Hasher::new(algorithm);
         let mut writer = BlobWriter::new(&repository, Some((digest.clone(), size)), None);
         let mut buffer = vec![0; 256 << 10];
@@ -90,14 +97,5 @@ impl Lacking {
         writer.write(&held).map_err(here)?;
         writer.finish(digest, read).map_err(here)?;
         Ok(Got::Right)
-    }
-
-    /// Puts a manifest under its digest, or under a tag.
-    ///
-    /// # Errors
-    /// The registry refuses.
-    pub fn send_manifest(&self, path: &str, reference: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
-        self.repository(path)?.put(reference, media_type, bytes)?;
-        Ok(())
     }
 }

@@ -27,12 +27,14 @@ pub enum Act {
     Changed(Vec<u8>),
     /// A listing lacks the names that hold this.
     Lags(String),
+    /// Who asks is killed, and not answered: before what was asked for is done, or after it.
+    Kills { after: bool },
 }
 
 /// A fault that waits for its request.
 #[derive(Debug, Clone)]
 pub struct Plant {
-    /// `GET`, `HEAD`, `PUT`, or `LIST`.
+    /// `GET`, `HEAD`, `PUT`, `POST`, `DELETE` or `LIST`; of any, nothing.
     pub what: &'static str,
     /// Part of the key or prefix.
     pub part: String,
@@ -56,6 +58,14 @@ struct State {
     plants: Vec<Plant>,
     seen: Vec<Seen>,
     page: usize,
+    /// Whether it takes no notice of conditions, as older stores do.
+    unconditional: bool,
+    /// Requests that are let through before plants take effect.
+    before: usize,
+    /// Who asks.
+    pid: Option<u32>,
+    /// Parts of what is not whole yet, by their numbers.
+    uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
 }
 
 /// The store. Stops when it is dropped.
@@ -93,6 +103,28 @@ impl Store {
 
     pub fn plant(&self, what: &'static str, part: &str, times: usize, act: Act) {
         self.state().plants.push(Plant { what, part: part.to_owned(), times, act });
+    }
+
+    /// Kills the process that asks at a request, counted from now on; [`asker`](Store::asker) says which it is.
+    pub fn kill_at(&self, request: usize, after: bool) {
+        let mut state = self.state();
+        state.plants = vec![Plant { what: "", part: String::new(), times: 1, act: Act::Kills { after } }];
+        (state.before, state.pid) = (request, None);
+    }
+
+    /// Who asks.
+    pub fn asker(&self, pid: u32) {
+        self.state().pid = Some(pid);
+    }
+
+    /// Takes no notice of conditions from now on.
+    pub fn ignores_conditions(&self) {
+        self.state().unconditional = true;
+    }
+
+    /// Uploads of parts that nobody has ended.
+    pub fn unended(&self) -> usize {
+        self.state().uploads.len()
     }
 
     /// What was asked since the last time.
@@ -200,7 +232,10 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
     let name = if is_list { asked.query.get("prefix").cloned().unwrap_or_default() } else { key.to_owned() };
     let (act, page) = {
         let mut state = state.lock().expect("not poisoned");
-        let fits = |plant: &Plant| plant.times > 0 && plant.what == what && name.contains(&plant.part);
+        let waits = state.before > 0;
+        state.before = state.before.saturating_sub(1);
+        let is_of = |plant: &Plant| plant.what == what || plant.what.is_empty();
+        let fits = |plant: &Plant| !waits && plant.times > 0 && is_of(plant) && name.contains(&plant.part);
         let at = state.plants.iter().position(fits);
         let act = at.map(|at| {
             state.plants[at].times -= 1;
@@ -212,7 +247,8 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
     let path = folder.join(key);
     match &act {
         Some(Act::Slow(time)) => std::thread::sleep(*time),
-        Some(Act::Changed(bytes)) => std::fs::write(&path, bytes).expect("written"),
+        Some(Act::Changed(bytes)) => put(&path, bytes),
+        Some(Act::Kills { after: false }) => return kill(state),
         _ => {}
     }
     let (status, headers, body) = match &act {
@@ -226,8 +262,17 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
             };
             (200, Vec::new(), list(asked, folder, page, hidden))
         }
-        _ => object(asked, &path),
+        _ if asked.query.contains_key("uploads") || asked.query.contains_key("uploadId") => {
+            parts(asked, &path, &mut state.lock().expect("not poisoned"))
+        }
+        _ => {
+            let unconditional = state.lock().expect("not poisoned").unconditional;
+            object(asked, &path, unconditional)
+        }
     };
+    if let Some(Act::Kills { after: true }) = act {
+        return kill(state);
+    }
     let half = matches!(act, Some(Act::Cut)).then_some(body.len() / 2);
     let is_head = asked.method == "HEAD";
     let mut head = format!(
@@ -306,16 +351,76 @@ fn facts(path: &Path) -> (u64, String, String) {
     (bytes.len() as u64, restow::time::rfc3339(modified), restow::store::md5(&bytes))
 }
 
-fn object(asked: &Asked, path: &Path) -> (u16, Vec<(String, String)>, Vec<u8>) {
+/// Ends who asks; the connection does not go on.
+fn kill(state: &Mutex<State>) -> bool {
+    let pid = loop {
+        match state.lock().expect("not poisoned").pid {
+            Some(pid) => break pid,
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    let killed =
+        std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
+    assert!(killed.success(), "{pid}");
+    false
+}
+
+/// Writes an object, all of it or nothing.
+fn put(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().expect("below a folder")).expect("a folder");
+    std::fs::write(path, bytes).expect("written");
+}
+
+/// Whether an object is what a request wants it to be.
+fn is_met(asked: &Asked, path: &Path) -> bool {
+    let given = |name: &str| asked.headers.get(name).map(|text| text.trim_matches('"').to_owned());
+    let is_there = path.is_file();
+    let same = |etag: String| is_there && facts(path).2 == etag;
+    !(given("if-none-match").is_some() && is_there || given("if-match").is_some_and(|etag| !same(etag)))
+}
+
+/// What is sent in parts, and joined under the condition that is a single request's, too.
+fn parts(asked: &Asked, path: &Path, state: &mut State) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let id = asked.query.get("uploadId").cloned().unwrap_or_default();
+    match asked.method.as_str() {
+        "POST" if id.is_empty() => {
+            let id = format!("upload-{}", state.uploads.len());
+            let body = format!(
+                "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+            );
+            state.uploads.insert(id, BTreeMap::new());
+            (200, Vec::new(), body.into_bytes())
+        }
+        "PUT" => {
+            let number = asked.query["partNumber"].parse().expect("a number");
+            let Some(upload) = state.uploads.get_mut(&id) else { return error(404, "NoSuchUpload") };
+            upload.insert(number, asked.body.clone());
+            (200, vec![("etag".to_owned(), format!("\"{}\"", restow::store::md5(&asked.body)))], Vec::new())
+        }
+        "POST" if !state.unconditional && !is_met(asked, path) => error(412, "PreconditionFailed"),
+        "POST" => {
+            let Some(upload) = state.uploads.remove(&id) else { return error(404, "NoSuchUpload") };
+            put(path, &upload.into_values().flatten().collect::<Vec<u8>>());
+            let etag = facts(path).2;
+            let body = format!(
+                "<CompleteMultipartUploadResult><ETag>&quot;{etag}&quot;</ETag></CompleteMultipartUploadResult>"
+            );
+            (200, Vec::new(), body.into_bytes())
+        }
+        _ => {
+            state.uploads.remove(&id);
+            (204, Vec::new(), Vec::new())
+        }
+    }
+}
+
+fn object(asked: &Asked, path: &Path, unconditional: bool) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let is_there = path.is_file();
     if asked.method == "PUT" {
-        let given = |name: &str| asked.headers.get(name).map(|text| text.trim_matches('"').to_owned());
-        let same = |etag: String| is_there && facts(path).2 == etag;
-        if given("if-none-match").is_some() && is_there || given("if-match").is_some_and(|etag| !same(etag)) {
+        if !unconditional && !is_met(asked, path) {
             return error(412, "PreconditionFailed");
         }
-        std::fs::create_dir_all(path.parent().expect("below a folder")).expect("a folder");
-        std::fs::write(path, &asked.body).expect("written");
+        put(path, &asked.body);
         return (200, vec![("etag".to_owned(), format!("\"{}\"", facts(path).2))], Vec::new());
     }
     if !is_there {
