@@ -127,11 +127,6 @@ impl Digest {
         &self.0
     }
 
-    /// The whole text, shared.
-    pub fn shared_text(&self) -> std::sync::Arc<str> {
-        std::sync::Arc::clone(&self.0)
-    }
-
     /// The part before the colon.
     pub fn algorithm_name(&self) -> &str {
         self.0.split_once(':').map_or("", |(a, _)| a)

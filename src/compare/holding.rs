@@ -285,7 +285,7 @@ fn parts(archive: &Archive, node: NodeId) -> Vec<&Part> {
     let held = archive.node(node);
     match &held.body {
         Body::Manifest { parts, .. } | Body::Item { parts } => parts.layers.iter().collect(),
-        Body::Schema1 { layers } => layers.iter().filter(|part| *part.wanted != *EMPTY).collect(),
+        Body::Schema1 { layers } => layers.iter().filter(|part| *part.wanted() != *EMPTY).collect(),
         _ => held.all_parts(),
     }
 }
@@ -382,8 +382,8 @@ impl Seen<'_> {
             // A registry was asked for it, and says that it is there.
             (None, Some(member)) if self.verify == Verify::Digests => {
                 let media_type =
-                    part.descriptor.as_ref().and_then(|descriptor| LayerType::of(descriptor.type_or_empty()));
-                let stored = Digest::parse(&part.wanted).ok();
+                    part.descriptor().and_then(|descriptor| LayerType::of(descriptor.type_or_empty()));
+                let stored = Digest::parse(part.wanted()).ok();
                 let is_layer = held.is_some_and(|held| held.layer);
                 Layer {
                     size: self.archive.tree.member(member).size,

@@ -142,7 +142,7 @@ impl Gathering {
             }
             (None, None) => return Ok(()),
         };
-        let descriptor = root.descriptor.as_ref().and_then(|descriptor| {
+        let descriptor = root.descriptor.as_deref().and_then(|descriptor| {
             let member = descriptor.at.member?;
             let document = archive.document_at(member)?;
             document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)

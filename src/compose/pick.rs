@@ -111,7 +111,7 @@ struct Picking<'a> {
 impl Picking<'_> {
     /// The descriptor of a root as the archive lists it, if it does.
     fn listed(&self, chosen: &Chosen) -> Option<Vec<u8>> {
-        let descriptor = chosen.root.descriptor.as_ref()?;
+        let descriptor = chosen.root.descriptor.as_deref()?;
         let document = self.archive.document_at(descriptor.at.member?)?;
         document.bytes.get(descriptor.span.start..descriptor.span.end).map(<[u8]>::to_vec)
     }

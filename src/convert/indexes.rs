@@ -125,7 +125,7 @@ impl Documents<'_> {
             self.archive.documents.iter().zip(0..).map(|(listed, id)| (listed.member, DocId(id))).collect();
         for planned in &self.plan.roots {
             let Some(now) = self.now.get(&planned.root.node) else { continue };
-            let descriptor = planned.root.descriptor.as_ref().and_then(|descriptor| {
+            let descriptor = planned.root.descriptor.as_deref().and_then(|descriptor| {
                 let member = descriptor.at.member?;
                 let document = self.archive.document(*by_member.get(&member)?);
                 document.bytes.get(descriptor.span.start..descriptor.span.end).map(Arc::from)

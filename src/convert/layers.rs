@@ -13,7 +13,7 @@ impl Planner<'_> {
     /// Whether the media type of one of the layers names another compression than its bytes have.
     pub(super) fn any_mistyped(&self, layers: &[Part]) -> Result<bool> {
         for layer in layers {
-            let declared = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+            let declared = layer.descriptor().and_then(|d| LayerType::of(d.type_or_empty()));
             let held = layer.blob.filter(|_| self.archive.holds(layer));
             if let (Some(declared), Some(blob)) = (declared, held) {
                 if declared.codec != self.codecs.get(blob)? {
@@ -27,7 +27,7 @@ impl Planner<'_> {
     /// Plans config and layers of an image whose manifest is to be of this family; whether a layer changes.
     pub(super) fn image(&mut self, node: NodeId, parts: &ImageParts, family: Family) -> Result<bool> {
         self.stage(&parts.config, Treatment::Keep);
-        let synthesised = parts.config.descriptor.is_none();
+        let synthesised = parts.config.descriptor().is_none();
         self.layers_of(node, &parts.layers, synthesised, family)
     }
 
@@ -45,11 +45,11 @@ impl Planner<'_> {
             if matches!(self.request.target, Target::DockerArchive | Target::DockerLegacy)
                 && !self.archive.holds(layer)
             {
-                let foreign = layer.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+                let foreign = layer.descriptor().and_then(|d| LayerType::of(d.type_or_empty()));
                 if foreign.is_some_and(|t| t.nondistributable) {
                     let message = format!(
                         "layer {} is not in the archive, and docker-archive must hold every layer",
-                        layer.wanted
+                        layer.wanted()
                     );
                     return Err(Error::refused_help(
                         message,
@@ -69,7 +69,7 @@ impl Planner<'_> {
         let parsed = legacy::Schema1::parse(root, document.depth);
         for layer in &parsed.layers {
             let at = format!("/fsLayers/{}/blobSum", layer.index);
-            let part = layers.iter().find(|part| part.at.at == At::Pointer(at.clone()));
+            let part = layers.iter().find(|part| part.at().at == At::Pointer(at.clone()));
             if let Some(blob) = part.and_then(|part| part.blob).filter(|_| layer.empty) {
                 self.plan.unstaged.insert(blob, "an empty layer, which only schema 1 has".to_owned());
             } else if let Some(part) = part {
@@ -84,7 +84,7 @@ impl Planner<'_> {
     /// it: the layer's own type may be of the other.
     fn treatment(&self, layer: &Part, synthesised: bool, family: Family) -> Result<Treatment> {
         let Some(blob) = layer.blob.filter(|_| self.archive.holds(layer)) else { return Ok(Treatment::Keep) };
-        let layer_type = match &layer.descriptor {
+        let layer_type = match layer.descriptor() {
             Some(descriptor) => match LayerType::of(descriptor.type_or_empty()) {
                 Some(t) => Some(t),
                 // Encrypted, or no layer that anybody knows: never touched.

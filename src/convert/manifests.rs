@@ -39,7 +39,7 @@ impl Documents<'_> {
             layers.extend(self.out_blob(part, now.as_ref()));
             changes.push(now);
         }
-        if let Some(digest) = parts.config.descriptor.as_ref().and_then(Descriptor::good_digest) {
+        if let Some(digest) = parts.config.descriptor().and_then(Descriptor::good_digest) {
             let absent = !self.archive.holds(&parts.config);
             let action = if absent { Action::Absent } else { Action::Kept };
             let why = if absent { "named by its manifest, not in the archive" } else { "" };

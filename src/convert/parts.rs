@@ -20,11 +20,11 @@ impl Documents<'_> {
         family: Family,
         rewriting: bool,
     ) -> Option<Now> {
-        let declared = part.descriptor.as_ref().map_or("", Descriptor::type_or_empty);
-        let known = part.descriptor.is_none() || LayerType::of(declared).is_some();
+        let declared = part.descriptor().map_or("", Descriptor::type_or_empty);
+        let known = part.descriptor().is_none() || LayerType::of(declared).is_some();
         let facts = part.blob.and_then(|blob| self.pool.fact(blob));
         let Some(facts) = facts else {
-            let descriptor = part.descriptor.as_ref()?;
+            let descriptor = part.descriptor()?;
             let codec = LayerType::of(declared).map_or(Codec::Plain, |t| t.codec);
             let media_type = if known && rewriting {
                 rewrite::layer_type(family, codec, declared)
@@ -75,7 +75,7 @@ impl Documents<'_> {
         let blob = |part: &Part| {
             let held = part.blob.and_then(|blob| self.archive.blob(blob).member);
             let size = held.map(|member| self.archive.tree.member(member).size);
-            let descriptor = part.descriptor.as_ref();
+            let descriptor = part.descriptor();
             let declared = descriptor.and_then(|d| d.size).and_then(|size| u64::try_from(size).ok());
             Some(OutBlob {
                 digest: match descriptor {
@@ -154,7 +154,7 @@ impl Documents<'_> {
         let what = format!("layer {i} of {}", self.describe(node));
         let facts = part.blob.and_then(|blob| self.pool.fact(blob));
         let absent = facts.is_none();
-        let before = match (&part.descriptor, &facts) {
+        let before = match (part.descriptor(), &facts) {
             (Some(descriptor), _) => descriptor.good_digest().cloned(),
             (None, Some(facts)) => Some(facts.sha256.clone()),
             (None, None) => None,

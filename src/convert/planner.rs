@@ -130,7 +130,7 @@ impl Planner<'_> {
 
     /// The old docker-archive form has no indexes: one image of each is written, by the rule for `manifest.json`.
     fn legacy_choice(&mut self, chosen: &Chosen, what: String) -> Result<Option<&'static str>> {
-        let images = select::images_below(self.archive, chosen.root.node, chosen.root.descriptor.as_ref());
+        let images = select::images_below(self.archive, chosen.root.node, chosen.root.descriptor.as_deref());
         let held: Vec<_> = images
             .into_iter()
             .filter(|(node, _)| chosen.only.as_ref().is_none_or(|only| only.contains(node)))
@@ -372,7 +372,7 @@ impl Planner<'_> {
             self.annotations(node)?;
         }
         let other_family = |part: &Part| {
-            let media_type = part.descriptor.as_ref().map_or("", Descriptor::type_or_empty);
+            let media_type = part.descriptor().map_or("", Descriptor::type_or_empty);
             let config = match media_type {
                 media::OCI_CONFIG => Some(Family::Oci),
                 media::DOCKER_CONFIG => Some(Family::Docker),

@@ -89,7 +89,7 @@ pub fn layer(place: &str, path: &Path, limits: &Limits) -> Result<Archive> {
     let at = Location::member(MemberId(0));
     let blob = builder.blob_of_member(MemberId(0));
     builder.is_layer(blob);
-    let layers = vec![Part { descriptor: None, blob: Some(blob), at: at.clone(), wanted: name.into() }];
+    let layers = vec![Part::called(name, at.clone(), Some(blob))];
     let node = builder.node(Node {
         digest: None,
         media_type: None,

@@ -55,7 +55,7 @@ pub fn images(archive: &Archive) -> Vec<Image> {
         let Some(first) = roots.iter().find(|root| root.name != Name::None).or(roots.first()) else {
             continue;
         };
-        let below = |root: &Root| select::images_below(archive, root.node, root.descriptor.as_ref());
+        let below = |root: &Root| select::images_below(archive, root.node, root.descriptor.as_deref());
         // What one descriptor of an image says of its platform, another may not.
         let alike = if select::is_image(archive, first.node) { roots.len() } else { 1 };
         let below = roots.iter().take(alike).map(|root| below(root)).find(|below| !below.is_empty());

@@ -285,7 +285,7 @@ fn entry(
         digest: part_digest(archive, part),
         diff_id: diff_ids.get(i).and_then(|id| id.as_ref()).map(ToString::to_string),
         size: part_size(archive, part),
-        media_type: part.descriptor.as_ref().and_then(|descriptor| descriptor.media_type.clone()),
+        media_type: part.descriptor().and_then(|descriptor| descriptor.media_type.clone()),
         member: part
             .blob
             .and_then(|blob| archive.blob(blob).member)
@@ -311,7 +311,7 @@ fn entry(
         _ => None,
     };
     let v1 = first_era.as_ref().and_then(Document::root);
-    let config_type = held.parts().and_then(|parts| parts.config.descriptor.as_ref()?.media_type.clone());
+    let config_type = held.parts().and_then(|parts| parts.config.descriptor()?.media_type.clone());
     Entry {
         kind,
         names,
@@ -371,18 +371,18 @@ impl Entry {
 }
 
 fn part_digest(archive: &Archive, part: &Part) -> Option<String> {
-    let declared = part.descriptor.as_ref().and_then(|descriptor| descriptor.good_digest());
+    let declared = part.descriptor().and_then(|descriptor| descriptor.good_digest());
     declared.or_else(|| archive.blob(part.blob?).digest.as_ref()).map(ToString::to_string)
 }
 
 fn part_size(archive: &Archive, part: &Part) -> Option<u64> {
     let held = part.blob.and_then(|blob| archive.blob(blob).member).map(|id| archive.tree.member(id).size);
-    held.or_else(|| u64::try_from(part.descriptor.as_ref()?.size?).ok())
+    held.or_else(|| u64::try_from(part.descriptor()?.size?).ok())
 }
 
 /// What an attestation's layer states.
 fn predicate<'a>(manifest: Option<&'a Value>, part: &Part) -> Option<&'a str> {
-    let At::Pointer(pointer) = &part.descriptor.as_ref()?.at.at else { return None };
+    let At::Pointer(pointer) = &part.descriptor()?.at.at else { return None };
     annotation(manifest?.at(pointer)?, "in-toto.io/predicate-type")
 }
 

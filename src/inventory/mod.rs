@@ -61,7 +61,7 @@ impl Inventory {
     pub fn of(archive: &Archive, standing: &dyn Fn(&str) -> Standing) -> Inventory {
         let mut listed = Inventory::default();
         listed.names(archive);
-        let text = |root: Descriptor| root.digest.and_then(Result::err).map(|(text, _)| text);
+        let text = |root: Descriptor| root.digest.and_then(Result::err).map(|bad| bad.0);
         listed.items.extend(archive.unreadable_roots().into_iter().map(|root| Item::BadRoot(text(root))));
         let nodes = (0..archive.nodes.len() as u32).map(NodeId);
         for node in nodes.clone() {

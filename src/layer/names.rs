@@ -64,6 +64,8 @@ impl NameLog {
 
     pub(super) fn finish(mut self) -> io::Result<Names> {
         self.flush()?;
+        // There are those of every layer, and most have one block.
+        self.done.shrink_to_fit();
         Ok(Names { spool: self.spool, blocks: self.done })
     }
 }

@@ -67,7 +67,7 @@ fn chosen(archive: &Archive, images: &[String], platforms: &[Specifier]) -> Resu
         select::platforms(archive, roots.into_iter().enumerate().map(whole).collect(), platforms, false)?;
     let images = |chosen: Chosen| match chosen.only {
         None => vec![chosen.root],
-        Some(only) => select::images_below(archive, chosen.root.node, chosen.root.descriptor.as_ref())
+        Some(only) => select::images_below(archive, chosen.root.node, chosen.root.descriptor.as_deref())
             .into_iter()
             .filter(|(node, _)| only.contains(node))
             .map(|(node, _)| Root { node, descriptor: None, ..chosen.root.clone() })

@@ -180,21 +180,62 @@ pub enum Role {
 /// A config or layer as something points at it.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// The descriptor, if a manifest points at it.
-    pub descriptor: Option<Descriptor>,
     /// The blob; `None` if what points at it cannot be understood.
     pub blob: Option<BlobId>,
-    /// The place that points at it.
-    pub at: Location,
-    /// What that place says: a digest or a member name.
-    pub wanted: Arc<str>,
+    by: By,
+}
+
+/// What points at a part. A registry has a hundred thousand of them, so that a descriptor says its place and digest once.
+#[derive(Debug, Clone)]
+enum By {
+    /// A manifest.
+    Descriptor(Descriptor),
+    /// Anything else, with the digest or the name of a member that it says.
+    Word { at: Location, wanted: Arc<str> },
 }
 
 impl Part {
+    /// One that a manifest points at.
+    pub fn described(descriptor: Descriptor, blob: Option<BlobId>) -> Part {
+        Part { blob, by: By::Descriptor(descriptor) }
+    }
+
+    /// One that a place points at by a digest or a member name.
+    pub fn called(wanted: impl Into<Arc<str>>, at: Location, blob: Option<BlobId>) -> Part {
+        Part { blob, by: By::Word { at, wanted: wanted.into() } }
+    }
+
+    /// The descriptor, if a manifest points at it.
+    pub fn descriptor(&self) -> Option<&Descriptor> {
+        match &self.by {
+            By::Descriptor(descriptor) => Some(descriptor),
+            By::Word { .. } => None,
+        }
+    }
+
+    /// The place that points at it.
+    pub fn at(&self) -> &Location {
+        match &self.by {
+            By::Descriptor(descriptor) => &descriptor.at,
+            By::Word { at, .. } => at,
+        }
+    }
+
+    /// What that place says: a digest or a member name.
+    pub fn wanted(&self) -> &str {
+        match &self.by {
+            By::Descriptor(Descriptor { digest: Some(Ok(digest)), .. }) => digest.as_str(),
+            By::Descriptor(Descriptor { digest: Some(Err(bad)), .. }) => &bad.0,
+            By::Descriptor(Descriptor { digest: None, .. }) => "",
+            By::Word { wanted, .. } => wanted,
+        }
+    }
+
     /// Whether its type says that it may stand elsewhere.
     pub(crate) fn is_foreign(&self) -> bool {
-        let descriptor = self.descriptor.as_ref();
-        descriptor.and_then(|d| LayerType::of(d.type_or_empty())).is_some_and(|kind| kind.nondistributable)
+        self.descriptor()
+            .and_then(|d| LayerType::of(d.type_or_empty()))
+            .is_some_and(|kind| kind.nondistributable)
     }
 }
 
@@ -221,7 +262,7 @@ pub struct Root {
     /// What it points at.
     pub node: NodeId,
     /// The descriptor in `index.json` that declares it.
-    pub descriptor: Option<Descriptor>,
+    pub descriptor: Option<Box<Descriptor>>,
     /// In registry storage, the repository's path as it stands there.
     pub repository: Option<String>,
     /// What leads to it.

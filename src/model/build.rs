@@ -264,12 +264,7 @@ impl<'a> Builder<'a> {
     pub fn part(&mut self, descriptor: Descriptor) -> Result<Part> {
         let digest = descriptor.good_digest().cloned();
         let blob = digest.as_ref().map(|digest| self.blob_of_digest(digest, Sought::Blob)).transpose()?;
-        let wanted = match &descriptor.digest {
-            Some(Ok(digest)) => digest.shared_text(),
-            Some(Err((text, _))) => text.as_str().into(),
-            None => "".into(),
-        };
-        Ok(Part { at: descriptor.at.clone(), descriptor: Some(descriptor), blob, wanted })
+        Ok(Part::described(descriptor, blob))
     }
 
     /// A part that is named by its member.
@@ -279,7 +274,7 @@ impl<'a> Builder<'a> {
         // Old daemons on Windows wrote backslashes (formats.md A.2).
         let member = find(name).or_else(|| find(&name.replace('\\', "/")));
         let blob = member.map(|member| self.blob_of_member(member));
-        Part { descriptor: None, blob, at, wanted: name.into() }
+        Part::called(name, at, blob)
     }
 
     /// The node that a descriptor points at, with everything below it.

@@ -59,7 +59,7 @@ impl Builder<'_> {
             }
         }
         for layer in &layers {
-            let plain = layer.descriptor.as_ref().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some());
+            let plain = layer.descriptor().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some());
             if let (Some(blob), true) = (layer.blob, plain || unpacked) {
                 self.is_layer(blob);
             }
@@ -106,7 +106,7 @@ impl Builder<'_> {
             if let Some(blob) = blob {
                 self.is_layer(blob);
             }
-            Ok(Part { descriptor: None, blob, at, wanted: sum.into() })
+            Ok(Part::called(sum, at, blob))
         })
         .collect()
     }

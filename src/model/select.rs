@@ -114,7 +114,7 @@ pub fn handles<'a>(archive: &Archive, roots: impl IntoIterator<Item = &'a Root>)
         } else if let Some(at) =
             order.iter().position(|node| *node == root.node).filter(|at| told.insert(*at))
         {
-            let described = root.descriptor.as_ref().and_then(|descriptor| descriptor.platform.as_deref());
+            let described = root.descriptor.as_deref().and_then(|descriptor| descriptor.platform.as_deref());
             let platform = platform_of(archive, root.node, described).filter(|p| !p.os.is_empty());
             let platform = platform.map(|p| format!(" ({})", p.normalised())).unwrap_or_default();
             found.push(format!("@{at}{platform}"));
@@ -166,7 +166,7 @@ fn below(archive: &Archive, root: &Root, node: NodeId) -> Root {
         Body::Index { children, .. } => children.iter().find(|edge| edge.node == Some(node)),
         _ => None,
     });
-    let descriptor = edge.map(|edge| edge.descriptor.clone());
+    let descriptor = edge.map(|edge| Box::new(edge.descriptor.clone()));
     Root { name: Name::None, node, descriptor, via: Via::List, ..root.clone() }
 }
 
@@ -285,7 +285,7 @@ pub fn platforms(
     let mut kept = Vec::new();
     let mut there: Vec<String> = Vec::new();
     for chosen in chosen {
-        let images = images_below(archive, chosen.root.node, chosen.root.descriptor.as_ref());
+        let images = images_below(archive, chosen.root.node, chosen.root.descriptor.as_deref());
         there.extend(images.iter().map(|(_, platform)| platform.normalised().to_string()));
         let hits: Vec<NodeId> = images.iter().filter(|(_, p)| matches(p)).map(|(node, _)| *node).collect();
         match hits.as_slice() {

@@ -36,8 +36,7 @@ pub fn subjects(archive: &Archive, limits: &Limits) -> Result<Vec<Subject>> {
             let (Some(attested), Some(child)) = (&edge.attests, edge.node) else { continue };
             let layers = archive.node(child).parts().map(|parts| parts.layers.as_slice());
             for layer in layers.unwrap_or_default() {
-                let typed =
-                    layer.descriptor.as_ref().is_some_and(|descriptor| descriptor.type_or_empty() == TYPE);
+                let typed = layer.descriptor().is_some_and(|descriptor| descriptor.type_or_empty() == TYPE);
                 let member = layer.blob.and_then(|blob| archive.blob(blob).member);
                 let Some(member) = member.filter(|_| typed) else { continue };
                 let size = archive.tree.member(member).size;

@@ -19,7 +19,7 @@ pub struct Descriptor {
     /// `mediaType`
     pub media_type: Option<String>,
     /// `digest`, or its text and why it is none.
-    pub digest: Option<Result<Digest, (String, DigestError)>>,
+    pub digest: Option<Result<Digest, Box<(String, DigestError)>>>,
     /// `size`, if it is an integer.
     pub size: Option<i64>,
     /// `platform`
@@ -36,7 +36,7 @@ impl Descriptor {
         let digest = value
             .get("digest")
             .and_then(Value::as_str)
-            .map(|text| Digest::parse(text).map_err(|error| (text.to_owned(), error)));
+            .map(|text| Digest::parse(text).map_err(|error| Box::new((text.to_owned(), error))));
         Descriptor {
             at,
             span: value.span,

@@ -57,5 +57,5 @@ pub fn schema1_config(manifest: &legacy::Schema1, diff_ids: &[Digest]) -> Result
 pub fn schema1_parts<'p>(manifest: &legacy::Schema1, parts: &'p [Part]) -> Vec<&'p Part> {
     let at = |index: usize| At::Pointer(format!("/fsLayers/{index}/blobSum"));
     let kept = manifest.layers.iter().filter(|layer| !layer.empty);
-    kept.filter_map(|layer| parts.iter().find(|part| part.at.at == at(layer.index))).collect()
+    kept.filter_map(|layer| parts.iter().find(|part| part.at().at == at(layer.index))).collect()
 }

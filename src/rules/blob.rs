@@ -148,7 +148,8 @@ pub fn descriptor(
     out: &mut Vec<Finding>,
 ) {
     match &descriptor.digest {
-        Some(Err((text, error))) => {
+        Some(Err(bad)) => {
+            let (text, error) = &**bad;
             let message = format!("`{text}` is not a digest: {error}");
             let finding = Finding::new(&BAD_DIGEST, descriptor.at.child("digest"), message);
             // Under another name it is right only if there is such a blob.
@@ -267,19 +268,19 @@ pub fn missing(archive: &Archive, part: &Part, what: &str, out: &mut Vec<Finding
     if archive.holds(part) {
         return;
     }
-    let bad_digest = part.descriptor.as_ref().is_some_and(|d| d.good_digest().is_none());
+    let bad_digest = part.descriptor().is_some_and(|d| d.good_digest().is_none());
     // The digest itself is at fault, or the schema has said that there is none.
-    if bad_digest || (part.descriptor.is_none() && part.wanted.is_empty()) {
+    if bad_digest || (part.descriptor().is_none() && part.wanted().is_empty()) {
         return;
     }
-    let foreign = part.descriptor.as_ref().and_then(|d| LayerType::of(d.type_or_empty()));
+    let foreign = part.descriptor().and_then(|d| LayerType::of(d.type_or_empty()));
     if foreign.is_some_and(|t| t.nondistributable) {
         let message = format!("{what}, which is nondistributable, is not in the archive");
-        out.push(Finding::new(&MISSING_NONDISTRIBUTABLE, part.at.clone(), message));
+        out.push(Finding::new(&MISSING_NONDISTRIBUTABLE, part.at().clone(), message));
         return;
     }
-    let message = format!("{what} is not in the archive: {}", part.wanted);
-    let finding = Finding::new(&MISSING, part.at.clone(), message);
+    let message = format!("{what} is not in the archive: {}", part.wanted());
+    let finding = Finding::new(&MISSING, part.at().clone(), message);
     out.push(match in_place(archive, part) {
         Some((name, text)) => finding
             .help(format!("write the bytes that the descriptor has as `data` into `{name}`"))
@@ -290,8 +291,8 @@ pub fn missing(archive: &Archive, part: &Part, what: &str, out: &mut Vec<Finding
 
 /// The member that a missing blob would be, and its text, where the descriptor itself has the bytes.
 fn in_place(archive: &Archive, part: &Part) -> Option<(String, String)> {
-    let digest = part.descriptor.as_ref()?.good_digest()?;
-    let (member, pointer) = part.at.member_and_pointer()?;
+    let digest = part.descriptor()?.good_digest()?;
+    let (member, pointer) = part.at().member_and_pointer()?;
     let id = archive.documents.iter().position(|document| document.member == member)?;
     let document = archive.document(DocId(id as u32));
     let data = document.root()?.at(&pointer)?.get("data")?.as_str()?;

@@ -267,7 +267,8 @@ fn sources(item: &Value, diff_ids: &HashSet<&Digest>, at: &Location, out: &mut V
                 let message = format!("the key `{}` is not a digest: {error}", source.key);
                 out.push(Finding::new(&LAYER_SOURCE, key, message));
             }
-            (Ok(_), Some(Err((text, error)))) => {
+            (Ok(_), Some(Err(bad))) => {
+                let (text, error) = &**bad;
                 let message = format!("`{text}` is not a digest: {error}");
                 out.push(Finding::new(&LAYER_SOURCE, here.child("digest"), message));
             }

@@ -1,5 +1,6 @@
 //! Rules about how the parts of an archive point at each other, beyond what each descriptor says.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
@@ -111,11 +112,14 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     if archive.index_json.is_some() {
         blob_paths(archive, out);
     }
-    agreement(archive, out);
-    let held: HashSet<&Digest> =
-        archive.blobs.iter().filter(|blob| blob.member.is_some()).filter_map(|b| b.digest.as_ref()).collect();
+    // Seldom asked for, and as long as the archive.
+    let all: LazyCell<HashSet<&Digest>, _> = LazyCell::new(|| {
+        archive.blobs.iter().filter(|blob| blob.member.is_some()).filter_map(|b| b.digest.as_ref()).collect()
+    });
+    let held = |digest: &Digest| all.contains(digest);
+    agreement(archive, &held, out);
     for node in &archive.nodes {
-        if let Some((digest, at)) = subject(archive, node).filter(|(digest, _)| !held.contains(digest)) {
+        if let Some((digest, at)) = subject(archive, node).filter(|(digest, _)| !held(digest)) {
             let message = format!("the subject is not in the archive: {digest}");
             out.push(Finding::new(&SUBJECT_MISSING, at, message));
         }
@@ -176,21 +180,19 @@ fn blob_paths(archive: &Archive, out: &mut Vec<Finding>) {
 /// Every descriptor that something reads, once.
 fn descriptors(archive: &Archive) -> Vec<&Descriptor> {
     let mut all: Vec<&Descriptor> =
-        archive.roots.iter().filter_map(|root| root.descriptor.as_ref()).collect();
+        archive.roots.iter().filter_map(|root| root.descriptor.as_deref()).collect();
     for node in &archive.nodes {
         if let Body::Index { children, .. } = &node.body {
             all.extend(children.iter().map(|edge| &edge.descriptor));
         }
-        all.extend(node.all_parts().into_iter().filter_map(|part| part.descriptor.as_ref()));
+        all.extend(node.all_parts().into_iter().filter_map(|part| part.descriptor()));
     }
     let mut seen = HashSet::new();
     all.retain(|descriptor| seen.insert(&descriptor.at));
     all
 }
 
-fn agreement(archive: &Archive, out: &mut Vec<Finding>) {
-    let blobs: HashMap<&Digest, &Blob> =
-        archive.blobs.iter().filter_map(|blob| Some((blob.digest.as_ref()?, blob))).collect();
+fn agreement(archive: &Archive, held: &dyn Fn(&Digest) -> bool, out: &mut Vec<Finding>) {
     let empty = Digest::sha256(b"{}");
     let mut first: HashMap<&Digest, &Descriptor> = HashMap::new();
     for descriptor in descriptors(archive) {
@@ -199,9 +201,8 @@ fn agreement(archive: &Archive, out: &mut Vec<Finding>) {
             first.insert(digest, descriptor);
             continue;
         };
-        let held = blobs.get(digest).is_some_and(|blob| blob.member.is_some());
-        if let (Some(a), Some(b), false) = (other.size, descriptor.size, held) {
-            if a != b && b >= 0 {
+        if let (Some(a), Some(b)) = (other.size, descriptor.size) {
+            if a != b && b >= 0 && !held(digest) {
                 let message = format!("the size is {b} here and {a} elsewhere, of one digest");
                 out.push(
                     Finding::new(&SIZES_DISAGREE, descriptor.at.child("size"), message)
@@ -211,8 +212,8 @@ fn agreement(archive: &Archive, out: &mut Vec<Finding>) {
         }
         let (a, b) = (other.type_or_empty(), descriptor.type_or_empty());
         // A document that says its own type is compared with that.
-        let document = DocumentType::of(a).is_some() && DocumentType::of(b).is_some() && held;
-        if !a.is_empty() && !b.is_empty() && !alike(a, b) && !document && *digest != empty {
+        let document = DocumentType::of(a).is_some() && DocumentType::of(b).is_some();
+        if !a.is_empty() && !b.is_empty() && !alike(a, b) && !(document && held(digest)) && *digest != empty {
             let message = format!("the type is `{b}` here and `{a}` elsewhere, of one digest");
             out.push(
                 Finding::new(&TYPES_DISAGREE, descriptor.at.child("mediaType"), message)
@@ -263,10 +264,10 @@ fn about(root: &Root) -> Option<(Digest, bool)> {
     Some((Digest::from_sha256_hex(cosign.unwrap_or(hex))?, cosign.is_some()))
 }
 
-fn referrers(archive: &Archive, root: &Root, held: &HashSet<&Digest>, out: &mut Vec<Finding>) {
+fn referrers(archive: &Archive, root: &Root, held: &dyn Fn(&Digest) -> bool, out: &mut Vec<Finding>) {
     let Some((digest, cosign)) = about(root) else { return };
     if cosign {
-        if !held.contains(&digest) {
+        if !held(&digest) {
             let message = format!("`{}` is about {digest}, which is not in the archive", root.name.shown());
             out.push(Finding::new(&SIGNED_MISSING, root.at.clone(), message));
         }

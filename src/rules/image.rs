@@ -234,10 +234,10 @@ pub fn diff_ids(
             Some(layer) => {
                 let help = "rebuild the image; nobody can tell which layer the config does not know";
                 let which = format!("layer {} has no diff ID", list.items().len());
-                finding.related(layer.at.clone(), which).help(help)
+                finding.related(layer.at().clone(), which).help(help)
             }
             None => match parts.layers.first() {
-                Some(layer) => finding.related(layer.at.clone(), "first layer"),
+                Some(layer) => finding.related(layer.at().clone(), "first layer"),
                 None => finding,
             },
         });
@@ -252,14 +252,14 @@ pub fn diff_ids(
             let message = format!("the diff ID of layer {i} is a {algorithm}, and tools compute sha256");
             out.push(
                 Finding::new(&OTHER_ALGORITHM, base.child(i), message)
-                    .related(layer.at.clone(), format!("layer {i}")),
+                    .related(layer.at().clone(), format!("layer {i}")),
             );
         }
         let Some(found) = plain.diff_id_like(wanted) else {
             let message = format!("layer {i} is not verified: restow cannot compute {algorithm}");
             out.push(
                 Finding::new(&UNVERIFIED_DIFF_ID, base.child(i), message)
-                    .related(layer.at.clone(), format!("layer {i}")),
+                    .related(layer.at().clone(), format!("layer {i}")),
             );
             continue;
         };
@@ -272,7 +272,7 @@ pub fn diff_ids(
                     .help(format!("if the layer is right, write `{found}`; if not, fetch it again"))
                     .set(&base.child(i), quoted(found))
                     .assuming("the layer is the one that was meant")
-                    .related(layer.at.clone(), format!("layer {i}")),
+                    .related(layer.at().clone(), format!("layer {i}")),
             );
         }
     }
@@ -283,14 +283,14 @@ pub fn diff_ids(
 pub fn tells_layers(archive: &Archive, node: &Node, parts: &ImageParts) -> bool {
     let document = match &node.body {
         Body::Manifest { .. } => node.document.map(|id| archive.document(id)),
-        Body::Item { .. } => parts.config.at.member.and_then(|member| archive.document_at(member)),
+        Body::Item { .. } => parts.config.at().member.and_then(|member| archive.document_at(member)),
         _ => None,
     };
     let root = document.as_ref().and_then(Document::root);
     let list = match &node.body {
         Body::Manifest { .. } => root.and_then(|root| root.get("layers")),
         Body::Item { .. } => {
-            let at = &parts.config.at;
+            let at = parts.config.at();
             let At::Pointer(pointer) = &at.at else { return true };
             let item = pointer.split('/').nth(1).unwrap_or_default();
             let item = root.and_then(|root| root.at(&format!("/{item}")));
@@ -362,7 +362,7 @@ pub fn declared(
 ) {
     let which = which.into();
     let codec = facts.codec.name();
-    let Some(descriptor) = &part.descriptor else { return };
+    let Some(descriptor) = part.descriptor() else { return };
     let Some(layer_type) = LayerType::of(descriptor.type_or_empty()) else { return };
     if matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {
         let message = format!("{which} is compressed by {codec}, which no manifest can name");
@@ -399,10 +399,10 @@ pub fn config_name(archive: &Archive, parts: &ImageParts, out: &mut Vec<Finding>
         let right = name.replacen(claimed.encoded(), document.sha256.encoded(), 1);
         out.push(
             Finding::new(&CONFIG_NAME, Location::member(document.member), message)
-                .related(parts.config.at.clone(), "named here")
+                .related(parts.config.at().clone(), "named here")
                 .help(format!("find out who changed the config; if its content is right, call it `{right}`"))
                 .change(Target::Member(document.member), Edit::Move(right.clone()))
-                .set(&parts.config.at, quoted(&right))
+                .set(parts.config.at(), quoted(&right))
                 .assuming("the content of the config is the one that was meant"),
         );
     }
@@ -418,12 +418,12 @@ pub fn placeholder(
 ) -> bool {
     let Some(member) = part.blob.and_then(|blob| archive.blob(blob).member) else { return false };
     let held = archive.tree.member(member);
-    let blank = part.wanted.trim_start_matches('/').starts_with("blank_");
+    let blank = part.wanted().trim_start_matches('/').starts_with("blank_");
     if held.size > 0 || !(blank || wanted.is_some_and(|wanted| *wanted != Digest::sha256(b""))) {
         return false;
     }
     let message = format!("layer {i} is an empty placeholder; base layers are missing from the archive");
-    out.push(Finding::new(&BASE_MISSING, part.at.clone(), message));
+    out.push(Finding::new(&BASE_MISSING, part.at().clone(), message));
     true
 }
 

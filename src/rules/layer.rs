@@ -222,7 +222,7 @@ pub fn stream(
         out.push(Finding::new(&EMPTY_LAYER, at(), message));
         return;
     }
-    if part.descriptor.is_none() && matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {
+    if part.descriptor().is_none() && matches!(facts.codec, Codec::Bzip2 | Codec::Xz) {
         let message = format!("{which} is compressed by {codec}, which only docker-archives can hold");
         out.push(Finding::new(&ARCHIVE_CODEC, at(), message));
     }
@@ -235,7 +235,7 @@ pub fn stream(
         let message = format!("{which} is {} {what}", plain.parts);
         out.push(Finding::new(&SEVERAL_STREAMS, at(), message));
     }
-    let chunked = part.descriptor.as_ref().is_some_and(|descriptor| descriptor.chunked);
+    let chunked = part.descriptor().is_some_and(|descriptor| descriptor.chunked);
     if plain.skipped > 0 && !chunked {
         let message =
             format!("{which} has {}", crate::finding::counted(plain.skipped, "skippable zstd frame"));
@@ -282,7 +282,10 @@ mod tests {
         let held = text.map(|text| document(DocKind::Manifest(Family::Oci), &text));
         let value = held.as_ref().and_then(Document::root);
         let descriptor = value.map(|value| crate::model::Descriptor::of(value, at.clone()));
-        let part = Part { descriptor, blob: None, at, wanted: "".into() };
+        let part = match descriptor {
+            Some(descriptor) => Part::described(descriptor, None),
+            None => Part::called("", at, None),
+        };
         let mut out = Vec::new();
         stream(&part, 0, &facts, MemberId(0), &mut out);
         names(&out)
@@ -311,7 +314,7 @@ mod tests {
             facts.size = stored;
             facts.plain.as_mut().expect("sound").size = size;
             let at = Location::pointer(MemberId(0), "/layers/0");
-            let part = Part { descriptor: None, blob: None, at, wanted: "".into() };
+            let part = Part::called("", at, None);
             let mut out = Vec::new();
             stream(&part, 0, &facts, MemberId(0), &mut out);
             names(&out)

@@ -247,7 +247,7 @@ pub fn node(archive: &Archive, node: &Node, out: &mut Vec<Finding>) {
                 }
             }
         }
-        Body::Item { parts } => count(parts, parts.config.at.clone(), out),
+        Body::Item { parts } => count(parts, parts.config.at().clone(), out),
         _ => {}
     }
 }
@@ -281,7 +281,7 @@ fn count(parts: &ImageParts, at: Location, out: &mut Vec<Finding>) {
 }
 
 fn config(document: &Document, family: Family, parts: &ImageParts, out: &mut Vec<Finding>) {
-    let Some(descriptor) = &parts.config.descriptor else { return };
+    let Some(descriptor) = parts.config.descriptor() else { return };
     let Some(media_type) = descriptor.media_type.as_deref() else { return };
     let at = descriptor.at.child("mediaType");
     let typed = document.root().and_then(|root| root.get("artifactType"));
@@ -309,7 +309,7 @@ fn config(document: &Document, family: Family, parts: &ImageParts, out: &mut Vec
         && (parts.role == Role::Image || typed.is_none_or(Value::is_null))
     {
         let layer = |part: &crate::model::Part| {
-            part.descriptor.as_ref().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some())
+            part.descriptor().is_some_and(|d| LayerType::of(d.type_or_empty()).is_some())
         };
         if parts.role == Role::Image || parts.layers.iter().any(layer) {
             let message = match parts.role {
@@ -333,7 +333,7 @@ fn runs(archive: &Archive, parts: &ImageParts) -> bool {
 
 /// `image` is whether an image is meant, be it that none of its layers is of a known type.
 fn layer_types(family: Family, parts: &ImageParts, image: bool, out: &mut Vec<Finding>) {
-    for descriptor in parts.layers.iter().filter_map(|layer| layer.descriptor.as_ref()) {
+    for descriptor in parts.layers.iter().filter_map(|layer| layer.descriptor()) {
         let Some(media_type) = descriptor.media_type.as_deref() else { continue };
         let at = descriptor.at.child("mediaType");
         let Some(layer) = LayerType::of(media_type) else {

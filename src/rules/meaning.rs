@@ -74,7 +74,7 @@ pub fn layout(archive: &Archive, out: &mut Vec<Finding>) {
     let Some(id) = archive.index_json else { return };
     let roots = archive.roots.iter();
     let nodes: HashMap<&Location, NodeId> =
-        roots.filter_map(|root| Some((&root.descriptor.as_ref()?.at, root.node))).collect();
+        roots.filter_map(|root| Some((&root.descriptor.as_deref()?.at, root.node))).collect();
     index::check(archive, &archive.document(id), &nodes, true, out);
     name::layout(archive, out);
 }

@@ -125,7 +125,7 @@ fn is_one(archive: &Archive) -> bool {
 fn whole_platform(archive: &Archive) -> Option<String> {
     let named = archive.roots.iter().filter(|root| root.name != Name::None);
     named.chain(&archive.roots).find_map(|root| {
-        let images = select::images_below(archive, root.node, root.descriptor.as_ref());
+        let images = select::images_below(archive, root.node, root.descriptor.as_deref());
         let whole = |node: NodeId| archive.node(node).all_parts().iter().all(|part| archive.holds(part));
         images
             .into_iter()

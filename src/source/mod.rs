@@ -95,8 +95,8 @@ impl Tree {
         Ok(Tree::new(place, vec![member], Vec::new(), Box::new(Whole::new(file, path, &meta))))
     }
 
-    /// Lists a folder. Directories that restow staged and a killed run left are passed over. One below the top that holds a
-    /// file and nothing else is no member of its own: the file's name tells of it.
+    /// Lists a folder. Directories that restow staged and a killed run left are passed over. One below the top that holds one
+    /// file or directory and nothing else is no member of its own: the name of what it holds tells of it.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
         let mut members: Vec<Member> = Vec::new();
@@ -106,29 +106,30 @@ impl Tree {
         let mut count = 0;
         while let Some((below, own)) = pending.pop() {
             let entries = if below.as_os_str().is_empty() { dir.entries() } else { dir.read_dir(&below) };
-            let (mut files, mut others) = (0_u64, 0_u64);
+            let (mut kept, mut passed) = (0_u64, false);
             for entry in entries.at("cannot list", path.join(&below))? {
                 let entry = entry.at("cannot list", path.join(&below))?;
                 let name = below.join(entry.file_name());
                 if count >= limits.members {
                     anomalies.push(TreeAnomaly::TooManyMembers { limit: limits.members });
                     members.extend(pending.drain(..).filter_map(|(_, own)| own));
-                    others += 1;
+                    passed = true;
                     break;
                 }
                 let kind = entry.file_type().at("cannot read", path.join(&name))?;
                 let text = <[u8]>::from_path(&name).unwrap_or_default();
                 let text = MemberName::beside(text, members.last().map(|member| &member.name));
-                others += u64::from(!kind.is_file());
+                kept += 1;
+                passed |= !(kind.is_file() || kind.is_dir());
                 if kind.is_dir() {
                     if staging::is_ours(&entry.file_name()) {
+                        passed = true;
                         continue;
                     }
                     pending.push((name, Some(Member::at_path(text, MemberKind::Directory, None))));
                 } else if kind.is_symlink() {
                     members.push(follow(&dir, &name, text));
                 } else if kind.is_file() {
-                    files += 1;
                     let meta = entry.metadata().at("cannot read", path.join(&name))?;
                     members.push(Member::at_path(text, MemberKind::File, Some(&meta)));
                 } else {
@@ -136,9 +137,9 @@ impl Tree {
                 }
                 count += 1;
             }
-            // Storage has one for every blob and link.
-            let holds_one_file = files == 1 && others == 0 && below.components().nth(1).is_some();
-            members.extend(own.filter(|_| !holds_one_file));
+            // Storage has one for every blob and link, and two more for every tag.
+            let holds_one = kept == 1 && !passed && below.components().nth(1).is_some();
+            members.extend(own.filter(|_| !holds_one));
         }
         members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut tree = Tree::listed(place, members, anomalies, Box::new(Folder::new(dir, path)));

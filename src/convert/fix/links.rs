@@ -127,7 +127,7 @@ impl Links {
     fn part(&mut self, archive: &Archive, part: &Part) {
         let Some(blob) = part.blob.map(|blob| archive.blob(blob)) else { return };
         let member = blob.member.filter(|_| blob.document.is_some());
-        if let Some(descriptor) = &part.descriptor {
+        if let Some(descriptor) = part.descriptor() {
             self.descriptor(member, descriptor);
         }
     }

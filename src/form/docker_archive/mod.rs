@@ -325,7 +325,7 @@ fn join(builder: &mut Builder<'_>, item: &Item, parts: ImageParts, node: NodeId)
     let docker_fits = fits(&docker) && !fits(&oci);
     // The first layer that differs, or the last one of the half that ends before.
     let first = oci.iter().zip(&docker).take_while(|(oci, docker)| oci == docker).count();
-    let other = own.layers.get(first).or(own.layers.last()).map(|layer| layer.at.clone());
+    let other = own.layers.get(first).or(own.layers.last()).map(|layer| layer.at().clone());
     let at = item.layers.get(first).or(item.layers.last()).map_or(item.at.clone(), |(_, at)| at.clone());
     builder.odd(Anomaly::HalvesDisagree { at, other, what: Disagreement::Layers });
     if docker_fits {

@@ -83,8 +83,14 @@ pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         let Some(node) = builder.follow(&edge.descriptor)? else { continue };
         let name = name_of(builder, index, &edge);
         let at = edge.descriptor.at.clone();
-        let root =
-            Root { at, name, node, descriptor: Some(edge.descriptor), repository: None, via: Via::List };
+        let root = Root {
+            at,
+            name,
+            node,
+            descriptor: Some(Box::new(edge.descriptor)),
+            repository: None,
+            via: Via::List,
+        };
         builder.archive.roots.push(root);
     }
     if builder.archive.roots.is_empty() {

@@ -258,13 +258,13 @@ fn needed(builder: &mut Builder<'_>, path: &str, repository: &Repository, roots:
             }
         }
         for part in node.all_parts() {
-            let foreign = part.descriptor.as_ref().is_some_and(|descriptor| {
+            let foreign = part.descriptor().is_some_and(|descriptor| {
                 LayerType::of(descriptor.type_or_empty()).is_some_and(|layer| layer.nondistributable)
             });
             let digest = part.blob.filter(|_| !foreign).and_then(held);
             let digest = digest.filter(|digest| !repository.layers.contains_key(digest));
             if let Some(digest) = digest.filter(|digest| told.insert(digest.clone())) {
-                found.push((part.at.clone(), LinkKind::Layer, digest));
+                found.push((part.at().clone(), LinkKind::Layer, digest));
             }
         }
     }

@@ -362,7 +362,7 @@ impl Walk<'_> {
         if let Some(id) = config.blob
             && let Some(member) = self.archive.blob(id).member
         {
-            let by = by(self.archive, &config.at, member, config.descriptor.is_some());
+            let by = by(self.archive, config.at(), member, config.descriptor().is_some());
             self.content(id, "the config", Some(by));
         }
     }
@@ -380,7 +380,7 @@ impl Walk<'_> {
         let wanted = archive.config(parts).and_then(|config| config.diff_ids()).unwrap_or_default();
         let mut facts: Vec<Option<&BlobFacts>> = Vec::new();
         for (i, layer) in parts.layers.iter().enumerate() {
-            let placeholder = layer.descriptor.is_none()
+            let placeholder = layer.descriptor().is_none()
                 && image::placeholder(
                     archive,
                     layer,
@@ -403,7 +403,7 @@ impl Walk<'_> {
             let others = image::diff_ids(archive, parts, told, &facts, &mut self.out);
             // Where a digest names a layer, too, its bytes are those that were meant.
             let unnamed =
-                others.iter().filter_map(|i| parts.layers.get(*i)).filter(|l| l.descriptor.is_none());
+                others.iter().filter_map(|i| parts.layers.get(*i)).filter(|l| l.descriptor().is_none());
             let members = unnamed.filter_map(|layer| archive.blob(layer.blob?).member);
             self.others.extend(members);
             self.stack(id, &parts.layers);

@@ -43,7 +43,7 @@ impl Walk<'_> {
 
     /// A config or other blob; whether its content is sound.
     pub(super) fn part(&mut self, part: &Part, what: &str) -> bool {
-        if let Some(descriptor) = &part.descriptor {
+        if let Some(descriptor) = part.descriptor() {
             let length = self.length(part.blob);
             blob::descriptor(
                 descriptor,
@@ -57,13 +57,13 @@ impl Walk<'_> {
             self.missing(part, what);
         }
         if self.out.len() > before {
-            self.explain(&part.wanted);
+            self.explain(part.wanted());
         }
         let Some(id) = part.blob else { return false };
         let Some(member) = self.archive.blob(id).member else { return false };
-        let by = by(self.archive, &part.at, member, part.descriptor.is_some());
+        let by = by(self.archive, part.at(), member, part.descriptor().is_some());
         let sound = self.content(id, what, Some(by));
-        if let (true, Some(descriptor)) = (sound, &part.descriptor) {
+        if let (true, Some(descriptor)) = (sound, part.descriptor()) {
             let length = self.archive.tree.member(member).size;
             blob::size(descriptor, member, length, what, &mut self.out);
         }
@@ -75,8 +75,8 @@ impl Walk<'_> {
         match part.blob.and_then(|id| self.missing.get(&id)) {
             Some(&at) => {
                 let also = &mut self.out[at].related;
-                if also.len() < MAX_RELATED && also.iter().all(|label| label.location != part.at) {
-                    also.push(Label { location: part.at.clone(), text: "wanted here, too".into() });
+                if also.len() < MAX_RELATED && also.iter().all(|label| label.location != *part.at()) {
+                    also.push(Label { location: part.at().clone(), text: "wanted here, too".into() });
                 }
             }
             None => {

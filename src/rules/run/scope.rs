@@ -55,7 +55,7 @@ pub(super) fn declared_documents(archive: &Archive) -> HashSet<DocId> {
         _ => &[],
     });
     let edges = edges.filter_map(|edge| Some((&edge.descriptor, edge.node?)));
-    let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_ref()?, root.node)));
+    let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_deref()?, root.node)));
     let typed = edges.chain(roots).filter(|(descriptor, _)| !descriptor.type_or_empty().is_empty());
     typed.filter_map(|(_, node)| archive.node(node).document).collect()
 }
