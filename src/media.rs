@@ -1,5 +1,7 @@
 //! Media types of documents, configs and layers (formats.md C.1, D.1).
 
+use std::borrow::Cow;
+
 /// `application/octet-stream`
 pub const OCTET_STREAM: &str = "application/octet-stream";
 /// `application/vnd.oci.image.index.v1+json`
@@ -189,6 +191,36 @@ impl LayerType {
             _ => return None,
         })
     }
+}
+
+/// Every media type of this file.
+const KNOWN: [&str; 20] = [
+    OCTET_STREAM,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    OCI_CONFIG,
+    OCI_LAYER,
+    OCI_LAYER_GZIP,
+    OCI_LAYER_ZSTD,
+    OCI_EMPTY,
+    OCI_ARTIFACT_MANIFEST,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    DOCKER_SCHEMA1,
+    DOCKER_SCHEMA1_SIGNED,
+    DOCKER_CONFIG,
+    DOCKER_PLUGIN_CONFIG,
+    DOCKER_LAYER,
+    DOCKER_LAYER_GZIP,
+    DOCKER_LAYER_ZSTD,
+    DOCKER_FOREIGN_GZIP,
+    DOCKER_FOREIGN,
+];
+
+/// A media type as lists keep it: of one that is known there is no copy.
+pub fn kept(text: &str) -> Cow<'static, str> {
+    let known = KNOWN.into_iter().find(|known| *known == text);
+    known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
 /// Whether `media_type` names an image config (OCI or Docker).

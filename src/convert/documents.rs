@@ -111,7 +111,7 @@ impl<'a> Documents<'a> {
     pub(super) fn keep(&mut self, node: NodeId, body: OutBody) -> Result<()> {
         let source = self.archive.node(node);
         let (Some(digest), Some(bytes)) = (source.digest.clone(), self.bytes(node)?) else { return Ok(()) };
-        let media_type = source.media_type.clone().unwrap_or_default();
+        let media_type = source.media_type.clone().unwrap_or_default().into_owned();
         let now = Now { digest, size: bytes.len() as u64, media_type, changed: false, artifact_type: None };
         self.document(node, now, bytes, body, Action::Kept, String::new())
     }

@@ -53,7 +53,7 @@ impl Documents<'_> {
             let Some(bytes) = self.bytes(node)? else { return Ok(()) };
             let source = self.archive.node(node);
             let Some(digest) = source.digest.clone() else { return Ok(()) };
-            let media_type = source.media_type.clone().unwrap_or_default();
+            let media_type = source.media_type.clone().unwrap_or_default().into_owned();
             let now =
                 Now { digest, size: bytes.len() as u64, media_type, changed: false, artifact_type: None };
             if legacy {

@@ -148,7 +148,7 @@ pub fn open(place: &str, path: &Path, kind: Option<LoneKind>, limits: &Limits) -
     let own = digest.clone();
     builder.set_find(move |_: &Tree, wanted: &Digest, _: Sought| (*wanted == own).then_some(member));
     if let Some(document_type) = document_type {
-        let media_type = Some(kind::type_of(document_type).to_owned());
+        let media_type = Some(kind::type_of(document_type).into());
         builder.manifest(digest, media_type, &Location::member(member))?;
     }
     Ok(builder.archive)

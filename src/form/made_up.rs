@@ -74,7 +74,7 @@ fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
             let (digest, kind, name) = (words.next(), words.next(), words.next());
             let Some(digest) = digest.and_then(|digest| Digest::parse(digest).ok()) else { continue };
             let name = name.and_then(|name| Reference::parse(name).ok()).map_or(Name::None, Name::Full);
-            if let Some(node) = builder.manifest(digest, kind.map(str::to_owned), &at)? {
+            if let Some(node) = builder.manifest(digest, kind.map(crate::media::kept), &at)? {
                 let at = at.clone();
                 builder.archive.roots.push(Root { name, ..Root::listed(at, node) });
             }

@@ -9,6 +9,7 @@ pub mod table;
 #[cfg(feature = "cli")]
 pub mod tree;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
@@ -285,7 +286,10 @@ fn entry(
         digest: part_digest(archive, part),
         diff_id: diff_ids.get(i).and_then(|id| id.as_ref()).map(ToString::to_string),
         size: part_size(archive, part),
-        media_type: part.descriptor().and_then(|descriptor| descriptor.media_type.clone()),
+        media_type: part
+            .descriptor()
+            .and_then(|descriptor| descriptor.media_type.clone())
+            .map(Cow::into_owned),
         member: part
             .blob
             .and_then(|blob| archive.blob(blob).member)
@@ -311,12 +315,13 @@ fn entry(
         _ => None,
     };
     let v1 = first_era.as_ref().and_then(Document::root);
-    let config_type = held.parts().and_then(|parts| parts.config.descriptor()?.media_type.clone());
+    let config_type =
+        held.parts().and_then(|parts| parts.config.descriptor()?.media_type.clone()).map(Cow::into_owned);
     Entry {
         kind,
         names,
         digest: held.digest.as_ref().map(ToString::to_string),
-        media_type: held.media_type.clone(),
+        media_type: held.media_type.clone().map(Cow::into_owned),
         id: config.as_ref().map(|config| config.document.sha256.to_string()),
         platform: platform.map(|platform| platform.normalised().to_string()),
         created: config.as_ref().map(|config| config.value()).or(v1).and_then(|value| text(value, "created")),
@@ -354,7 +359,7 @@ impl Entry {
             kind: "unknown",
             names: Vec::new(),
             digest: edge.descriptor.good_digest().map(ToString::to_string),
-            media_type: edge.descriptor.media_type.clone(),
+            media_type: edge.descriptor.media_type.clone().map(Cow::into_owned),
             id: None,
             platform: edge.descriptor.platform.as_ref().map(|platform| platform.normalised().to_string()),
             created: None,

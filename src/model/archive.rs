@@ -1,5 +1,6 @@
 //! An opened archive: documents, blobs, and the graph that links them. Facts only; rules judge.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ pub struct Node {
     /// Its digest, as a descriptor, file name or link gives it; for an image without manifest there is none yet.
     pub digest: Option<Digest>,
     /// Its media type: what a descriptor says, else what the document says or must be guessed to be.
-    pub media_type: Option<String>,
+    pub media_type: Option<Cow<'static, str>>,
     /// The blob that holds it.
     pub blob: Option<BlobId>,
     /// The parsed document.

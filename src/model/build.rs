@@ -1,5 +1,6 @@
 //! What the readers of all forms share: loading documents once, finding blobs, and following descriptors.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -289,7 +290,7 @@ impl<'a> Builder<'a> {
     pub fn manifest(
         &mut self,
         digest: Digest,
-        media_type: Option<String>,
+        media_type: Option<Cow<'static, str>>,
         at: &Location,
     ) -> Result<Option<NodeId>> {
         let mut walk = Walk { pending: vec![], open: HashSet::new() };
@@ -308,7 +309,7 @@ impl<'a> Builder<'a> {
     fn load(
         &mut self,
         digest: Digest,
-        media_type: Option<String>,
+        media_type: Option<Cow<'static, str>>,
         at: &Location,
         depth: u64,
         walk: &mut Walk,
@@ -471,6 +472,6 @@ impl<'a> Builder<'a> {
 
 /// What is still to be loaded: parent, digest, media type, place, depth, position in the parent.
 struct Walk {
-    pending: Vec<(NodeId, Digest, Option<String>, Location, u64, usize)>,
+    pending: Vec<(NodeId, Digest, Option<Cow<'static, str>>, Location, u64, usize)>,
     open: HashSet<&'static str>,
 }

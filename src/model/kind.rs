@@ -1,5 +1,7 @@
 //! What a document is: by its descriptor, its own word, or a guess.
 
+use std::borrow::Cow;
+
 use crate::json::Value;
 use crate::media::{self, DocumentType, Family, LayerType};
 use crate::model::DocKind;
@@ -63,16 +65,16 @@ pub fn guess(value: &Value) -> Option<DocumentType> {
 }
 
 /// The media type to write for a document whose type was guessed.
-pub fn own_type(value: Option<&Value>, document_type: DocumentType) -> String {
-    let own = value.and_then(|value| text(value, "mediaType"));
+pub fn own_type(value: Option<&Value>, document_type: DocumentType) -> Cow<'static, str> {
+    let own = value.and_then(|value| value.get("mediaType")).and_then(Value::as_str);
     if let Some(own) = own.filter(|own| DocumentType::of(own) == Some(document_type)) {
-        return own;
+        return media::kept(own);
     }
     let signed = value.is_some_and(|value| value.get("signatures").is_some());
     if signed && document_type == DocumentType::Schema1 {
-        return media::DOCKER_SCHEMA1_SIGNED.to_owned();
+        return media::DOCKER_SCHEMA1_SIGNED.into();
     }
-    type_of(document_type).to_owned()
+    type_of(document_type).into()
 }
 
 /// The media type of a kind of document.

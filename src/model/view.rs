@@ -1,8 +1,11 @@
 //! Lenient views over documents: what is there and understandable. The schema reports what is not.
 
+use std::borrow::Cow;
+
 use crate::digest::{Digest, DigestError};
 use crate::json::{Kind, Span, Value};
 use crate::location::Location;
+use crate::media;
 use crate::model::Document;
 use crate::platform::Platform;
 
@@ -17,7 +20,7 @@ pub struct Descriptor {
     /// The object in its document.
     pub span: Span,
     /// `mediaType`
-    pub media_type: Option<String>,
+    pub media_type: Option<Cow<'static, str>>,
     /// `digest`, or its text and why it is none.
     pub digest: Option<Result<Digest, Box<(String, DigestError)>>>,
     /// `size`, if it is an integer.
@@ -40,7 +43,7 @@ impl Descriptor {
         Descriptor {
             at,
             span: value.span,
-            media_type: text(value, "mediaType"),
+            media_type: value.get("mediaType").and_then(Value::as_str).map(media::kept),
             digest,
             size: value.get("size").and_then(Value::as_i64),
             platform: value.get("platform").and_then(platform).map(Box::new),

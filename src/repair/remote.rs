@@ -96,7 +96,7 @@ fn lacking(archive: &Archive) -> Vec<Want> {
                 }
             }
             if let (Body::Absent, Some(digest)) = (&node.body, &node.digest) {
-                let media_type = node.media_type.clone();
+                let media_type = node.media_type.clone().map(Into::into);
                 let kind = Kind::Manifest { media_type, tag: None };
                 wants.insert(Want { path: path.clone(), digest: digest.clone(), kind });
             }
@@ -140,7 +140,7 @@ fn lost_tags(archive: &Archive, domain: &str, stores: &[Store]) -> (Vec<Want>, V
 /// The type that a manifest is stored under: as it was named, else as it says itself, else as it looks.
 fn stored_as(named: Option<&str>, json: Option<&Value>) -> String {
     let looks = || json.and_then(guess).unwrap_or(DocumentType::Manifest(Family::Oci));
-    named.map_or_else(|| own_type(json, looks()), str::to_owned)
+    named.map_or_else(|| own_type(json, looks()).into_owned(), str::to_owned)
 }
 
 impl Job<'_> {

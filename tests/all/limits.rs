@@ -3,3 +3,4 @@
 
 mod bombs;
 mod borders;
+mod many;

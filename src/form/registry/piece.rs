@@ -199,7 +199,7 @@ fn enter(
     let blob = builder.blob_of_digest(&digest, Sought::Manifest)?;
     let at = builder.archive.blob(blob).member.map_or_else(Location::archive, Location::member);
     let name = tag.and_then(|tag| named.with_tag(tag).ok()).map_or(Name::None, Name::Full);
-    if let Some(node) = builder.manifest(digest, kind, &at)? {
+    if let Some(node) = builder.manifest(digest, kind.map(Into::into), &at)? {
         let repository = Some(named.path().to_owned());
         builder.archive.roots.push(Root { at, name, node, descriptor: None, repository, via: Via::List });
     }

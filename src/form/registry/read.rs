@@ -231,7 +231,7 @@ fn archive(place: &str, address: &Address, crawl: Crawl<'_>, limits: &Limits) ->
         let path = named.path().to_owned();
         let name = entry.tag.and_then(|tag| named.with_tag(&tag).ok()).map_or(Name::None, Name::Full);
         let media_type = types.get(&entry.digest).cloned().flatten();
-        if let Some(node) = builder.manifest(entry.digest, media_type, &at)? {
+        if let Some(node) = builder.manifest(entry.digest, media_type.map(Into::into), &at)? {
             builder.archive.roots.push(Root {
                 at,
                 name,

@@ -21,6 +21,13 @@ fn bounded(bench: &Bench, input: Option<&Path>, arguments: &[&str]) -> (i32, Str
 }
 
 fn bounded_by(bench: &Bench, input: Option<&Path>, arguments: &[&str], memory: u64) -> (i32, String) {
+    let (code, said, peak) = measured(bench, input, arguments);
+    assert!(peak < memory, "{arguments:?} took {} MB", peak >> 20);
+    (code, said)
+}
+
+/// Runs to the end; the exit code, what was said, and the most memory that it took.
+pub fn measured(bench: &Bench, input: Option<&Path>, arguments: &[&str]) -> (i32, String, u64) {
     let mut restow = bench.restow.command();
     restow.args(arguments).args(["--jobs", "2"]);
     restow.stdin(input.map_or_else(Stdio::null, |path| std::fs::File::open(path).expect("opened").into()));
@@ -50,12 +57,11 @@ fn bounded_by(bench: &Bench, input: Option<&Path>, arguments: &[&str], memory: u
     };
     // A run may end before it was looked at.
     assert!(peak > 0 || begun.elapsed() < Duration::from_millis(100), "the peak of memory was not seen");
-    assert!(peak < memory, "{arguments:?} took {} MB", peak >> 20);
     if std::env::var_os("RESTOW_PEAKS").is_some() {
         let _ = writeln!(std::io::stderr(), "{:>5} MB {:>8.2?} {arguments:?}", peak >> 20, begun.elapsed());
     }
     let said = String::from_utf8_lossy(&std::fs::read(out).expect("read")).into_owned();
-    (code.unwrap_or(-1), said)
+    (code.unwrap_or(-1), said, peak)
 }
 
 /// A layout with one layer, stored as it is given.
