@@ -197,12 +197,12 @@ enum By {
 
 impl Part {
     /// One that a manifest points at.
-    pub fn described(descriptor: Descriptor, blob: Option<BlobId>) -> Part {
+    pub(crate) fn described(descriptor: Descriptor, blob: Option<BlobId>) -> Part {
         Part { blob, by: By::Descriptor(descriptor) }
     }
 
     /// One that a place points at by a digest or a member name.
-    pub fn called(wanted: impl Into<Arc<str>>, at: Location, blob: Option<BlobId>) -> Part {
+    pub(crate) fn called(wanted: impl Into<Arc<str>>, at: Location, blob: Option<BlobId>) -> Part {
         Part { blob, by: By::Word { at, wanted: wanted.into() } }
     }
 

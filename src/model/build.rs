@@ -290,7 +290,7 @@ impl<'a> Builder<'a> {
     pub fn manifest(
         &mut self,
         digest: Digest,
-        media_type: Option<Cow<'static, str>>,
+        media_type: MediaType,
         at: &Location,
     ) -> Result<Option<NodeId>> {
         let mut walk = Walk { pending: vec![], open: HashSet::new() };
@@ -309,7 +309,7 @@ impl<'a> Builder<'a> {
     fn load(
         &mut self,
         digest: Digest,
-        media_type: Option<Cow<'static, str>>,
+        media_type: MediaType,
         at: &Location,
         depth: u64,
         walk: &mut Walk,
@@ -470,8 +470,11 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// What a descriptor says that something is.
+type MediaType = Option<Cow<'static, str>>;
+
 /// What is still to be loaded: parent, digest, media type, place, depth, position in the parent.
 struct Walk {
-    pending: Vec<(NodeId, Digest, Option<Cow<'static, str>>, Location, u64, usize)>,
+    pending: Vec<(NodeId, Digest, MediaType, Location, u64, usize)>,
     open: HashSet<&'static str>,
 }

@@ -213,7 +213,8 @@ fn agreement(archive: &Archive, held: &dyn Fn(&Digest) -> bool, out: &mut Vec<Fi
         let (a, b) = (other.type_or_empty(), descriptor.type_or_empty());
         // A document that says its own type is compared with that.
         let document = DocumentType::of(a).is_some() && DocumentType::of(b).is_some();
-        if !a.is_empty() && !b.is_empty() && !alike(a, b) && !(document && held(digest)) && *digest != empty {
+        if !a.is_empty() && !b.is_empty() && !alike(a, b) && *digest != empty && (!document || !held(digest))
+        {
             let message = format!("the type is `{b}` here and `{a}` elsewhere, of one digest");
             out.push(
                 Finding::new(&TYPES_DISAGREE, descriptor.at.child("mediaType"), message)

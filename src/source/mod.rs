@@ -96,7 +96,7 @@ impl Tree {
     }
 
     /// Lists a folder. Directories that restow staged and a killed run left are passed over. One below the top that holds one
-    /// file or directory and nothing else is no member of its own: the name of what it holds tells of it.
+    /// file, or one directory called by a digest, and nothing else is no member of its own: the name of that tells of it.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
         let mut members: Vec<Member> = Vec::new();
@@ -120,9 +120,12 @@ impl Tree {
                 let text = <[u8]>::from_path(&name).unwrap_or_default();
                 let text = MemberName::beside(text, members.last().map(|member| &member.name));
                 kept += 1;
-                passed |= !(kind.is_file() || kind.is_dir());
+                let entry_name = entry.file_name();
+                let is_digest =
+                    || entry_name.to_str().is_some_and(|hex| Digest::from_sha256_hex(hex).is_some());
+                passed |= !(kind.is_file() || (kind.is_dir() && is_digest()));
                 if kind.is_dir() {
-                    if staging::is_ours(&entry.file_name()) {
+                    if staging::is_ours(&entry_name) {
                         passed = true;
                         continue;
                     }
@@ -137,7 +140,7 @@ impl Tree {
                 }
                 count += 1;
             }
-            // Storage has one for every blob and link, and two more for every tag.
+            // Storage has one for every blob and link, and one more for every tag.
             let holds_one = kept == 1 && !passed && below.components().nth(1).is_some();
             members.extend(own.filter(|_| !holds_one));
         }
