@@ -138,6 +138,26 @@ class Lowered:
 
 
 @dataclass(frozen=True)
+class Amount:
+    """So many blobs, and their bytes."""
+
+    blobs: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Proved:
+    """By what the blobs of a storage were proved, where the store's checksums were taken."""
+
+    #: Blobs that were read.
+    reading: Amount
+    #: Blobs whose digests the store computed.
+    store: Amount
+    #: What that leaves unproved, in words.
+    unproved: str
+
+
+@dataclass(frozen=True)
 class Source:
     """What was found in one place."""
 
@@ -154,6 +174,8 @@ class Source:
     lowered: Lowered | None = None
     #: Commands to run next, the likeliest first, each word by word.
     suggest: tuple[tuple[str, ...], ...] = ()
+    #: By what blobs were proved; ``None`` if every blob was read.
+    proved: Proved | None = None
 
 
 @dataclass(frozen=True)

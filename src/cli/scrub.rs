@@ -43,6 +43,7 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
         max_age: args.max_age.as_deref().map(time).transpose()?,
         max_duration: args.max_duration.as_deref().map(time).transpose()?,
         sample: args.sample.as_deref().map(Sample::parse).transpose()?,
+        checksums: args.checksums.clone(),
         adopt: args.adopt,
     };
     if request.state.is_none() {
@@ -99,6 +100,9 @@ fn told(
         }
     };
     shell.say(&came(&scrubbed, &counters));
+    if let Some(sums) = counters.unproved_sums() {
+        shell.say(&format!("checksums that prove nothing: {sums}"));
+    }
     for why in scrubbed.unreadable.iter().take(UNREADABLE) {
         shell.say(&format!("{}: {}", shell.paint_error(STRONG_RED, "not read"), escape_str(why)));
     }
@@ -191,6 +195,7 @@ fn metrics(scrubbed: &Scrubbed, counters: &Counters, taken: Duration) -> String 
     metric("read_blobs", "Blobs that this run read.", &one(get(&counters.read)));
     metric("read_bytes", "Bytes of those.", &one(get(&counters.read_bytes)));
     metric("known_blobs", "Blobs of which enough was known.", &one(get(&counters.kept)));
+    metric("store_blobs", "Blobs that the store's checksums proved.", &one(get(&counters.store)));
     metric(
         "left_blobs",
         "Blobs that were left unread.",
@@ -237,7 +242,9 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     let drawn = findings.iter().filter(|(level, _)| *level >= least).map(|(_, finding)| finding.rule.name);
     let repair =
         told.suggested(&findings).map(|command| format!("`{command}` puts right what other places have"));
-    let hints: Vec<String> = repair.into_iter().chain(human::pages(&drawn.collect())).collect();
+    let unproved = told.unproved().map(|what| format!("not verified: {what}"));
+    let hints: Vec<String> =
+        unproved.into_iter().chain(repair).chain(human::pages(&drawn.collect())).collect();
     let meta = scrubbed.metas.first();
     let place = meta.map_or("", |meta| meta.typed.as_str());
     let verdict = Verdict {
@@ -276,6 +283,7 @@ fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
             text.push_str(&format!("{count} {what}"));
         }
     };
+    more(get(&counters.store), "by the store's checksums");
     more(get(&counters.kept), "known from before");
     more(scrubbed.left(), "left unread");
     more(scrubbed.unreadable.len() as u64, "could not be read");
@@ -313,11 +321,20 @@ fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
         ),
         format!("  proved: {}, {}", counted(status.sound, "blob"), HumanBytes(status.sound_bytes)),
     ];
+    lines.extend((status.by_store > 0).then(|| {
+        format!(
+            "  proved by the store's checksums, size and digest only: {}, {}",
+            counted(status.by_store, "blob"),
+            HumanBytes(status.by_store_bytes)
+        )
+    }));
     lines.extend((status.wrong > 0).then(|| format!("  wrong: {}", counted(status.wrong, "blob"))));
     lines.extend((status.unread > 0).then(|| format!("  not read: {}", counted(status.unread, "blob"))));
     if status.oldest.is_some() {
         let (oldest, newest) = (time(status.oldest), time(status.newest));
-        lines.push(format!("  read from {oldest} to {newest}: {}", versions.join(", ")));
+        let by = if versions.is_empty() { String::new() } else { format!(": {}", versions.join(", ")) };
+        let proved = if status.by_store > 0 { "proved" } else { "read" };
+        lines.push(format!("  {proved} from {oldest} to {newest}{by}"));
     }
     shell.print(&(lines.join("\n") + "\n"))
 }

@@ -39,6 +39,10 @@ pub(super) struct ScrubArgs {
     /// Read a part: 5% or 10G, read longest ago; N/T, the N-th of T fixed parts, counted from 1
     #[arg(long, value_name = "5%|10G|N/T")]
     pub sample: Option<String>,
+    /// Take the digests that the store computed: the CSV of the completion report of a Compute checksum job of S3 Batch
+    /// Operations. What they prove is not read, but for documents and a hundredth, or --sample. Can be given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub checksums: Vec<PathBuf>,
     /// The storage of the state has moved here
     #[arg(long, requires = "state")]
     pub adopt: bool,

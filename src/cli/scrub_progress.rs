@@ -93,7 +93,9 @@ pub(super) fn after_signal() -> u8 {
 fn line(counters: &Counters, taken: Duration) -> String {
     let get = Counters::get;
     let judged = get(&counters.judged);
-    let (done, bytes) = (get(&counters.read) + get(&counters.kept), get(&counters.read_bytes));
+    let known = get(&counters.kept) + get(&counters.store);
+    let known_bytes = get(&counters.kept_bytes) + get(&counters.store_bytes);
+    let (done, bytes) = (get(&counters.read) + known, get(&counters.read_bytes));
     let faults = match get(&counters.faults) {
         0 => String::new(),
         faults => format!(", {}", crate::counted(faults, "fault")),
@@ -110,11 +112,11 @@ fn line(counters: &Counters, taken: Duration) -> String {
     let rate = bytes as f64 / taken.as_secs_f64().max(0.001);
     let mut text = format!(
         "scrubbing: {done} of {about}{blobs} blobs, {} of {about}{}, {}/s",
-        HumanBytes(bytes + get(&counters.kept_bytes)),
+        HumanBytes(bytes + known_bytes),
         HumanBytes(total),
         HumanBytes(rate as u64)
     );
-    let left = total.saturating_sub(bytes + get(&counters.kept_bytes));
+    let left = total.saturating_sub(bytes + known_bytes);
     if rate >= 1.0 && folders > 0 {
         text.push_str(&format!(", {} s left", (left as f64 / rate).ceil() as u64));
     }

@@ -61,7 +61,10 @@ pub fn picture(
 #[doc(hidden)]
 #[cfg(feature = "scrub")]
 pub fn picture_told(page: &mut Page, told: &crate::scrub::Told, path: Option<&Path>) {
-    told.with_source(path, |source| page.add(source, None, Proof::All, None));
+    told.with_source(path, |source| {
+        let proof = if source.proved.is_some() { Proof::Store } else { Proof::All };
+        page.add(source, None, proof, None);
+    });
 }
 
 /// The digest and the size of a file as it is, in words; or why they are not known. `None` of what is no file.

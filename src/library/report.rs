@@ -210,7 +210,17 @@ pub(super) fn with_source(
     };
     let form = archive.form.id();
     let suggest = &suggest(archive, findings)[..];
-    then(&Source { docs: &docs, path, container, form, images: &images, findings, lowered, suggest });
+    then(&Source {
+        docs: &docs,
+        path,
+        container,
+        form,
+        images: &images,
+        findings,
+        lowered,
+        suggest,
+        proved: None,
+    });
 }
 
 /// Draws a verdict, with the findings that it rests on, for people.

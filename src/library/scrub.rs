@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Options, RegistryOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::finding::{Command, Finding, Level};
+use crate::finding::{Command, Finding, Level, counted};
 use crate::form::place::Place;
 use crate::form::registry_storage::on_disk::in_folder;
 use crate::form::registry_storage::stored::Stored;
 use crate::limits::Limits;
-use crate::report::{Container, Renderer, Source};
+use crate::report::{Amount, Container, Proved, Renderer, Source};
 use crate::rules::suggest_repair;
 use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, What, merge, run, seconds};
 use crate::store::Address;
@@ -128,6 +128,26 @@ impl Told {
         let (container, form, lowered) = (Container::Folder, self.form, &self.lowered);
         let suggest = self.suggested(&findings);
         let (images, suggest) = (&[], suggest.as_slice());
-        then(&Source { docs: self, path, container, form, images, findings: &findings, lowered, suggest });
+        let proved = self.proved();
+        let findings = &findings;
+        then(&Source { docs: self, path, container, form, images, findings, lowered, suggest, proved });
+    }
+
+    /// By what blobs were proved, where not all were read.
+    fn proved(&self) -> Option<Proved> {
+        let amount = |(blobs, bytes)| Amount { blobs, bytes };
+        let (reading, store) = (amount(self.by.reading), amount(self.by.store));
+        Some(Proved { reading, store, unproved: self.unproved()? })
+    }
+
+    /// What the store's word leaves unproved, in words; `None` if every blob was read.
+    pub fn unproved(&self) -> Option<String> {
+        let blobs = self.by.store.0;
+        (blobs > 0).then(|| {
+            format!(
+                "the compressed streams, diff IDs and entries of {}, whose digests the store computed",
+                counted(blobs, "blob")
+            )
+        })
     }
 }

@@ -7,6 +7,8 @@ pub enum Proof {
     All,
     /// Blobs were hashed as they are stored, layers not decompressed.
     Digests,
+    /// Blobs were read, or the store computed their digests and their first bytes were looked at.
+    Store,
     /// Blobs were read on their way into a conversion.
     Carried,
     /// Layers were read to see what they change; nothing was judged.
@@ -18,7 +20,7 @@ pub enum Proof {
 impl Proof {
     /// Whether somebody asked if it is sound.
     pub(super) fn judges(self) -> bool {
-        matches!(self, Proof::All | Proof::Digests | Proof::Carried)
+        matches!(self, Proof::All | Proof::Digests | Proof::Store | Proof::Carried)
     }
 
     /// Whether layers were looked into.
@@ -38,6 +40,10 @@ impl Proof {
                 "Each digest and size that no finding names is as the documents say. Layers were not decompressed: their diff \
                  IDs and what is in them are not known. Of a registry, layers were not read either: it says that it has them."
             }
+            Proof::Store => {
+                "Each digest and size that no finding names is as the documents say. Those of some blobs were computed by the store \
+                 and not from bytes that were read here: their diff IDs and what is in them are not known."
+            }
             Proof::Carried => {
                 "Every blob that was taken along was read once on its way. Each digest, size and diff ID that no finding names \
                  is as the documents say; what was made anew was worked out from the bytes. What is in layers is judged \
@@ -56,7 +62,7 @@ impl Proof {
     /// What does not follow from it, whatever was looked at.
     pub(super) fn open(self) -> &'static str {
         match self {
-            Proof::All | Proof::Digests | Proof::Carried => {
+            Proof::All | Proof::Digests | Proof::Store | Proof::Carried => {
                 "Not judged: what programs in the image do, whether the commands in its history are those that made it, and \
                  whether those who signed it are to be trusted."
             }

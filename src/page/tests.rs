@@ -15,6 +15,7 @@ fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::F
         findings: &levelled,
         lowered: Lowered::NONE,
         suggest: &[],
+        proved: None,
     };
     let mut page = Page::new("check <script>alert(1)</script>");
     page.add(&source, None, Proof::All, None);
@@ -84,6 +85,7 @@ fn tall(layers: usize, command: usize) -> String {
         findings: &[],
         lowered: Lowered::NONE,
         suggest: &[],
+        proved: None,
     };
     let entry = crate::inspect::Entry {
         kind: "image",

@@ -287,6 +287,7 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         findings: &levelled,
         lowered: Lowered::NONE,
         suggest: &[],
+        proved: None,
     };
     renderer.add(&source);
     let (docs, mut findings) = many();
@@ -303,6 +304,7 @@ pub(crate) fn rendered(mut renderer: Box<dyn Renderer>) -> String {
         findings: &levelled,
         lowered: Lowered::NONE,
         suggest: &[],
+        proved: None,
     });
     renderer.failed("gone.tar", "cannot open \u{1b}[2Jgone.tar");
     text(renderer)

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter as _, Serializer};
 
-use super::{Renderer, Source};
+use super::{Proved, Renderer, Source};
 use crate::escape::utf8;
 use crate::finding::{
     By, Change, Edit, Finding, Fix, Label, Level, Locator, Lower, Summary, Target, advice, fingerprint,
@@ -62,6 +62,8 @@ struct SourceView<'a> {
     findings: Findings<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lowered: Option<LoweredView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proved: Option<&'a Proved>,
 }
 
 /// What files lowered.
@@ -224,6 +226,7 @@ impl Renderer for Json {
                 suggest: source.suggest.iter().map(|command| &command.words[..]).collect(),
                 findings: Findings(source.findings, Some((&locator, source.file_name()))),
                 lowered: LoweredView::of(source, &locator),
+                proved: source.proved.as_ref(),
             },
         );
     }
@@ -240,6 +243,7 @@ impl Renderer for Json {
                 suggest: Vec::new(),
                 findings: Findings(&[], None),
                 lowered: None,
+                proved: None,
             },
         );
     }
@@ -504,6 +508,7 @@ mod tests {
             findings: &findings,
             lowered,
             suggest,
+            proved: None,
         };
         json.add(&source);
         let value: Value = serde_json::from_str(&fixture::text(json)).expect("JSON");

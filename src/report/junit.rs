@@ -338,6 +338,7 @@ mod tests {
             findings: &findings,
             lowered: crate::finding::Lowered::NONE,
             suggest: &[],
+            proved: None,
         };
         report.add(&source);
         fixture::text(Box::new(report)).len()

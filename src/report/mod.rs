@@ -44,6 +44,28 @@ pub struct Source<'a> {
     pub lowered: &'a Lowered,
     /// What to run next, the likeliest first.
     pub suggest: &'a [Command],
+    /// By what its blobs were proved, where not all of them were read.
+    pub proved: Option<Proved>,
+}
+
+/// By what the blobs of a source were proved.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Proved {
+    /// Those that were read.
+    pub reading: Amount,
+    /// Those whose digests the store computed.
+    pub store: Amount,
+    /// What that leaves unproved, in words.
+    pub unproved: String,
+}
+
+/// So many blobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Amount {
+    /// How many.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// What the members of a source are to the file system.
@@ -141,8 +163,17 @@ mod tests {
         let path = Some(Path::new("app.tar"));
         let (container, form, images) = (Container::Tar, "oci", &[][..]);
         let lowered = Lowered::NONE;
-        let source =
-            Source { docs: &docs, path, container, form, images, findings: &levelled, lowered, suggest: &[] };
+        let source = Source {
+            docs: &docs,
+            path,
+            container,
+            form,
+            images,
+            findings: &levelled,
+            lowered,
+            suggest: &[],
+            proved: None,
+        };
         let renderers: [Box<dyn Renderer>; 4] = [
             Box::<json::Json>::default(),
             Box::<sarif::Sarif>::default(),

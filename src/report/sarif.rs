@@ -424,6 +424,7 @@ mod tests {
                 findings: &levelled,
                 lowered: Lowered::NONE,
                 suggest: &[],
+                proved: None,
             });
             let log: Value = serde_json::from_str(&fixture::text(sarif)).expect("JSON");
             let results = log["runs"][0]["results"].as_array().expect("array").clone();

@@ -14,6 +14,7 @@ use super::row::Row;
 use super::select::{Ages, Due, Sample, Selection};
 use super::source::Source;
 use super::state::{Batch, State};
+use super::sums::{self, Sums, Vouched};
 use super::unit::{self, Done};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -31,12 +32,27 @@ pub struct Came {
     pub unreadable: Vec<String>,
 }
 
-/// Lists every blob and reads what is due.
+/// Blobs that one thread takes.
+#[derive(Default)]
+struct Work {
+    /// They are read.
+    read: Vec<Listed>,
+    /// The store proves them.
+    proved: Vec<Vouched>,
+}
+
+/// Lists every blob and reads what is due; of `sums`, what the store proves is not.
 ///
 /// # Errors
 ///
 /// The storage cannot be listed or is gone, the state cannot be written, or the job was cancelled.
-pub fn read(stored: &Arc<dyn Source>, state: &State, job: &Job<'_>, selection: Selection) -> Result<Came> {
+pub fn read(
+    stored: &Arc<dyn Source>,
+    state: &State,
+    job: &Job<'_>,
+    selection: Selection,
+    sums: Option<&Sums<'_>>,
+) -> Result<Came> {
     let mut folders = stored.folders()?;
     folders.sort_by_key(prefix);
     job.counters.all_folders.store(folders.len() as u64, Ordering::Relaxed);
@@ -45,7 +61,7 @@ pub fn read(stored: &Arc<dyn Source>, state: &State, job: &Job<'_>, selection: S
         selection.oldest = ages(&**stored, state, &folders, &selection)?.oldest(sample);
     }
     let threads = job.reading.jobs.max(1);
-    let (give, take) = bounded::<Vec<Listed>>(threads);
+    let (give, take) = bounded::<Work>(threads);
     let (tell, hear) = bounded::<Result<Done>>(2 * threads);
     let stop = AtomicBool::new(false);
     let came = std::thread::scope(|scope| {
@@ -56,7 +72,7 @@ pub fn read(stored: &Arc<dyn Source>, state: &State, job: &Job<'_>, selection: S
         drop(take);
         let (listing, stopped) = (tell.clone(), &stop);
         scope.spawn(move || {
-            let lister = Lister { stored, state, job, selection, give, tell: &listing, stop: stopped };
+            let lister = Lister { stored, state, job, selection, sums, give, tell: &listing, stop: stopped };
             if let Err(error) = lister.all(&folders) {
                 let _ = listing.send(Err(error));
             }
@@ -74,15 +90,18 @@ pub fn read(stored: &Arc<dyn Source>, state: &State, job: &Job<'_>, selection: S
 fn worker(
     stored: &Arc<dyn Source>,
     job: &Job<'_>,
-    take: &Receiver<Vec<Listed>>,
+    take: &Receiver<Work>,
     tell: &Sender<Result<Done>>,
     stop: &AtomicBool,
 ) {
-    while let Ok(blobs) = take.recv() {
+    while let Ok(Work { mut read, proved }) = take.recv() {
         if stop.load(Ordering::Relaxed) {
             continue;
         }
-        if tell.send(unit::read(stored, job, blobs)).is_err() {
+        let mut done = Done::default();
+        read.extend(sums::look(stored, job, proved, &mut done));
+        let done = unit::read(stored, job, read).map(|read| done.and(read));
+        if tell.send(done).is_err() {
             return;
         }
     }
@@ -187,7 +206,8 @@ struct Lister<'a> {
     state: &'a State,
     job: &'a Job<'a>,
     selection: Selection,
-    give: Sender<Vec<Listed>>,
+    sums: Option<&'a Sums<'a>>,
+    give: Sender<Work>,
     tell: &'a Sender<Result<Done>>,
     stop: &'a AtomicBool,
 }
@@ -196,7 +216,7 @@ impl Lister<'_> {
     fn all(self, folders: &[Folder]) -> Result<()> {
         // What is known of folders that are not there any more.
         let mut before: Vec<u8> = Vec::new();
-        let Lister { stored, state, job, selection, give, tell, stop } = self;
+        let Lister { stored, state, job, selection, sums, give, tell, stop } = self;
         let stored = &**stored;
         let selection = Mutex::new(selection);
         for folder in folders {
@@ -209,7 +229,7 @@ impl Lister<'_> {
             let key = prefix(folder);
             gone_between(stored, state, &before, &key, tell)?;
             before = key;
-            one(stored, state, job, &selection, folder, &give, tell)?;
+            one(stored, state, job, (&selection, sums), folder, &give, tell)?;
             Counters::add(&job.counters.folders, 1);
         }
         gone_between(stored, state, &before, &[2], tell)?;
@@ -247,15 +267,15 @@ fn one(
     stored: &dyn Source,
     state: &State,
     job: &Job<'_>,
-    selection: &Mutex<Selection>,
+    (selection, sums): (&Mutex<Selection>, Option<&Sums<'_>>),
     folder: &Folder,
-    give: &Sender<Vec<Listed>>,
+    give: &Sender<Work>,
     tell: &Sender<Result<Done>>,
 ) -> Result<()> {
     let mut selection = selection.lock().unwrap_or_else(PoisonError::into_inner);
     let shard = selection.shard;
     let mine = |digest: &Digest| shard.is_none_or(|shard| shard.has_blob(digest));
-    let (mut unit, mut bytes) = (Vec::new(), 0);
+    let (mut unit, mut bytes) = (Work::default(), 0);
     let mut done = Done::default();
     let joins = joined(stored, state, folder, &mut |listed, row, looked| {
         if !mine(&listed.digest) {
@@ -265,9 +285,20 @@ fn one(
         Counters::add(&job.counters.listed_bytes, listed.size);
         let due = match selection.due(&listed, row.as_ref()) {
             _ if looked => Due::Known,
-            Due::Read if job.is_over() => Due::Left,
+            Due::Read | Due::Ask if job.is_over() => Due::Left,
             due => due,
         };
+        if let (Due::Ask, Some(sums)) = (due, sums)
+            && let Some(at) = sums.of(&listed, selection.now)?
+        {
+            if unit.proved.len() >= unit::BLOBS {
+                let _ = give.send(std::mem::take(&mut unit));
+                bytes = 0;
+            }
+            let known = row.filter(|row| row.is_of(&listed)).and_then(|row| row.read);
+            unit.proved.push(Vouched { listed, at, known });
+            return Ok(());
+        }
         match due {
             Due::Known => {
                 let read = row.and_then(|row| row.read);
@@ -289,19 +320,21 @@ fn one(
                     done.batch.blobs.push((listed.digest, Some(row)));
                 }
             }
-            Due::Read => {
-                if !unit.is_empty() && (unit.len() >= unit::BLOBS || bytes + listed.size > unit::BYTES) {
+            Due::Read | Due::Ask => {
+                if !unit.read.is_empty()
+                    && (unit.read.len() >= unit::BLOBS || bytes + listed.size > unit::BYTES)
+                {
                     // Nobody takes it any more if something failed, which is told elsewhere.
                     let _ = give.send(std::mem::take(&mut unit));
                     bytes = 0;
                 }
                 bytes += listed.size;
-                unit.push(listed);
+                unit.read.push(listed);
             }
         }
         Ok(())
     })?;
-    if !unit.is_empty() {
+    if !unit.read.is_empty() || !unit.proved.is_empty() {
         let _ = give.send(unit);
     }
     done.batch.blobs.extend(joins.gone.into_iter().map(|digest| (digest, None)));

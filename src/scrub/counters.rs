@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::reasons::{Counts, Reason};
+
 /// Counts that grow while a scrub goes on, and may be read at any time.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -19,6 +21,12 @@ pub struct Counters {
     pub read: AtomicU64,
     /// Bytes of those.
     pub read_bytes: AtomicU64,
+    /// Blobs that the store proved, and that were not read.
+    pub store: AtomicU64,
+    /// Bytes of those.
+    pub store_bytes: AtomicU64,
+    /// Sums of the store that prove nothing.
+    pub(super) sums: Counts,
     /// Blobs of which enough was known already.
     pub kept: AtomicU64,
     /// Bytes of those.
@@ -42,6 +50,16 @@ impl Counters {
     /// One of the counts.
     pub fn get(count: &AtomicU64) -> u64 {
         count.load(Ordering::Relaxed)
+    }
+
+    /// What the store's sums did not prove, in words; `None` if there is nothing.
+    pub fn unproved_sums(&self) -> Option<String> {
+        let told = Reason::ALL.into_iter().filter_map(|reason| match self.sums.get(reason) {
+            0 => None,
+            count => Some(format!("{count} {}", reason.words())),
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| told.join(", "))
     }
 
     /// About how many blobs and bytes there are in all: digests are spread evenly over the folders that are not listed yet.

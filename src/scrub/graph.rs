@@ -9,7 +9,7 @@ use super::job::Job;
 use super::key::key;
 use super::marks::{LINKED, Marks, NEEDED};
 use super::parts::Parts;
-use super::row::{Kind, Links, Row};
+use super::row::{Kind, Links, ProvedBy, Row};
 use super::source::{Looked, Source};
 use super::state::{Batch, State};
 use super::told::Gathered;
@@ -45,6 +45,8 @@ pub struct Extent {
     pub blobs: u64,
     /// Bytes.
     pub bytes: u64,
+    /// How the blobs were proved.
+    pub(super) by: ProvedBy,
     /// Blobs that are pointed at and were not read.
     pub unread: u64,
     /// Repositories with links that are younger than the listing of blobs, where no storage is at hand: what they seem to
@@ -314,6 +316,7 @@ impl Rest<'_> {
         self.parts.blobs(&mut |digest, row| {
             judged.blobs += 1;
             judged.bytes += row.size;
+            judged.by.add(&row);
             let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
             if marked & NEEDED == 0 && self.parts.meta().kind() != Kind::Registry {
                 let Some(name) = blob_name(base, &digest) else { return Ok(()) };

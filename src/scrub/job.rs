@@ -25,6 +25,8 @@ pub struct Request {
     pub max_duration: Option<Duration>,
     /// The part of what would be read that is.
     pub sample: Option<Sample>,
+    /// Reports of sums that the store of a bucket computed: what they prove is not read.
+    pub checksums: Vec<PathBuf>,
     /// Whether the state may be of a storage at another place, which has moved here.
     pub adopt: bool,
 }

@@ -143,7 +143,7 @@ impl Layout<'_> {
                 !blob.layer || facts.is_none_or(|facts| facts.plain.is_some() || facts.fault.is_some())
             });
             match selection.due(&listed, row.as_ref()) {
-                Due::Read if !job.is_over() => due.push((id, listed)),
+                Due::Read | Due::Ask if !job.is_over() => due.push((id, listed)),
                 Due::Known => {
                     Counters::add(&job.counters.kept, 1);
                     Counters::add(&job.counters.kept_bytes, listed.size);
@@ -151,7 +151,7 @@ impl Layout<'_> {
                         take(&mut facts, &archive, id, read, &spool);
                     }
                 }
-                Due::Read | Due::Left => Counters::add(&job.counters.left, 1),
+                Due::Read | Due::Ask | Due::Left => Counters::add(&job.counters.left, 1),
             }
         }
         self.read(&archive, due, &mut facts, &spool)?;
@@ -204,6 +204,7 @@ impl Layout<'_> {
                     facts: found.blobs.get_mut(id.0 as usize).and_then(Option::take).map(|facts| *facts),
                     layer: found.layer(*id).map(Kept::from),
                     text: false,
+                    store: None,
                 };
                 Counters::add(&job.counters.read, 1);
                 Counters::add(&job.counters.read_bytes, listed.size);

@@ -29,6 +29,8 @@ enum Line<'a> {
         document: bool,
         read: Option<String>,
         restow: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        store: Option<String>,
     },
     Repository {
         repository: &'a str,
@@ -112,6 +114,7 @@ impl<'w> Lines<'w> {
         let time = |seconds: u64| rfc3339(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
         parts.blobs(&mut |digest, row| {
             let read = row.read.as_ref();
+            let whole = read.filter(|read| read.is_whole());
             let facts = read.and_then(|read| read.facts.as_ref());
             let plain = facts.and_then(|facts| facts.plain.as_ref());
             let computed = facts.and_then(|facts| facts.digest_like(&digest));
@@ -119,15 +122,16 @@ impl<'w> Lines<'w> {
                 digest: digest.as_str(),
                 size: row.size,
                 modified: time(u64::try_from(row.modified / 1_000_000_000).unwrap_or_default()),
-                sound: read.map(|read| read.is_sound(&digest)),
+                sound: whole.map(|read| read.is_sound(&digest)),
                 codec: facts.map(|facts| facts.codec.name()),
                 computed: computed.filter(|computed| **computed != digest).map(Digest::as_str),
                 diff_id: plain.map(|plain| plain.diff_id.as_str()),
                 plain_size: plain.map(|plain| plain.size),
                 entries: read.and_then(|read| read.layer.as_ref()).map(|layer| layer.entries),
                 document: read.is_some_and(|read| read.text),
-                read: read.map(|read| time(read.at)),
-                restow: read.map(|read| read.restow.as_str()),
+                read: whole.map(|read| time(read.at)),
+                restow: whole.map(|read| read.restow.as_str()),
+                store: read.and_then(|read| read.store).map(time),
             })
         })
     }

@@ -23,12 +23,14 @@ mod live;
 mod marks;
 mod parts;
 mod proved;
+mod reasons;
 mod row;
 mod run;
 mod select;
 mod source;
 mod state;
 mod status;
+mod sums;
 mod told;
 mod unit;
 

@@ -128,9 +128,9 @@ impl Row {
 /// What was found out by reading a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadRow {
-    /// When, in seconds from 1970.
+    /// When, in seconds from 1970; 0 if more than its first bytes never was, and the store's word stands for the rest.
     pub at: u64,
-    /// The run that read it.
+    /// The run that read it, or took the store's word.
     pub run: u64,
     /// The version of restow that did.
     pub restow: String,
@@ -143,15 +143,46 @@ pub struct ReadRow {
     /// Whether its text is kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub text: bool,
+    /// When the store computed its digest, in seconds from 1970, if it did and that was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<u64>,
 }
 
 impl ReadRow {
+    /// Whether it was read to its end.
+    pub fn is_whole(&self) -> bool {
+        self.at > 0
+    }
+
+    /// When it was proved last, by whomever, in seconds from 1970.
+    pub fn proved_at(&self) -> u64 {
+        self.at.max(self.store.unwrap_or_default())
+    }
+
     /// Whether it is what its digest says, as far as that can be computed, and a stream that ends well. What is wrong is
     /// read again by the next run.
     pub fn is_sound(&self, digest: &Digest) -> bool {
         let Some(facts) = &self.facts else { return false };
         let same = facts.digest_like(digest).is_none_or(|found| found == digest);
         same && facts.missing == 0 && facts.fault.is_none()
+    }
+}
+
+/// By what blobs are what their digests say.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ProvedBy {
+    /// Blobs that were read, and their bytes.
+    pub reading: (u64, u64),
+    /// Those whose digest the store computed, and of which nobody read more than the first bytes.
+    pub store: (u64, u64),
+}
+
+impl ProvedBy {
+    /// Counts a blob.
+    pub fn add(&mut self, row: &Row) {
+        let Some(read) = &row.read else { return };
+        let (blobs, bytes) = if read.is_whole() { &mut self.reading } else { &mut self.store };
+        (*blobs, *bytes) = (*blobs + 1, *bytes + row.size);
     }
 }
 

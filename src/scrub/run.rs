@@ -15,6 +15,7 @@ use super::row::{Kind, Meta, Run, SCHEME, Shard};
 use super::select::{Sample, Selection};
 use super::source::{OfStorage, Source};
 use super::state::{Batch, State};
+use super::sums::Sums;
 use super::told::{self, Told};
 use super::{blobs, layouts, lines, links};
 use crate::digest::Digest;
@@ -136,7 +137,13 @@ fn of_source(
     let mut unreadable = links::read(&**source, &state, &means.job(&meta, until), meta.shard)?;
     meta.run.listed = Some(nanoseconds());
     state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
-    let came = blobs::read(source, &state, &means.job(&meta, until), selection)?;
+    let job = means.job(&meta, until);
+    let sums = match request.checksums.is_empty() {
+        true => None,
+        false => Some(Sums::take(&request.checksums, &state, &job, selection.max_age)?),
+    };
+    let came = blobs::read(source, &state, &job, selection, sums.as_ref())?;
+    sums.map_or(Ok(()), Sums::end)?;
     meta.run.left = Counters::get(&means.counters.left);
     unreadable.extend(came.unreadable);
     let mut scrubbed =
@@ -163,6 +170,7 @@ fn of_layouts(
         (request.shard.is_some(), "--shard"),
         (extras.grace.is_some(), "--gc-plan"),
         (extras.facts.is_some(), "--facts"),
+        (!request.checksums.is_empty(), "--checksums"),
     ];
     if let Some((_, option)) = refused.iter().find(|(given, _)| *given) {
         let message = format!("{option} goes with registry-storage:, not with layouts");
@@ -204,6 +212,7 @@ fn selection(meta: &Meta, request: &Request) -> Selection {
         max_age: request.max_age.map(|age| age.as_secs()),
         shard: meta.shard,
         sample: request.sample,
+        store: !request.checksums.is_empty(),
         oldest: None,
     }
 }
@@ -242,7 +251,9 @@ fn judged(
         lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
     })?;
     lines.as_mut().map_or(Ok(()), |lines| lines.blobs(parts))?;
-    scrubbed.told = Some(gathered.finish(&parts.meta().typed, parts.meta().kind().id()));
+    let mut told = gathered.finish(&parts.meta().typed, parts.meta().kind().id());
+    told.by = scrubbed.judged.by;
+    scrubbed.told = Some(told);
     if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {
         let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
         scrubbed.plan = Some(collecting.plan(parts, i64::try_from(young).unwrap_or(i64::MAX))?);

@@ -1,10 +1,13 @@
 //! Which blobs a run reads: what is new, was wrong, changed or is old; in its shard, and in its sample.
 
 use super::key::key;
-use super::row::{Row, Run, Shard};
+use super::row::{ReadRow, Row, Run, Shard};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::registry_storage::stored::Listed;
+
+/// Of blobs that the store proves one in so many is read as a whole, others in each run.
+const DRAWN: u64 = 100;
 
 /// A part of what a run would read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +103,14 @@ fn part(digest: &Digest, of: u64) -> u64 {
     last % of.max(1)
 }
 
+/// Whether a blob is among those that a run reads as a whole, whatever proves them: others in each.
+fn is_drawn(digest: &Digest, run: u64) -> bool {
+    let key = key(digest);
+    // Not the bytes that shards and samples are made by, or one shard would have all of them.
+    let first = key.get(1..).and_then(|key| key.first_chunk::<8>());
+    first.is_some_and(|bytes| u64::from_be_bytes(*bytes) % DRAWN == run % DRAWN)
+}
+
 /// What a run reads.
 #[derive(Debug, Clone)]
 pub struct Selection {
@@ -113,6 +124,8 @@ pub struct Selection {
     pub shard: Option<Shard>,
     /// The part of that which is read.
     pub sample: Option<Sample>,
+    /// Whether the store's word is taken: then the sample is of what it proves, and all else is read.
+    pub store: bool,
     /// Of blobs that are not due otherwise or by the sample: those read before then are read, and so many bytes or blobs
     /// of those read just then.
     pub oldest: Option<Oldest>,
@@ -138,25 +151,32 @@ pub enum Due {
     Known,
     /// It would be read, but is not in the sample.
     Left,
+    /// It is read if the store does not prove it.
+    Ask,
 }
 
 impl Selection {
     /// What is to be done with a blob.
     pub fn due(&mut self, listed: &Listed, row: Option<&Row>) -> Due {
         let read = row.filter(|row| row.is_of(listed));
-        let read = read.and_then(|row| row.read.as_ref());
-        let known = read.is_some_and(|read| {
-            let old = self.max_age.is_some_and(|age| self.now.saturating_sub(read.at) > age);
-            read.run == self.run.number || read.is_sound(&listed.digest) && !old
-        });
+        // Who does not take the store's word knows nothing of what nobody read.
+        let read = read.and_then(|row| row.read.as_ref()).filter(|read| self.store || read.is_whole());
+        let old =
+            |read: &ReadRow| self.max_age.is_some_and(|age| self.now.saturating_sub(read.proved_at()) > age);
         let this_run = read.is_some_and(|read| read.run == self.run.number);
+        let known = this_run || read.is_some_and(|read| read.is_sound(&listed.digest) && !old(read));
         let in_sample = match self.sample {
+            None if self.store => is_drawn(&listed.digest, self.run.number),
             None => return if known { Due::Known } else { Due::Read },
             Some(Sample::Part(n, of)) => part(&listed.digest, of) == n - 1,
             Some(Sample::Share(_) | Sample::Bytes(_)) => {
                 self.is_old(read.map_or(0, |read| read.at), listed.size)
             }
         };
+        if self.store && !known && !in_sample {
+            let wrong = read.is_some_and(|read| !read.is_sound(&listed.digest));
+            return if wrong { Due::Read } else { Due::Ask };
+        }
         match (this_run, in_sample, known) {
             (true, ..) => Due::Known,
             // Of a sample, what is known is read again: that is what it is for.

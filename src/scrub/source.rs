@@ -91,6 +91,15 @@ pub trait Source: Send + Sync {
     /// It cannot be had.
     fn open(&self, digest: &Digest) -> Result<Opened>;
 
+    /// The first bytes of a blob, so many or all that there are, and the version that they are of where that is known.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn first(&self, digest: &Digest, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
+        Ok((self.bytes(digest, bytes as u64)?, None))
+    }
+
     /// The bytes of a blob, at most so many.
     ///
     /// # Errors
@@ -166,6 +175,10 @@ impl Source for OfStorage {
 
     fn open(&self, digest: &Digest) -> Result<Opened> {
         self.0.open(&self.name(digest))
+    }
+
+    fn first(&self, digest: &Digest, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
+        self.0.first(&self.name(digest), bytes)
     }
 
     fn name(&self, digest: &Digest) -> String {

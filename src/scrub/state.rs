@@ -3,6 +3,8 @@
 //!
 //! Long because every table of the state is read and written here, and by nobody else.
 
+mod sums;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

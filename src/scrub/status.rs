@@ -25,11 +25,16 @@ pub struct Status {
     pub sound: u64,
     /// Bytes of those.
     pub sound_bytes: u64,
+    /// Blobs whose digest the store computed, and which were not read.
+    pub by_store: u64,
+    /// Bytes of those.
+    pub by_store_bytes: u64,
     /// Blobs that are not what their digests say, cannot be decompressed, or are too large to be read.
     pub wrong: u64,
     /// Blobs that were listed and not read.
     pub unread: u64,
-    /// When the blob was read that was read longest ago, and when the last one was, in seconds from 1970.
+    /// When the blob was proved that was proved longest ago, in seconds from 1970: when it was read, or the store computed its
+    /// digest.
     pub oldest: Option<u64>,
     /// When the last one was.
     pub newest: Option<u64>,
@@ -52,6 +57,8 @@ pub fn status(path: &Path) -> Result<Status> {
         bytes: 0,
         sound: 0,
         sound_bytes: 0,
+        by_store: 0,
+        by_store_bytes: 0,
         wrong: 0,
         unread: 0,
         oldest: None,
@@ -65,12 +72,18 @@ pub fn status(path: &Path) -> Result<Status> {
             status.unread += 1;
             return Ok(());
         };
+        let proved = read.proved_at();
+        status.oldest = Some(status.oldest.map_or(proved, |at| at.min(proved)));
+        status.newest = Some(status.newest.map_or(proved, |at| at.max(proved)));
+        if !read.is_whole() {
+            (status.by_store, status.by_store_bytes) =
+                (status.by_store + 1, status.by_store_bytes + row.size);
+            return Ok(());
+        }
         match read.is_sound(&digest) {
             true => (status.sound, status.sound_bytes) = (status.sound + 1, status.sound_bytes + row.size),
             false => status.wrong += 1,
         }
-        status.oldest = Some(status.oldest.map_or(read.at, |at| at.min(read.at)));
-        status.newest = Some(status.newest.map_or(read.at, |at| at.max(read.at)));
         *status.by_version.entry(read.restow).or_default() += 1;
         Ok(())
     })?;

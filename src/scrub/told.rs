@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::row::ProvedBy;
 use crate::finding::{
     self, Affected, By, Document, Documents, Finding, Label, Level, Lower, Lowered, Target,
 };
@@ -197,7 +198,15 @@ impl Gathered {
         let names = order.iter().map(|&old| std::mem::take(&mut self.names[old as usize])).collect();
         let texts = self.texts.into_iter().map(|(member, text)| (places[member.0 as usize], text)).collect();
         let lowered = Lowered { config: self.config, ended: self.ended, ..Lowered::default() };
-        let mut told = Told { place: place.to_owned(), form, names, texts, findings: Vec::new(), lowered };
+        let mut told = Told {
+            place: place.to_owned(),
+            form,
+            names,
+            texts,
+            findings: Vec::new(),
+            lowered,
+            by: ProvedBy::default(),
+        };
         finding::sort(&mut self.kept.findings, &told);
         let key = |finding: &Finding| {
             let location = &finding.primary.location;
@@ -244,6 +253,8 @@ pub struct Told {
     pub findings: Vec<Finding>,
     /// What files lowered.
     pub lowered: Lowered,
+    /// How blobs were proved.
+    pub(crate) by: ProvedBy,
 }
 
 impl Told {

@@ -26,7 +26,12 @@ pub const BYTES: u64 = 64 << 20;
 /// How often a blob is read that changes while it is.
 const TRIES: u32 = 3;
 /// Bytes that are looked at to tell whether a blob is JSON.
-const HEAD: usize = 512;
+pub const HEAD: usize = 512;
+
+/// Whether a blob begins as a JSON document does.
+pub fn begins_as_document(head: &[u8]) -> bool {
+    head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
 
 /// What became of the blobs of a unit.
 #[derive(Debug, Default)]
@@ -35,6 +40,15 @@ pub struct Done {
     pub batch: Batch,
     /// Blobs that could not be read, and why.
     pub unreadable: Vec<String>,
+}
+
+impl Done {
+    /// This and what became of others.
+    pub fn and(mut self, more: Done) -> Done {
+        self.batch.extend(more.batch);
+        self.unreadable.extend(more.unreadable);
+        self
+    }
 }
 
 /// Reads the blobs of a unit.
@@ -149,6 +163,7 @@ fn row(
         facts,
         layer,
         text: text.is_some(),
+        store: None,
     };
     Ok((Row::of(listed, Some(read)), text))
 }
@@ -216,8 +231,7 @@ impl Bytes for Unit {
         let Opened { mut reader, now } = self.source.open(digest)?;
         let mut head = Vec::with_capacity(HEAD);
         reader.by_ref().take(HEAD as u64).read_to_end(&mut head).at("cannot read", told.to_string())?;
-        let begins = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        let is_document = begins && member.size <= self.limit;
+        let is_document = begins_as_document(&head) && member.size <= self.limit;
         if is_document {
             reader.by_ref().take(self.limit).read_to_end(&mut head).at("cannot read", told.to_string())?;
         }

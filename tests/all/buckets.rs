@@ -4,6 +4,7 @@ mod asked;
 mod faults;
 mod repaired;
 pub mod store;
+mod sums;
 
 use std::process::{Command, Output};
 

@@ -1,7 +1,8 @@
 //! Storage in a bucket: listed once, each blob asked for once, and most links not at all.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
+use std::io::Read as _;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -9,7 +10,7 @@ use super::PREFIXES;
 use super::known::{known, texts};
 use super::stored::{Folder, Link, Listed, Listing, Opened, Storage, Stored, Version, blob_name, no_storage};
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::store::{Address, Bucket, Object};
 
@@ -94,6 +95,16 @@ fn listing(bucket: &Bucket, base: &str, folder: &Folder) -> Result<Listing> {
 }
 
 impl InBucket {
+    fn opened(&self, name: &str, range: Option<Range<u64>>) -> Result<Opened> {
+        match self.bucket.get(name, range)? {
+            Some(got) => Ok(Opened { reader: got.reader, now: Some(version(got.object)) }),
+            None => {
+                let message = format!("{} is not there", self.bucket.address().shown(name));
+                Err(Error::refused(message).of(ErrorKind::NotFound))
+            }
+        }
+    }
+
     /// The links among these objects of one repository, whose names begin with `root`.
     fn resolved(&self, root: &str, objects: &[Object]) -> Result<Vec<Link>> {
         let known = known(objects);
@@ -250,12 +261,13 @@ impl Storage for InBucket {
     }
 
     fn open(&self, name: &str) -> Result<Opened> {
-        match self.bucket.get(name, None)? {
-            Some(got) => Ok(Opened { reader: got.reader, now: Some(version(got.object)) }),
-            None => {
-                let message = format!("{} is not there", self.bucket.address().shown(name));
-                Err(Error::refused(message).of(ErrorKind::NotFound))
-            }
-        }
+        self.opened(name, None)
+    }
+
+    fn first(&self, name: &str, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
+        let Opened { mut reader, now } = self.opened(name, Some(0..bytes as u64))?;
+        let mut head = Vec::with_capacity(bytes);
+        reader.read_to_end(&mut head).at("cannot read", self.bucket.address().shown(name))?;
+        Ok((head, now))
     }
 }

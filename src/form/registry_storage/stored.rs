@@ -78,6 +78,19 @@ pub trait Storage: Send + Sync {
     ///
     /// It is not there, or cannot be read.
     fn open(&self, name: &str) -> Result<Opened>;
+
+    /// The first bytes of a file, so many or all that there are, and the version that they are of where that is known.
+    ///
+    /// # Errors
+    ///
+    /// As of [`open`](Storage::open).
+    fn first(&self, name: &str, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
+        use crate::error::Context as _;
+        let Opened { reader, now } = self.open(name)?;
+        let mut head = Vec::with_capacity(bytes);
+        reader.take(bytes as u64).read_to_end(&mut head).at("cannot read", name)?;
+        Ok((head, now))
+    }
 }
 
 /// A storage, shared by who reads it.

@@ -10,7 +10,12 @@ pub type Planned = Vec<(Damage, String, Image)>;
 
 /// A storage of sound images, and one more for each kind of damage, under two tags. Layers of those are their own.
 pub fn fill(dir: &std::path::Path, sound: usize) -> (Storage, Planned) {
-    let (storage, _) = Storage::filled(dir, sound);
+    fill_with(dir, sound, 0)
+}
+
+/// The same, with so many bytes more in the layers of sound images.
+fn fill_with(dir: &std::path::Path, sound: usize, more: usize) -> (Storage, Planned) {
+    let (storage, _) = Storage::filled_with(dir, sound, more);
     let planned = damage::ALL.into_iter().enumerate().map(|(i, kind)| {
         let repository = repository(kind);
         let own = tar("etc/own", format!("damaged {i}").repeat(50).as_bytes());
@@ -25,7 +30,11 @@ pub fn fill(dir: &std::path::Path, sound: usize) -> (Storage, Planned) {
 
 /// The same, damaged.
 pub fn damaged(dir: &std::path::Path, sound: usize) -> Storage {
-    let (storage, planned) = fill(dir, sound);
+    damaged_with(dir, sound, 0)
+}
+
+pub fn damaged_with(dir: &std::path::Path, sound: usize, more: usize) -> Storage {
+    let (storage, planned) = fill_with(dir, sound, more);
     for (kind, repository, image) in planned {
         kind.plant(&storage, &repository, "1", &image);
     }

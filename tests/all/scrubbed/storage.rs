@@ -126,10 +126,15 @@ impl Storage {
 
     /// So many repositories with an image each under two tags, of a layer of its own and one that all share.
     pub fn filled(dir: &Path, repositories: usize) -> (Storage, Vec<Image>) {
+        Storage::filled_with(dir, repositories, 0)
+    }
+
+    /// The same, with so many bytes more in the layer that is each image's own.
+    pub fn filled_with(dir: &Path, repositories: usize, more: usize) -> (Storage, Vec<Image>) {
         let storage = Storage::new(dir);
         let images = (0..repositories).map(|i| {
             let repository = format!("team{}/app{i}", i % 3);
-            let own = tar(&format!("etc/own{i}"), format!("{i}").repeat(100).as_bytes());
+            let own = tar(&format!("etc/own{i}"), format!("{i}").repeat(100 + more).as_bytes());
             let image = storage.image(&repository, &i.to_string(), &[tar("etc/shared", b"shared"), own]);
             storage.tag(&repository, "1", &image.manifest);
             storage.tag(&repository, "latest", &image.manifest);
