@@ -116,8 +116,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             .and_then(|policy| serve::run(args, &policy, &shell)),
         // A storage is judged the same wherever it is done.
         #[cfg(feature = "scrub")]
-        Command::Scrub(args) => match args.levels() {
-            Some(own) => levels::policy(own, None, true, &shell, &matches)
+        Command::Scrub(args) => match args.telling() {
+            Some(own) => levels::policy(&own.levels, own.baseline.as_deref(), true, &shell, &matches)
                 .and_then(|policy| scrub::run(args, &policy, &shell)),
             None => scrub::run(args, &crate::Policy::default(), &shell),
         },

@@ -74,6 +74,9 @@ pub(super) struct TellingArgs {
     /// The same as --report json
     #[arg(long)]
     pub json: bool,
+    /// Do not report what this JSON report of an earlier scrub has
+    #[arg(long, value_name = "FILE", help_heading = "Levels", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
     #[command(flatten)]
     pub levels: Levels,
     #[command(flatten)]
@@ -116,12 +119,12 @@ pub(super) struct StatusArgs {
 }
 
 impl ScrubArgs {
-    /// The levels of rules, of what judges.
-    pub fn levels(&self) -> Option<&Levels> {
+    /// What is told by what judges.
+    pub fn telling(&self) -> Option<&TellingArgs> {
         match &self.command {
-            Some(ScrubCommand::Merge(args)) => Some(&args.telling.levels),
+            Some(ScrubCommand::Merge(args)) => Some(&args.telling),
             Some(ScrubCommand::Status(_)) => None,
-            None => Some(&self.telling.levels),
+            None => Some(&self.telling),
         }
     }
 

@@ -5,7 +5,7 @@
 use bstr::BString;
 use serde::{Deserialize, Serialize};
 
-use crate::tar::{AnomalyKind, Extension, Field, PaxFault};
+use crate::tar::{Anomaly, AnomalyKind, Extension, Field, PaxFault};
 
 /// Places kept of each kind in each layer. More of one kind say nothing new, and a hostile layer has millions.
 pub const KEPT: usize = 16;
@@ -532,6 +532,26 @@ fn field_name(field: Field) -> &'static str {
         Field::DevMinor => "minor device number",
         Field::RealSize => "size with holes",
     }
+}
+
+/// Whether what the scanner saw belongs to the entry that it is about to report.
+pub(super) fn is_of_entry(anomaly: &Anomaly) -> bool {
+    use AnomalyKind as Seen;
+    matches!(
+        anomaly.kind,
+        Seen::RepeatedExtension { .. }
+            | Seen::ExtensionTooLarge { .. }
+            | Seen::MalformedPax { .. }
+            | Seen::PaxSizeOverride { .. }
+            | Seen::SizeBehindNul { .. }
+            | Seen::GlobalPax { .. }
+            | Seen::ConflictingNames
+            | Seen::BadNumber { .. }
+            | Seen::SizeOnNonFile { .. }
+            | Seen::NulInPath
+            | Seen::SparseRecords
+            | Seen::UnknownType { .. }
+    )
 }
 
 #[cfg(test)]

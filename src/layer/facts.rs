@@ -10,6 +10,7 @@ use super::contents::Contents;
 use super::evidence::{Detail, Evidence, Oddities};
 use super::names::Names;
 use super::table::{Spool, Table};
+use super::trail::Trail;
 use crate::tar::clean;
 
 /// Which directories of Windows layers a layer has at its root.
@@ -32,6 +33,10 @@ pub struct LayerFacts {
     pub roots: Roots,
     /// Its paths and their sizes, if they are kept and fit.
     pub contents: Option<Contents>,
+    /// What is kept of its paths for later, if the spool keeps that.
+    pub trail: Option<Trail>,
+    /// Whether its paths are known, so that it can be laid on others.
+    pub is_laid: bool,
     pub(super) has: Table,
     pub(super) asks: Table,
     pub(super) names: Names,

@@ -1,4 +1,4 @@
-//! What is kept of a layer when its paths are not: a scrub writes it down, and has it judged later.
+//! What is kept of a layer beside its paths: a scrub writes it down, and has it judged later.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::facts::{LayerFacts, Roots};
 use super::names::Names;
 use super::table::{Spool, Table};
 
-/// A layer without its paths: all that is told of it by itself, and nothing of how it lies on others.
+/// A layer without its paths: all that is told of it by itself. How it lies on others its [`Trail`](super::Trail) tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Entries, global headers apart.
@@ -33,11 +33,22 @@ impl From<&LayerFacts> for Kept {
 }
 
 impl Kept {
-    /// The facts again; nothing is known of its paths.
+    /// The facts again; nothing is known of its paths, unless it is [`laid`](super::laid) by its trail.
     pub fn facts(self, spool: &Arc<Spool>) -> LayerFacts {
         let Kept { entries, odd, roots } = self;
         let (has, asks, names) = (Table::empty(spool), Table::empty(spool), Names::empty(spool));
-        LayerFacts { entries, odd, roots, contents: None, has, asks, names, spool: Arc::clone(spool) }
+        LayerFacts {
+            entries,
+            odd,
+            roots,
+            contents: None,
+            trail: None,
+            is_laid: false,
+            has,
+            asks,
+            names,
+            spool: Arc::clone(spool),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod stack;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use contents::{Changes, Contents, Files, Pile};
 pub use evidence::{Detail, Evidence, Oddity, Seen};
@@ -30,3 +31,4 @@ pub use facts::{LayerFacts, Roots};
 pub use kept::Kept;
 pub use scan::LayerScan;
 pub use table::Spool;
+pub use trail::{Trail, laid};

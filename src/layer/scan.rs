@@ -10,9 +10,10 @@ use super::contents::Collected;
 use super::evidence::{self, Detail, Evidence, Oddities, Oddity, PATH_KEPT};
 use super::facts::{LayerFacts, Roots, name};
 use super::magic;
-use super::names::NameLog;
+use super::names::{NameLog, Names};
 use super::own::{self, SHIFT, tag};
-use super::table::{Builder, Record, Spool};
+use super::table::{Builder, Record, Spool, Table};
+use super::trail;
 use crate::limits::Limits;
 use crate::tar::{self, Anomaly, Entry, Event, Feed, Kind, Sparse, clean};
 
@@ -35,7 +36,7 @@ pub struct LayerScan {
     entries: Entries,
 }
 
-struct Entries {
+pub(super) struct Entries {
     spool: Arc<Spool>,
     limit: u64,
     /// Records that may still be made.
@@ -49,6 +50,7 @@ struct Entries {
     directory: Vec<u8>,
     climbs: Climbs,
     contents: Collected,
+    trail: Option<trail::Log>,
     /// The spool failed.
     failed: Option<io::Error>,
 }
@@ -56,24 +58,8 @@ struct Entries {
 impl LayerScan {
     /// Before the first byte.
     pub fn new(limits: &Limits, spool: &Arc<Spool>) -> LayerScan {
-        LayerScan {
-            first: Vec::new(),
-            feed: Feed::new(tar::Limits::from(limits)),
-            entries: Entries {
-                spool: Arc::clone(spool),
-                limit: limits.entries,
-                paths: limits.layer_paths,
-                entries: 0,
-                odd: Oddities::default(),
-                roots: Roots::default(),
-                records: Builder::new(Arc::clone(spool)),
-                names: NameLog::new(Arc::clone(spool)),
-                directory: Vec::new(),
-                climbs: Climbs::default(),
-                contents: Collected::new(spool),
-                failed: None,
-            },
-        }
+        let feed = Feed::new(tar::Limits::from(limits));
+        LayerScan { first: Vec::new(), feed, entries: Entries::new(limits, spool) }
     }
 
     /// Takes the next bytes.
@@ -93,28 +79,55 @@ impl LayerScan {
     pub fn finish(self) -> io::Result<LayerFacts> {
         let LayerScan { first, feed, mut entries } = self;
         feed.finish(&mut |event| entries.event(&event));
-        entries.climb()?;
-        let Entries { spool, entries, mut odd, roots, records, names, contents, failed, .. } = entries;
-        if let Some(error) = failed {
+        if let Some(error) = entries.failed.take() {
             return Err(error);
         }
-        let (has, asks) = own::judge(records, &spool, &mut odd)?;
-        let names = names.finish()?;
+        let trail = entries.trail.take().map(trail::Log::finish).transpose()?;
+        let (spool, roots) = (Arc::clone(&entries.spool), entries.roots);
+        let contents = std::mem::replace(&mut entries.contents, Collected::new(&spool));
+        let (entries, mut odd, (has, asks, names)) = entries.tables()?;
         name(&names, &mut odd)?;
         odd.settle();
         if let Some(what) = magic::name(&first).filter(|_| entries == 0) {
             odd.is_no_tar(what);
         }
-        Ok(LayerFacts { entries, odd, roots, contents: contents.finish(), has, asks, names, spool })
+        let (contents, is_laid) = (contents.finish(), true);
+        Ok(LayerFacts { entries, odd, roots, contents, trail, is_laid, has, asks, names, spool })
     }
 }
 
 impl Entries {
+    /// Before the first one.
+    pub(super) fn new(limits: &Limits, spool: &Arc<Spool>) -> Entries {
+        Entries {
+            spool: Arc::clone(spool),
+            limit: limits.entries,
+            paths: limits.layer_paths,
+            entries: 0,
+            odd: Oddities::default(),
+            roots: Roots::default(),
+            records: Builder::new(Arc::clone(spool)),
+            names: NameLog::new(Arc::clone(spool)),
+            directory: Vec::new(),
+            climbs: Climbs::default(),
+            contents: Collected::new(spool),
+            trail: trail::Log::new(spool),
+            failed: None,
+        }
+    }
+
+    /// What the layer has, what it asks of lower ones, and its names, judged against each other.
+    pub(super) fn tables(mut self) -> io::Result<(u64, Oddities, (Table, Table, Names))> {
+        self.climb()?;
+        let (has, asks) = own::judge(self.records, &self.spool, &mut self.odd)?;
+        Ok((self.entries, self.odd, (has, asks, self.names.finish()?)))
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Entry(entry) => self.entry(entry),
             Event::Data(_) => {}
-            Event::Anomaly(anomaly) if of_entry(anomaly) => {}
+            Event::Anomaly(anomaly) if evidence::is_of_entry(anomaly) => {}
             Event::Anomaly(anomaly) => self.anomaly(anomaly, b""),
         }
     }
@@ -135,7 +148,7 @@ impl Entries {
 
     fn entry(&mut self, entry: &Entry<'_>) {
         let at = entry.header_offset;
-        for anomaly in entry.anomalies.iter().filter(|anomaly| of_entry(anomaly)) {
+        for anomaly in entry.anomalies.iter().filter(|anomaly| evidence::is_of_entry(anomaly)) {
             let at = Anomaly { offset: at, kind: anomaly.kind };
             self.anomaly(&at, entry.path);
         }
@@ -207,8 +220,14 @@ impl Entries {
     }
 
     /// Where an entry stands, and what it points at.
-    fn path(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+    pub(super) fn path(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let at = entry.header_offset;
+        if let Some(trail) = &mut self.trail
+            && !trail.push(entry)?
+        {
+            self.trail = None;
+            self.not_judged(at, entry.path, "its layer has more paths than are kept to lay it on others");
+        }
         let cleaned = clean(entry.path);
         if cleaned.absolute {
             self.note(Oddity::AbsoluteName, at, entry.path, || Detail::Nothing);
@@ -453,26 +472,6 @@ impl Entries {
         let hash = self.spool.hash(path);
         self.records.push(Record { hash, offset, aux })
     }
-}
-
-/// Whether what the scanner saw belongs to the entry that it is about to report.
-fn of_entry(anomaly: &Anomaly) -> bool {
-    use tar::AnomalyKind as Seen;
-    matches!(
-        anomaly.kind,
-        Seen::RepeatedExtension { .. }
-            | Seen::ExtensionTooLarge { .. }
-            | Seen::MalformedPax { .. }
-            | Seen::PaxSizeOverride { .. }
-            | Seen::SizeBehindNul { .. }
-            | Seen::GlobalPax { .. }
-            | Seen::ConflictingNames
-            | Seen::BadNumber { .. }
-            | Seen::SizeOnNonFile { .. }
-            | Seen::NulInPath
-            | Seen::SparseRecords
-            | Seen::UnknownType { .. }
-    )
 }
 
 /// Whether the kernel takes this value of `security.capability` (`vfs_cap_data`): its length is that of its revision.

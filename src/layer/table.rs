@@ -64,6 +64,8 @@ pub struct Spool {
     allowance: AtomicU64,
     /// Bytes that the paths of layers may still take, if they are kept.
     contents: Option<AtomicU64>,
+    /// Whether trails are kept ([`trail`](super::trail)).
+    trails: bool,
     key: (u64, u64),
 }
 
@@ -100,6 +102,7 @@ impl Spool {
             end: AtomicU64::new(0),
             allowance: AtomicU64::new(allowance),
             contents: None,
+            trails: false,
             key: (random(0), random(1)),
         }
     }
@@ -108,6 +111,16 @@ impl Spool {
     pub fn with_contents(mut self, bytes: u64) -> Spool {
         self.contents = Some(AtomicU64::new(bytes));
         self
+    }
+
+    /// Keeps of each layer what it takes to lay it on others later.
+    pub fn with_trails(mut self) -> Spool {
+        self.trails = true;
+        self
+    }
+
+    pub(super) fn keeps_trails(&self) -> bool {
+        self.trails
     }
 
     /// Whether the paths of layers are kept.

@@ -76,7 +76,8 @@ fn piles(archive: &Archive, facts: &Facts) -> Vec<(NodeId, Vec<BlobId>)> {
             Body::V1 { layers, .. } | Body::Schema1 { layers } => layers,
             _ => return None,
         };
-        let blobs = parts.iter().map_while(|part| part.blob.filter(|&blob| facts.layer(blob).is_some()));
+        let is_laid = |blob: &BlobId| facts.layer(*blob).is_some_and(|layer| layer.is_laid);
+        let blobs = parts.iter().map_while(|part| part.blob.filter(is_laid));
         Some((NodeId(i as u32), blobs.collect()))
     };
     archive.nodes.iter().enumerate().filter_map(pile).collect()

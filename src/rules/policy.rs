@@ -8,7 +8,7 @@ use super::all;
 use super::baseline::Baseline;
 use super::exceptions::{Exception, excepted};
 use crate::error::{Error, Result};
-use crate::finding::{By, Finding, Integrity, Level, Lower, Lowered, Rule, Tool};
+use crate::finding::{By, Documents, Finding, Integrity, Level, Locator, Lower, Lowered, Rule, Tool};
 use crate::model::Archive;
 use crate::similar;
 
@@ -159,6 +159,57 @@ impl Policy {
         findings: Vec<Finding>,
     ) -> (Vec<Finding>, Lowered) {
         let by = excepted(archive, file, &findings, &self.exceptions, self.baseline.as_ref());
+        self.by(findings, by)
+    }
+
+    /// The same of an archive that is a piece of something: the baseline is about the whole
+    /// ([`beside_baseline`](Policy::beside_baseline)).
+    pub fn judge_piece(
+        &self,
+        archive: &Archive,
+        file: Option<&OsStr>,
+        findings: Vec<Finding>,
+    ) -> (Vec<Finding>, Lowered) {
+        let by = excepted(archive, file, &findings, &self.exceptions, None);
+        self.by(findings, by)
+    }
+
+    /// What the baseline does not have of findings that were judged piece by piece, in the order of reports, and what it has.
+    pub fn beside_baseline(
+        &self,
+        docs: &dyn Documents,
+        findings: Vec<Finding>,
+    ) -> (Vec<Finding>, Vec<Lower>) {
+        let Some(baseline) = &self.baseline else { return (findings, Vec::new()) };
+        let locator = Locator::new(docs);
+        let mut known = baseline.known();
+        let mut takes = Vec::with_capacity(findings.len());
+        for finding in &findings {
+            // One that stands for others, which are not told, may stand for new ones.
+            let may = finding.rule.integrity != Integrity::Hard && finding.omitted == 0;
+            takes.push(may && known.takes(finding, &locator.place(&finding.primary.location)));
+        }
+        drop(locator);
+        let (mut kept, mut lowered) = (Vec::new(), Vec::new());
+        for (finding, is_known) in findings.into_iter().zip(takes) {
+            match is_known {
+                false => kept.push(finding),
+                true => {
+                    let from = finding.level;
+                    let finding = Finding { level: Level::Allow, ..finding };
+                    lowered.push(Lower { finding, from, by: By::Baseline });
+                }
+            }
+        }
+        (kept, lowered)
+    }
+
+    /// The file of the baseline, as it is told.
+    pub fn baseline_file(&self) -> Option<&str> {
+        self.baseline.as_ref().map(|baseline| baseline.file.as_str())
+    }
+
+    fn by(&self, findings: Vec<Finding>, by: Vec<Option<By>>) -> (Vec<Finding>, Lowered) {
         let theirs = self.file.as_ref().map_or(0, |(_, steps)| *steps);
         let mut lowered = Lowered {
             config: self.file.as_ref().map(|(shown, _)| shown.clone()),

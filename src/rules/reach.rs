@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::digest::Digest;
 use crate::finding::{Affected, Finding, Integrity};
 use crate::location::{At, Location, MemberId};
-use crate::model::{Archive, Body, DocKind, Edge, NodeId, Root, select};
+use crate::model::{Archive, Body, DocKind, Edge, Node, NodeId, Root, select};
 
 /// Steps up the graph, all findings together: a second. Beyond them findings do not say what they hit.
 const MAX_STEPS: usize = 4_000_000;
@@ -66,16 +67,7 @@ impl<'a> Reach<'a> {
                     reach.parents.entry(child).or_default().push(id);
                 }
             }
-            let blobs = node.all_parts().into_iter().filter_map(|part| part.blob).chain(node.blob);
-            let chain = match &node.body {
-                Body::V1 { chain, .. } => chain.as_slice(),
-                _ => &[],
-            };
-            let documents = chain.iter().copied().chain(node.document).map(|id| archive.document(id).member);
-            let members = blobs.filter_map(|blob| archive.blob(blob).member).chain(documents);
-            let members: BTreeSet<MemberId> =
-                members.chain(node.signatures.iter().copied()).filter(|id| wanted.contains(id)).collect();
-            for member in members {
+            for member in made_of(archive, node).filter(|id| wanted.contains(id)).collect::<BTreeSet<_>>() {
                 reach.users.entry(member).or_default().push(id);
             }
         }
@@ -214,6 +206,30 @@ impl<'a> Reach<'a> {
         affected.count = names.len();
         Some(affected)
     }
+}
+
+/// The members that a manifest or index is made of; one may come twice.
+fn made_of<'a>(archive: &'a Archive, node: &'a Node) -> impl Iterator<Item = MemberId> + 'a {
+    let blobs = node.all_parts().into_iter().filter_map(|part| part.blob).chain(node.blob);
+    let chain = match &node.body {
+        Body::V1 { chain, .. } => chain.as_slice(),
+        _ => &[],
+    };
+    let documents = chain.iter().copied().chain(node.document).map(|id| archive.document(id).member);
+    let members = blobs.filter_map(|blob| archive.blob(blob).member).chain(documents);
+    members.chain(node.signatures.iter().copied())
+}
+
+/// Of these members those that a single manifest or index is made of, each with its digest. Where it is the same in two
+/// pieces of a storage, it is one in all of it.
+pub fn only_users(archive: &Archive, wanted: &HashSet<MemberId>) -> HashMap<MemberId, Digest> {
+    let mut users: HashMap<MemberId, Option<&Node>> = HashMap::new();
+    for node in &archive.nodes {
+        for member in made_of(archive, node).filter(|id| wanted.contains(id)).collect::<BTreeSet<_>>() {
+            users.entry(member).and_modify(|user| *user = None).or_insert(Some(node));
+        }
+    }
+    users.into_iter().filter_map(|(member, node)| Some((member, node?.digest.clone()?))).collect()
 }
 
 /// Says of each finding what it hits.

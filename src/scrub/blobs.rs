@@ -127,8 +127,7 @@ fn write(state: &State, hear: &Receiver<Result<Done>>) -> Result<Came> {
             batch.extend(done.batch);
             came.unreadable.extend(done.unreadable);
         }
-        let texts = batch.texts.iter().map(|(_, text)| text.len()).sum::<usize>();
-        let due = batch.len() >= ROWS || texts >= TEXTS || last.elapsed() >= WAIT;
+        let due = batch.len() >= ROWS || batch.bytes() >= TEXTS || last.elapsed() >= WAIT;
         if (due || ended) && batch.len() > 0 {
             state.write(&batch)?;
             (batch, last) = (Batch::default(), Instant::now());

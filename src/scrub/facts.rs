@@ -1,6 +1,8 @@
 //! What a state knows, as the rules take it.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::parts::Parts;
@@ -8,17 +10,21 @@ use super::row::Row;
 use super::source::Source;
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Context as _, Result};
 use crate::facts::Facts;
 #[cfg(feature = "registry")]
 use crate::form::registry::piece as registry;
 use crate::form::registry_storage::piece::Known;
-use crate::layer::Spool;
+use crate::layer::{self, Kept, LayerFacts, Spool};
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::{Archive, BlobId};
 use crate::progress::Progress;
-use crate::read::{self, Options};
+use crate::read::{self, Context, Options};
+
+/// Layers whose paths are kept for the next piece, and their entries: some 100 MB of the temporary file.
+const LAYERS: usize = 1_000;
+const ENTRIES: u64 = 1_000_000;
 
 /// The blobs of a storage as their states know them; what was not read, of the storage, if that is at hand.
 pub struct Held {
@@ -78,13 +84,74 @@ impl registry::Known for Held {
     }
 }
 
+/// Layers with their paths, which many pieces share: so many that memory and the temporary file stay small.
+pub struct Layers {
+    tmpdir: Option<PathBuf>,
+    spool: Arc<Spool>,
+    /// By what they hold.
+    laid: HashMap<Digest, Arc<LayerFacts>>,
+    entries: u64,
+}
+
+impl Layers {
+    /// None yet. Their paths go to a file in this directory.
+    pub fn new(tmpdir: Option<&Path>) -> Layers {
+        let spool = Arc::new(Spool::in_directory(tmpdir));
+        Layers { tmpdir: tmpdir.map(Path::to_owned), spool, laid: HashMap::new(), entries: 0 }
+    }
+
+    /// Makes room for those of the next piece, all of whose layers have one spool.
+    fn make_room(&mut self) {
+        if self.laid.len() >= LAYERS || self.entries >= ENTRIES {
+            *self = Layers::new(self.tmpdir.as_deref());
+        }
+    }
+
+    /// A layer that was read.
+    fn of(
+        &mut self,
+        parts: &Parts,
+        (digest, holds): (&Digest, &Digest),
+        (kept, paths): (Kept, Option<u32>),
+        limits: &Limits,
+    ) -> Result<Arc<LayerFacts>> {
+        if let Some(known) = self.laid.get(holds) {
+            return Ok(Arc::clone(known));
+        }
+        let Some(paths) = paths else { return Ok(Arc::new(kept.facts(&self.spool))) };
+        self.entries += kept.entries;
+        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+        // What the state says of itself fails as it is.
+        let mut failed = None;
+        let blocks = (0..paths).map(|i| match parts.paths(digest, i) {
+            Ok(block) => block.ok_or_else(damaged),
+            Err(error) => {
+                failed = Some(error);
+                Err(damaged())
+            }
+        });
+        let laid = layer::laid(kept, blocks, limits, &self.spool);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let laid = Arc::new(laid.at("cannot lay out the paths of", digest.to_string())?);
+        self.laid.insert(holds.clone(), Arc::clone(&laid));
+        Ok(laid)
+    }
+}
+
 /// What the state knows of the blobs of an archive that is a piece of its storage, and which of them nobody read.
 ///
 /// # Errors
 ///
 /// The state cannot be read, or a text that is used as a layer.
-pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Facts, Vec<BlobId>)> {
-    let spool = Arc::new(Spool::in_directory(None));
+pub fn of(
+    archive: &mut Archive,
+    parts: &Parts,
+    layers: &mut Layers,
+    limits: &Limits,
+) -> Result<(Facts, Vec<BlobId>)> {
+    layers.make_room();
     let mut facts = Facts::of(archive.blobs.len());
     let (mut unread, mut texts) = (Vec::new(), HashSet::new());
     for i in 0..archive.blobs.len() {
@@ -107,10 +174,11 @@ pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Fact
             (None, _) => drop(facts.oversized.insert(id)),
             (Some(_), true) if read.text => drop(texts.insert(id)),
             (Some(found), true) => {
-                facts.blobs[i] = Some(Box::new(found));
                 if let Some(kept) = read.layer {
-                    facts.layers.insert(id, Arc::new(kept.facts(&spool)));
+                    let laid = layers.of(parts, (&digest, &found.sha256), (kept, read.paths), limits)?;
+                    facts.layers.insert(id, laid);
                 }
+                facts.blobs[i] = Some(Box::new(found));
             }
             (Some(found), false) => {
                 facts.blobs[i] = Some(Box::new(BlobFacts { plain: None, fault: None, ..found }));
@@ -118,7 +186,9 @@ pub fn of(archive: &mut Archive, parts: &Parts, limits: &Limits) -> Result<(Fact
         }
     }
     let options = Options { limits: limits.clone(), jobs: 1, ..Options::default() };
-    let context = options.context(true, &() as &dyn Progress);
+    // Paths of two spools cannot be compared.
+    let scan = Some(Arc::clone(&layers.spool));
+    let context = Context { scan, ..options.context(false, &() as &dyn Progress) };
     if !texts.is_empty() {
         facts.add(read::some(archive, &|id| texts.contains(&id), &context)?);
     }

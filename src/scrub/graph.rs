@@ -1,10 +1,11 @@
 //! Every repository against the facts, by the rules of `check`; what seems to be missing is looked at again first.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::counters::Counters;
-use super::facts::{self, Held, Misplaced};
+use super::facts::{self, Held, Layers, Misplaced};
 use super::job::Job;
 use super::key::key;
 use super::marks::{LINKED, Marks, NEEDED};
@@ -83,6 +84,7 @@ pub fn judge(
     let mut marks = Marks::new(job.reading.tmpdir.as_deref());
     let (mut sees_all, mut roots) = (true, 0);
     let misplaced = Arc::new(misplaced(parts)?);
+    let layers = RefCell::new(Layers::new(job.reading.tmpdir.as_deref()));
     // Those that were shown as the reason why a blob is missing.
     let mut explained = HashSet::new();
     for name in parts.repositories()? {
@@ -90,7 +92,7 @@ pub fn judge(
             return Err(crate::error::Error::Cancelled);
         }
         let Some((piece, links)) =
-            one(&Look { parts, at_hand, job, misplaced: &misplaced }, &name, &mut judged)?
+            one(&Look { parts, at_hand, job, misplaced: &misplaced, layers: &layers }, &name, &mut judged)?
         else {
             continue;
         };
@@ -123,6 +125,7 @@ struct Look<'a> {
     at_hand: Option<AtHand<'a>>,
     job: &'a Job<'a>,
     misplaced: &'a Arc<Misplaced>,
+    layers: &'a RefCell<Layers>,
 }
 
 /// Names and sizes of blobs in folders where no registry looks.
@@ -188,7 +191,7 @@ fn is_of_missing(finding: &Finding) -> bool {
 }
 
 fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
-    let Look { parts, at_hand, job, misplaced } = *by;
+    let Look { parts, at_hand, job, misplaced, layers } = *by;
     let meta = parts.meta();
     let limits = &job.reading.limits;
     let held = Arc::new(Held {
@@ -205,7 +208,7 @@ fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
             piece::repository((&meta.typed, &meta.base), name, links, &root, held, limits)?
         }
     };
-    let (facts, unread) = facts::of(&mut archive, parts, limits)?;
+    let (facts, unread) = facts::of(&mut archive, parts, &mut layers.borrow_mut(), limits)?;
     let mut findings = rules::run(&archive, &facts, Scope::All);
     // Whether the storage has any is known at the end.
     findings.retain(|finding| finding.rule.name != rules::archive::NO_IMAGES.name);
@@ -355,7 +358,8 @@ impl Rest<'_> {
             misplaced: Arc::clone(self.misplaced),
         });
         let mut archive = piece::leftovers((&meta.typed, &meta.base), blobs, known, limits)?;
-        let (facts, _) = facts::of(&mut archive, self.parts, limits)?;
+        let mut layers = Layers::new(self.job.reading.tmpdir.as_deref());
+        let (facts, _) = facts::of(&mut archive, self.parts, &mut layers, limits)?;
         let mut findings = rules::run(&archive, &facts, Scope::All);
         findings.retain(|finding| match finding.rule.name {
             name if name == rules::graph::UNREFERENCED.name => self.sees_all,

@@ -75,13 +75,13 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The findings of a piece with the levels in force, and what files lowered.
+    /// The findings of a piece with the levels in force, and what files lowered; a baseline knows those of the whole.
     pub fn judged(&self, archive: &Archive, findings: Vec<Finding>) -> (Vec<Finding>, Lowered) {
         let folder = match self.meta.kind() {
             Kind::Registry => None,
             Kind::Storage | Kind::Layouts => Path::new(&self.meta.place).file_name(),
         };
-        self.policy.judge(archive, folder, findings)
+        self.policy.judge_piece(archive, folder, findings)
     }
 
     /// Whether no further blob is to be begun.

@@ -203,6 +203,7 @@ impl Layout<'_> {
                     restow: env!("CARGO_PKG_VERSION").to_owned(),
                     facts: found.blobs.get_mut(id.0 as usize).and_then(Option::take).map(|facts| *facts),
                     layer: found.layer(*id).map(Kept::from),
+                    paths: None,
                     text: false,
                     store: None,
                 };

@@ -71,9 +71,8 @@ impl Writing<'_> {
         self.links += links.len();
         self.batch.extend(rows);
         self.batch.repositories.push((name, Some(Links::of(self.run, links))));
-        let texts = self.batch.texts.iter().map(|(_, text)| text.len()).sum::<usize>();
         let full = self.links >= LINKS || self.batch.repositories.len() >= REPOSITORIES;
-        if full || texts >= TEXTS || self.last.elapsed().as_secs() >= 1 {
+        if full || self.batch.bytes() >= TEXTS || self.last.elapsed().as_secs() >= 1 {
             self.state.write(&self.batch)?;
             (self.batch, self.links, self.last) = (Batch::default(), 0, Instant::now());
         }

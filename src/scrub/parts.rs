@@ -143,6 +143,15 @@ impl Parts {
         self.found(digest, |state| state.text(digest))
     }
 
+    /// A block of the paths of a layer, if it is kept.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn paths(&self, digest: &Digest, block: u32) -> Result<Option<Vec<u8>>> {
+        self.found(digest, |state| state.paths(digest, block))
+    }
+
     /// The links of a repository.
     ///
     /// # Errors

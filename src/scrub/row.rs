@@ -8,7 +8,7 @@ use crate::form::registry_storage::stored::{Link, Listed, Version};
 use crate::layer::Kept;
 
 /// The scheme of the state; another one is refused.
-pub const SCHEME: u32 = 1;
+pub const SCHEME: u32 = 2;
 
 /// What the state says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,9 @@ pub struct ReadRow {
     /// What is in it, if it can be read as a layer to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Kept>,
+    /// How many blocks of its paths are kept, if it is a layer that can be laid on others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<u32>,
     /// Whether its text is kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub text: bool,

@@ -197,7 +197,7 @@ fn of_layouts(
     })?;
     let layouts::Layouts { layouts, blobs, bytes, came } = came;
     Ok(Scrubbed {
-        told: Some(gathered.finish(typed, Kind::Layouts.id())),
+        told: Some(gathered.finish(typed, Kind::Layouts.id(), means.policy)),
         judged: Extent { repositories: layouts, blobs, bytes, ..Extent::default() },
         plan: None,
         metas: vec![meta],
@@ -251,7 +251,7 @@ fn judged(
         lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
     })?;
     lines.as_mut().map_or(Ok(()), |lines| lines.blobs(parts))?;
-    let mut told = gathered.finish(&parts.meta().typed, parts.meta().kind().id());
+    let mut told = gathered.finish(&parts.meta().typed, parts.meta().kind().id(), job.policy);
     told.by = scrubbed.judged.by;
     scrubbed.told = Some(told);
     if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {

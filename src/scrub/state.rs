@@ -32,6 +32,9 @@ const REPOSITORIES: TableDefinition<&str, &[u8]> = TableDefinition::new("reposit
 /// Blobs in folders where no registry looks, by the name of their file.
 const MISPLACED: TableDefinition<&str, &[u8]> = TableDefinition::new("misplaced");
 
+/// What it takes to lay layers on others, by digest and number: blocks of a trail, compressed by zstd.
+const PATHS: TableDefinition<(&[u8], u32), &[u8]> = TableDefinition::new("paths");
+
 /// What a registry tells of its blobs, by digest.
 const LISTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("listed");
 
@@ -59,6 +62,8 @@ pub struct Batch {
     pub blobs: Vec<(Digest, Option<Row>)>,
     /// Texts of documents.
     pub texts: Vec<(Digest, Vec<u8>)>,
+    /// Blocks of paths of layers, compressed, in the order of each.
+    pub paths: Vec<(Digest, Vec<Vec<u8>>)>,
     /// Repositories; `None` removes one.
     pub repositories: Vec<(String, Option<Links>)>,
     /// Blobs where no registry looks; `None` removes one.
@@ -81,10 +86,17 @@ impl Batch {
             + self.listed.len()
     }
 
+    /// Bytes of its texts and paths, which are more than its rows.
+    pub fn bytes(&self) -> usize {
+        let paths = self.paths.iter().flat_map(|(_, blocks)| blocks.iter().map(Vec::len));
+        self.texts.iter().map(|(_, text)| text.len()).chain(paths).sum()
+    }
+
     /// Takes the rows of another one, too.
     pub fn extend(&mut self, more: Batch) {
         self.blobs.extend(more.blobs);
         self.texts.extend(more.texts);
+        self.paths.extend(more.paths);
         self.repositories.extend(more.repositories);
         self.misplaced.extend(more.misplaced);
         self.keyed.extend(more.keyed);
@@ -238,6 +250,20 @@ impl State {
                     texts.remove(&key(digest)[..])?;
                 }
             }
+            let mut paths = write.open_table(PATHS)?;
+            for (digest, _) in &batch.blobs {
+                let key = key(digest);
+                for block in 0.. {
+                    if paths.remove((&key[..], block))?.is_none() {
+                        break;
+                    }
+                }
+            }
+            for (digest, blocks) in &batch.paths {
+                for (block, i) in blocks.iter().zip(0..) {
+                    paths.insert((&key(digest)[..], i), &block[..])?;
+                }
+            }
             let mut repositories = write.open_table(REPOSITORIES)?;
             for (name, links) in &batch.repositories {
                 match links {
@@ -378,6 +404,18 @@ impl State {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
         let table = read.open_table(TEXTS).map_err(|error| self.failed(error))?;
         let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
+        value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
+    }
+
+    /// A block of the paths of a layer, if it is kept.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blob`](State::blob).
+    pub fn paths(&self, digest: &Digest, block: u32) -> Result<Option<Vec<u8>>> {
+        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(PATHS).map_err(|error| self.failed(error))?;
+        let value = table.get((&key(digest)[..], block)).map_err(|error| self.failed(error))?;
         value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
     }
 

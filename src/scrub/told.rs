@@ -8,11 +8,14 @@ use std::sync::Arc;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::row::ProvedBy;
+use crate::digest::Digest;
 use crate::finding::{
     self, Affected, By, Document, Documents, Finding, Label, Level, Lower, Lowered, Target,
 };
 use crate::location::{At, MemberId};
 use crate::model::{Archive, DocId, Text};
+use crate::rules::Policy;
+use crate::rules::reach::only_users;
 
 /// Findings of one rule that are told, at most; of the rest it is said how many there are.
 const ERRORS: u64 = 10_000;
@@ -44,6 +47,8 @@ pub struct Gathered {
 struct List {
     findings: Vec<Finding>,
     by_key: HashMap<Key, usize>,
+    /// The manifest or index that the file of each is a part of, if that is a single one.
+    users: Vec<Option<Digest>>,
     /// By rule: how many are told, how many are not, and where the last that is told stands.
     counts: HashMap<&'static str, (u64, u64, usize)>,
 }
@@ -64,11 +69,13 @@ impl Gathered {
         }
         let documents: HashMap<MemberId, DocId> =
             archive.documents.iter().zip(0..).map(|(document, id)| (document.member, DocId(id))).collect();
+        let all = findings.iter().chain(lowered.findings.iter().map(|lower| &lower.finding));
+        let users = only_users(archive, &all.filter_map(|finding| finding.primary.location.member).collect());
         for finding in findings {
-            self.one(archive, &documents, finding, None);
+            self.one(archive, (&documents, &users), finding, None);
         }
         for Lower { finding, from, by } in lowered.findings {
-            self.one(archive, &documents, finding, Some((from, by)));
+            self.one(archive, (&documents, &users), finding, Some((from, by)));
         }
     }
 
@@ -79,7 +86,7 @@ impl Gathered {
     fn one(
         &mut self,
         archive: &Archive,
-        documents: &HashMap<MemberId, DocId>,
+        (documents, users): (&HashMap<MemberId, DocId>, &HashMap<MemberId, Digest>),
         mut finding: Finding,
         how: Option<(Level, By)>,
     ) {
@@ -90,6 +97,7 @@ impl Gathered {
         // The same blob is called `layer 2` here and `layer 5` there.
         let member = finding.primary.location.member;
         let is_link = |member| archive.tree.member(member).name().ends_with(b"/link");
+        let user = member.and_then(|member| users.get(&member)).cloned();
         let message = member.is_none_or(is_link).then(|| finding.message.clone());
         let known = member.map(|member| self.ids.get(&self.name(archive, member)).copied());
         // Nothing is kept of what is not told.
@@ -106,7 +114,7 @@ impl Gathered {
             }
         };
         if let Some(old) = old {
-            self.list(is_lowered).join(old, finding);
+            self.list(is_lowered).join(old, finding, user);
             return;
         }
         let list = self.list(is_lowered);
@@ -135,6 +143,7 @@ impl Gathered {
         let list = self.list(is_lowered);
         list.by_key.insert((finding.rule.name, location.member, location.at, message), at);
         list.findings.push(finding);
+        list.users.push(user);
     }
 
     /// The name of a member, with the folder that its archive is in.
@@ -170,8 +179,8 @@ impl Gathered {
         }
     }
 
-    /// All of them, in the order of reports.
-    pub fn finish(mut self, place: &str, form: &'static str) -> Told {
+    /// All of them, in the order of reports, but for those that the baseline of these levels has.
+    pub fn finish(mut self, place: &str, form: &'static str, policy: &Policy) -> Told {
         let mut order: Vec<u32> = (0..self.names.len() as u32).collect();
         order.sort_by(|&a, &b| self.names[a as usize].cmp(&self.names[b as usize]));
         let mut places = vec![MemberId(0); order.len()];
@@ -220,18 +229,28 @@ impl Gathered {
                 told.lowered.findings.push(Lower { finding, from, by });
             }
         }
-        told.findings = self.kept.findings;
+        let (findings, known) = policy.beside_baseline(&told, self.kept.findings);
+        told.lowered.baseline = policy.baseline_file().map(str::to_owned);
+        told.lowered.findings.extend(known);
+        told.findings = findings;
         told
     }
 }
 
 impl List {
     /// Adds what another piece has at the same place.
-    fn join(&mut self, old: usize, finding: Finding) {
-        let Some(held) = self.findings.get_mut(old) else { return };
+    fn join(&mut self, old: usize, finding: Finding, user: Option<Digest>) {
+        let (Some(held), Some(known)) = (self.findings.get_mut(old), self.users.get_mut(old)) else { return };
         held.level = held.level.max(finding.level);
-        let Some(more) = finding.affects else { return };
+        let Some(mut more) = finding.affects else { return };
         let affects = held.affects.get_or_insert_with(Affected::default);
+        // What several images have in common is no platform's.
+        if *known != user || user.is_none() {
+            *known = None;
+            for name in affects.names.iter_mut().chain(&mut more.names) {
+                name.truncate(name.find(' ').unwrap_or(name.len()));
+            }
+        }
         let new: Vec<String> =
             more.names.iter().filter(|name| !affects.names.contains(name)).cloned().collect();
         // Names of other repositories are others.

@@ -1,6 +1,6 @@
 //! A few blobs, read one after the other by one thread: what a kill costs.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counters::Counters;
@@ -8,15 +8,16 @@ use super::job::Job;
 use super::row::{ReadRow, Row};
 use super::source::Source;
 use super::state::Batch;
+use crate::codec::pack;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
 use crate::form::registry_storage::stored::{Listed, Opened, Version};
-use crate::layer::Kept;
+use crate::layer::{Kept, Spool};
 use crate::limits::Limits;
 use crate::location::MemberId;
 use crate::model::build::Builder;
 use crate::model::{Archive, BlobId, Form};
-use crate::read::{self, Found};
+use crate::read::{self, Context, Found};
 use crate::source::{Bytes, Ingested, MemberName, Tree, Wanted};
 
 /// Blobs of a unit, at most.
@@ -79,7 +80,8 @@ fn once(
 ) -> Result<Vec<Listed>> {
     let passing = Passing::default();
     let archive = archive(&job.meta.typed, source, blobs, &passing, &job.reading.limits);
-    let context = job.reading.context(true, job.progress);
+    let spool = Arc::new(Spool::in_directory(job.reading.tmpdir.as_deref()).with_trails());
+    let context = Context { scan: Some(spool), ..job.reading.context(false, job.progress) };
     let mut again = Vec::new();
     for (at, listed) in blobs.iter().enumerate() {
         let blob = read::Job::judge(&archive, BlobId(at as u32));
@@ -118,29 +120,27 @@ fn once(
                 done.unreadable.push(error.to_string());
             }
             (Some(_), Ok(found)) => {
-                let (row, text) = row(source, job, listed, found, text)?;
+                let sound = note(source, job, listed, found, text, &mut done.batch)?;
                 Counters::add(&counters.read, 1);
                 Counters::add(&counters.read_bytes, listed.size);
-                let sound = row.read.as_ref().is_some_and(|read| read.is_sound(&listed.digest));
                 Counters::add(&counters.faults, u64::from(!sound));
-                done.batch.texts.extend(text.map(|text| (listed.digest.clone(), text)));
-                done.batch.blobs.push((listed.digest.clone(), Some(row)));
             }
         }
     }
     Ok(again)
 }
 
-/// What is written of a blob, with the text that is kept of it.
-fn row(
+/// Notes what is written of a blob; `text` is what may be kept of it. Whether it is sound.
+fn note(
     source: &Arc<dyn Source>,
     job: &Job<'_>,
     listed: &Listed,
     found: Found,
     text: Option<Vec<u8>>,
-) -> Result<(Row, Option<Vec<u8>>)> {
+    batch: &mut Batch,
+) -> Result<bool> {
     let mut facts = found.facts;
-    let mut layer = found.layer.as_ref().map(Kept::from);
+    let mut layer = found.layer;
     let mut text = text;
     let wrong = facts.as_ref().is_some_and(|facts| {
         facts.digest_like(&listed.digest).is_some_and(|computed| *computed != listed.digest)
@@ -156,16 +156,27 @@ fn row(
             (facts.plain, facts.fault) = (None, None);
         }
     }
+    let trail = layer.as_ref().and_then(|layer| layer.trail.as_ref());
+    let packed =
+        trail.map(|trail| trail.blocks().map(|block| Ok(pack(&block?))).collect::<io::Result<Vec<_>>>());
+    let paths = packed.transpose().at("cannot read", "the temporary file of paths")?;
     let read = ReadRow {
         at: (job.now)(),
         run: job.meta.run.number,
         restow: env!("CARGO_PKG_VERSION").to_owned(),
         facts,
-        layer,
+        layer: layer.as_ref().map(Kept::from),
+        paths: paths.as_ref().map(|blocks| blocks.len() as u32),
         text: text.is_some(),
         store: None,
     };
-    Ok((Row::of(listed, Some(read)), text))
+    let sound = read.is_sound(&listed.digest);
+    batch.texts.extend(text.map(|text| (listed.digest.clone(), text)));
+    batch
+        .paths
+        .extend(paths.filter(|blocks| !blocks.is_empty()).map(|blocks| (listed.digest.clone(), blocks)));
+    batch.blobs.push((listed.digest.clone(), Some(Row::of(listed, Some(read)))));
+    Ok(sound)
 }
 
 /// Whether what was read is what its digest says.
@@ -225,7 +236,7 @@ struct Unit {
 impl Bytes for Unit {
     fn reader(&self, member: Wanted<'_>) -> Result<Box<dyn Read + Send>> {
         let Some(digest) = self.digests.get(member.key as usize) else {
-            return Ok(Box::new(std::io::empty()));
+            return Ok(Box::new(io::empty()));
         };
         let told = member.name;
         let Opened { mut reader, now } = self.source.open(digest)?;

@@ -10,5 +10,6 @@ mod meanwhile;
 pub mod planted;
 mod refused;
 mod registry;
+mod stacked;
 pub mod storage;
 mod told;

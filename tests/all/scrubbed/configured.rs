@@ -79,3 +79,44 @@ fn what_a_file_lowers_is_named_and_told_with_its_tags() {
     let inside = run(&dir.path().join("storage"), 1, &["scrub", "--json", &place]);
     assert_eq!(lowered(&inside), Value::Null);
 }
+
+#[test]
+fn what_a_baseline_has_is_not_told_again() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (storage, planned) = fill(&dir.path().join("storage"), 5);
+    let (late, early) = planned.split_last().expect("twelve kinds");
+    storage.blob(b"nothing points at it");
+    for (kind, repository, image) in early {
+        kind.plant(&storage, repository, "1", image);
+    }
+    let place = storage.place();
+    run(dir.path(), 1, &["scrub", "--report", "json=before.json", &place]);
+    let kept = run(dir.path(), 1, &["scrub", "--baseline", "before.json", "--json", &place]);
+    let told = lowered(&kept);
+    assert_eq!(told["baseline"], "before.json");
+    let all = std::fs::read_to_string(dir.path().join("before.json")).expect("written");
+    let (before, now) = (super::storage::findings(&all), super::storage::findings(&kept));
+    // What always blocks is told again, and nothing else.
+    let known = told["findings"].as_array().expect("a list");
+    assert!(known.iter().all(|one| one["by"] == "baseline" && one["level"] == "allow"), "{told}");
+    assert_eq!(known.len() + now.len(), before.len());
+    assert!(known.len() > 5 && now.is_subset(&before), "{told}");
+    // What is new is told: one more kind, and one more blob that nothing points at.
+    late.0.plant(&storage, &late.1, "1", &late.2);
+    storage.blob(b"nothing points at this one either");
+    let more = run(dir.path(), 1, &["scrub", "--baseline", "before.json", "--json", &place]);
+    let new: Vec<_> = super::storage::findings(&more).difference(&now).cloned().collect();
+    let rules: std::collections::BTreeSet<&str> = new.iter().map(|(_, rule, ..)| rule.as_str()).collect();
+    for rule in late.0.rules() {
+        assert!(rules.contains(rule), "{rule}: {new:?}");
+    }
+    assert_eq!(new.iter().filter(|(_, rule, ..)| rule == "storage/unlinked-blob").count(), 1, "{new:?}");
+    // Parts, too.
+    let states = [dir.path().join("0.db"), dir.path().join("1.db")];
+    let states = states.each_ref().map(|path| path.to_str().expect("UTF-8"));
+    for (i, state) in states.iter().enumerate() {
+        run(dir.path(), 0, &["scrub", "--shard", &format!("{i}/2"), "--state", state, &place]);
+    }
+    let joined = ["scrub", "merge", "--baseline", "before.json", "--json", states[0], states[1]];
+    assert_eq!(run(dir.path(), 1, &joined), more);
+}
