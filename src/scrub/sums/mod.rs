@@ -259,6 +259,7 @@ fn first(source: &Arc<dyn Source>, job: &Job<'_>, listed: &Listed) -> Option<Rea
         restow: env!("CARGO_PKG_VERSION").to_owned(),
         facts: Some(facts),
         layer: None,
+        paths: None,
         text: false,
         store: None,
     })
