@@ -211,8 +211,16 @@ fn document(digest: &Digest, bytes: &[u8], run: u64) -> Row {
         missing: 0,
     };
     let restow = env!("CARGO_PKG_VERSION").to_owned();
-    let read =
-        ReadRow { at: seconds(), run, restow, facts: Some(facts), layer: None, paths: None, text: true, store: None };
+    let read = ReadRow {
+        at: seconds(),
+        run,
+        restow,
+        facts: Some(facts),
+        layer: None,
+        paths: None,
+        text: true,
+        store: None,
+    };
     Row { size, modified: 0, etag: None, read: Some(read) }
 }
 
