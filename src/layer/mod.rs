@@ -15,6 +15,7 @@ mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod kept;
+mod laid;
 mod magic;
 mod names;
 mod own;
@@ -29,6 +30,7 @@ pub use contents::{Changes, Contents, Files, Pile};
 pub use evidence::{Detail, Evidence, Oddity, Seen};
 pub use facts::{LayerFacts, Roots};
 pub use kept::Kept;
+pub use laid::laid;
 pub use scan::LayerScan;
 pub use table::Spool;
-pub use trail::{Trail, laid};
+pub use trail::Trail;
