@@ -11,7 +11,9 @@ fn entries(names: &[&str]) -> Vec<u8> {
         let mut header = ::tar::Header::new_ustar();
         header.set_size(0);
         header.set_mode(0o755);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_entry_type(match (name.ends_with('/'), link) {
             (true, _) => ::tar::EntryType::Directory,
             (_, Some(_)) => ::tar::EntryType::Symlink,
