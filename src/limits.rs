@@ -9,6 +9,10 @@ pub const LINK_BYTES: u64 = 1024;
 /// knows no v1 document that is larger.
 pub const LEGACY_BLOB_BYTES: u64 = 64 << 10;
 
+/// Bytes of the paths of one layer that a scrub keeps, each as far as it differs from the one before: some four million
+/// entries. Of a layer with more nothing is kept, and it is not laid on others.
+pub const TRAIL_BYTES: u64 = 64 << 20;
+
 /// The caps in force for one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -162,7 +162,9 @@ fn version() -> &'static str {
     };
     let features = [
         ("cli", cfg!(feature = "cli")),
+        ("cloud", cfg!(feature = "cloud")),
         ("junit", cfg!(feature = "junit")),
+        ("page", cfg!(feature = "page")),
         ("registry", cfg!(feature = "registry")),
         ("schema1", cfg!(feature = "schema1")),
         ("scrub", cfg!(feature = "scrub")),

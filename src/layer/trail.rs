@@ -11,12 +11,11 @@ use bstr::BString;
 
 use super::names::varint;
 use super::table::{Region, Spool};
+use crate::limits::TRAIL_BYTES;
 use crate::tar::{Entry, Kind};
 
 /// Bytes gathered before they are a block.
 const BLOCK: usize = 256 << 10;
-/// Bytes of all blocks of a layer, at most: some four million entries. Beyond it nothing is kept of its paths.
-const MOST: u64 = 64 << 20;
 
 /// What an entry is, as far as paths go.
 pub(super) mod kind {
@@ -83,7 +82,7 @@ impl Log {
         self.last.truncate(shared);
         self.last.extend_from_slice(&path[shared..]);
         self.bytes += (self.block.len() - before) as u64;
-        if self.bytes > MOST {
+        if self.bytes > TRAIL_BYTES {
             return Ok(false);
         }
         if self.block.len() >= BLOCK {
