@@ -88,7 +88,7 @@ pub struct ShapeFault {
 pub fn validate(kind: DocumentKind, json: &Json) -> Vec<ShapeFault> {
     let mut faults: Vec<ShapeFault> = Vec::new();
     let mut counts: HashMap<&'static str, Count> = HashMap::new();
-    walk::walk(kind, &json.root, &mut |found| {
+    walk::walk(kind, json, &mut |found| {
         let count = counts.entry(rule(kind, &found)).or_default();
         if count.told < MAX_FAULTS {
             count.told += 1;

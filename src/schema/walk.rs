@@ -14,7 +14,7 @@ use super::kind::DocumentKind;
 use super::text::{self, takes};
 use crate::json::fold::is_field;
 use crate::json::pointer::escape;
-use crate::json::{Kind, Member, Value};
+use crate::json::{Anomaly, Json, Kind, Member, Value};
 
 /// The greatest integer that every JSON reader keeps exactly, 2^53 (RFC 7493 section 2.2).
 const EXACT: i64 = 1 << 53;
@@ -77,12 +77,16 @@ pub struct Fault<'a> {
 
 /// What does not fit the kind's schema, in document order, missing members of one object by name. Of duplicate members the
 /// last is judged.
-pub fn walk<'a>(kind: DocumentKind, root: &'a Value, tell: &mut dyn FnMut(Fault<'a>)) {
-    Walk { kind, path: Vec::new(), tell }.visit(root, &[text::schema(kind)]);
+pub fn walk<'a>(kind: DocumentKind, json: &'a Json, tell: &mut dyn FnMut(Fault<'a>)) {
+    let is_duplicate = |anomaly: &Anomaly| matches!(anomaly, Anomaly::DuplicateKey { .. });
+    let repeats = json.anomalies.iter().any(is_duplicate) || kind == DocumentKind::DockerArchiveManifest;
+    Walk { kind, repeats, path: Vec::new(), tell }.visit(&json.root, &[text::schema(kind)]);
 }
 
 struct Walk<'a, 't> {
     kind: DocumentKind,
+    /// Whether an object may have two members that are judged under one name.
+    repeats: bool,
     /// How to come here.
     path: Vec<Step<'a>>,
     tell: &'t mut dyn FnMut(Fault<'a>),
@@ -96,31 +100,34 @@ enum Step<'a> {
 
 impl<'a> Walk<'a, '_> {
     fn visit(&mut self, value: &'a Value, schemas: &[&'static Plain]) {
-        let schemas = holding(value, schemas);
-        let mut missing: Vec<(&'static str, &'static Plain)> = Vec::new();
-        let mut fitting: Vec<&'static Plain> = Vec::new();
-        for schema in schemas {
-            if !fits(value, schema) {
-                self.fault(value, schema, None);
-                continue;
-            }
-            fitting.push(schema);
-            if let Kind::Object(members) = &value.kind {
-                let depth = self.path.len();
-                let names = Names::of(self.kind, depth, members);
-                let asked = schema["required"].as_array().into_iter().flatten().filter_map(Plain::as_str);
-                let lacks = |name: &&str| !members.iter().any(|member| names.canonical(&member.key) == *name);
-                missing.extend(asked.filter(lacks).map(|name| (name, schema)));
-            }
-        }
-        missing.sort_by_key(|(name, _)| *name);
-        for (name, schema) in missing {
-            self.fault(value, schema, Some(name));
+        let (fitting, wrong): (Vec<_>, Vec<_>) =
+            holding(value, schemas).into_iter().partition(|schema| fits(value, schema));
+        for schema in wrong {
+            self.fault(value, schema, None);
         }
         match &value.kind {
             Kind::Array(items) => self.items(items, &fitting),
-            Kind::Object(members) => self.members(members, &fitting),
+            Kind::Object(members) => {
+                let names = Names::of(self.kind, self.path.len(), members);
+                self.missing(value, &names, &fitting);
+                self.members(members, &names, &fitting);
+            }
             _ => {}
+        }
+    }
+
+    fn missing(&mut self, object: &'a Value, names: &Names, schemas: &[&'static Plain]) {
+        let asked = |schema: &'static Plain| {
+            let asked = schema["required"].as_array().into_iter().flatten().filter_map(Plain::as_str);
+            asked.map(move |name| (name, schema))
+        };
+        let is_there =
+            |name: &str| object.members().iter().any(|member| names.canonical(&member.key) == name);
+        let mut missing: Vec<_> =
+            schemas.iter().flat_map(|schema| asked(schema)).filter(|(name, _)| !is_there(name)).collect();
+        missing.sort_by_key(|(name, _)| *name);
+        for (name, schema) in missing {
+            self.fault(object, schema, Some(name));
         }
     }
 
@@ -136,10 +143,10 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn members(&mut self, members: &'a [Member], schemas: &[&'static Plain]) {
-        let names = Names::of(self.kind, self.path.len(), members);
-        // Where each name stands last: made when it is first asked for, since most objects hold little that is judged.
-        let mut last: Option<HashMap<&str, usize>> = None;
+    fn members(&mut self, members: &'a [Member], names: &Names, schemas: &[&'static Plain]) {
+        // Where each name stands last.
+        let each = || members.iter().enumerate().map(|(at, member)| (names.canonical(&member.key), at));
+        let last: Option<HashMap<&str, usize>> = self.repeats.then(|| each().collect());
         for (index, member) in members.iter().enumerate() {
             let name = names.canonical(&member.key);
             let of = |schema: &'static Plain| match schema["properties"].get(name) {
@@ -150,10 +157,7 @@ impl<'a> Walk<'a, '_> {
             if below.is_empty() {
                 continue;
             }
-            let each = || {
-                members.iter().enumerate().map(|(at, member)| (names.canonical(&member.key), at)).collect()
-            };
-            if last.get_or_insert_with(each).get(name) != Some(&index) {
+            if last.as_ref().is_some_and(|last| last.get(name) != Some(&index)) {
                 continue;
             }
             self.path.push(Step::Member(name, &member.key));

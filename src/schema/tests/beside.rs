@@ -58,7 +58,7 @@ fn theirs(validator: &Validator, document: &Json) -> Found {
 
 fn ours(kind: DocumentKind, document: &Json) -> Found {
     let mut found = Found::new();
-    walk::walk(kind, &document.root, &mut |fault| {
+    walk::walk(kind, document, &mut |fault| {
         let keyword = if fault.missing.is_some() { "required" } else { "type" };
         found.insert((fault.canonical, keyword, fault.missing.map(str::to_owned)));
     });
