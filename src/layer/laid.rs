@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::facts::LayerFacts;
 use super::kept::Kept;
-use super::names::read_varint;
+use super::names;
 use super::scan::Entries;
 use super::table::Spool;
 use super::trail::kind;
@@ -42,24 +42,18 @@ pub fn laid(
 fn next<'a>(rest: &mut &'a [u8], at: &mut u64, path: &mut Vec<u8>) -> Option<(Kind, &'a [u8])> {
     let (&kind, after) = rest.split_first()?;
     *rest = after;
-    *at = at.wrapping_add(read_varint(rest)?);
-    let shared = usize::try_from(read_varint(rest)?).ok().filter(|shared| *shared <= path.len())?;
-    path.truncate(shared);
-    path.extend_from_slice(text(rest)?);
+    let (step, shared, own) = names::next(rest)?;
+    *at = at.wrapping_add(step);
+    // A state is not to be trusted.
+    path.truncate(Some(shared).filter(|shared| *shared <= path.len())?);
+    path.extend_from_slice(own);
     Some(match kind {
         kind::DIRECTORY => (Kind::Directory, b"".as_slice()),
-        kind::SYMLINK => (Kind::Symlink, text(rest)?),
-        kind::HARD_LINK => (Kind::Hardlink, text(rest)?),
+        kind::SYMLINK => (Kind::Symlink, names::read_text(rest)?),
+        kind::HARD_LINK => (Kind::Hardlink, names::read_text(rest)?),
         kind::OTHER => (Kind::Regular, b"".as_slice()),
         _ => return None,
     })
-}
-
-fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = usize::try_from(read_varint(rest)?).ok()?;
-    let (own, after) = rest.split_at_checked(len)?;
-    *rest = after;
-    Some(own)
 }
 
 /// An entry of which no more is known.

@@ -14,8 +14,9 @@ use super::table::{Region, Spool};
 /// Bytes gathered before they go to the spool.
 const BLOCK: usize = 256 << 10;
 
-/// A log that is being written.
-pub(super) struct NameLog {
+/// Paths being written to the spool, block by block, each as far as it differs from the one before; a block can be read
+/// without the one before.
+pub(super) struct Blocks {
     spool: Arc<Spool>,
     done: Vec<Region>,
     block: Vec<u8>,
@@ -23,34 +24,33 @@ pub(super) struct NameLog {
     offset: u64,
 }
 
-/// A log that can be read.
-#[derive(Debug)]
-pub(super) struct Names {
-    spool: Arc<Spool>,
-    blocks: Vec<Region>,
-}
-
-impl NameLog {
-    pub(super) fn new(spool: Arc<Spool>) -> NameLog {
-        NameLog { spool, done: Vec::new(), block: Vec::new(), last: BString::default(), offset: 0 }
+impl Blocks {
+    pub(super) fn new(spool: Arc<Spool>) -> Blocks {
+        Blocks { spool, done: Vec::new(), block: Vec::new(), last: BString::default(), offset: 0 }
     }
 
-    /// Notes the path of the entry at an offset; offsets grow.
-    pub(super) fn push(&mut self, offset: u64, path: &[u8]) -> io::Result<()> {
-        let path = &path[..path.len().min(PATH_KEPT)];
+    /// Writes the record of the path of the entry at an offset, between what stands before and behind it; offsets grow. How many
+    /// bytes that are.
+    pub(super) fn push(&mut self, offset: u64, path: &[u8], before: &[u8], behind: &[u8]) -> usize {
         if self.block.is_empty() {
-            // A block can be read without the one before.
             self.last.clear();
             self.offset = 0;
         }
         let shared = path.iter().zip(self.last.iter()).take_while(|(a, b)| a == b).count();
-        varint(&mut self.block, offset - self.offset);
+        let start = self.block.len();
+        self.block.extend_from_slice(before);
+        varint(&mut self.block, offset.wrapping_sub(self.offset));
         varint(&mut self.block, shared as u64);
-        varint(&mut self.block, (path.len() - shared) as u64);
-        self.block.extend_from_slice(&path[shared..]);
+        text(&mut self.block, &path[shared..]);
+        self.block.extend_from_slice(behind);
         self.offset = offset;
         self.last.truncate(shared);
         self.last.extend_from_slice(&path[shared..]);
+        self.block.len() - start
+    }
+
+    /// Hands the block to the spool if it is full.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
         if self.block.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
@@ -62,11 +62,39 @@ impl NameLog {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> io::Result<Names> {
+    /// The spool, and where the blocks are in it.
+    pub(super) fn finish(mut self) -> io::Result<(Arc<Spool>, Vec<Region>)> {
         self.flush()?;
         // There are those of every layer, and most have one block.
         self.done.shrink_to_fit();
-        Ok(Names { spool: self.spool, blocks: self.done })
+        Ok((self.spool, self.done))
+    }
+}
+
+/// A log that is being written.
+pub(super) struct NameLog(Blocks);
+
+/// A log that can be read.
+#[derive(Debug)]
+pub(super) struct Names {
+    spool: Arc<Spool>,
+    blocks: Vec<Region>,
+}
+
+impl NameLog {
+    pub(super) fn new(spool: Arc<Spool>) -> NameLog {
+        NameLog(Blocks::new(spool))
+    }
+
+    /// Notes the path of the entry at an offset; offsets grow.
+    pub(super) fn push(&mut self, offset: u64, path: &[u8]) -> io::Result<()> {
+        self.0.push(offset, &path[..path.len().min(PATH_KEPT)], b"", b"");
+        self.0.settle()
+    }
+
+    pub(super) fn finish(self) -> io::Result<Names> {
+        let (spool, blocks) = self.0.finish()?;
+        Ok(Names { spool, blocks })
     }
 }
 
@@ -103,13 +131,23 @@ impl Names {
 }
 
 /// The next record of a block: how far on, how much is shared, what is new.
-fn next<'a>(rest: &mut &'a [u8]) -> Option<(u64, usize, &'a [u8])> {
+pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<(u64, usize, &'a [u8])> {
     let step = read_varint(rest)?;
     let shared = read_varint(rest)? as usize;
+    Some((step, shared, read_text(rest)?))
+}
+
+/// A text with its length before it.
+pub(super) fn text(out: &mut Vec<u8>, text: &[u8]) {
+    varint(out, text.len() as u64);
+    out.extend_from_slice(text);
+}
+
+pub(super) fn read_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = read_varint(rest)? as usize;
     let (own, after) = rest.split_at_checked(len)?;
     *rest = after;
-    Some((step, shared, own))
+    Some(own)
 }
 
 pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {

@@ -7,15 +7,10 @@
 use std::io;
 use std::sync::Arc;
 
-use bstr::BString;
-
-use super::names::varint;
+use super::names::{self, Blocks};
 use super::table::{Region, Spool};
 use crate::limits::TRAIL_BYTES;
 use crate::tar::{Entry, Kind};
-
-/// Bytes gathered before they are a block.
-const BLOCK: usize = 256 << 10;
 
 /// What an entry is, as far as paths go.
 pub(super) mod kind {
@@ -27,12 +22,8 @@ pub(super) mod kind {
 
 /// A trail that is being written.
 pub(super) struct Log {
-    spool: Arc<Spool>,
-    done: Vec<Region>,
+    blocks: Blocks,
     bytes: u64,
-    block: Vec<u8>,
-    last: BString,
-    offset: u64,
 }
 
 /// A trail that can be read.
@@ -46,62 +37,30 @@ impl Log {
     /// One, if the spool keeps them.
     pub(super) fn new(spool: &Arc<Spool>) -> Option<Log> {
         let spool = spool.keeps_trails().then(|| Arc::clone(spool))?;
-        Some(Log {
-            spool,
-            done: Vec::new(),
-            bytes: 0,
-            block: Vec::new(),
-            last: BString::default(),
-            offset: 0,
-        })
+        Some(Log { blocks: Blocks::new(spool), bytes: 0 })
     }
 
     /// Takes the next entry; `false` if it is one too many, and this is to be dropped.
     pub(super) fn push(&mut self, entry: &Entry<'_>) -> io::Result<bool> {
-        let (at, path) = (entry.header_offset, entry.path);
-        if self.block.is_empty() {
-            self.last.clear();
-            self.offset = 0;
-        }
         let (kind, link) = match entry.kind {
             Kind::Directory => (kind::DIRECTORY, None),
             Kind::Symlink => (kind::SYMLINK, Some(entry.link)),
             Kind::Hardlink => (kind::HARD_LINK, Some(entry.link)),
             _ => (kind::OTHER, None),
         };
-        let shared = path.iter().zip(self.last.iter()).take_while(|(a, b)| a == b).count();
-        let before = self.block.len();
-        self.block.push(kind);
-        varint(&mut self.block, at.wrapping_sub(self.offset));
-        varint(&mut self.block, shared as u64);
-        for text in [Some(&path[shared..]), link].into_iter().flatten() {
-            varint(&mut self.block, text.len() as u64);
-            self.block.extend_from_slice(text);
-        }
-        self.offset = at;
-        self.last.truncate(shared);
-        self.last.extend_from_slice(&path[shared..]);
-        self.bytes += (self.block.len() - before) as u64;
+        let mut target = Vec::new();
+        link.into_iter().for_each(|link| names::text(&mut target, link));
+        self.bytes += self.blocks.push(entry.header_offset, entry.path, &[kind], &target) as u64;
         if self.bytes > TRAIL_BYTES {
             return Ok(false);
         }
-        if self.block.len() >= BLOCK {
-            self.flush()?;
-        }
+        self.blocks.settle()?;
         Ok(true)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.block.is_empty() {
-            self.done.push(self.spool.store(&self.block)?);
-            self.block.clear();
-        }
-        Ok(())
-    }
-
-    pub(super) fn finish(mut self) -> io::Result<Trail> {
-        self.flush()?;
-        Ok(Trail { spool: self.spool, blocks: self.done })
+    pub(super) fn finish(self) -> io::Result<Trail> {
+        let (spool, blocks) = self.blocks.finish()?;
+        Ok(Trail { spool, blocks })
     }
 }
 

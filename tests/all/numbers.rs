@@ -70,7 +70,6 @@ const NUMBERS: &[(&str, &[(&str, &str)])] = &[
             ("form/write/tar_out.rs", "*"),
             ("form/write/tree.rs", "BUFFER"),
             ("json/parse.rs", "FEW_MEMBERS"),
-            ("layer/trail.rs", "BLOCK"),
             ("json/pointer.rs", "SMALL"),
             ("layer/contents.rs", "ITEM"),
             ("layer/names.rs", "BLOCK"),
