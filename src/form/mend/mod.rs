@@ -106,12 +106,26 @@ fn copied(
     mut to: Option<&mut dyn Write>,
     progress: &dyn Progress,
 ) -> Result<(Got, u64), Failed> {
+    let blob = progress.blob(digest.as_str(), 0);
+    hashed(from, digest, progress, &mut |bytes| {
+        blob.iter().for_each(|blob| blob.read(bytes.len() as u64));
+        let Some(to) = &mut to else { return Ok(()) };
+        to.write_all(bytes).map_err(|error| Failed::Here(Error::io("cannot write", "the place", error)))
+    })
+}
+
+/// Reads a blob to its end, each piece going to `then`: whether it is what its digest says, and how many bytes it has.
+pub(super) fn hashed(
+    from: &mut dyn Read,
+    digest: &Digest,
+    progress: &dyn Progress,
+    then: &mut dyn FnMut(&[u8]) -> Result<(), Failed>,
+) -> Result<(Got, u64), Failed> {
     let Some(algorithm) = digest.algorithm() else {
         let message = format!("restow does not know the algorithm of {digest}");
         return Err(Failed::Here(Error::refused(message).of(ErrorKind::Unsupported)));
     };
     let (mut hasher, mut size) = (Hasher::new(algorithm), 0);
-    let blob = progress.blob(digest.as_str(), 0);
     let mut buffer = vec![0; 256 << 10];
     loop {
         if progress.cancelled() {
@@ -127,11 +141,7 @@ fn copied(
         hasher.update(bytes);
         size += n as u64;
         progress.read(n as u64);
-        blob.iter().for_each(|blob| blob.read(n as u64));
-        if let Some(to) = &mut to {
-            to.write_all(bytes)
-                .map_err(|error| Failed::Here(Error::io("cannot write", "the place", error)))?;
-        }
+        then(bytes)?;
     }
     let found = hasher.finish();
     Ok((if found == *digest { Got::Right } else { Got::Others(found) }, size))

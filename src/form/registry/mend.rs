@@ -1,11 +1,11 @@
 //! What a repository of a live registry lacks, sent to it alone: a blob or a manifest that is missing, and nothing else.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::Arc;
 
-use crate::digest::{Digest, Hasher};
-use crate::error::{Error, ErrorKind, Result};
-use crate::form::mend::{Failed, Got, Mend, Spot};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::form::mend::{Failed, Got, Mend, Spot, hashed};
 use crate::progress::Progress;
 use crate::registry::{BlobWriter, Fault, Registries, Repository};
 
@@ -62,38 +62,18 @@ impl Mend for Lacking {
         progress: &dyn Progress,
     ) -> Result<Got, Failed> {
         let here = |fault: Fault| Failed::Here(fault.into());
-        let Some(algorithm) = digest.algorithm() else {
-            let message = format!("restow does not know the algorithm of {digest}");
-            return Err(Failed::Here(Error::refused(message).of(ErrorKind::Unsupported)));
-        };
         let repository = self.repository(spot.path).map_err(here)?;
-        let mut hasher = Hasher::new(algorithm);
         let mut writer = BlobWriter::new(&repository, Some((digest.clone(), size)), None);
-        let mut buffer = vec![0; 256 << 10];
         // The last bytes go when the hash of all is known: until then the registry has nothing.
-        let (mut held, mut read) = (Vec::new(), 0);
-        loop {
-            if progress.cancelled() {
-                return Err(Failed::Cancelled);
-            }
-            let n = match from.read(&mut buffer) {
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Failed::There(error)),
-            };
-            if n == 0 {
-                break;
-            }
+        let mut held = Vec::new();
+        let read = match hashed(from, digest, progress, &mut |bytes| {
             writer.write(&std::mem::take(&mut held)).map_err(here)?;
-            held.extend_from_slice(buffer.get(..n).unwrap_or_default());
-            hasher.update(&held);
-            read += n as u64;
-            progress.read(n as u64);
-        }
-        let found = hasher.finish();
-        if found != *digest {
-            return Ok(Got::Others(found));
-        }
+            held.extend_from_slice(bytes);
+            Ok(())
+        })? {
+            (Got::Right, read) => read,
+            (other, _) => return Ok(other),
+        };
         writer.write(&held).map_err(here)?;
         writer.finish(digest, read).map_err(here)?;
         Ok(Got::Right)
