@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead};
 
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use crate::scrub::reasons::Reason;
@@ -119,24 +120,7 @@ fn cut(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
 
 /// The keys that a key as it is written may be: reports escape as URLs do, where a plus can be itself or a space.
 pub fn keys(written: &str) -> impl Iterator<Item = String> {
-    let unescaped = |text: &str| {
-        let mut out = Vec::with_capacity(text.len());
-        let mut rest = text.as_bytes();
-        while let Some((&byte, behind)) = rest.split_first() {
-            let escape = behind.first_chunk::<2>().filter(|_| byte == b'%');
-            match escape.and_then(|hex| data_encoding::HEXLOWER_PERMISSIVE.decode(hex).ok()) {
-                Some(decoded) => {
-                    out.extend(decoded);
-                    rest = &behind[2..];
-                }
-                None => {
-                    out.push(byte);
-                    rest = behind;
-                }
-            }
-        }
-        String::from_utf8(out).ok()
-    };
+    let unescaped = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
     let spaced = written.contains('+').then(|| unescaped(&written.replace('+', " "))).flatten();
     unescaped(written).into_iter().chain(spaced).chain([written.to_owned()])
 }
