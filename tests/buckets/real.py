@@ -242,21 +242,26 @@ def damage(s3, images):
     return wanted
 
 
+def keys(s3, prefix):
+    """Every object below a prefix."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return [one["Key"] for page in pages for one in page.get("Contents", []) if not one["Key"].endswith("/")]
+
+
 def copy(s3, folder):
     """Every object as a file: bytes, seconds of reading them by 16 threads, and how many blobs there are."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="prod/")
-    keys = [one["Key"] for page in pages for one in page.get("Contents", []) if not one["Key"].endswith("/")]
+    listed = keys(s3, "prod/")
 
     def read(key):
         return key, s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    blobs = [key for key in keys if key.endswith("/data") and "/blobs/" in key]
+    blobs = [key for key in listed if key.endswith("/data") and "/blobs/" in key]
     with ThreadPoolExecutor(16) as pool:
         began = time.time()
         data = dict(pool.map(read, blobs))
         taken = time.time() - began
         size = sum(map(len, data.values()))
-        data |= dict(pool.map(read, [key for key in keys if key not in data]))
+        data |= dict(pool.map(read, [key for key in listed if key not in data]))
     for key, content in data.items():
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -348,12 +353,12 @@ def repaired(s3, images, folder, endpoint):
     """From the archive that it was pushed from, then, damaged once more, from a copy on disk: sound, and every tag is pulled."""
     place = f"registry-storage:s3://{BUCKET}/prod"
     for kind, source in [("an archive", f"oci:{folder}"), ("a copy on disk", f"registry-storage:{WORK / 'sound/prod'}")]:
-        before = {one["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET) for one in page["Contents"]}
+        before = set(keys(s3, ""))
         plan, _, _ = restow(["repair", place, "--from", source], endpoint, (1,))
         account, taken, peak = restow(["repair", "--write", "--account", "-", "--from", source, place], endpoint, (0,))
         account = json.loads(account)
         assert account["left"] == [] and len(account["steps"]) >= 12, account
-        after = {one["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET) for one in page["Contents"]}
+        after = set(keys(s3, ""))
         assert before <= after, before - after
         restow(["scrub", place], endpoint, (0,))
         tools = pulled(images, endpoint)

@@ -194,7 +194,7 @@ fn serve(stream: TcpStream, folder: &Path, state: &Mutex<State>) {
 }
 
 /// The files of a folder by their keys.
-fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
+pub fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     let mut pending = vec![folder.to_owned()];
     while let Some(path) = pending.pop() {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::store::{BUCKET, Seen, Store};
+use super::store::{BUCKET, Seen, Store, files};
 use super::{run, told};
 use crate::scrubbed::planted::damaged_with;
 use crate::scrubbed::storage::{Storage, restow};
@@ -32,20 +32,8 @@ fn row(bucket: &str, key: &str, message: &str) -> String {
 
 /// Keys of blobs below a folder, with their bytes.
 fn blobs(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut pending = vec![folder.to_owned()];
-    while let Some(path) = pending.pop() {
-        for entry in std::fs::read_dir(path).expect("a folder").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                pending.push(path);
-            } else if path.ends_with("data") {
-                let key = path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned();
-                found.insert(key, std::fs::read(&path).expect("read"));
-            }
-        }
-    }
-    found
+    let blobs = files(folder).into_iter().filter(|(key, _)| key.ends_with("/data"));
+    blobs.map(|(key, path)| (key, std::fs::read(path).expect("read"))).collect()
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
