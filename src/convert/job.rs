@@ -264,7 +264,10 @@ impl Job<'_> {
         let plan = planner::plan(archive, self.request, self.tails()?)?;
         let settled = fates::settle(archive, &inventory, self.request.target, plan)?;
         let plan = &settled.plan;
-        let scope = if self.request.check { Scope::All } else { Scope::Nodes(&plan.scope) };
+        let scope = match self.request.check {
+            true => Scope::Keeping(&plan.scope),
+            false => Scope::Nodes(&plan.scope),
+        };
         if self.blocked(&self.found(&known, scope, Some(plan))?) {
             return self.refuse(known, scope, Some(plan));
         }
@@ -369,7 +372,7 @@ impl Job<'_> {
 
     /// Nothing will be written: reads what was asked for all the same, so that one run lists every fault.
     fn refuse(&self, mut known: Facts, scope: Scope<'_>, plan: Option<&Plan>) -> Result<(Judged, End)> {
-        let context = self.request.read.context(matches!(scope, Scope::All), self.progress);
+        let context = self.request.read.context(scope.is_whole(), self.progress);
         read::rest(self.archive, &mut known, &context)?;
         let findings = self.judged(&known, scope, plan)?;
         Ok((Judged { findings, changes: known.changes }, End::Refused))

@@ -71,6 +71,18 @@ impl Partial {
 }
 
 impl Partial {
+    /// Where of the whole archive these nodes are kept: a child of which no index is among them is no longer one that an
+    /// index may lack.
+    pub fn without(mut self, archive: &Archive, kept: &HashSet<NodeId>) -> Partial {
+        let lists = |index: &NodeId| match &archive.node(*index).body {
+            Body::Index { children, .. } => children.as_slice(),
+            _ => &[],
+        };
+        let listed: HashSet<NodeId> = kept.iter().flat_map(lists).filter_map(|edge| edge.node).collect();
+        self.absent.retain(|child| !kept.contains(child) || listed.contains(child));
+        self
+    }
+
     /// Of an index and what is below it, what is there: images with what attests them, artifacts, and the indexes above
     /// them; of `only`, if that is given. `None` if nothing is missing.
     pub fn there(

@@ -397,3 +397,59 @@ fn names_are_told_whatever_becomes_of_them() {
             && what.contains(stray.encoded()))
     );
 }
+
+/// Of a layout of two platforms each blob and each pair of blobs is taken away: whichever platform is asked for, it is
+/// converted, or something is found, or it is said what the archive holds. What a conversion would be wrong by is
+/// never found out of its output alone.
+#[test]
+fn what_an_asked_platform_lacks_is_found_in_the_source() {
+    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/good/oci/two-platforms/archive");
+    let blobs = |layout: &Path| -> Vec<PathBuf> {
+        let blobs = fs::read_dir(layout.join("blobs/sha256")).expect("a folder");
+        blobs.map(|entry| PathBuf::from(entry.expect("an entry").file_name())).collect()
+    };
+    let names = blobs(&good);
+    let mut outcomes = [0; 3];
+    for (i, one) in names.iter().enumerate() {
+        for other in &names[i..] {
+            let bench = Bench::new();
+            let source = bench.dir.path().join("source");
+            fs::create_dir_all(source.join("blobs/sha256")).expect("a folder");
+            for file in ["oci-layout", "index.json"] {
+                fs::copy(good.join(file), source.join(file)).expect("a copy");
+            }
+            for blob in names.iter().filter(|name| ![one, other].contains(name)) {
+                let at = Path::new("blobs/sha256").join(blob);
+                fs::copy(good.join(&at), source.join(&at)).expect("a copy");
+            }
+            let source = format!("oci:{}", source.display());
+            for platform in ["linux/amd64", "linux/arm64"] {
+                for check in [&[][..], &["--check"]] {
+                    let out = bench.out("oci");
+                    let asked = ["convert", "--platform", platform, &source, &out];
+                    let asked: Vec<String> =
+                        [&asked[..], check].concat().into_iter().map(str::to_owned).collect();
+                    let ran = bench.restow.run(&asked).expect("restow runs");
+                    let said = &ran.stderr;
+                    match ran.code {
+                        0 => {
+                            bench.run(0, &["check", &out]);
+                            fs::remove_dir_all(bench.dir.path().join("out")).expect("it is removed");
+                            outcomes[0] += 1;
+                        }
+                        1 => {
+                            let found = ["[blob/missing]", "[index/", "[oci/"];
+                            assert!(found.iter().any(|rule| said.contains(rule)), "{said}");
+                            outcomes[1] += 1;
+                        }
+                        _ => {
+                            assert!(said.starts_with("error: no image for"), "{one:?} {other:?}: {said}");
+                            outcomes[2] += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(outcomes.iter().all(|&count| count >= 8), "{outcomes:?}");
+}

@@ -79,7 +79,7 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
             walk.node(NodeId(i as u32));
         }
     }
-    if let Scope::All = scope {
+    if scope.is_whole() {
         for descriptor in archive.unreadable_roots() {
             blob::descriptor(&descriptor, None, &|digest| walk.held.contains_key(digest), &mut walk.out);
         }
@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
             archive,
             facts,
             cut,
-            partial: Partial::of(archive),
+            partial: scope.partial(archive),
             out: Vec::new(),
             missing: HashMap::new(),
             judged: HashSet::new(),

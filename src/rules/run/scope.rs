@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::model::partial::Partial;
 use crate::model::{Archive, BlobId, Body, DocId, DocKind, ImageParts, NodeId, Role};
 
 /// What a run looks at.
@@ -9,6 +10,8 @@ use crate::model::{Archive, BlobId, Body, DocId, DocKind, ImageParts, NodeId, Ro
 pub enum Scope<'a> {
     /// Everything.
     All,
+    /// Everything, and these manifests and indexes are what is kept of it.
+    Keeping(&'a HashSet<NodeId>),
     /// These manifests and indexes, and what the archive says as a whole.
     Nodes(&'a HashSet<NodeId>),
 }
@@ -16,8 +19,23 @@ pub enum Scope<'a> {
 impl Scope<'_> {
     pub(super) fn holds(&self, node: NodeId) -> bool {
         match self {
-            Scope::All => true,
+            Scope::All | Scope::Keeping(_) => true,
             Scope::Nodes(nodes) => nodes.contains(&node),
+        }
+    }
+
+    /// Whether no part of the archive is left out.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Scope::All | Scope::Keeping(_))
+    }
+
+    /// What may be absent below an index: of what is kept only what an index that is kept, too, lists. An image that is taken
+    /// out of its index is wanted whole.
+    pub(super) fn partial(&self, archive: &Archive) -> Partial {
+        let partial = Partial::of(archive);
+        match self {
+            Scope::All => partial,
+            Scope::Keeping(nodes) | Scope::Nodes(nodes) => partial.without(archive, nodes),
         }
     }
 }
@@ -25,7 +43,9 @@ impl Scope<'_> {
 /// Documents that are judged: those of nodes in scope with their configs, and those that belong to no node.
 pub(super) fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId> {
     let all = || (0..archive.documents.len() as u32).map(DocId);
-    let Scope::Nodes(_) = scope else { return all().collect() };
+    if scope.is_whole() {
+        return all().collect();
+    }
     // Where there is a `manifest.json`, nothing is taken from `repositories`.
     let unread = archive.documents.iter().any(|document| document.kind == DocKind::DockerArchive);
     let mut found: HashSet<DocId> = all()
