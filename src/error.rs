@@ -106,6 +106,14 @@ impl Error {
         self
     }
 
+    /// The same refusal with one more advice; what is no refusal stays as it is.
+    pub fn advised(mut self, more: &str) -> Self {
+        if let Error::Refused { help, .. } = &mut self {
+            *help = Some(help.take().map_or_else(|| more.to_owned(), |help| format!("{help}; {more}")));
+        }
+        self
+    }
+
     /// What kind of obstacle it is.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -118,7 +118,8 @@ fn enter(
 /// Enters every tag of a repository; false if there is no such repository.
 fn all_tags(crawl: &mut Crawl<'_>, repository: Repository) -> Result<bool> {
     let Some(tags) = repository.tags()? else { return Ok(false) };
-    let found = at_once(&tags, |tag| repository.manifest(tag).map_err(Error::from))?;
+    let found = at_once(&tags, |tag| repository.manifest(tag).map_err(Error::from))
+        .map_err(|error| one_of_many(error, &repository))?;
     let gone = tags.iter().zip(&found).filter(|(_, manifest)| manifest.is_none());
     let gone: Vec<&String> = gone.map(|(tag, _)| tag).collect();
     let again = still_listed(&repository, &gone)?;
@@ -135,6 +136,12 @@ fn all_tags(crawl: &mut Crawl<'_>, repository: Repository) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// What a registry refuses of one tag ends a job that needs all of them. One command does not need them all.
+fn one_of_many(error: Error, repository: &Repository) -> Error {
+    let scrub = format!("`restow scrub docker://{}` proves all that the registry gives", repository.shown());
+    error.advised(&scrub)
 }
 
 /// Tags without a manifest that are listed all the same when they are asked for once more, and their manifests, if those came

@@ -217,6 +217,23 @@ fn faults_while_reading_are_told_and_end() {
 }
 
 #[test]
+fn a_tag_that_is_refused_among_many_leaves_a_command_that_proves_the_others() {
+    let server = Server::start(Manner::default());
+    for tag in ["v1", "v2", "v3"] {
+        done(&["convert", &image(), &format!("docker://{}/team/app:{tag}", server.address)]);
+    }
+    server.plant("GET", "/manifests/v2", 1000, Act::Status(500, vec![], "{}".into()));
+    let all = format!("docker://{}/team/app", server.address);
+    let said = fails(2, &["check", "--retry-times", "0", "--all-tags", &all]);
+    let command =
+        said.split('`').find(|part| part.starts_with("restow scrub ")).expect("a command").to_owned();
+    let command: Vec<&str> = command.split_whitespace().skip(1).collect();
+    let said = fails(2, &[&command[..], &["--retry-times", "0"]].concat());
+    assert!(said.contains("v2") && said.contains("500"), "{said}");
+    assert!(said.contains("read 5 of 5 blobs"), "{said}");
+}
+
+#[test]
 fn faults_while_writing_leave_no_tag() {
     for (method, path, act) in [
         ("POST", "/uploads/", Act::Status(500, vec![], String::new())),
