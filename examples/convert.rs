@@ -4,7 +4,8 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use restow::{Compress, Destination, DockerFormat, End, Options, Progress, Request, Source};
+use restow::convert::{Compress, DockerFormat};
+use restow::{Destination, End, Options, Progress, Request, Source};
 
 /// Counts bytes, and stops the job once there are too many.
 struct Budget {

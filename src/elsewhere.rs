@@ -6,12 +6,12 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::check;
-use crate::convert::{self, Destination, End, Request, Target};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::place::Place;
 use crate::form::write::testing::{CONFIG, INDEX, LAYER, MANIFEST};
+use crate::jobs::check;
+use crate::jobs::convert::{self, Destination, End, Request, Target};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::media;

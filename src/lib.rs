@@ -43,13 +43,16 @@
 //! | To | call | which gives |
 //! |---|---|---|
 //! | open a place | [`open()`] | an [`Archive`] |
-//! | look at it | [`inspect()`], [`raw()`] | a [`View`] of images, indexes and layers; the bytes of a document |
+//! | look at it | [`inspect()`], [`inspect::raw`] | a [`View`] of images, indexes and layers; the bytes of a document |
 //! | judge it | [`check()`] | a [`Report`] of [`Finding`]s, each with a [`Level`] and a [`Rule`] |
-//! | rewrite it | [`convert()`] | an [`Outcome`]: an [`Account`] of what became of every digest, or why nothing was written |
+//! | rewrite it | [`convert()`] | an [`Outcome`]: an [`Account`](convert::Account) of what became of every digest, or why nothing was written |
 //! | compare two | [`compare()`] | a [`Comparison`] |
-//! | prove a whole storage | [`scrub()`], [`merge_scrubs()`] | [`Scrubbed`]: one report of all of it |
-//! | serve it | [`shelve()`], [`Server`] | a registry to pull from |
-//! | understand it | [`explain()`], [`explain_error()`] | [`Rule`]s and messages of other tools |
+//! | understand it | [`explain()`], [`explain::error`] | [`Rule`]s and messages of other tools |
+//! | put right what is wrong | [`repair::run`] | [`repair::Repaired`]: what was put right, and what stays wrong |
+//! | join or part platforms | [`index::create`], [`index::split`] | an [`Outcome`] |
+//! | prove a whole storage | [`scrub::run`], [`scrub::merge`] | [`scrub::Scrubbed`]: one report of all of it |
+//! | serve it | [`serve::Shelf`], [`serve::Server`] | a registry to pull from |
+//! | write reports | [`report::Format`] | JSON, SARIF, JUnit, commands of GitHub |
 //!
 //! [`Options`] say how: limits, threads, levels, and a [`Progress`] that is told how far a job is and may stop it. Its default is
 //! what the command does. Nothing is global: jobs with options of their own run beside each other. The one exception are files
@@ -76,8 +79,6 @@
 // what is promised: only the names that are given below are.
 #[doc(hidden)]
 pub mod blob;
-#[doc(hidden)]
-pub mod check;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
@@ -86,13 +87,10 @@ pub mod codec;
 #[doc(hidden)]
 pub mod colour;
 #[doc(hidden)]
-pub mod compare;
-#[doc(hidden)]
-pub mod compose;
-#[doc(hidden)]
-pub mod convert;
-#[doc(hidden)]
 pub mod digest;
+#[cfg(feature = "registry")]
+#[doc(hidden)]
+pub mod distribution;
 #[cfg(test)]
 mod elsewhere;
 #[doc(hidden)]
@@ -111,9 +109,9 @@ pub mod form;
 #[doc(hidden)]
 pub mod http;
 #[doc(hidden)]
-pub mod inspect;
-#[doc(hidden)]
 pub mod inventory;
+#[doc(hidden)]
+pub mod jobs;
 #[doc(hidden)]
 pub mod json;
 #[doc(hidden)]
@@ -142,21 +140,12 @@ pub mod progress;
 pub mod read;
 #[doc(hidden)]
 pub mod reference;
-#[cfg(feature = "registry")]
 #[doc(hidden)]
-pub mod registry;
-mod repair;
-#[doc(hidden)]
-pub mod report;
+pub mod render;
 #[doc(hidden)]
 pub mod rules;
 #[doc(hidden)]
 pub mod schema;
-#[cfg(feature = "scrub")]
-#[doc(hidden)]
-pub mod scrub;
-#[cfg(feature = "serve")]
-mod serve;
 mod similar;
 #[doc(hidden)]
 pub mod source;
@@ -169,65 +158,29 @@ pub mod tar;
 #[doc(hidden)]
 pub mod time;
 
-pub use check::Part;
-pub use compare::{Aspects, Comparison, Difference};
-pub use compose::{Annotate, IndexFormat};
-pub use convert::{
-    Account, Action, Compress, DropSet, End, Entry, Fixes, Kind as EntryKind, ManifestFormat, Outcome,
-    Request,
-};
+pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
-#[cfg(feature = "cli")]
-pub(crate) use finding::counted;
-pub use finding::{Applicability, Finding, Fix, Fixing, Integrity, Label, Level, Rule, Summary};
-#[doc(hidden)]
-pub use finding::{By, Lower, Lowered};
+pub use finding::{Finding, Level, Rule};
 pub use form::place::Place;
-pub use inspect::View;
+pub use jobs::check::Part;
+pub use jobs::compare::{Aspects, Comparison};
+pub use jobs::convert::{End, Outcome, Request};
+pub use jobs::inspect::View;
 #[cfg(feature = "cli")]
-pub use inspect::tree::Look;
-pub use library::*;
+pub(crate) use library::command;
+#[cfg(feature = "scrub")]
+pub use library::scrub;
+#[cfg(feature = "serve")]
+pub use library::serve;
+pub use library::{Destination, Options, Report, Source, check, open};
+// A module and a function of one name each.
+pub use library::{compare, convert, explain, inspect};
+pub use library::{index, registry, repair, report};
 pub use limits::Limits;
 pub use model::{Archive, Form, LoneKind};
 pub use platform::{Platform, Specifier};
 pub use progress::{BlobProgress, Phase, Progress};
 pub use read::Verify;
-pub use repair::{Left, Repaired, Repairing, Sought, Step, StepKind, Was};
-pub use report::Renderer;
 pub use rules::Policy;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub use rules::baseline::Baseline;
 pub use rules::policy::Profile;
-#[cfg(feature = "scrub")]
-pub use scrub::{
-    Break, Counters, Extent, Extras as ScrubExtras, Garbage, Meta as ScrubState, Request as ScrubRequest,
-    Run as ScrubRun, Sample, Scrubbed, Shard, Told,
-};
-#[cfg(feature = "serve")]
-pub use serve::{Server, Settings as ServeSettings, Shelf, server::Stop as StopServing};
 pub use staging::remove_all as remove_staged;
-
-// What the command alone takes: it draws reports for people itself.
-#[doc(hidden)]
-pub use form::apart::{Used, replaces};
-#[cfg(feature = "page")]
-#[doc(hidden)]
-pub use page::{Page, Proof, Style as PageStyle, write as write_page};
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub use report::human::{self, HumanOptions, Verdict};
-#[doc(hidden)]
-pub use rules::policy::PROFILES;
-#[cfg(feature = "scrub")]
-#[doc(hidden)]
-pub use scrub::{size as size_of_text, status as scrub_status};
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub use staging::fresh_name;
-
-/// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
-/// that the text holds, the most particular first; none where no message is known.
-pub fn explain_error(text: &str) -> Vec<&'static messages::Message> {
-    messages::of(text)
-}

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use restow::digest::Digest;
 use restow::http::{Client, Environment, Options, Secret};
 use restow::limits::Limits;
-use restow::registry::{BlobWriter, Config, Credential, Credentials, Fault, Registries};
+use restow::distribution::{BlobWriter, Config, Credential, Credentials, Fault, Registries};
 
 const PASSWORD: &str = "hunter22-hunter22";
 /// Bytes of a document that are borne here.

@@ -2,7 +2,7 @@
 
 use restow::source::SpoolDir;
 use restow::form::{self, Input, OpenOptions};
-use restow::inspect::View;
+use restow::View;
 use restow::limits::Limits;
 
 /// Any bytes.

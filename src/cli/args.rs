@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::remote_args::{RemoteArgs, SidesArgs};
 use super::words;
-use crate::{DropSet, Fixing, LoneKind, ManifestFormat, Verify};
+use crate::convert::{DropSet, Fixing, ManifestFormat};
+use crate::{LoneKind, Verify};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]

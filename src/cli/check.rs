@@ -10,12 +10,11 @@ use super::remote::{Side, platforms};
 use super::report::{Own, Reports};
 use super::shell::{Doing, Shell, doing};
 use super::status::{FAILED, WRONG};
+use crate::command::{HumanOptions, Looked, Proof, Used, Verdict, human};
+use crate::convert::Fixing;
 use crate::error::Result;
 use crate::platform::Specifier;
-use crate::{
-    Archive, Finding, Fixing, Form, HumanOptions, Level, Looked, Options, Part, Place, Policy, Proof, Used,
-    Verdict, human,
-};
+use crate::{Archive, Finding, Form, Level, Options, Part, Place, Policy};
 
 pub(super) fn run(args: &CheckArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let mut reports = Reports::parse(&args.report, args.json, None, Own::Stdout)?;
@@ -98,7 +97,7 @@ fn check_one(
         ..shell.options(&told, place.is_remote())?
     };
     let report = match &part {
-        Some(part) => crate::check_part(&archive, part, &options)?,
+        Some(part) => part.check(&archive, &options)?,
         None => crate::check(&archive, &options)?,
     };
     let findings = report.levelled();
@@ -119,7 +118,7 @@ fn check_one(
     let images = match &part {
         _ if drawn.is_empty() => Vec::new(),
         Some(part) => part.images(&archive),
-        None => crate::images(&archive),
+        None => crate::command::images(&archive),
     };
     let (text, lowered) = (&place.text, &report.lowered);
     let verdict =

@@ -135,8 +135,9 @@ impl Command {
             Command::Repair(args) => (args.from.clone(), None),
             #[cfg(feature = "serve")]
             Command::Serve(args) => {
-                let place =
-                    |text: &String| crate::named(text).map_or(text.clone(), |(_, place)| place.to_owned());
+                let place = |text: &String| {
+                    crate::command::named(text).map_or(text.clone(), |(_, place)| place.to_owned())
+                };
                 (args.place.iter().map(place).collect(), None)
             }
             _ => (Vec::new(), None),

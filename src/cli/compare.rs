@@ -9,9 +9,10 @@ use super::remote::{Side, platforms};
 use super::report::Reports;
 use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
+use crate::command::{Look, Looked, Verdict, human};
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Aspects, Look, Looked, Options, Place, Policy, Verdict, human};
+use crate::{Aspects, Options, Place, Policy};
 
 pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     if args.a == "-" && args.b == "-" {
@@ -20,8 +21,8 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     let (first, second) = (Place::parse(&args.a)?, Place::parse(&args.b)?);
     shell.sides_are_clear(&first, &second)?;
     let mut reports = Reports::of_view("compare", &args.report, args.json)?;
-    reports.apart(&first, crate::Used::Read)?;
-    reports.apart(&second, crate::Used::Read)?;
+    reports.apart(&first, crate::command::Used::Read)?;
+    reports.apart(&second, crate::command::Used::Read)?;
     // Of a registry and an archive, the images of the registry that the archive was made of.
     let (wanted, none) = (platforms(&args.platform)?, Vec::new());
     let any = first.is_registry() || second.is_registry();
@@ -41,7 +42,7 @@ pub(super) fn run(args: &CompareArgs, policy: &Policy, shell: &Shell) -> Result<
     reports.compared(&comparison, &args.a, &args.b);
     for (place, archive, judged) in [(&first, &a, &comparison.a), (&second, &b, &comparison.b)] {
         let findings: Vec<_> = judged.findings.iter().map(|finding| (finding.level, finding)).collect();
-        let (what, images) = (archive.summary(), crate::images(archive));
+        let (what, images) = (archive.summary(), crate::command::images(archive));
         let lowered = &judged.lowered;
         let verdict = Verdict {
             place: &place.text,

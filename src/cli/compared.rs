@@ -2,7 +2,7 @@
 
 use super::wrap::folded;
 use crate::colour::{self, AMBER, BOLD, DIM, GREEN, RED, STRONG_GREEN, STRONG_RED};
-use crate::{Look, human};
+use crate::command::{Look, human};
 
 /// Columns before the text of a difference: two, the word, and one.
 const INDENT: usize = 14;

@@ -12,13 +12,13 @@ use super::report::{self, Own, Reports};
 use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
 use crate::colour::{AMBER, STRONG_GREEN, TEAL};
+use crate::command::{Look, Looked, Proof, Used, Verdict};
+use crate::convert::{Account, Compress, DockerFormat, Entry, Fixes, Kind as EntryKind};
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
 use crate::platform::Platform;
-use crate::{
-    Account, Archive, Compress, Destination, DockerFormat, End, Entry, EntryKind, Finding, Fixes, Level,
-    Look, Looked, Lowered, Options, Outcome, Place, Policy, Proof, Request, Used, Verdict,
-};
+use crate::report::Lowered;
+use crate::{Archive, Destination, End, Finding, Level, Options, Outcome, Place, Policy, Request};
 
 pub(super) fn run(args: &ConvertArgs, policy: &Policy, shell: &Shell) -> Result<u8> {
     let asked = (!args.platform.is_empty()).then(|| policy.clone().for_a_platform());
@@ -162,7 +162,7 @@ fn beside(args: &ConvertArgs) -> Beside<'_> {
 
 /// Refuses to write such a file over what is converted, or into what is written.
 pub(super) fn may_stand(option: &str, file: &Path, place: &Place, used: Used) -> Result<()> {
-    if !crate::replaces(file, place, used) {
+    if !crate::command::replaces(file, place, used) {
         return Ok(());
     }
     let message = format!("{option} would overwrite {}", file.display());
@@ -282,7 +282,7 @@ fn judged(
     reports: &mut Reports,
 ) {
     let what = archive.summary();
-    let images = if all.is_empty() { Vec::new() } else { crate::images(archive) };
+    let images = if all.is_empty() { Vec::new() } else { crate::command::images(archive) };
     let verdict = |findings| Verdict {
         place: &source.text,
         what: &what,

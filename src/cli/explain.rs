@@ -3,9 +3,10 @@
 use super::args::ExplainArgs;
 use super::shell::Shell;
 use super::wrap::{WIDEST, folded, wrapped};
+use crate::Rule;
 use crate::colour::{BOLD, paint};
 use crate::error::Result;
-use crate::{Integrity, Rule};
+use crate::explain::Integrity;
 
 pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
     if let Some(error) = &args.error {
@@ -16,7 +17,7 @@ pub(super) fn run(args: &ExplainArgs, shell: &Shell) -> Result<u8> {
     let text = match args.rule.as_deref() {
         None => list(&crate::explain(""), width, color),
         Some(name) => match crate::explain(name).as_slice() {
-            [] => return Err(crate::unknown_rule(name)),
+            [] => return Err(crate::command::unknown_rule(name)),
             [rule] if name != rule.family() => page(rule, shell.width().min(WIDEST), color),
             several => list(several, width, color),
         },

@@ -17,7 +17,7 @@ const TOLD: usize = 3;
 /// A text that holds no known message.
 pub(super) fn run(error: &str, shell: &Shell) -> Result<u8> {
     let text = if error == "-" { standard_input()? } else { error.to_owned() };
-    let found = crate::explain_error(&text);
+    let found = crate::explain::error(&text);
     if found.is_empty() {
         let help = "`restow check IMAGE` says what is wrong with the image itself; give the message as it was printed";
         return Err(Error::refused_help("no message of another tool is known that this text holds", help));

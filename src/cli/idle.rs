@@ -4,8 +4,9 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::typed::Typed;
+use crate::Place;
 use crate::error::{Error, Result};
-use crate::{IndexPart, Place};
+use crate::index::Part as IndexPart;
 
 /// What an option wants, to do anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use super::remote::Side;
 use super::report::{self, Own, Reports};
 use super::shell::{Doing, Shell, doing};
 use super::status::WRONG;
+use crate::command::Used;
+use crate::convert::DockerFormat;
 use crate::error::{Error, Result};
-use crate::{
-    Annotate, Destination, DockerFormat, End, IndexEdit, IndexFormat, IndexPart, Options, Outcome, Place,
-    Platform, Policy, RegistryOptions, Request, Source, Used,
-};
+use crate::index::{Annotate, Edit as IndexEdit, Format as IndexFormat, Part as IndexPart};
+use crate::registry::Options as RegistryOptions;
+use crate::{Destination, End, Options, Outcome, Place, Platform, Policy, Request, Source};
 
 pub(super) fn run(command: &IndexCommand, policy: &Policy, shell: &Shell) -> Result<u8> {
     match command {
@@ -22,7 +23,7 @@ pub(super) fn run(command: &IndexCommand, policy: &Policy, shell: &Shell) -> Res
             let request = Request { tags: args.tag.clone(), ..request(&args.write, shell)? };
             doing.run(policy, shell, |doing, options| {
                 let to = doing.destination(&args.destination, shell)?;
-                crate::create_index(to, parts(&args.source, shell)?, request, options)
+                crate::index::create(to, parts(&args.source, shell)?, request, options)
             })
         }
         IndexCommand::Add(args) => {
@@ -73,7 +74,7 @@ fn inspect(args: &IndexInspectArgs, shell: &Shell) -> Result<u8> {
         ShapeArg::Buildx => IndexFormat::Buildx,
         ShapeArg::Docker => IndexFormat::Docker,
     };
-    let text = crate::show_index(&archive, &images, format)?;
+    let text = crate::index::show(&archive, &images, format)?;
     // Text of an archive is not for a terminal as it is; JSON has its own escapes.
     let line = |line: &str| {
         let text = line.trim_start_matches('\t');
@@ -84,7 +85,7 @@ fn inspect(args: &IndexInspectArgs, shell: &Shell) -> Result<u8> {
         return shell.print(&format!("{}\n", lines.collect::<Vec<_>>().join("\n"))).map(|()| 0);
     }
     let short = |line: String| match shell.cut() {
-        Some(width) if line.chars().count() > width => crate::human::shortened(&line, "…"),
+        Some(width) if line.chars().count() > width => crate::command::human::shortened(&line, "…"),
         _ => line,
     };
     shell.print_read(&format!("{}\n", lines.map(short).collect::<Vec<_>>().join("\n")))?;
@@ -160,7 +161,7 @@ impl<'a> Doings<'a> {
                 ..shell.registry(&place, Side::First)?
             };
             let from = source(&place, Side::First, &[], shell)?.registry(registry);
-            crate::edit_index(from, edit, to, request, options)
+            crate::index::edit(from, edit, to, request, options)
         })
     }
 
@@ -179,7 +180,7 @@ impl<'a> Doings<'a> {
         let options = self.options(policy, &told_of, shell)?;
         let from = source(&Place::parse(&self.sources[0])?, Side::First, &[], shell)?;
         let to = |platform: &Platform| self.destination(&named(platform), shell);
-        let outcomes = crate::split_index(from, &to, &request, &options)?;
+        let outcomes = crate::index::split(from, &to, &request, &options)?;
         let mut worst = 0;
         for (platform, outcome) in outcomes {
             worst = worst.max(self.told(&Place::parse(&named(&platform))?, outcome, policy, shell)?);

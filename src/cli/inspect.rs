@@ -6,15 +6,17 @@ use super::progress::Told;
 use super::remote::{Side, platforms};
 use super::report::Reports;
 use super::shell::Shell;
+use crate::command::{Look, Looked, Proof, Verdict};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Archive, Look, Looked, Lowered, Part, Place, Proof, Source, Verdict, View};
+use crate::report::Lowered;
+use crate::{Archive, Part, Place, Source, View};
 
 pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let place = Place::parse(&args.source)?;
     let mut reports = Reports::of_view("inspect", &args.report, args.json)?;
-    reports.apart(&place, crate::Used::Read)?;
+    reports.apart(&place, crate::command::Used::Read)?;
     if args.tags {
         return tags(&place, shell);
     }
@@ -25,12 +27,12 @@ pub(super) fn run(args: &InspectArgs, shell: &Shell) -> Result<u8> {
     let mut images = args.image.clone();
     images.extend(place.name.clone());
     if let Some(which) = &args.raw {
-        let found = crate::raw_for(&archive, &images, wanted, which);
+        let found = crate::command::raw_for(&archive, &images, wanted, which);
         let found = found.map_err(|error| a_layer(&archive, &place, which).unwrap_or(error));
         shell.print_bytes(&found?)?;
         return Ok(0);
     }
-    let view = crate::inspect_for(&archive, &images, wanted)?;
+    let view = crate::command::inspect_for(&archive, &images, wanted)?;
     reports.own(|| view.to_json());
     // A report there takes its place.
     if !reports.takes_stdout() {
@@ -73,7 +75,7 @@ fn page(
     let told = Told::new(&shell.common);
     let read = reports.is_drawn() && !place.is_remote();
     let changes = match read {
-        true => Some(crate::changes(archive, &shell.options(&told, false)?)?),
+        true => Some(crate::command::changes(archive, &shell.options(&told, false)?)?),
         false => None,
     };
     let proof = if read { Proof::Looked } else { Proof::Documents };
@@ -97,7 +99,7 @@ fn drawn(view: &View, shell: &Shell) -> String {
 /// The tags of a repository, without reading any image, or the names in an archive.
 fn tags(place: &Place, shell: &Shell) -> Result<u8> {
     let names = match place.is_registry() {
-        true => crate::tags(place, &shell.registry(place, Side::First)?, &shell.limits()?)?,
+        true => crate::registry::tags(place, &shell.registry(place, Side::First)?, &shell.limits()?)?,
         false => {
             let archive = open(place, (Side::First, &[]), shell, Source::without_blobs)?;
             let images: Vec<String> = place.name.iter().cloned().collect();

@@ -9,8 +9,9 @@ use clap::ArgMatches;
 
 use super::args::Levels;
 use super::shell::Shell;
+use crate::command::Baseline;
 use crate::error::{Error, Result};
-use crate::{Baseline, Level, Place, Policy, Profile};
+use crate::{Level, Place, Policy, Profile};
 
 /// What the file is called.
 const NAME: &str = "restow.toml";

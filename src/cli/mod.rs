@@ -141,7 +141,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// Prints a bundled schema, of a document or of what restow writes, or the list of them.
 fn schema(name: Option<&str>, shell: &Shell) -> Result<(), Error> {
-    let all = crate::schemas();
+    let all = crate::explain::schemas();
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     let Some(name) = name else { return shell.print(&format!("{}\n", names.join("\n"))) };
     match all.iter().find(|(known, _)| *known == name) {

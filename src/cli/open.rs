@@ -8,7 +8,8 @@ use super::remote::Side;
 use super::shell::Shell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::Specifier;
-use crate::{Archive, Place, RegistryOptions, Source};
+use crate::registry::Options as RegistryOptions;
+use crate::{Archive, Place, Source};
 
 /// Opens a place for reading; `change` says how, where it is not the usual way.
 pub(super) fn open(

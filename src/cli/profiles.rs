@@ -3,8 +3,9 @@
 use super::shell::Shell;
 use super::wrap::{WIDEST, folded, wrapped};
 use crate::colour::{BOLD, paint};
+use crate::command::PROFILES;
 use crate::error::Result;
-use crate::{Level, PROFILES, Policy, Profile, Rule};
+use crate::{Level, Policy, Profile, Rule};
 
 pub(super) fn run(name: Option<&str>, shell: &Shell) -> Result<()> {
     let text = match name {

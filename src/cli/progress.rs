@@ -163,7 +163,7 @@ impl Stretch {
         if let Ok(style) = ProgressStyle::with_template("  {msg:.dim} {bytes}/{total_bytes}") {
             bar.set_style(style);
         }
-        bar.set_message(crate::human::shortened(&escape_str(name), "…").to_owned());
+        bar.set_message(crate::command::human::shortened(&escape_str(name), "…").to_owned());
         Some(Line { bar, shown: Arc::clone(&self.shown) })
     }
 

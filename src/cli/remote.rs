@@ -4,9 +4,10 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use super::shell::Shell;
+use crate::Place;
 use crate::error::{Error, Result};
 use crate::platform::Specifier;
-use crate::{Login, Place, RegistryOptions};
+use crate::registry::{Login, Options as RegistryOptions};
 
 /// Which of two places is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,11 @@ use super::repair_args::RepairArgs;
 use super::report;
 use super::shell::{Doing, Shell, doing};
 use super::status::{FAILED, WRONG};
+use crate::Place;
+use crate::command::Used;
 use crate::error::{Error, Result};
 use crate::escape::escape_str;
-use crate::{Place, Repaired, Repairing, Used};
+use crate::repair::{Repaired, Request as Repairing};
 
 /// Steps that are told without being asked for.
 const STEPS: usize = 20;
@@ -42,7 +44,7 @@ pub(super) fn run(args: &RepairArgs, shell: &Shell) -> Result<u8> {
     };
     let place = source(&place, Side::First, &[], shell)?;
     doing(if args.write { Doing::Staging } else { Doing::Nothing });
-    let repaired = crate::repair(place, from, &how, &options);
+    let repaired = crate::repair::run(place, from, &how, &options);
     doing(Doing::Nothing);
     let repaired = repaired?;
     let account = args.account.as_deref();
@@ -70,7 +72,7 @@ pub(super) fn run(args: &RepairArgs, shell: &Shell) -> Result<u8> {
 /// What was done, for people.
 fn told_of(args: &RepairArgs, repaired: &Repaired, shell: &Shell) -> String {
     let place = escape_str(&args.place);
-    let counted = |n: usize, what: &str| crate::counted(n as u64, what);
+    let counted = |n: usize, what: &str| crate::command::counted(n as u64, what);
     let looked = match repaired.known {
         0 => counted(repaired.looked, "blob"),
         known => format!("{}, {known} known from the scrub", counted(repaired.looked, "blob")),

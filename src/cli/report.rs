@@ -9,12 +9,12 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::shell::Shell;
 use super::typed::Typed;
+use crate::command::{HumanOptions, Looked, Page, PageStyle, Used, Verdict};
+use crate::convert::Account;
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::{
-    Account, Archive, Comparison, HumanOptions, Looked, Page, PageStyle, Place, Renderer, ReportFormat, Used,
-    Verdict,
-};
+use crate::report::{Format as ReportFormat, Renderer};
+use crate::{Archive, Comparison, Place};
 
 /// The file that is standard output.
 pub(super) const STDOUT: &str = "-";
@@ -134,7 +134,7 @@ impl Reports {
             Some(file) => writable(file)?,
             None => self.human = false,
         }
-        self.wanted.push(Report { file, kind: Kind::Machine(crate::fix_list()) });
+        self.wanted.push(Report { file, kind: Kind::Machine(crate::report::fixes()) });
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Reports {
     /// Refuses a report that would replace a file which the command reads or writes, or add one to what it writes.
     pub fn apart(&self, place: &Place, used: Used) -> Result<()> {
         let mut files = self.wanted.iter().filter_map(|report| report.file.as_deref());
-        match files.find(|file| crate::replaces(file, place, used)) {
+        match files.find(|file| crate::command::replaces(file, place, used)) {
             Some(file) => {
                 let message =
                     format!("a report cannot replace {}: `{}` holds it", file.display(), place.text);
@@ -192,7 +192,7 @@ impl Reports {
     ) {
         let found = (verdict.findings, verdict.lowered);
         let path = Some(place.path.as_path()).filter(|_| !place.is_standard() && !place.is_remote());
-        let file = path.filter(|_| self.is_drawn()).and_then(crate::file_digest);
+        let file = path.filter(|_| self.is_drawn()).and_then(crate::command::file_digest);
         let looked = Looked { file: file.as_deref(), ..looked };
         for report in &mut self.wanted {
             match &mut report.kind {
@@ -206,9 +206,9 @@ impl Reports {
                 }
                 Kind::Human(_) | Kind::Own(_) => {}
                 Kind::Machine(renderer) => {
-                    crate::render(&mut **renderer, archive, looked.part, found, path);
+                    crate::command::render(&mut **renderer, archive, looked.part, found, path);
                 }
-                Kind::Page(_, page) => crate::picture(page, archive, found, path, looked),
+                Kind::Page(_, page) => crate::command::picture(page, archive, found, path, looked),
             }
         }
     }
@@ -219,7 +219,7 @@ impl Reports {
         &mut self,
         shell: &Shell,
         verdict: &Verdict<'_>,
-        told: &crate::Told,
+        told: &crate::scrub::Told,
         path: Option<&Path>,
     ) {
         for report in &mut self.wanted {
@@ -229,7 +229,7 @@ impl Reports {
                 }
                 Kind::Human(_) | Kind::Own(_) => {}
                 Kind::Machine(renderer) => told.add_to(&mut **renderer, path),
-                Kind::Page(_, page) => crate::picture_told(page, told, path),
+                Kind::Page(_, page) => crate::command::picture_told(page, told, path),
             }
         }
     }
@@ -276,7 +276,7 @@ impl Reports {
             let to = move |out: &mut dyn Write| match report.kind {
                 Kind::Human(text) | Kind::Own(text) => out.write_all(text.as_bytes()),
                 Kind::Machine(renderer) => renderer.finish(out),
-                Kind::Page(style, page) => crate::write_page(&page, style, out),
+                Kind::Page(style, page) => crate::command::write_page(&page, style, out),
             };
             match report.file {
                 Some(file) => write_with(&file, to)?,
@@ -349,7 +349,7 @@ fn write_with(file: &Path, to: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     }
     // A symlink stays one.
     let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let path = parent(&target).join(crate::fresh_name());
+    let path = parent(&target).join(crate::command::fresh_name());
     let staged = move || {
         // The mode less the umask.
         let file = File::options().write(true).create_new(true).mode(0o666).open(&path)?;

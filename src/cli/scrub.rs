@@ -14,13 +14,15 @@ use super::scrub_progress::{Watching, after_signal};
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::colour::STRONG_RED;
+use crate::command::{HumanOptions, Used, Verdict, counted, human};
 use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
-use crate::time::rfc3339;
-use crate::{
-    Counters, Garbage, HumanOptions, Level, Options, Place, Policy, Sample, ScrubExtras, ScrubRequest,
-    Scrubbed, Shard, Summary, Used, Verdict, counted, human,
+use crate::report::Summary;
+use crate::scrub::{
+    Counters, Extras as ScrubExtras, Garbage, Request as ScrubRequest, Sample, Scrubbed, Shard,
 };
+use crate::time::rfc3339;
+use crate::{Level, Options, Place, Policy};
 
 /// Blobs that could not be read are told up to so many.
 const UNREADABLE: usize = 16;
@@ -30,7 +32,7 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
         Some(ScrubCommand::Status(args)) => return status(args, shell).map(|()| 0),
         Some(ScrubCommand::Merge(args)) => {
             return told(&args.telling, None, shell, policy, |options, counters, extras| {
-                crate::merge_scrubs(&args.state, options, counters, extras)
+                crate::scrub::merge(&args.state, options, counters, extras)
             });
         }
         None => {}
@@ -56,7 +58,7 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
         return Err(Error::refused_help(message, "give one repository, docker://HOST/NAME, or leave it out"));
     }
     told(&args.telling, Some(&place), shell, policy, |options, counters, extras| {
-        crate::scrub(&place, &request, &registry, options, counters, extras)
+        crate::scrub::run(&place, &request, &registry, options, counters, extras)
     })
 }
 
@@ -296,7 +298,7 @@ fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
 }
 
 fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
-    let status = crate::scrub_status(&args.state)?;
+    let status = crate::scrub::status(&args.state)?;
     if args.json {
         return shell.print(&(crate::json::safe::pretty(&status) + "\n"));
     }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::HumanBytes;
 
 use super::args::{Common, ProgressKind};
-use crate::{Counters, Progress};
+use crate::Progress;
+use crate::scrub::Counters;
 
 /// The first signal: what was read is written, and the run ends.
 static ENDED: AtomicI32 = AtomicI32::new(0);
@@ -98,7 +99,7 @@ fn line(counters: &Counters, taken: Duration) -> String {
     let (done, bytes) = (get(&counters.read) + known, get(&counters.read_bytes));
     let faults = match get(&counters.faults) {
         0 => String::new(),
-        faults => format!(", {}", crate::counted(faults, "fault")),
+        faults => format!(", {}", crate::command::counted(faults, "fault")),
     };
     if judged > 0 {
         return format!("judging: {judged} repositories{faults}");

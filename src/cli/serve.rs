@@ -11,9 +11,11 @@ use super::remote::{Side, platforms};
 use super::shell::{Doing, Shell, doing, on_signal};
 use super::status::WRONG;
 use crate::colour::{STRONG_AMBER, STRONG_GREEN};
+use crate::command::{Verdict, named};
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
-use crate::{Place, Policy, Request, ServeSettings, Server, Shelf, Verdict, named, shelve};
+use crate::serve::{Server, Settings as ServeSettings, Shelf};
+use crate::{Place, Policy, Request};
 
 /// Names that are told at the start; more are counted.
 const NAMES: usize = 20;
@@ -80,7 +82,7 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
     on_signal(move |_| stop.now());
     doing(Doing::Nothing);
     let requests = server.run();
-    shell.say(&format!("ended after {}", crate::counted(requests, "request")));
+    shell.say(&format!("ended after {}", crate::command::counted(requests, "request")));
     Ok(0)
 }
 
@@ -102,11 +104,11 @@ fn one(
         sparse: args.sparse,
         ..Request::default()
     };
-    let shelved = shelve(shelf, source(&place, Side::First, &[], shell)?, name, request, &options)?;
+    let shelved = shelf.put(source(&place, Side::First, &[], shell)?, name, request, &options)?;
     let findings: Vec<_> = shelved.findings.iter().map(|finding| (finding.level, finding)).collect();
     if shelved.names.is_none() || findings.iter().any(|(level, _)| *level >= shell.least()) {
         let what = shelved.archive.summary();
-        let images = crate::images(&shelved.archive);
+        let images = crate::command::images(&shelved.archive);
         let lowered = &shelved.lowered;
         let verdict =
             Verdict { place: text, what: &what, findings: &findings, images: &images, hints: &[], lowered };

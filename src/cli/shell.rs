@@ -9,12 +9,13 @@ use super::remote_args::SidesArgs;
 use super::typed::Typed;
 use super::wrap::{folded, whole};
 use crate::colour::{STRONG_RED, TEAL, paint};
+use crate::command::{HumanOptions, Verdict};
 use crate::error::{Context, Error, Result};
 use crate::escape::escape_str;
 use crate::limits::{self, Limits};
 use crate::progress::Progress;
 use crate::similar;
-use crate::{Archive, HumanOptions, Level, Options, Verdict};
+use crate::{Archive, Level, Options};
 
 /// What every command needs of its surroundings.
 pub(super) struct Shell {
@@ -139,7 +140,7 @@ impl Shell {
     /// digest.
     pub fn fold(&self, line: &str, indent: usize) -> String {
         match self.cut() {
-            Some(width) => folded(&crate::human::shortened(line, "…"), width, indent),
+            Some(width) => folded(&crate::command::human::shortened(line, "…"), width, indent),
             None => line.to_owned(),
         }
     }
@@ -147,7 +148,7 @@ impl Shell {
     /// Text for standard error, with the first digits alone of each digest on a terminal.
     pub fn short_error(&self, text: &str) -> String {
         match io::stderr().is_terminal() && !self.common.verbose {
-            true => crate::human::shortened(text, "…"),
+            true => crate::command::human::shortened(text, "…"),
             false => text.to_owned(),
         }
     }
@@ -172,7 +173,7 @@ impl Shell {
         if self.common.quiet && verdict.is_sound() {
             return String::new();
         }
-        let text = crate::draw(verdict, archive, options);
+        let text = crate::command::draw(verdict, archive, options);
         if self.cut().is_none() {
             return text;
         }
@@ -184,10 +185,15 @@ impl Shell {
 
     /// The same of what was found in a storage.
     #[cfg(feature = "scrub")]
-    pub fn report_of(&self, verdict: &Verdict<'_>, told: &crate::Told, options: HumanOptions) -> String {
+    pub fn report_of(
+        &self,
+        verdict: &Verdict<'_>,
+        told: &crate::scrub::Told,
+        options: HumanOptions,
+    ) -> String {
         match self.common.quiet && verdict.is_sound() {
             true => String::new(),
-            false => crate::human::report(verdict, told, options),
+            false => crate::command::human::report(verdict, told, options),
         }
     }
 

@@ -32,13 +32,13 @@ pub(super) fn codecs() -> Offers {
 
 /// What `--profile` takes.
 pub(super) fn profiles() -> Offers {
-    Offers(|| crate::PROFILES.iter().map(|(name, _)| *name).collect())
+    Offers(|| crate::command::PROFILES.iter().map(|(name, _)| *name).collect())
 }
 
 /// What `--report` takes.
 pub(super) fn reports() -> Offers {
     Offers(|| {
-        let machine = crate::ReportFormat::ALL.iter().map(|format| format.name());
+        let machine = crate::report::Format::ALL.iter().map(|format| format.name());
         std::iter::once("human").chain(machine).chain(["html", "markdown"]).collect()
     })
 }
@@ -66,7 +66,7 @@ pub(super) fn selectors() -> Offers {
 
 /// Names of schemas.
 pub(super) fn schemas() -> Offers {
-    Offers(|| crate::schemas().iter().map(|(name, _)| *name).collect())
+    Offers(|| crate::explain::schemas().iter().map(|(name, _)| *name).collect())
 }
 
 /// Pages of the manual.

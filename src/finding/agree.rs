@@ -70,7 +70,7 @@ pub fn together(findings: &[&Finding]) -> Vec<Together> {
 mod tests {
     use super::*;
     use crate::location::{Location, MemberId};
-    use crate::report::fixture;
+    use crate::render::fixture;
 
     fn set(pointer: &str, value: &str) -> Finding {
         let at = Location::pointer(MemberId(0), pointer);

@@ -171,7 +171,7 @@ fn opening(value: &Value) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use crate::render::fixture;
 
     #[test]
     fn places_read_well() {

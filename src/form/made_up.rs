@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::check;
-use crate::convert::{self, Destination, End, Request, Target};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::format::{Capabilities, Format, Forms, HeldNames, Out, Reading, Writing};
@@ -15,6 +13,8 @@ use crate::form::sink::{Displaced, OutDocument, OutName, Output, Presence, Sink,
 use crate::form::write::WriteOptions;
 use crate::form::write::tree::Tree as Staging;
 use crate::form::{Input, OpenOptions, docker_archive, oci_layout, open_among};
+use crate::jobs::check;
+use crate::jobs::convert::{self, Destination, End, Request, Target};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::report::file_of;
 use super::{Options, Report};
-use crate::check::{Part, run, run_part};
 use crate::error::Result;
 use crate::finding::{Finding, Lowered};
+use crate::jobs::check::{Part, run, run_part};
 use crate::model::Archive;
 use crate::rules::offer;
 
@@ -21,16 +21,18 @@ pub fn check<'a>(archive: &'a Archive, options: &Options<'_>) -> Result<Report<'
     Ok(Report::new(archive, judged(archive, options, found.findings)).with(found.facts.changes))
 }
 
-/// Reads what a part of an archive is made of, and judges that: what is wrong with other images is not told, nor what is
-/// odd about the archive and hinders nobody.
-///
-/// # Errors
-///
-/// As of [`check`].
-pub fn check_part<'a>(archive: &'a Archive, part: &Part, options: &Options<'_>) -> Result<Report<'a>> {
-    let found = run_part(archive, part, &options.reading(), options.progress)?;
-    let judged = judged(archive, options, found.findings);
-    Ok(Report::of_part(archive, part, judged).with(found.facts.changes))
+impl Part {
+    /// Reads what this part of the archive is made of, and judges that: what is wrong with other images is not told, nor what
+    /// is odd about the archive and hinders nobody.
+    ///
+    /// # Errors
+    ///
+    /// As of [`check`].
+    pub fn check<'a>(&self, archive: &'a Archive, options: &Options<'_>) -> Result<Report<'a>> {
+        let found = run_part(archive, self, &options.reading(), options.progress)?;
+        let judged = judged(archive, options, found.findings);
+        Ok(Report::of_part(archive, self, judged).with(found.facts.changes))
+    }
 }
 
 /// The findings with the levels in force and the commands that mend them, and what files lowered.

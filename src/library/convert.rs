@@ -1,19 +1,52 @@
-//! Converting.
+//! Converting: what may be asked of [`convert()`](convert()), and what it tells.
+//!
+//! What is asked stands in a [`Request`], whose default keeps every byte that the destination can hold. What came of it is an
+//! [`Outcome`]; of what was written an [`Account`] has each digest that the source held, once, with its fate. Sizes are in
+//! bytes.
+//!
+//! # Example
+//!
+//! Takes one platform of an image, and tells what was left out.
+//!
+//! ```
+//! use restow::convert::{Action, DockerFormat};
+//! use restow::{Destination, End, Options, Request, Source, Specifier};
+//!
+//! fn take(from: &str, to: &str) -> restow::Result<()> {
+//!     let mut request = Request::default();
+//!     request.platforms = vec![Specifier::parse("linux/arm64").expect("a platform")];
+//!     let to = Destination::parse(to, DockerFormat::Universal)?;
+//!     let outcome = restow::convert(Source::parse(from)?, to, request, &Options::default())?;
+//!     match outcome.end {
+//!         End::Written { account, .. } => {
+//!             for entry in account.changes().filter(|entry| entry.action == Action::Dropped) {
+//!                 println!("{:?}: {}", entry.before, entry.why);
+//!             }
+//!         }
+//!         End::Refused => println!("{} faults, nothing was written", outcome.findings.len()),
+//!     }
+//!     Ok(())
+//! }
+//! # let _ = take;
+//! ```
 
 use std::io::Write;
 use std::path::Path;
 
-use super::registry::Push;
+use super::registry::{self, Push};
 use super::report::file_of;
-use super::{Options, RegistryOptions, Source, open};
-use crate::convert::called::called;
-use crate::convert::loads::loads;
-use crate::convert::{
-    Destination as To, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
-};
+use super::{Options, Source, open};
+pub use crate::codec::Compression;
 use crate::error::{Error, Result};
+pub use crate::finding::Fixing;
 use crate::form::place::{Place, apart};
 use crate::form::{FORMS, Transport};
+use crate::jobs::convert::called::called;
+use crate::jobs::convert::loads::loads;
+pub use crate::jobs::convert::{Account, Action, Compress, DropSet, Entry, Fixes, Kind, ManifestFormat};
+use crate::jobs::convert::{
+    Destination as To, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
+};
 use crate::model::Archive;
 use crate::rules::{Policy, offer};
 
@@ -32,7 +65,7 @@ pub struct Destination {
     place: Place,
     target: Target,
     stream: Option<Box<dyn Write + Send>>,
-    registry: RegistryOptions,
+    registry: registry::Options,
 }
 
 impl Destination {
@@ -55,12 +88,12 @@ impl Destination {
             let message = format!("{}: is a folder and cannot go to standard output", transport.id());
             return Err(Error::refused_help(message, format!("use {}", FORMS.listed(streams, ":-"))));
         }
-        Ok(Destination { place, target, stream: None, registry: RegistryOptions::default() })
+        Ok(Destination { place, target, stream: None, registry: registry::Options::default() })
     }
 
     /// A place of which the form is known.
     pub(super) fn to_target(place: Place, target: Target) -> Destination {
-        Destination { place, target, stream: None, registry: RegistryOptions::default() }
+        Destination { place, target, stream: None, registry: registry::Options::default() }
     }
 
     /// Whether what stands there is replaced as a whole, and not added to.
@@ -80,7 +113,7 @@ impl Destination {
     }
 
     /// How a registry is spoken to.
-    pub fn registry(mut self, options: RegistryOptions) -> Destination {
+    pub fn registry(mut self, options: registry::Options) -> Destination {
         self.registry = options;
         self
     }

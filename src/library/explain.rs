@@ -1,11 +1,28 @@
-//! What rules mean, and the shapes that documents must have.
+//! What rules mean, what messages of other tools mean, and the shapes that documents must have.
+//!
+//! [`explain()`](explain()) finds a [`Rule`] by its name; [`error`] what lies behind a message that docker, podman, containerd,
+//! skopeo, a registry or Kubernetes printed.
+//!
+//! # Example
+//!
+//! ```
+//! for message in restow::explain::error("Error: manifest unknown: manifest unknown") {
+//!     println!("{}: {}", message.means, message.prove);
+//! }
+//! for rule in restow::explain("descriptor") {
+//!     println!("{} ({}): {}", rule.name, rule.level.name(), rule.checks);
+//! }
+//! assert_eq!(restow::explain("size-mismatch").len(), 1);
+//! ```
 
-use crate::error::Error;
 use crate::finding::Rule;
-use crate::inspect::SCHEMA as INSPECT;
-use crate::report::fixes::SCHEMA as FIXES;
-use crate::report::json::SCHEMA as REPORT;
-use crate::rules::{self, policy, specification};
+pub use crate::finding::{Integrity, Remedy, Tool};
+use crate::jobs::inspect::SCHEMA as INSPECT;
+use crate::messages;
+pub use crate::messages::Message;
+use crate::render::fixes::SCHEMA as FIXES;
+use crate::render::json::SCHEMA as REPORT;
+use crate::rules::{self, specification};
 use crate::schema::DocumentKind;
 
 /// The rule of a name, the rules of a family, or those whose name ends so; all of them for an empty name, in the order of
@@ -23,9 +40,10 @@ pub fn explain(name: &str) -> Vec<&'static Rule> {
     found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
 }
 
-/// Says that there is no rule of this name, and which one may be meant.
-pub fn unknown_rule(name: &str) -> Error {
-    policy::unknown(name)
+/// What a message of another tool means (docker, podman, containerd, skopeo, a registry, Kubernetes): every known message
+/// that the text holds, the most particular first; none where no message is known.
+pub fn error(text: &str) -> Vec<&'static Message> {
+    messages::of(text)
 }
 
 impl Rule {

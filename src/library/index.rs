@@ -1,32 +1,54 @@
 //! Images for many platforms: indexes made, changed, taken apart and shown.
+//!
+//! What is written is written as [`convert()`](crate::convert()) writes it: proved, judged and whole, or not at all.
+//!
+//! # Example
+//!
+//! Puts the images of two archives into one index, each for the platform that its config says.
+//!
+//! ```
+//! use restow::convert::DockerFormat;
+//! use restow::index::{Part, create};
+//! use restow::{Destination, Options, Request, Source};
+//!
+//! fn join(amd64: &str, arm64: &str, to: &str) -> restow::Result<()> {
+//!     let parts = vec![Part::of(Source::parse(amd64)?, None), Part::of(Source::parse(arm64)?, None)];
+//!     let to = Destination::parse(to, DockerFormat::Universal)?;
+//!     let outcome = create(to, parts, Request::default(), &Options::default())?;
+//!     println!("{} findings", outcome.findings.len());
+//!     Ok(())
+//! }
+//! # let _ = join;
+//! ```
 
 use std::sync::Arc;
 
 use super::convert::{Destination, carried};
 use super::{Options, Source, open};
-use crate::compose::{self, Annotate, Edited, Gathering, IndexFormat, Joined, Trees};
-use crate::convert::{
-    Account, Action, End, Entry, Kind, ManifestFormat, Origin, Outcome, Request, Source as From, Target, run,
-};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::finding::Level;
 use crate::form::FORMS;
 use crate::form::place::Place;
+use crate::jobs::compose::{self, Edited, Gathering, Joined, Trees};
+pub use crate::jobs::compose::{Annotate, Format};
+use crate::jobs::convert::{
+    Account, Action, End, Entry, Kind, ManifestFormat, Origin, Outcome, Request, Source as From, Target, run,
+};
 use crate::model::{Archive, Body, Form, Name};
 use crate::platform::{Platform, Specifier};
 use crate::rules::{self, Scope};
 
 /// What goes into an index: the images of a place, or those of them for one platform.
-pub struct IndexPart {
+pub struct Part {
     source: Source,
     platform: Option<Specifier>,
     /// Of an archive that is changed all is taken, whatever its place names.
     whole: bool,
 }
 
-impl IndexPart {
+impl Part {
     /// A place as it is typed, perhaps with `@os/arch[/variant]` behind it; the place without that.
     ///
     /// # Errors
@@ -43,15 +65,15 @@ impl IndexPart {
     }
 
     /// All images of a place, or those for one platform.
-    pub fn of(source: impl Into<Source>, platform: Option<Specifier>) -> IndexPart {
-        IndexPart { source: source.into(), platform, whole: false }
+    pub fn of(source: impl Into<Source>, platform: Option<Specifier>) -> Part {
+        Part { source: source.into(), platform, whole: false }
     }
 }
 
 /// What is to be done to an index.
-pub enum IndexEdit {
+pub enum Edit {
     /// More children.
-    Add(Vec<IndexPart>),
+    Add(Vec<Part>),
     /// Children that go, each named by its digest or platform; what attests them goes along.
     Remove(Vec<String>),
     /// Something else is said of a child.
@@ -72,9 +94,9 @@ pub enum IndexEdit {
 /// # Errors
 ///
 /// As [`convert()`](super::convert()); a part has no such image, or none for its platform.
-pub fn create_index(
+pub fn create(
     destination: Destination,
-    parts: Vec<IndexPart>,
+    parts: Vec<Part>,
     request: Request,
     options: &Options<'_>,
 ) -> Result<Outcome> {
@@ -105,9 +127,9 @@ pub fn create_index(
 /// # Errors
 ///
 /// As [`convert()`](super::convert()); there is no such index or child; without `destination`, the source is a stream.
-pub fn edit_index(
+pub fn edit(
     source: Source,
-    edit: IndexEdit,
+    edit: Edit,
     destination: Option<Destination>,
     request: Request,
     options: &Options<'_>,
@@ -118,10 +140,10 @@ pub fn edit_index(
     let names: Vec<String> = source.place.name.iter().cloned().collect();
     let (place, registry) = (source.place.clone(), source.registry.clone());
     let (more, edit) = match edit {
-        IndexEdit::Add(parts) => (parts, None),
+        Edit::Add(parts) => (parts, None),
         other => (Vec::new(), Some(other)),
     };
-    let first = IndexPart { whole: true, ..IndexPart::of(source, None) };
+    let first = Part { whole: true, ..Part::of(source, None) };
     let parts = std::iter::once(first).chain(more).collect();
     let opened = match Opened::all(parts, &request, options)? {
         Ok(opened) => opened,
@@ -139,11 +161,11 @@ pub fn edit_index(
     };
     let whole = in_place && destination.is_replaced();
     let edited = match &edit {
-        Some(IndexEdit::Remove(children)) => compose::removed(&first.archive, &names, children, whole)?,
-        Some(IndexEdit::Annotate { child, change }) => {
+        Some(Edit::Remove(children)) => compose::removed(&first.archive, &names, children, whole)?,
+        Some(Edit::Annotate { child, change }) => {
             compose::annotated(&first.archive, &names, child, change, whole)?
         }
-        Some(IndexEdit::Add(_)) | None => {
+        Some(Edit::Add(_)) | None => {
             let rest = opened.parts.iter().skip(1);
             let picks = rest.map(|part| Ok((&part.archive, part.pick()?))).collect::<Result<_>>()?;
             compose::added(&first.archive, &names, picks, whole)?
@@ -164,12 +186,12 @@ pub fn edit_index(
 }
 
 /// Writes each platform of an index to a place of its own, as an index of that one image with its attestations, so that
-/// [`create_index`] makes the same index of them again. `to` says where each goes.
+/// [`create`] makes the same index of them again. `to` says where each goes.
 ///
 /// # Errors
 ///
 /// As [`convert()`](super::convert()); there is no such index. What was written before an error stays.
-pub fn split_index(
+pub fn split(
     source: Source,
     to: &dyn Fn(&Platform) -> Result<Destination>,
     request: &Request,
@@ -177,7 +199,7 @@ pub fn split_index(
 ) -> Result<Vec<(Platform, Outcome)>> {
     let names: Vec<String> = source.place.name.iter().cloned().collect();
     let place = source.place.clone();
-    let opened = match Opened::all(vec![IndexPart::of(source, None)], request, options)? {
+    let opened = match Opened::all(vec![Part::of(source, None)], request, options)? {
         Ok(opened) => opened,
         Err(refused) => return Ok(vec![(Platform::default(), *refused)]),
     };
@@ -217,18 +239,18 @@ pub fn split_index(
 /// # Errors
 ///
 /// There is no such image; a document cannot be read.
-pub fn show_index(archive: &Archive, images: &[String], format: IndexFormat) -> Result<String> {
+pub fn show(archive: &Archive, images: &[String], format: Format) -> Result<String> {
     compose::shown(archive, images, format)
 }
 
 /// A part that is open.
-struct Part {
+struct Opening {
     archive: Archive,
     place: Place,
     platform: Option<Specifier>,
 }
 
-impl Part {
+impl Opening {
     fn pick(&self) -> Result<compose::Pick> {
         let names: Vec<String> = self.place.name.iter().cloned().collect();
         compose::pick(&self.archive, &names, self.platform.as_ref())
@@ -237,7 +259,7 @@ impl Part {
 
 /// All parts, open.
 struct Opened {
-    parts: Vec<Part>,
+    parts: Vec<Opening>,
     /// What became of what had no manifest.
     before: Vec<Entry>,
     /// Where the manifests are that were made.
@@ -247,12 +269,12 @@ struct Opened {
 impl Opened {
     /// Opens all; the outcome of the first of which something is wrong.
     fn all(
-        parts: Vec<IndexPart>,
+        parts: Vec<Part>,
         request: &Request,
         options: &Options<'_>,
     ) -> Result<std::result::Result<Opened, Box<Outcome>>> {
         let mut opened = Opened { parts: Vec::new(), before: Vec::new(), dirs: Vec::new() };
-        for IndexPart { source, platform, whole } in parts {
+        for Part { source, platform, whole } in parts {
             let place = source.place.clone();
             let archive = open(source, options)?;
             let archive = match needs_manifests(&archive, request) {
@@ -266,7 +288,7 @@ impl Opened {
                     Err(refused) => return Ok(Err(refused)),
                 },
             };
-            opened.parts.push(Part { archive, place, platform });
+            opened.parts.push(Opening { archive, place, platform });
         }
         Ok(Ok(opened))
     }
@@ -318,7 +340,7 @@ fn manifests(
     request.images.extend(place.name.clone().filter(|_| !whole));
     request.manifest_format = asked.manifest_format;
     let source = From { place, origin: Origin::Archive(Box::new(archive)) };
-    let destination = crate::convert::Destination::at(&to);
+    let destination = crate::jobs::convert::Destination::at(&to);
     let outcome = run(source, destination, &request, &options.policy, options.progress)?;
     let End::Written { account, .. } = outcome.end else {
         let findings = options.policy.blocking(outcome.findings);

@@ -1,11 +1,30 @@
-//! Looking at an archive without reading its layers.
+//! Looking at an archive without reading its layers: what a [`View`] is made of, and the bytes of documents.
+//!
+//! # Example
+//!
+//! Prints the manifest of every image, byte for byte.
+//!
+//! ```
+//! use restow::inspect::raw;
+//!
+//! fn manifests(path: &std::path::Path) -> restow::Result<()> {
+//!     let archive = restow::open(path, &restow::Options::default())?;
+//!     for entry in restow::inspect(&archive, &[])?.images {
+//!         let names: Vec<String> = entry.names.into_iter().take(1).collect();
+//!         println!("{}", String::from_utf8_lossy(&raw(&archive, &names, "manifest")?));
+//!     }
+//!     Ok(())
+//! }
+//! # let _ = manifests;
+//! ```
 
 use crate::error::Result;
 #[cfg(feature = "cli")]
-use crate::inspect::table;
+use crate::jobs::inspect::table;
 #[cfg(feature = "cli")]
-use crate::inspect::tree::{self, Look};
-use crate::inspect::{View, raw as bytes};
+use crate::jobs::inspect::tree::{self, Look};
+pub use crate::jobs::inspect::{Entry, Layer};
+use crate::jobs::inspect::{View, raw as bytes};
 use crate::model::select::Chosen;
 use crate::model::{Archive, Root, select};
 use crate::platform::Specifier;
@@ -24,7 +43,7 @@ pub fn inspect(archive: &Archive, images: &[String]) -> Result<View> {
 /// # Errors
 ///
 /// As of [`inspect`], and none of them is for such a platform.
-pub fn inspect_for(archive: &Archive, images: &[String], platforms: &[Specifier]) -> Result<View> {
+pub(crate) fn inspect_for(archive: &Archive, images: &[String], platforms: &[Specifier]) -> Result<View> {
     let view = View::of(archive, &chosen(archive, images, platforms)?)?;
     archive.unchanged()?;
     Ok(view)
@@ -45,7 +64,7 @@ pub fn raw(archive: &Archive, images: &[String], which: &str) -> Result<Vec<u8>>
 /// # Errors
 ///
 /// As of [`raw`], and no image is for such a platform.
-pub fn raw_for(
+pub(crate) fn raw_for(
     archive: &Archive,
     images: &[String],
     platforms: &[Specifier],

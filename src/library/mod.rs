@@ -1,52 +1,32 @@
-//! What other programs see of restow, and the command too: one function for each job, with options that have defaults.
+//! What other programs see of restow, and the command too: a module for each job, whose options have defaults.
 //!
 //! Everything here is short: it puts the rooms below together in the usual way, and hides how they are made.
 
 mod check;
-mod compare;
-mod convert;
-mod explain;
-mod index;
-mod inspect;
+#[cfg(feature = "cli")]
+pub(crate) mod command;
+pub mod compare;
+pub mod convert;
+pub mod explain;
+pub mod index;
+pub mod inspect;
 mod open;
 mod options;
 #[cfg(feature = "page")]
 mod page;
-mod registry;
-mod repair;
-mod report;
+pub mod registry;
+pub mod repair;
+pub mod report;
 #[cfg(feature = "scrub")]
-mod scrub;
+pub mod scrub;
 #[cfg(feature = "serve")]
-mod serve;
+pub mod serve;
 
-pub use check::{check, check_part};
+pub use check::check;
 pub use compare::compare;
-pub use convert::{Destination, DockerFormat, convert};
-#[doc(hidden)]
-pub use explain::unknown_rule;
-pub use explain::{explain, schemas};
-pub use index::{IndexEdit, IndexPart, create_index, edit_index, show_index, split_index};
-pub use inspect::{inspect, raw};
-#[doc(hidden)]
-pub use inspect::{inspect_for, raw_for};
+pub use convert::{Destination, convert};
+pub use explain::explain;
+pub use inspect::inspect;
 pub use open::{Source, open};
 pub use options::Options;
-#[cfg(all(feature = "page", feature = "scrub"))]
-#[doc(hidden)]
-pub use page::picture_told;
-#[cfg(feature = "page")]
-#[doc(hidden)]
-pub use page::{Looked, changes, file_digest, picture};
-pub use registry::{Login, RegistryOptions, tags};
-pub use repair::repair;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub use report::draw;
-pub use report::{Report, ReportFormat, fix_list};
-#[doc(hidden)]
-pub use report::{images, render};
-#[cfg(feature = "scrub")]
-pub use scrub::{merge_scrubs, scrub};
-#[cfg(feature = "serve")]
-pub use serve::{Shelved, named, shelve};
+pub use report::Report;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{Options, RegistryOptions, registry};
+use super::{Options, registry};
 use crate::error::{Error, Result};
 use crate::form::place::Place;
 use crate::form::{self, Alone, Input, OpenOptions};
@@ -15,7 +15,7 @@ use crate::source::SpoolDir;
 pub struct Source {
     pub(super) place: Place,
     pub(super) input: Input,
-    pub(super) registry: RegistryOptions,
+    pub(super) registry: registry::Options,
     /// Whether a single document or layer will do, and which it is if that was said.
     lone: Alone,
     /// Whether blobs are going to be read: what a registry lacks of them is not asked for otherwise.
@@ -29,7 +29,7 @@ pub struct Source {
 impl From<Place> for Source {
     /// The place that a command line means: `-` is standard input.
     fn from(place: Place) -> Source {
-        let registry = RegistryOptions::default();
+        let registry = registry::Options::default();
         Source {
             input: place.input(),
             place,
@@ -85,7 +85,7 @@ impl Source {
     }
 
     /// How a registry is spoken to.
-    pub fn registry(mut self, options: RegistryOptions) -> Source {
+    pub fn registry(mut self, options: registry::Options) -> Source {
         self.registry = options;
         self
     }
@@ -104,7 +104,7 @@ pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive>
         return Ok(archive);
     }
     let others = others.into_iter().map(|other| open(other, options)).collect::<Result<_>>()?;
-    crate::compose::fill(archive, others, &options.limits)
+    crate::jobs::compose::fill(archive, others, &options.limits)
 }
 
 fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {

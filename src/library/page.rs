@@ -7,18 +7,17 @@ use std::path::Path;
 use super::Options;
 use super::inspect::roots;
 use super::report::with_source;
-use crate::check::Part;
 use crate::digest::{Algorithm, Hasher};
 use crate::error::Result;
 use crate::facts::Changed;
 use crate::finding::{Finding, Level, Lowered, counted};
-use crate::inspect::View;
+use crate::jobs::check::Part;
+use crate::jobs::inspect::View;
 use crate::model::Archive;
 use crate::page::{Page, Proof};
 use crate::read;
 
 /// What a page shows of an archive beside what was found in it.
-#[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Looked<'a> {
     /// How much of it was looked at.
@@ -41,7 +40,6 @@ impl Looked<'_> {
 }
 
 /// Adds an archive to a page, with what was found in it. What is too large to be drawn has no picture.
-#[doc(hidden)]
 pub fn picture(
     page: &mut Page,
     archive: &Archive,
@@ -58,9 +56,8 @@ pub fn picture(
 }
 
 /// Adds to a page what was found in a storage.
-#[doc(hidden)]
 #[cfg(feature = "scrub")]
-pub fn picture_told(page: &mut Page, told: &crate::scrub::Told, path: Option<&Path>) {
+pub fn picture_told(page: &mut Page, told: &crate::jobs::scrub::Told, path: Option<&Path>) {
     told.with_source(path, |source| {
         let proof = if source.proved.is_some() { Proof::Store } else { Proof::All };
         page.add(source, None, proof, None);
@@ -68,7 +65,6 @@ pub fn picture_told(page: &mut Page, told: &crate::scrub::Told, path: Option<&Pa
 }
 
 /// The digest and the size of a file as it is, in words; or why they are not known. `None` of what is no file.
-#[doc(hidden)]
 pub fn file_digest(path: &Path) -> Option<String> {
     let digest = || -> io::Result<Option<String>> {
         // What is no file may have no end.
@@ -87,7 +83,6 @@ pub fn file_digest(path: &Path) -> Option<String> {
 /// # Errors
 ///
 /// The archive, or a temporary file, cannot be read; it changed meanwhile; the job was cancelled.
-#[doc(hidden)]
 pub fn changes(archive: &Archive, options: &Options<'_>) -> Result<Changed> {
     let reading = read::Options { contents: true, ..options.reading() };
     Ok(read::all(archive, &reading.context(true, options.progress))?.changes)

@@ -1,9 +1,28 @@
-//! Registries: how they are spoken to, and what is read and written there.
+//! Registries: how they are spoken to, and what is asked of them beside images.
+//!
+//! A place in one is `docker://HOST[:PORT]/NAME[:TAG][@DIGEST]`, or `docker://HOST/` for all of it. [`Options`] go to a
+//! [`Source`](crate::Source::registry) or a [`Destination`](crate::Destination::registry). The feature `registry` makes them
+//! work; without it such a place is refused.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use restow::registry::{Options, tags};
+//! use restow::{Limits, Place};
+//!
+//! let place = Place::parse("docker://localhost:5000/team/app")?;
+//! let options = Options { tls_verify: false, ..Options::default() };
+//! for tag in tags(&place, &options, &Limits::default())? {
+//!     println!("{tag}");
+//! }
+//! # Ok::<(), restow::Error>(())
+//! ```
 
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::convert::{Plan, Request};
+#[cfg(feature = "registry")]
+use crate::distribution::{Config, Credential, Credentials, Registries};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::place::Place;
 #[cfg(feature = "registry")]
@@ -14,17 +33,16 @@ use crate::form::registry::{
 use crate::form::sink::Lacking;
 use crate::form::sink::Sink;
 #[cfg(feature = "registry")]
-use crate::http::{Client, Environment, Options, Secret};
+use crate::http::{self, Client, Environment, Secret};
+use crate::jobs::convert::{Plan, Request};
 use crate::limits::Limits;
 use crate::model::Archive;
 use crate::platform::Specifier;
-#[cfg(feature = "registry")]
-use crate::registry::{Config, Credential, Credentials, Registries};
 
 /// How the registry of a place is spoken to. The default finds credentials where Docker and podman keep them, takes no
 /// certificate that the system does not trust, and follows all that refers to an image.
 #[derive(Debug, Clone)]
-pub struct RegistryOptions {
+pub struct Options {
     /// Who asks; if unset, what the credential files and helpers say of the host.
     pub login: Option<Login>,
     /// The only file to look for credentials in, as podman, skopeo or docker write it.
@@ -51,9 +69,9 @@ pub struct RegistryOptions {
     pub verify_after: bool,
 }
 
-impl Default for RegistryOptions {
+impl Default for Options {
     fn default() -> Self {
-        RegistryOptions {
+        Options {
             login: None,
             authfile: None,
             tls_verify: true,
@@ -95,21 +113,17 @@ fn address(place: &Place) -> Result<Address> {
 
 /// The registries that a place leads to.
 #[cfg(feature = "registry")]
-fn registries(
-    address: &Address,
-    options: &RegistryOptions,
-    limits: &Limits,
-) -> Result<std::sync::Arc<Registries>> {
+fn registries(address: &Address, options: &Options, limits: &Limits) -> Result<std::sync::Arc<Registries>> {
     let environment = Environment::of_process();
     let config = Config::load(&environment)?;
-    let mut http = Options::new(limits, environment.clone());
-    http.insecure = config.insecure();
+    let mut how = http::Options::new(limits, environment.clone());
+    how.insecure = config.insecure();
     if !options.tls_verify {
-        http.insecure.insert(crate::registry::host_of(address.domain()).to_ascii_lowercase());
+        how.insecure.insert(crate::distribution::host_of(address.domain()).to_ascii_lowercase());
     }
-    http.ca.clone_from(&options.ca);
-    http.retry_times = options.retry_times;
-    http.limit_rate = options.limit_rate;
+    how.ca.clone_from(&options.ca);
+    how.retry_times = options.retry_times;
+    how.limit_rate = options.limit_rate;
     let patience = std::time::Duration::from_secs(limits.helper_seconds);
     let mut credentials = Credentials::of(options.authfile.clone(), &environment, patience);
     if let Some(Login { user, password, from }) = &options.login {
@@ -117,7 +131,7 @@ fn registries(
         let credential = Credential::Password { user: user.clone(), password };
         credentials.give(address.domain(), credential, from);
     }
-    Ok(Registries::new(Client::new(http), credentials, config))
+    Ok(Registries::new(Client::new(how), credentials, config))
 }
 
 /// Opens a place in a registry; `blobs` says whether blobs will be read, `only` the platforms whose images are going to be
@@ -126,7 +140,7 @@ fn registries(
 pub(super) fn open(
     place: &Place,
     (blobs, only): (bool, &[Specifier]),
-    options: &RegistryOptions,
+    options: &Options,
     limits: &Limits,
 ) -> Result<Archive> {
     let wanted = Wanted {
@@ -151,7 +165,7 @@ pub(super) fn open(
 #[cfg(all(feature = "registry", feature = "scrub"))]
 pub(super) fn live(
     place: &Place,
-    options: &RegistryOptions,
+    options: &Options,
     limits: &Limits,
 ) -> Result<crate::form::registry::live::Live> {
     let address = address(place)?;
@@ -161,7 +175,7 @@ pub(super) fn live(
 
 /// A registry that something is sent to which it lacks.
 #[cfg(feature = "registry")]
-pub(super) fn lacking(place: &Place, options: &RegistryOptions, limits: &Limits) -> Result<Missing> {
+pub(super) fn lacking(place: &Place, options: &Options, limits: &Limits) -> Result<Missing> {
     let address = address(place)?;
     let registries = registries(&address, options, limits)?;
     Ok(Missing::new(registries, address.domain()))
@@ -173,7 +187,7 @@ pub(super) fn lacking(place: &Place, options: &RegistryOptions, limits: &Limits)
 ///
 /// There is no such repository; the registry cannot be asked, or refuses.
 #[cfg(feature = "registry")]
-pub fn tags(place: &Place, options: &RegistryOptions, limits: &Limits) -> Result<Vec<String>> {
+pub fn tags(place: &Place, options: &Options, limits: &Limits) -> Result<Vec<String>> {
     let address = address(place)?;
     let registries = registries(&address, options, limits)?;
     match address {
@@ -207,7 +221,7 @@ impl Push {
     pub fn prepare(
         source: &Place,
         destination: &Place,
-        options: &RegistryOptions,
+        options: &Options,
         request: &mut Request,
     ) -> Result<Push> {
         let address = address(destination)?;
@@ -268,18 +282,13 @@ fn without(place: &Place) -> Error {
 
 /// Refuses: this restow was built without registries.
 #[cfg(not(feature = "registry"))]
-pub(super) fn open(
-    place: &Place,
-    _: (bool, &[Specifier]),
-    _: &RegistryOptions,
-    _: &Limits,
-) -> Result<Archive> {
+pub(super) fn open(place: &Place, _: (bool, &[Specifier]), _: &Options, _: &Limits) -> Result<Archive> {
     Err(without(place))
 }
 
 /// As where registries are known, for where they are not: an error.
 #[cfg(not(feature = "registry"))]
-pub fn tags(place: &Place, _: &RegistryOptions, _: &Limits) -> Result<Vec<String>> {
+pub fn tags(place: &Place, _: &Options, _: &Limits) -> Result<Vec<String>> {
     Err(without(place))
 }
 
@@ -289,7 +298,7 @@ pub(super) enum Push {}
 
 #[cfg(not(feature = "registry"))]
 impl Push {
-    pub fn prepare(_: &Place, destination: &Place, _: &RegistryOptions, _: &mut Request) -> Result<Push> {
+    pub fn prepare(_: &Place, destination: &Place, _: &Options, _: &mut Request) -> Result<Push> {
         Err(without(destination))
     }
 

@@ -1,11 +1,29 @@
-//! Repairing.
+//! Repairing: right bytes where wrong or missing ones are, taken from places that have them.
+//!
+//! # Example
+//!
+//! Says what would be put right in a layout, and writes nothing.
+//!
+//! ```no_run
+//! use restow::repair::{Request, run};
+//! use restow::{Options, Source};
+//!
+//! let from = vec![Source::parse("docker://registry.example/team/app:1")?];
+//! let repaired = run(Source::parse("oci:mirror")?, from, &Request::default(), &Options::default())?;
+//! for step in &repaired.steps {
+//!     println!("{}", step.line());
+//! }
+//! println!("{} stay wrong", repaired.left.len());
+//! # Ok::<(), restow::Error>(())
+//! ```
 
 use super::{Options, Source, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::apart::{Used, replaces};
 use crate::form::mend::{Folder, MendFiles};
 use crate::form::seek::Store;
-use crate::repair::{Known, Repaired, Repairing, run};
+use crate::jobs::repair::{self, Known};
+pub use crate::jobs::repair::{Left, Repaired, Request, Sought, Step, StepKind, Was};
 use crate::store::Address;
 
 /// Puts right bytes where wrong or missing ones are: blobs that `from` has, each proved by its digest, then the links that the
@@ -16,10 +34,10 @@ use crate::store::Address;
 ///
 /// The place, or one of the others, cannot be opened or read, or the place cannot be repaired; it cannot be written to at all;
 /// the job was cancelled. What stops it later stands in [`Repaired::stopped`].
-pub fn repair(
+pub fn run(
     place: impl Into<Source>,
     from: Vec<Source>,
-    how: &Repairing,
+    how: &Request,
     options: &Options<'_>,
 ) -> Result<Repaired> {
     let place: Source = place.into();
@@ -47,11 +65,11 @@ pub fn repair(
     let stores = stores()?;
     let again = || open(Source::from(place.place.clone()), options);
     let writing = || writing(&place, how, options);
-    run(&writing, &again, stores, how, &*known, &options.reading(), options.progress)
+    repair::run(&writing, &again, stores, how, &*known, &options.reading(), options.progress)
 }
 
 /// What writes to the place.
-fn writing(place: &Source, how: &Repairing, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
+fn writing(place: &Source, how: &Request, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
     match place.place.bucket() {
         Some(address) => in_bucket(&address, options),
         None => Ok(Box::new(Folder::open(&place.place.path, how.fsync)?)),
@@ -72,16 +90,16 @@ fn in_bucket(address: &Address, _: &Options<'_>) -> Result<Box<dyn MendFiles>> {
 
 /// What a scrub has proved of the place.
 #[cfg(feature = "scrub")]
-fn known(place: &Source, how: &Repairing, options: &Options<'_>) -> Result<Box<Known<'static>>> {
+fn known(place: &Source, how: &Request, options: &Options<'_>) -> Result<Box<Known<'static>>> {
     let Some(state) = &how.state else { return Ok(Box::new(|_| Ok(false))) };
     let stored = super::scrub::stored(&place.place, &options.limits)?;
-    let proved = crate::scrub::Proved::of(state, &place.place.text, stored)?;
+    let proved = crate::jobs::scrub::Proved::of(state, &place.place.text, stored)?;
     Ok(Box::new(move |digest| proved.is_right(digest)))
 }
 
 /// Without scrubs there are no states.
 #[cfg(not(feature = "scrub"))]
-fn known(_: &Source, how: &Repairing, _: &Options<'_>) -> Result<Box<Known<'static>>> {
+fn known(_: &Source, how: &Request, _: &Options<'_>) -> Result<Box<Known<'static>>> {
     match how.state {
         Some(_) => Err(Error::refused("this build of restow has no scrub, and reads no state of one")),
         None => Ok(Box::new(|_| Ok(false))),
@@ -90,7 +108,7 @@ fn known(_: &Source, how: &Repairing, _: &Options<'_>) -> Result<Box<Known<'stat
 
 /// The same of a live registry: what it says that it lacks.
 #[cfg(feature = "registry")]
-fn remote(place: Source, stores: Vec<Store>, how: &Repairing, options: &Options<'_>) -> Result<Repaired> {
+fn remote(place: Source, stores: Vec<Store>, how: &Request, options: &Options<'_>) -> Result<Repaired> {
     let refused = [
         (how.keep_wrong.is_some(), "--keep-wrong goes with a folder: what a registry has is not replaced"),
         (how.state.is_some(), "--state goes with a storage: a registry is asked what it lacks"),
@@ -100,12 +118,12 @@ fn remote(place: Source, stores: Vec<Store>, how: &Repairing, options: &Options<
     }
     let registry = super::registry::lacking(&place.place, &place.registry, &options.limits)?;
     let archive = super::registry::open(&place.place, (true, &[]), &place.registry, &options.limits)?;
-    crate::repair::remote::send(&archive, &registry, &stores, how, &options.limits, options.progress)
+    repair::remote::send(&archive, &registry, &stores, how, &options.limits, options.progress)
 }
 
 /// Without registries there are none to repair.
 #[cfg(not(feature = "registry"))]
-fn remote(place: Source, _: Vec<Store>, _: &Repairing, options: &Options<'_>) -> Result<Repaired> {
+fn remote(place: Source, _: Vec<Store>, _: &Request, options: &Options<'_>) -> Result<Repaired> {
     super::registry::open(&place.place, (true, &[]), &place.registry, &options.limits)?;
     Ok(Repaired::default())
 }

@@ -1,20 +1,45 @@
-//! What was found in an archive.
+//! Reports: what a finding points at, and the formats for machines.
+//!
+//! # Example
+//!
+//! A report of several archives as SARIF, which GitHub and others show.
+//!
+//! ```
+//! use restow::report::Format;
+//!
+//! fn sarif(paths: &[&std::path::Path], out: &mut dyn std::io::Write) -> restow::Result<()> {
+//!     let options = restow::Options::default();
+//!     let mut report = Format::Sarif.renderer();
+//!     for path in paths {
+//!         let archive = restow::open(*path, &options)?;
+//!         restow::check(&archive, &options)?.add_to(&mut *report, Some(path));
+//!     }
+//!     // One whole document, whatever the number of archives.
+//!     report.finish(out).expect("standard output, or a file with room");
+//!     Ok(())
+//! }
+//! # let mut out = Vec::new();
+//! # sarif(&["corpus/good/docker-archive/docker-20.10/archive.tar".as_ref()], &mut out).unwrap();
+//! # assert!(out.starts_with(b"{"));
+//! ```
 
 use std::path::{Path, PathBuf};
 
-use crate::check::Part;
 use crate::facts::Changed;
-use crate::finding::{Finding, Level, Locator, Lowered, Summary};
+pub use crate::finding::{Applicability, By, Change, Fix, Label, Lower, Lowered, Summary};
+use crate::finding::{Finding, Level, Locator};
 use crate::form::place::Place;
-use crate::inspect::{images as named, summary};
+use crate::jobs::check::Part;
+use crate::jobs::inspect::{images as named, summary};
+pub use crate::location::Location;
 use crate::model::{Archive, Form, NodeId};
+pub use crate::render::Renderer;
 #[cfg(feature = "cli")]
-use crate::report::human::{self, HumanOptions, Verdict};
+use crate::render::human::{self, HumanOptions, Verdict};
 #[cfg(feature = "junit")]
-use crate::report::junit::Junit;
-use crate::report::{
-    Container, Image, Renderer, Source, fixes::FixList, github::Github, json::Json, lines::Lines,
-    sarif::Sarif,
+use crate::render::junit::Junit;
+use crate::render::{
+    Container, Image, Source, fixes::FixList, github::Github, json::Json, lines::Lines, sarif::Sarif,
 };
 #[cfg(feature = "junit")]
 use crate::rules;
@@ -96,7 +121,7 @@ impl Archive {
 }
 
 /// The images of an archive, as reports take them.
-pub fn images(archive: &Archive) -> Vec<Image> {
+pub(crate) fn images(archive: &Archive) -> Vec<Image> {
     images_that(archive, &|_| true)
 }
 
@@ -112,7 +137,7 @@ impl Part {
     }
 
     /// Its images, as reports take them.
-    pub fn images(&self, archive: &Archive) -> Vec<Image> {
+    pub(crate) fn images(&self, archive: &Archive) -> Vec<Image> {
         images_that(archive, &|node| self.holds(node))
     }
 }
@@ -120,7 +145,7 @@ impl Part {
 /// A format of reports for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ReportFormat {
+pub enum Format {
     /// JSON of a documented shape.
     Json,
     /// SARIF 2.1.0.
@@ -134,57 +159,55 @@ pub enum ReportFormat {
     Lines,
 }
 
-impl ReportFormat {
+impl Format {
     /// All of them.
-    pub const ALL: &[ReportFormat] = &[
-        ReportFormat::Json,
-        ReportFormat::Sarif,
+    pub const ALL: &[Format] = &[
+        Format::Json,
+        Format::Sarif,
         #[cfg(feature = "junit")]
-        ReportFormat::Junit,
-        ReportFormat::Github,
-        ReportFormat::Lines,
+        Format::Junit,
+        Format::Github,
+        Format::Lines,
     ];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self {
-            ReportFormat::Json => "json",
-            ReportFormat::Sarif => "sarif",
+            Format::Json => "json",
+            Format::Sarif => "sarif",
             #[cfg(feature = "junit")]
-            ReportFormat::Junit => "junit",
-            ReportFormat::Github => "github",
-            ReportFormat::Lines => "lines",
+            Format::Junit => "junit",
+            Format::Github => "github",
+            Format::Lines => "lines",
         }
     }
 
     /// The format of a name.
-    pub fn named(name: &str) -> Option<ReportFormat> {
-        ReportFormat::ALL.iter().copied().find(|format| format.name() == name)
+    pub fn named(name: &str) -> Option<Format> {
+        Format::ALL.iter().copied().find(|format| format.name() == name)
     }
 
     /// An empty report.
     pub fn renderer(self) -> Box<dyn Renderer> {
         match self {
-            ReportFormat::Json => Box::<Json>::default(),
-            ReportFormat::Sarif => Box::<Sarif>::default(),
+            Format::Json => Box::<Json>::default(),
+            Format::Sarif => Box::<Sarif>::default(),
             #[cfg(feature = "junit")]
-            ReportFormat::Junit => {
-                Box::new(Junit::new(rules::all().iter().map(|rule| rule.family()).collect()))
-            }
-            ReportFormat::Github => Box::<Github>::default(),
-            ReportFormat::Lines => Box::<Lines>::default(),
+            Format::Junit => Box::new(Junit::new(rules::all().iter().map(|rule| rule.family()).collect())),
+            Format::Github => Box::<Github>::default(),
+            Format::Lines => Box::<Lines>::default(),
         }
     }
 }
 
 /// An empty list of the fixes that findings propose, to which judged sources are added as to a report: JSON of a documented
 /// shape, which people read before [`Request::fix`](crate::Request::fix) makes the fixes.
-pub fn fix_list() -> Box<dyn Renderer> {
+pub fn fixes() -> Box<dyn Renderer> {
     Box::<FixList>::default()
 }
 
 /// Adds what was found in an archive, or in a part of it, to a report for machines.
-pub fn render(
+pub(crate) fn render(
     report: &mut dyn Renderer,
     archive: &Archive,
     part: Option<&Part>,
@@ -225,6 +248,6 @@ pub(super) fn with_source(
 
 /// Draws a verdict, with the findings that it rests on, for people.
 #[cfg(feature = "cli")]
-pub fn draw(verdict: &Verdict<'_>, archive: &Archive, options: HumanOptions) -> String {
+pub(crate) fn draw(verdict: &Verdict<'_>, archive: &Archive, options: HumanOptions) -> String {
     human::report(verdict, &ArchiveDocuments::of(archive), options)
 }

@@ -1,17 +1,48 @@
-//! Scrubbing.
+//! Scrubbing: a whole storage proved, whatever its size.
+//!
+//! What was found is kept in a state, a file that the [`Request`] names. So a run that was stopped goes on, the next one reads
+//! what is new, and parts ([`Shard`]) run beside each other until [`merge`] judges them as one.
+//!
+//! # Example
+//!
+//! Proves a storage in runs of an hour at most, and says how far it is.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use restow::scrub::{Counters, Extras, Request, run};
+//! use restow::{Options, Place, registry};
+//!
+//! let place = Place::parse("registry-storage:/var/lib/registry")?;
+//! let mut request = Request::default();
+//! request.state = Some("scrub.state".into());
+//! request.max_duration = Some(Duration::from_secs(3600));
+//! let counters = Counters::default();
+//! let options = Options::default();
+//! let scrubbed = run(&place, &request, &registry::Options::default(), &options, &counters, Extras::default())?;
+//! println!("{} blobs are left to read", scrubbed.left());
+//! for finding in scrubbed.told.iter().flat_map(|told| &told.findings) {
+//!     println!("{}: {}", finding.rule.name, finding.message);
+//! }
+//! # Ok::<(), restow::Error>(())
+//! ```
 
 use std::path::{Path, PathBuf};
 
-use super::{Options, RegistryOptions};
+use super::{Options, registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Command, Finding, Level, counted};
 use crate::form::place::Place;
 use crate::form::registry_storage::on_disk::in_folder;
 use crate::form::registry_storage::stored::Stored;
+use crate::jobs::scrub::{self, Means, What, seconds};
+pub use crate::jobs::scrub::{
+    Break, Counters, Extent, Extras, Garbage, Meta, Request, Run, Sample, Scrubbed, Shard, Status, Told,
+    status,
+};
 use crate::limits::Limits;
-use crate::report::{Amount, Container, Proved, Renderer, Source};
+use crate::render::{Amount, Container, Proved, Renderer, Source};
 use crate::rules::suggest_repair;
-use crate::scrub::{Counters, Extras, Means, Request, Scrubbed, Told, What, merge, run, seconds};
 use crate::store::Address;
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
@@ -22,10 +53,10 @@ use crate::store::Address;
 ///
 /// The storage or the state cannot be read or written, or the state is another storage's. What is wrong with the storage is
 /// no error but stands in the report.
-pub fn scrub(
+pub fn run(
     place: &Place,
     request: &Request,
-    registry: &RegistryOptions,
+    registry: &registry::Options,
     options: &Options<'_>,
     counters: &Counters,
     extras: Extras<'_>,
@@ -58,7 +89,7 @@ pub fn scrub(
             return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
         }
     };
-    run((&place.text, what), request, &means(options, &reading, counters), extras)
+    scrub::run((&place.text, what), request, &means(options, &reading, counters), extras)
 }
 
 /// The storage at a place.
@@ -90,13 +121,13 @@ fn in_bucket(_: &str, address: &Address, _: &Limits) -> Result<Stored> {
 /// # Errors
 ///
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
-pub fn merge_scrubs(
+pub fn merge(
     states: &[PathBuf],
     options: &Options<'_>,
     counters: &Counters,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
-    merge(states, &means(options, &options.reading(), counters), extras)
+    scrub::merge(states, &means(options, &options.reading(), counters), extras)
 }
 
 fn means<'a>(

@@ -1,4 +1,26 @@
-//! Serving.
+//! Serving: archives of any form as a registry to pull from.
+//!
+//! A [`Shelf`] holds what was verified, a [`Server`] answers for it.
+//!
+//! # Example
+//!
+//! Serves an archive to this machine alone.
+//!
+//! ```no_run
+//! use restow::serve::{Server, Settings, Shelf};
+//! use restow::{Limits, Options, Request, Source};
+//!
+//! let mut shelf = Shelf::default();
+//! let put = shelf.put(Source::parse("app.tar")?, None, Request::default(), &Options::default())?;
+//! println!("{:?}", put.names);
+//! let listen = vec!["127.0.0.1:5000".parse().expect("an address")];
+//! let settings = Settings { listen, tls: None, htpasswd: None, log: None, limits: Limits::default() };
+//! let server = Server::bind(shelf, settings)?;
+//! println!("http://{}/v2/", server.address());
+//! // Until `server.stop().now()` is called by another thread; gives the number of requests.
+//! server.run();
+//! # Ok::<(), restow::Error>(())
+//! ```
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,16 +28,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::convert::levelled;
 use super::{Options, Source, open, registry};
-use crate::convert::plan::Treatment;
-use crate::convert::{Destination, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Lowered};
 use crate::form::held::{Held, Holding};
 use crate::form::place::Place;
 use crate::form::sink::Sink;
+use crate::jobs::convert::plan::Treatment;
+use crate::jobs::convert::{
+    Destination, End, Goal, Origin, Outcome, Plan, Request, Source as From, Target, run,
+};
+pub use crate::jobs::serve::{Server, Settings, Shelf, server::Stop};
 use crate::model::{Archive, Name, referrers, select};
 use crate::reference::is_repository_path;
-use crate::serve::Shelf;
 
 /// What came of putting a place on a [`Shelf`].
 pub struct Shelved {
@@ -32,59 +56,61 @@ pub struct Shelved {
     pub spooled: u64,
 }
 
-/// Verifies all of a place, as [`check()`](super::check()) does, and puts it on a shelf under the names that it has, or under
-/// `name`, `REPOSITORY[:TAG]`. An image without a name is called by the file that it is in. If anything is wrong with it at
-/// the level of errors, nothing of it is served.
-///
-/// # Errors
-///
-/// The place cannot be read, or holds no image; a name is none that a repository can have, or stands for something else already.
-pub fn shelve(
-    shelf: &mut Shelf,
-    source: impl Into<Source>,
-    name: Option<&str>,
-    request: Request,
-    options: &Options<'_>,
-) -> Result<Shelved> {
-    let source = source.into();
-    let place = source.place.clone();
-    let archive = match place.is_registry() {
-        true => registry::open(&place, (true, &[]), &source.registry, &options.limits)?,
-        false => open(source, options)?,
-    };
-    let mut request = Request { target: Target::Registry, check: true, keep_tags: true, ..request };
-    request.read = options.reading();
-    request.images.extend(place.name.clone());
-    request.destination_name = match name {
-        Some(name) => Some(name.to_owned()),
-        None => stem(&archive, &request, &place)?,
-    };
-    let held = Arc::new(Mutex::new(Held::default()));
-    let make = |plan: &Plan, archive: &Archive| -> Result<Box<dyn Sink>> {
-        let all = plan.blobs().all(|(_, treatment)| treatment == Treatment::Keep);
-        let known: HashSet<_> = archive
-            .blobs
-            .iter()
-            .filter(|blob| blob.member.is_some())
-            .filter_map(|blob| blob.digest.clone())
-            .collect();
-        Ok(Box::new(Holding::new(Arc::clone(&held), known, all, options.tmpdir.as_deref())))
-    };
-    let from = From { place: &place, origin: Origin::Archive(Box::new(archive)) };
-    let to = Destination { place: &place, goal: Goal::Held(&make) };
-    let policy = request.levels(&options.policy);
-    let mut outcome = run(from, to, &request, &policy, options.progress)?;
-    levelled(&mut outcome, &policy);
-    let Outcome { archive, findings, lowered, end, .. } = outcome;
-    let archive = Arc::new(archive);
-    let End::Written { kept, .. } = end else {
-        return Ok(Shelved { archive, findings, lowered, names: None, spooled: 0 });
-    };
-    let held = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
-    let made = held.made.values().filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>();
-    let names = shelf.add(&archive, held, &kept)?;
-    let spooled = made + archive.tree.spooled();
-    Ok(Shelved { archive, findings, lowered, names: Some(names), spooled })
+impl Shelf {
+    /// Verifies all of a place, as [`check()`](super::check()) does, and puts it on the shelf under the names that it has, or under
+    /// `name`, `REPOSITORY[:TAG]`. An image without a name is called by the file that it is in. If anything is wrong with it at
+    /// the level of errors, nothing of it is served.
+    ///
+    /// # Errors
+    ///
+    /// The place cannot be read, or holds no image; a name is none that a repository can have, or stands for something else already.
+    pub fn put(
+        &mut self,
+        source: impl Into<Source>,
+        name: Option<&str>,
+        request: Request,
+        options: &Options<'_>,
+    ) -> Result<Shelved> {
+        let source = source.into();
+        let place = source.place.clone();
+        let archive = match place.is_registry() {
+            true => registry::open(&place, (true, &[]), &source.registry, &options.limits)?,
+            false => open(source, options)?,
+        };
+        let mut request = Request { target: Target::Registry, check: true, keep_tags: true, ..request };
+        request.read = options.reading();
+        request.images.extend(place.name.clone());
+        request.destination_name = match name {
+            Some(name) => Some(name.to_owned()),
+            None => stem(&archive, &request, &place)?,
+        };
+        let held = Arc::new(Mutex::new(Held::default()));
+        let make = |plan: &Plan, archive: &Archive| -> Result<Box<dyn Sink>> {
+            let all = plan.blobs().all(|(_, treatment)| treatment == Treatment::Keep);
+            let known: HashSet<_> = archive
+                .blobs
+                .iter()
+                .filter(|blob| blob.member.is_some())
+                .filter_map(|blob| blob.digest.clone())
+                .collect();
+            Ok(Box::new(Holding::new(Arc::clone(&held), known, all, options.tmpdir.as_deref())))
+        };
+        let from = From { place: &place, origin: Origin::Archive(Box::new(archive)) };
+        let to = Destination { place: &place, goal: Goal::Held(&make) };
+        let policy = request.levels(&options.policy);
+        let mut outcome = run(from, to, &request, &policy, options.progress)?;
+        levelled(&mut outcome, &policy);
+        let Outcome { archive, findings, lowered, end, .. } = outcome;
+        let archive = Arc::new(archive);
+        let End::Written { kept, .. } = end else {
+            return Ok(Shelved { archive, findings, lowered, names: None, spooled: 0 });
+        };
+        let held = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
+        let made = held.made.values().filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>();
+        let names = self.add(&archive, held, &kept)?;
+        let spooled = made + archive.tree.spooled();
+        Ok(Shelved { archive, findings, lowered, names: Some(names), spooled })
+    }
 }
 
 /// The repository of images that have none: the stem of the file, as far as it can be one.
@@ -121,7 +147,8 @@ fn stem(archive: &Archive, request: &Request, place: &Place) -> Result<Option<St
 /// # Errors
 ///
 /// What stands before `=` is no name of a repository.
-pub fn named(text: &str) -> Result<(Option<&str>, &str)> {
+#[cfg(feature = "cli")]
+pub(crate) fn named(text: &str) -> Result<(Option<&str>, &str)> {
     let Some((name, place)) = text.split_once('=').filter(|_| !Path::new(text).exists()) else {
         return Ok((None, text));
     };

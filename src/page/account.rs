@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::words::{brief, clean};
-use crate::convert::{Account, Action, Entry};
 use crate::digest::Digest;
+use crate::jobs::convert::{Account, Action, Entry};
 
 /// Lines that are drawn; more are counted.
 const MOST: usize = 1_000;

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::words::{brief, clean, size};
-use crate::compare::{Changes, Compared, Comparison, Difference, Layer, Side, Thing};
+use crate::jobs::compare::{Changes, Compared, Comparison, Difference, Layer, Side, Thing};
 
 /// Things that are drawn, layers of one, and changes of its documents; more are counted.
 const THINGS: usize = 300;

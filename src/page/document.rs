@@ -8,7 +8,7 @@ use super::layers::title;
 use super::words::digits;
 use crate::escape::{escape, escape_str};
 use crate::finding::Documents;
-use crate::inspect::Entry;
+use crate::jobs::inspect::Entry;
 use crate::json::{Kind, Value};
 use crate::location::MemberId;
 

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::words::{brief, size};
 use crate::escape::escape_str;
-use crate::inspect::Entry;
+use crate::jobs::inspect::Entry;
 
 /// Nodes that are drawn. 600: twelve platforms of 60 layers, most of them shared; more is a grey square.
 const NODES: usize = 600;

@@ -11,7 +11,7 @@ use super::words::{brief, digits, prose};
 use super::{account, compared, documents, findings, graph, table};
 use crate::escape::escape_str;
 use crate::finding::counted;
-use crate::inspect::Entry;
+use crate::jobs::inspect::Entry;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

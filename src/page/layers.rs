@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::words::{brief, clean, digits};
 use crate::escape::escape_str;
-use crate::inspect::{Entry, Layer};
+use crate::jobs::inspect::{Entry, Layer};
 use crate::layer::Changes;
 
 /// A layer, or a blob of an artifact.

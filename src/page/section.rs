@@ -6,13 +6,13 @@ use super::document::{self, Shown as Document};
 use super::proof::Proof;
 use super::shown::{self, Shown as Finding};
 use super::{account, compared};
-use crate::compare::Comparison;
-use crate::convert::Account;
 use crate::escape::escape_str;
 use crate::finding::{Level, Summary, counted};
-use crate::inspect::{Entry, View};
+use crate::jobs::compare::Comparison;
+use crate::jobs::convert::Account;
+use crate::jobs::inspect::{Entry, View};
 use crate::location::MemberId;
-use crate::report::Source;
+use crate::render::Source;
 
 /// Characters of documents that a page holds; what does not fit is named, and how to see it. 350,000: with 300 findings
 /// a page stays below a megabyte.

@@ -6,7 +6,7 @@ use bstr::ByteSlice as _;
 
 use super::words::{clean, cut};
 use crate::finding::{self, Documents, Level, Locator, advice};
-use crate::report::excerpt::{Bounds, Excerpt};
+use crate::render::excerpt::{Bounds, Excerpt};
 
 /// Lines and columns of an excerpt: a page scrolls sideways, a phone is narrow.
 const BOUNDS: Bounds = Bounds { columns: 110, lines: 14, ellipsis: "…" };

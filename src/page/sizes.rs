@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::layers::{Rows, name, title};
 use super::words::{digits, files, share, size};
 use crate::finding::counted;
-use crate::inspect::Entry;
+use crate::jobs::inspect::Entry;
 use crate::layer::Files;
 
 /// Images that are drawn; more are counted. 40: two screens.

@@ -2,7 +2,7 @@ use super::document::pieces;
 use super::section::FINDINGS;
 use super::*;
 use crate::finding::Lowered;
-use crate::report::{Container, Source, fixture};
+use crate::render::{Container, Source, fixture};
 
 fn page(style: Style, (docs, findings): (fixture::Archive, Vec<crate::finding::Finding>)) -> String {
     let levelled: Vec<_> = findings.iter().map(|finding| (finding.rule.level, finding)).collect();
@@ -59,7 +59,7 @@ fn markdown_is_text_and_has_an_end() {
 
 /// An image of as many layers, each with a command of this length.
 fn tall(layers: usize, command: usize) -> String {
-    let layer = |nth: usize| crate::inspect::Layer {
+    let layer = |nth: usize| crate::jobs::inspect::Layer {
         digest: Some(format!("sha256:{nth:064x}")),
         diff_id: Some(format!("sha256:{:064x}", nth + layers)),
         size: Some(1_000 * (nth as u64 + 1)),
@@ -87,7 +87,7 @@ fn tall(layers: usize, command: usize) -> String {
         suggest: &[],
         proved: None,
     };
-    let entry = crate::inspect::Entry {
+    let entry = crate::jobs::inspect::Entry {
         kind: "image",
         names: vec!["tall:1".into()],
         digest: Some(format!("sha256:{:064x}", usize::MAX)),
@@ -104,7 +104,7 @@ fn tall(layers: usize, command: usize) -> String {
         layers: (0..layers).map(layer).collect(),
         manifests: Vec::new(),
     };
-    let view = crate::inspect::View {
+    let view = crate::jobs::inspect::View {
         version: 1,
         source: "tall.tar".into(),
         form: "oci",

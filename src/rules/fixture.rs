@@ -229,5 +229,5 @@ pub(crate) fn judged(bytes: &[u8], prefixes: &[&str]) -> Vec<&'static str> {
 
 /// What every rule finds in an archive, those among them that are off by default.
 pub(crate) fn all_found(archive: &Archive) -> Vec<Finding> {
-    crate::check::run(archive, &Default::default(), &()).expect("reads").findings
+    crate::jobs::check::run(archive, &Default::default(), &()).expect("reads").findings
 }

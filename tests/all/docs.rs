@@ -334,7 +334,8 @@ fn the_table_of_what_is_checked_names_every_rule_and_its_specification() {
 
 /// What a room does: the first sentence of its documentation, without links.
 fn purpose(room: &str) -> Option<String> {
-    let file = ["src/{}/mod.rs", "src/{}.rs"].map(|path| root().join(path.replace("{}", room)));
+    let file = ["src/{}/mod.rs", "src/{}.rs", "src/jobs/{}/mod.rs"]
+        .map(|path| root().join(path.replace("{}", room)));
     let text = read(file.iter().find(|path| path.is_file())?);
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
     let paragraph: Vec<&str> = lines.map(str::trim).take_while(|line| !line.is_empty()).collect();
@@ -362,7 +363,8 @@ fn rooms() -> String {
             None => "– (ground)".to_owned(),
             Some(imports) => imports.split(' ').filter(|room| there(room)).collect::<Vec<_>>().join(" "),
         };
-        table.push_str(&format!("| `{room}` | {purpose} | {imports} |\n"));
+        let within = if root().join("src/jobs").join(room).is_dir() { "jobs/" } else { "" };
+        table.push_str(&format!("| `{within}{room}` | {purpose} | {imports} |\n"));
     }
     table.push('\n');
     table

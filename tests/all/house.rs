@@ -23,37 +23,38 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("http", "pem"),
     ("messages", ""),
     ("store", "http"),
-    ("registry", "http"),
+    ("distribution", "http"),
     ("finding", "location"),
     ("blob", "codec tar"),
     ("layer", "tar"),
-    ("source", "location tar blob codec staging store registry"),
+    ("source", "location tar blob codec staging store distribution"),
     ("model", "source location"),
     ("inventory", "model source location"),
     ("facts", "blob layer model location"),
     // Of blob, codec, layer, source and tar the types of their facts.
     ("rules", "model facts finding schema location blob codec layer source tar"),
-    ("form", "model source staging store registry location codec tar"),
+    ("form", "model source staging store distribution location codec tar"),
     ("read", "model source blob codec layer facts location"),
-    ("report", "finding location"),
+    ("render", "finding location"),
     ("inspect", "model layer facts source location"),
     ("compare", "read facts rules finding model layer source location"),
+    ("jobs", ""),
     ("check", "read rules finding facts model layer source location"),
     ("convert", "read rules finding facts inventory model layer source location form blob codec staging"),
-    ("repair", "form store registry source model location facts read"),
+    ("repair", "form store distribution source model location facts read"),
     ("compose", "convert form model source location"),
     ("scrub", "read form rules finding facts model layer source location blob codec store"),
     ("serve", "convert form model source location pem"),
-    ("page", "report finding inspect compare convert check layer location"),
+    ("page", "render finding inspect compare convert check layer location"),
     (
         "library",
-        "location tar codec schema staging http messages store registry finding blob layer source model inventory facts \
-         rules form read report inspect compare check convert repair compose scrub serve page",
+        "location tar codec schema staging http messages store distribution finding blob layer source model inventory facts \
+         rules form read render inspect compare check convert repair compose scrub serve page",
     ),
     (
         "lib",
-        "library location tar codec schema staging http messages store registry finding blob layer source model facts rules form \
-         read report inspect compare check convert repair compose scrub serve page",
+        "library location tar codec schema staging http messages store distribution finding blob layer source model facts rules form \
+         read render inspect compare check convert repair compose scrub serve page",
     ),
     ("cli", "lib"),
     ("main", "cli"),
@@ -319,9 +320,10 @@ fn inline(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The room that a file is in.
-fn room(path: &str) -> &str {
-    path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
+/// The room that a file is in: below `jobs` each folder is one.
+pub fn room(path: &str) -> &str {
+    let below = path.strip_prefix("jobs/").filter(|below| *below != "mod.rs").unwrap_or(path);
+    below.split('/').next().unwrap_or(below).trim_end_matches(".rs")
 }
 
 fn may(from: &str, to: &str) -> bool {
@@ -457,7 +459,7 @@ fn an_import_that_is_turned_round_is_seen() {
     for (file, line, room) in [
         ("json/parse.rs", "use crate::model::Archive;", "model"),
         ("model/build.rs", "use crate::rules::Policy;", "rules"),
-        ("report/human.rs", "fn f() { crate::form::open(); }", "form"),
+        ("render/human.rs", "fn f() { crate::form::open(); }", "form"),
     ] {
         let mut house = House::read();
         let source = house.0.values_mut().find(|source| source.path == file).expect("a file");

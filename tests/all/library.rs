@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use restow::{Destination, DockerFormat, End, ErrorKind, Options, Phase, Progress, Request, Source};
+use restow::convert::DockerFormat;
+use restow::{Destination, End, ErrorKind, Options, Phase, Progress, Request, Source};
 
 #[path = "../../examples/compare.rs"]
 #[allow(dead_code, reason = "its `main` is for people")]

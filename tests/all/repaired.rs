@@ -411,12 +411,12 @@ fn a_source_that_changes_gives_nothing() {
     let spoiling = Spoiling(bench.path("other/blobs/sha256").join(hex));
     let options = restow::Options { progress: &spoiling, ..restow::Options::default() };
     let source = |text: String| restow::Source::parse(&text).expect("a place");
-    let how = restow::Repairing { write: true, ..restow::Repairing::default() };
+    let how = restow::repair::Request { write: true, ..restow::repair::Request::default() };
     let from = vec![source(bench.place("oci", "other"))];
-    let repaired = restow::repair(source(bench.storage()), from, &how, &options).expect("it runs");
+    let repaired = restow::repair::run(source(bench.storage()), from, &how, &options).expect("it runs");
     assert!(repaired.steps.is_empty() && repaired.left.len() == 1, "{repaired:?}");
     assert_eq!(files(&bench.path("storage")).expect("listed"), before);
     let from = vec![source(bench.place("oci", "other")), source(bench.copy())];
-    let repaired = restow::repair(source(bench.storage()), from, &how, &options).expect("it runs");
+    let repaired = restow::repair::run(source(bench.storage()), from, &how, &options).expect("it runs");
     assert!(repaired.is_whole() && layer.exists(), "{repaired:?}");
 }

@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use restow::compare::{self, Aspects, Judged, Place};
+use restow::jobs::compare::{self, Aspects, Judged, Place};
 use restow::read::Options;
 use restow::rules::Policy;
 use serde_json::Value;
@@ -203,7 +203,7 @@ fn converted(archive: &Path) -> Converted {
     let options = restow::Options::default();
     let mut request = restow::Request::default();
     request.drop.artifacts = true;
-    let to = restow::Destination::parse("oci-archive:-", restow::DockerFormat::Universal);
+    let to = restow::Destination::parse("oci-archive:-", restow::convert::DockerFormat::Universal);
     let outcome = to.and_then(|to| restow::convert(archive, to.writing(std::io::sink()), request, &options));
     match outcome {
         Err(error) => {

@@ -42,7 +42,7 @@ const CASES: &[(&str, &str)] = &[
     ("whiteout", "whiteout/hides-own-path"),
 ];
 
-/// Lines of one fault, without the empty one behind it (`report/human.rs`).
+/// Lines of one fault, without the empty one behind it (`render/human.rs`).
 const SCREEN: usize = 23;
 
 pub fn tests() -> Vec<Test> {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use crate::digest::Digest;
+use crate::distribution::{Fault, Manifest, Repository, fallback_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::at_once::at_once;
 use crate::json::{self, Value};
@@ -12,7 +13,6 @@ use crate::media::DocumentType;
 use crate::model::view::{self, text};
 use crate::platform::{Platform, Specifier};
 use crate::reference::Reference;
-use crate::registry::{Fault, Manifest, Repository, fallback_tag};
 
 /// What cosign appends to the tag of a digest (docs/formats.md F.2).
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];

@@ -8,10 +8,10 @@ use super::address::Address;
 use super::crawl::Crawl;
 use super::piece::Said;
 use crate::digest::Digest;
+use crate::distribution::{Manifest, Registries, Repository};
 use crate::error::{Error, Result};
 use crate::form::at_once::at_once;
 use crate::limits::Limits;
-use crate::registry::{Manifest, Registries, Repository};
 
 /// Of so many things one repository is asked for several at once.
 const MANY: usize = 32;

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::distribution::{BlobWriter, Fault, Registries, Repository};
 use crate::error::Result;
 use crate::form::mend::{Failed, Got, Mend, Spot, hashed};
 use crate::progress::Progress;
-use crate::registry::{BlobWriter, Fault, Registries, Repository};
 
 /// A registry that lacks something.
 pub struct Lacking {

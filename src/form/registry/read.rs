@@ -8,6 +8,7 @@ use super::address::Address;
 use super::crawl::Crawl;
 use super::narrow::narrow;
 use crate::digest::Digest;
+use crate::distribution::{Manifest, Registries, Repository};
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::at_once::at_once;
 use crate::limits::Limits;
@@ -16,7 +17,6 @@ use crate::model::build::Builder;
 use crate::model::{Anomaly, Archive, Form, Name, Root, Sought, Via};
 use crate::platform::Specifier;
 use crate::reference::Reference;
-use crate::registry::{Manifest, Registries, Repository};
 use crate::similar;
 use crate::source::{self, Bytes, Ingested, Tree};
 

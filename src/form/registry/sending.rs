@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pushed::{Pushed, count};
 use crate::digest::Digest;
+use crate::distribution::{BlobWriter, Fault, Repository};
 use crate::error::Result;
 use crate::form::sink::{Staged, all_written};
-use crate::registry::{BlobWriter, Fault, Repository};
 
 /// The repository that blobs go to first.
 pub(super) struct Home {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::pushed::{PushOptions, Pushed, count};
 use super::sending::{Home, Sending};
 use crate::digest::{Digest, Hasher};
+use crate::distribution::{BlobWriter, Fault, Registries, Repository, fallback_tag};
 use crate::error::{Error, Result};
 use crate::form::oci_layout::as_layout;
 use crate::form::preview::{Known, Preview};
@@ -17,7 +18,6 @@ use crate::form::sink::{
     Absence, Displaced, Fate, Lacking, OutBlob, OutBody, OutDocument, Output, Presence, Sink, Staged,
 };
 use crate::media;
-use crate::registry::{BlobWriter, Fault, Registries, Repository, fallback_tag};
 
 /// Entry points and their tags, by repository.
 type Repositories = BTreeMap<String, Vec<(Digest, Option<String>)>>;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use restow::digest::Digest;
+use restow::distribution::*;
 use restow::http::{Client, Environment, Options, Secret};
 use restow::limits::Limits;
-use restow::registry::*;
 
 use super::server::{Act, Auth, Manner, Server};
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use restow::{BlobProgress, Counters, Options, Place, Progress, ScrubRequest, Shard};
+use restow::scrub::{Counters, Request as ScrubRequest, Shard};
+use restow::{BlobProgress, Options, Place, Progress};
 
 use super::planted::damaged;
 use super::storage::{Storage, json, restow};
@@ -43,8 +44,15 @@ fn scrub(storage: &Storage, state: &Path, shard: Option<Shard>, counting: &Count
     let place = Place::parse(&storage.place()).expect("a place");
     let request = ScrubRequest { state: Some(state.to_owned()), shard, ..ScrubRequest::default() };
     let options = Options { progress: counting, jobs: 2, ..Options::default() };
-    restow::scrub(&place, &request, &Default::default(), &options, &Counters::default(), Default::default())
-        .is_ok()
+    restow::scrub::run(
+        &place,
+        &request,
+        &Default::default(),
+        &options,
+        &Counters::default(),
+        Default::default(),
+    )
+    .is_ok()
 }
 
 fn all_blobs(storage: &Storage) -> usize {

@@ -5,7 +5,8 @@ use std::process::Stdio;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
 
-use restow::{BlobProgress, Counters, Options, Place, Progress, Result, ScrubRequest, Scrubbed};
+use restow::scrub::{Counters, Request as ScrubRequest, Scrubbed};
+use restow::{BlobProgress, Options, Place, Progress, Result};
 
 use super::storage::{Storage, command, json, tar};
 
@@ -27,7 +28,7 @@ fn scrub(place: &str, state: Option<&Path>, counters: &Counters, what: impl Fn()
     let place = Place::parse(place).expect("a place");
     let request = ScrubRequest { state: state.map(Path::to_owned), ..ScrubRequest::default() };
     let options = Options { progress: &progress, jobs: 1, ..Options::default() };
-    restow::scrub(&place, &request, &Default::default(), &options, counters, Default::default())
+    restow::scrub::run(&place, &request, &Default::default(), &options, counters, Default::default())
 }
 
 fn alarms(scrubbed: &Scrubbed) -> Vec<String> {
