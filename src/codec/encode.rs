@@ -43,7 +43,7 @@ impl Compression {
 }
 
 /// Input bytes that one thread compresses at a time. zstd's own choice, four windows, takes 100 MB for two threads.
-const ZSTD_JOB: u32 = 1 << 20;
+const ZSTD_JOB: u32 = 1 << 19;
 
 /// Levels whose own window is not larger than a job, and that get [`ZSTD_WINDOW`] for it; the others keep zstd's own
 /// choice, and take memory.
