@@ -367,9 +367,7 @@ impl Taking<'_> {
         let mut done = Done::default();
         let now: std::collections::BTreeMap<String, Row> = listed
             .into_iter()
-            .map(|listed| {
-                (format!("{root}{}/data", listed.digest.encoded()), Row::of(&listed, None))
-            })
+            .map(|listed| (format!("{root}{}/data", listed.digest.encoded()), Row::of(&listed, None)))
             .collect();
         self.state.misplaced(&mut |name, row| {
             if name.starts_with(root) && now.get(name) != Some(&row) {

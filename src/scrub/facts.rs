@@ -9,6 +9,7 @@ use super::key::Within;
 use super::parts::Views;
 use super::row::Row;
 use super::source::Source;
+use super::stub::{is_tar, stub};
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
@@ -62,15 +63,9 @@ impl Known for Held {
         if let (None, Some(source)) = (&read, &self.source) {
             return source.bytes(&self.within, digest, self.limit.saturating_add(1));
         }
-        // It is no document, and its first byte shows that.
-        let codec = read.and_then(|read| read.facts).map_or(Codec::Plain, |facts| facts.codec);
-        Ok(match codec {
-            Codec::Gzip => vec![0x1f],
-            Codec::Zstd => vec![0x28],
-            Codec::Bzip2 => b"BZh".to_vec(),
-            Codec::Xz => vec![0xfd],
-            Codec::Plain => vec![0],
-        })
+        let Some(read) = read else { return Ok(stub(Codec::Plain, false).to_vec()) };
+        let codec = read.facts.map_or(Codec::Plain, |facts| facts.codec);
+        Ok(stub(codec, is_tar(read.layer.as_ref())).to_vec())
     }
 }
 
@@ -185,7 +180,8 @@ pub fn of(
             (Some(_), true) if read.text => drop(texts.insert(id)),
             (Some(found), true) => {
                 if let Some(kept) = read.layer {
-                    let laid = layers.of((views, within), (&digest, &found.sha256), (kept, read.paths), limits)?;
+                    let laid =
+                        layers.of((views, within), (&digest, &found.sha256), (kept, read.paths), limits)?;
                     facts.layers.insert(id, laid);
                 }
                 facts.blobs[i] = Some(Box::new(found));

@@ -109,7 +109,9 @@ impl Collecting {
         })?;
         for root in archive.roots.iter().filter(|root| root.via == Via::Subject) {
             let Some(digest) = archive.node(root.node).digest.as_ref() else { continue };
-            let Some(subject) = subject_of(archive, root.node).filter(|_| lost.contains(digest)) else { continue };
+            let Some(subject) = subject_of(archive, root.node).filter(|_| lost.contains(digest)) else {
+                continue;
+            };
             let is_it = |node: &NodeId| archive.node(*node).digest.as_ref() == Some(&subject);
             let about = archive.roots.iter().filter(|root| root.via == Via::List);
             for root in about.filter(|root| archive.below(root.node).iter().any(is_it)) {

@@ -21,9 +21,9 @@ use super::told::{self, Told};
 use super::{blobs, lines, links};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::form::oci_layout::stored::Layouts;
 #[cfg(feature = "registry")]
 use crate::form::registry::live::Live;
-use crate::form::oci_layout::stored::Layouts;
 use crate::form::registry_storage::stored::Stored;
 
 /// What a scrub came to.

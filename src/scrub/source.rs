@@ -51,11 +51,8 @@ pub trait Source: Send + Sync {
     /// # Errors
     ///
     /// They cannot be listed, or what was given fails.
-    fn blobs(
-        &self,
-        wants: &dyn Fn(&Digest) -> bool,
-        each: &mut dyn FnMut(Group) -> Result<()>,
-    ) -> Result<()>;
+    fn blobs(&self, wants: &dyn Fn(&Digest) -> bool, each: &mut dyn FnMut(Group) -> Result<()>)
+    -> Result<()>;
 
     /// A blob as it is now; `None` if it is not there.
     ///

@@ -63,7 +63,8 @@ impl Gathered {
     pub fn add_below(&mut self, folder: &str, archive: &Archive, judged: (Vec<Finding>, Lowered)) {
         let (mut findings, mut lowered) = judged;
         let all = findings.iter_mut().chain(lowered.findings.iter_mut().map(|lower| &mut lower.finding));
-        for name in all.filter_map(|finding| finding.affects.as_mut()).flat_map(|affects| &mut affects.names) {
+        for name in all.filter_map(|finding| finding.affects.as_mut()).flat_map(|affects| &mut affects.names)
+        {
             *name = named_below(folder, name);
         }
         self.below = folder.to_owned();

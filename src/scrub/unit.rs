@@ -16,6 +16,7 @@ use crate::form::stored::{Listed, Opened, Version};
 use crate::layer::{Kept, Spool};
 use crate::limits::Limits;
 use crate::location::MemberId;
+use crate::media::Codec;
 use crate::model::build::Builder;
 use crate::model::{Archive, BlobId, Form};
 use crate::read::{self, Context, Found};
@@ -30,9 +31,19 @@ const TRIES: u32 = 3;
 /// Bytes that are looked at to tell whether a blob is JSON.
 pub const HEAD: usize = 512;
 
-/// Whether a blob begins as a JSON document does.
+/// Bytes up to which any text is kept, whatever it is: an answer of a server, say, that was stored as a manifest. Larger ones
+/// are something else than documents.
+const TEXT: u64 = 16 << 10;
+
+/// Whether a blob begins as a JSON document does, be it one that nobody takes.
 pub fn begins_as_document(head: &[u8]) -> bool {
-    head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    matches!(head.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[' | b'"'))
+}
+
+/// Whether the text of a blob is kept, by its first bytes.
+fn is_kept(head: &[u8], size: u64) -> bool {
+    begins_as_document(head) || size <= TEXT && !head.contains(&0) && Codec::sniff(head) == Codec::Plain
 }
 
 /// What became of the blobs of a unit.
@@ -58,12 +69,7 @@ impl Done {
 /// # Errors
 ///
 /// The storage is gone, or the job was cancelled.
-pub fn read(
-    source: &Arc<dyn Source>,
-    job: &Job<'_>,
-    within: &Within,
-    blobs: Vec<Listed>,
-) -> Result<Done> {
+pub fn read(source: &Arc<dyn Source>, job: &Job<'_>, within: &Within, blobs: Vec<Listed>) -> Result<Done> {
     let mut done = Done::default();
     let mut pending = blobs;
     for attempt in 1..=TRIES {
@@ -249,7 +255,7 @@ impl Bytes for Unit {
         let Opened { mut reader, now } = self.source.open(&self.within, digest)?;
         let mut head = Vec::with_capacity(HEAD);
         reader.by_ref().take(HEAD as u64).read_to_end(&mut head).at("cannot read", told.to_string())?;
-        let is_document = begins_as_document(&head) && member.size <= self.limit;
+        let is_document = member.size <= self.limit && is_kept(&head, member.size);
         if is_document {
             reader.by_ref().take(self.limit).read_to_end(&mut head).at("cannot read", told.to_string())?;
         }

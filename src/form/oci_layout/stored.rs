@@ -9,7 +9,7 @@ use cap_std::fs::Dir;
 use super::piece::Said;
 use super::{blob_path, digest_at};
 use crate::digest::Digest;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::form::stored::{Link, Listed, Opened, Version};
 use crate::limits::Limits;
 use crate::source::{MemberKind, Tree};
@@ -60,13 +60,19 @@ impl Layouts {
         Ok(whole.to_string_lossy().into_owned())
     }
 
-    /// Whether the folder is still there.
+    /// Whether the folder is still there, and holds something: what is mounted no more leaves an empty one.
     ///
     /// # Errors
     ///
     /// It is not.
     pub fn is_there(&self) -> Result<()> {
-        std::fs::metadata(&self.path).at("cannot read", &self.path).map(drop)
+        match std::fs::read_dir(&self.path).at("cannot list", &self.path)?.next() {
+            Some(_) => Ok(()),
+            None => {
+                let message = format!("{} is empty, and held layouts before", self.path.display());
+                Err(Error::refused_help(message, "look whether it was moved").of(ErrorKind::Changed))
+            }
+        }
     }
 
     /// The layouts by their paths below the folder, sorted. One may lie in the folder of another, but not among its blobs.

@@ -67,9 +67,7 @@ impl View {
     /// The state cannot be read.
     pub fn blob(&self, key: &Key) -> Result<Option<Row>> {
         let value = self.blobs.get(key.bytes()).map_err(|error| failed(&self.path, error.into()))?;
-        value
-            .map(|value| serde_json::from_slice(value.value()).map_err(|_| nothing(&self.path)))
-            .transpose()
+        value.map(|value| serde_json::from_slice(value.value()).map_err(|_| nothing(&self.path))).transpose()
     }
 
     /// The text of a document, if it is kept.

@@ -148,7 +148,9 @@ impl<'a> Sums<'a> {
             None if known.is_empty() => return Ok(None),
             Some((_, _, None)) => return Ok(None),
             None => Reason::Version,
-            Some((_, _, Some(sum))) if *Key::of(&listed.digest).bytes() != [&[0], &sum[..]].concat() => Reason::Differs,
+            Some((_, _, Some(sum))) if *Key::of(&listed.digest).bytes() != [&[0], &sum[..]].concat() => {
+                Reason::Differs
+            }
             Some((_, at, _)) if self.max_age.is_some_and(|age| now.saturating_sub(*at) > age) => Reason::Old,
             Some((_, at, _)) => return Ok(Some(*at)),
         };
