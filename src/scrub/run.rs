@@ -1,5 +1,6 @@
 //! A run over a storage, and the joining of parts.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -185,6 +186,16 @@ fn selection(meta: &Meta, request: &Request) -> Selection {
 ///
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
 pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Result<Scrubbed> {
+    let mut files = HashSet::new();
+    for path in states {
+        // One in a bucket has no file yet.
+        if !files.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+            return Err(Error::refused_help(
+                format!("{} is given twice", path.display()),
+                "give each part once",
+            ));
+        }
+    }
     let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
     let parts = Parts::of(open)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
@@ -244,12 +255,14 @@ fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Res
     };
     let (state, known) = State::open(path)?;
     let Some(known) = known else { return Ok((state, fresh)) };
-    if (&known.form, &known.place) != (&fresh.form, &fresh.place) && !request.adopt {
-        let message = format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
-        return Err(Error::refused_help(
-            message,
-            "add --adopt if the storage has moved, or give another --state",
-        ));
+    let message = || format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
+    if known.form != fresh.form {
+        let message = format!("{}: that is {}, and this {}", message(), told_form(&known), told_form(&fresh));
+        return Err(Error::refused_help(message, "give another --state"));
+    }
+    if known.place != fresh.place && !request.adopt {
+        let help = "add --adopt if the storage has moved, or give another --state";
+        return Err(Error::refused_help(message(), help));
     }
     if known.shard != fresh.shard {
         let told = |shard: Option<Shard>| {
@@ -264,6 +277,15 @@ fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Res
         Some(_) => Run { number: known.run.number + 1, ..fresh.run },
     };
     Ok((state, Meta { id: known.id, run, ..fresh }))
+}
+
+/// What a state is about, in words.
+fn told_form(meta: &Meta) -> &'static str {
+    match meta.kind() {
+        Kind::Storage => "the storage of a registry",
+        Kind::Layouts => "a folder of layouts",
+        Kind::Registry => "a live registry",
+    }
 }
 
 /// Files at the root of a storage that tell of a mirror.

@@ -1,7 +1,5 @@
 //! The state of a scrub: an embedded database whose commits are whole or not there, whatever kills the process
 //! (docs/scrub.md#state).
-//!
-//! Long because every table of the state is read and written here, and by nobody else.
 
 mod sums;
 mod view;

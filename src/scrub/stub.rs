@@ -5,7 +5,7 @@ use crate::layer::Kept;
 use crate::media::Codec;
 
 /// A block of zeros, which is how an empty tar begins.
-const BLOCK: &[u8] = &[0; crate::tar::BLOCK];
+const BLOCK: &[u8] = &[0; 512];
 /// The same, compressed.
 const GZIP: &[u8] =
     b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xffc`\x18\x05#\x19\x00\x00xu\xaa\xb2\x00\x02\x00\x00";
