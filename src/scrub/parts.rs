@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::key::{Key, Within};
 use super::row::{Entry, Kind, Links, Meta, Row, Shard};
-use super::state::{Rows, State, View};
+use super::state::{Rows, Snapshot, State};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 
@@ -104,7 +104,7 @@ impl Parts {
     ///
     /// One cannot be read.
     pub fn views(&self) -> Result<Views> {
-        let views = self.parts.iter().map(|(state, _)| state.view()).collect::<Result<_>>()?;
+        let views = self.parts.iter().map(|(state, _)| state.snapshot()).collect::<Result<_>>()?;
         Ok(Views { parts: self.clone(), views })
     }
 
@@ -216,7 +216,7 @@ impl Parts {
 /// The states of all parts at one time.
 pub struct Views {
     parts: Parts,
-    views: Vec<View>,
+    views: Vec<Snapshot>,
 }
 
 impl Views {
@@ -261,7 +261,7 @@ impl Views {
 
     /// What the part of a digest has of it. Of a registry each part has the documents of all that it looked at, and the one
     /// of a digest may have looked before it was there.
-    fn found<T>(&self, digest: &Digest, get: impl Fn(&View) -> Result<Option<T>>) -> Result<Option<T>> {
+    fn found<T>(&self, digest: &Digest, get: impl Fn(&Snapshot) -> Result<Option<T>>) -> Result<Option<T>> {
         let own = self.views.get(self.parts.part(|shard| shard.has_blob(digest)));
         if let Some(found) = own.map(&get).transpose()?.flatten() {
             return Ok(Some(found));

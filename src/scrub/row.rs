@@ -59,7 +59,7 @@ impl Kind {
     }
 
     /// Whose blobs the images of a repository are made of.
-    pub fn within(self, repository: &str) -> Within {
+    pub(super) fn within(self, repository: &str) -> Within {
         match self {
             Kind::Layouts => Within::Layout(repository.into()),
             Kind::Storage | Kind::Registry => Within::All,

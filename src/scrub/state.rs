@@ -1,8 +1,8 @@
 //! The state of a scrub: an embedded database whose commits are whole or not there, whatever kills the process
 //! (docs/scrub.md#state).
 
+mod snapshot;
 mod sums;
-mod view;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
     TableDefinition,
 };
-pub use view::{Rows, View};
+pub use snapshot::{Rows, Snapshot};
 
 use super::key::Key;
 use super::row::{Entry, Links, Meta, Row, SCHEME};

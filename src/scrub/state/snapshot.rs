@@ -16,7 +16,7 @@ use crate::scrub::row::Row;
 const PAGE: usize = 1_000;
 
 /// The state at one time. What it shows is kept as long as it is there, whatever is written.
-pub struct View {
+pub struct Snapshot {
     blobs: ReadOnlyTable<&'static [u8], &'static [u8]>,
     texts: ReadOnlyTable<&'static [u8], &'static [u8]>,
     paths: ReadOnlyTable<(&'static [u8], u32), &'static [u8]>,
@@ -29,9 +29,9 @@ impl State {
     /// # Errors
     ///
     /// It cannot be read.
-    pub fn view(&self) -> Result<View> {
+    pub fn snapshot(&self) -> Result<Snapshot> {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        Ok(View {
+        Ok(Snapshot {
             blobs: read.open_table(BLOBS).map_err(|error| self.failed(error))?,
             texts: read.open_table(TEXTS).map_err(|error| self.failed(error))?,
             paths: read.open_table(PATHS).map_err(|error| self.failed(error))?,
@@ -59,7 +59,7 @@ impl State {
     }
 }
 
-impl View {
+impl Snapshot {
     /// What is known of a blob.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// As of [`blob`](View::blob).
+    /// As of [`blob`](Snapshot::blob).
     pub fn text(&self, key: &Key) -> Result<Option<Vec<u8>>> {
         let value = self.texts.get(key.bytes()).map_err(|error| failed(&self.path, error.into()))?;
         value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
@@ -84,7 +84,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// As of [`blob`](View::blob).
+    /// As of [`blob`](Snapshot::blob).
     pub fn paths(&self, key: &Key, block: u32) -> Result<Option<Vec<u8>>> {
         let value = self.paths.get((key.bytes(), block)).map_err(|error| failed(&self.path, error.into()))?;
         value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
