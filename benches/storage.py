@@ -3,10 +3,12 @@
 
     benches/storage.py FOLDER BLOBS
     benches/storage.py --large FOLDER BLOBS
+    benches/storage.py --layouts FOLDER BLOBS
 
 Of 200 blobs of a repository 62 are manifests, 62 configs, 62 layers of one image each, and the rest layers that four repositories
 share; each layer is a small tar, so that what is measured is what a blob costs, not its bytes. With --large every blob is a layer of
-1 MiB, half of them gzip.
+1 MiB, half of them gzip. With --layouts each repository is an OCI layout, as zot keeps them, with its own copy of what others have,
+too.
 """
 
 from __future__ import annotations
@@ -28,12 +30,56 @@ def main() -> None:
     large = sys.argv[1] == "--large"
     folder, count = sys.argv[-2], int(sys.argv[-1])
     os.makedirs(folder)
-    storage = Storage(folder)
+    storage = Layouts(folder) if sys.argv[1] == "--layouts" else Storage(folder)
     images = 62 if not large else 10
     blobs, repository = 0, 0
     while blobs < count:
         blobs += storage.repository(f"team{repository % 50}/app{repository}", repository, images, large)
         repository += 1
+
+
+class Layouts:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def repository(self, name: str, number: int, images: int, _: bool) -> int:
+        root = f"{self.folder}/{name}"
+        os.makedirs(f"{root}/blobs/sha256")
+        written: set[str] = set()
+
+        def blob(kind: str, data: bytes) -> dict[str, object]:
+            digest = hashlib.sha256(data).hexdigest()
+            if digest not in written:
+                write(f"{root}/blobs/sha256/{digest}", data)
+                written.add(digest)
+            return descriptor(kind, digest, data)
+
+        roots = []
+        for image in range(images):
+            layers = [layer(f"base {number // 4} {image}", False, 0), layer(f"{number} {image}", False, 0)]
+            parts = [blob(LAYER, data) for data, _ in layers]
+            config = blob(CONFIG, config_of(f"{number} {image}", layers))
+            root_of = blob(MANIFEST, manifest_of(config, parts))
+            roots.append(root_of | {"annotations": {"org.opencontainers.image.ref.name": f"v{image}"}})
+        write(f"{root}/oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        write(f"{root}/index.json", json.dumps({"schemaVersion": 2, "manifests": roots}).encode())
+        return len(written)
+
+
+def config_of(what: str, layers: list[tuple[bytes, str]]) -> bytes:
+    return json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Cmd": [what]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}" for _, diff_id in layers]},
+            "history": [{"created_by": "x"} for _ in layers],
+        }
+    ).encode()
+
+
+def manifest_of(config: dict[str, object], layers: list[dict[str, object]]) -> bytes:
+    return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}).encode()
 
 
 class Storage:
@@ -65,25 +111,11 @@ class Storage:
                 layers.insert(0, layer(f"base {number // 4} {image}", large, 0))
             digests = [self.blob(data) for data, _ in layers]
             count += len(digests) + (2 if not large else 0) - (0 if large or number % 4 == 0 else 1)
-            config = json.dumps(
-                {
-                    "architecture": "amd64",
-                    "os": "linux",
-                    "config": {"Cmd": [f"{number} {image}"]},
-                    "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}" for _, diff_id in layers]},
-                    "history": [{"created_by": "x"} for _ in layers],
-                }
-            ).encode()
+            config = config_of(f"{number} {image}", layers)
             config_digest = self.blob(config)
             kind = LAYER + "+gzip" if large and image % 2 else LAYER
-            manifest = json.dumps(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": MANIFEST,
-                    "config": descriptor(CONFIG, config_digest, config),
-                    "layers": [descriptor(kind, digest, data) for digest, (data, _) in zip(digests, layers)],
-                }
-            ).encode()
+            parts = [descriptor(kind, digest, data) for digest, (data, _) in zip(digests, layers)]
+            manifest = manifest_of(descriptor(CONFIG, config_digest, config), parts)
             digest = self.blob(manifest)
             for part in {*digests, config_digest} - linked:
                 link(f"{root}/_layers/sha256/{part}", part)

@@ -159,12 +159,19 @@ impl Facts {
 /// What a collection of garbage would do, in lines.
 fn planned(plan: &Garbage, whole: bool) -> String {
     const SHOWN: usize = 10;
+    let are = |count: u64| if count == 1 { "1 is".to_owned() } else { format!("{count} are") };
     let mut lines = vec![format!(
         "a collection of garbage would take {}, {}; {} too young",
         counted(plan.blobs, "blob"),
         HumanBytes(plan.bytes),
-        if plan.young == 1 { "1 is".to_owned() } else { format!("{} are", plan.young) },
+        are(plan.young),
     )];
+    lines.extend((plan.passed > 0).then(|| {
+        format!(
+            "  of the layouts {} passed over, as not all of their documents can be read",
+            are(plan.passed)
+        )
+    }));
     let most = if whole { usize::MAX } else { SHOWN };
     let breaks = plan.breaks.iter().take(most);
     lines.extend(breaks.map(|lost| {
@@ -229,17 +236,7 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     };
     let findings = told.levelled();
     let judged = &scrubbed.judged;
-    let what = format!(
-        "{}, {}",
-        if told.form == "oci" {
-            counted(judged.repositories, "layout")
-        } else if judged.repositories == 1 {
-            "1 repository".to_owned()
-        } else {
-            format!("{} repositories", judged.repositories)
-        },
-        counted(judged.blobs, "blob")
-    );
+    let what = format!("{}, {}", pieces(told.form, judged.repositories), counted(judged.blobs, "blob"));
     let least = shell.least();
     let drawn = findings.iter().filter(|(level, _)| *level >= least).map(|(_, finding)| finding.rule.name);
     let repair =
@@ -264,6 +261,15 @@ fn draw(scrubbed: &Scrubbed, reports: &mut Reports, shell: &Shell) -> Result<boo
     let path = meta.filter(|_| told.form != "docker").map(|meta| Path::new(&meta.place));
     reports.add_told(shell, &verdict, told, path);
     Ok(findings.iter().any(|(level, _)| *level == Level::Error))
+}
+
+/// How many repositories there are, or layouts.
+fn pieces(form: &str, count: u64) -> String {
+    match (form, count) {
+        ("oci", _) => counted(count, "layout"),
+        (_, 1) => "1 repository".to_owned(),
+        _ => format!("{count} repositories"),
+    }
 }
 
 /// What a run did, in a line or two.
@@ -316,8 +322,8 @@ fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
     let mut lines = vec![
         format!("{}, {part}, {run}", escape_str(&meta.place)),
         format!(
-            "  {} repositories, {}, {}",
-            status.repositories,
+            "  {}, {}, {}",
+            pieces(&meta.form, status.repositories),
             counted(status.blobs, "blob"),
             HumanBytes(status.bytes)
         ),

@@ -37,6 +37,7 @@ pub mod rehearsal;
 pub mod seek;
 pub mod sink;
 pub mod skopeo_dir;
+pub mod stored;
 pub mod write;
 
 pub use detect::Input;

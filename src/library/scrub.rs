@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use super::{Options, registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{Command, Finding, Level, counted};
+use crate::form::oci_layout::stored::in_folder as in_folder_of_layouts;
 use crate::form::place::Place;
 use crate::form::registry_storage::on_disk::in_folder;
 use crate::form::registry_storage::stored::Stored;
@@ -67,7 +68,7 @@ pub fn run(
     }
     let reading = options.reading();
     let what = match place.transport.map(|transport| transport.id()) {
-        Some("oci") if place.bucket().is_none() => What::Layouts(&place.path),
+        Some("oci") if place.bucket().is_none() => What::Layouts(in_folder_of_layouts(&place.path)?),
         None | Some("registry-storage") if !place.is_standard() => {
             What::Storage(stored(place, &options.limits)?)
         }

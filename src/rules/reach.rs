@@ -286,7 +286,7 @@ pub fn retain_names(archive: &Archive, roots: &HashSet<&Location>, findings: &mu
 }
 
 /// A root as people call it, and as `--image` takes it.
-fn name_of(archive: &Archive, root: &Root) -> String {
+pub fn name_of(archive: &Archive, root: &Root) -> String {
     let name = match (&root.name, &root.repository) {
         (crate::model::Name::None, _) => {
             let digest = archive.node(root.node).digest.as_ref().map(ToString::to_string);

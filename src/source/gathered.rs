@@ -166,8 +166,7 @@ impl Tree {
             held.push(bytes);
         }
         let mut tree = upon(&base, members, held, more);
-        tree.folder = base.folder.clone();
-        tree.in_bucket = base.in_bucket;
+        tree.container = base.container.clone();
         for (old, new) in moved {
             tree.formerly.values_mut().filter(|now| *now == old).for_each(|now| now.clone_from(new));
             tree.formerly.insert(old.clone(), new.clone());

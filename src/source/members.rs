@@ -148,7 +148,11 @@ impl Member {
 
     /// A regular file that is listed and not read yet.
     pub(super) fn listed(name: MemberName, size: u64, key: u64) -> Member {
-        Member { name, raw_name: None, kind: MemberKind::File, size, header_offset: 0, key }
+        Member::of_kind(name, MemberKind::File, size, key)
+    }
+
+    pub(super) fn of_kind(name: MemberName, kind: MemberKind, size: u64, key: u64) -> Member {
+        Member { name, raw_name: None, kind, size, header_offset: 0, key }
     }
 
     /// Places a spooled member.

@@ -55,12 +55,22 @@ pub struct Tree {
     pub outer: Option<Codec>,
     by_name: Vec<u32>,
     bytes: Box<dyn Bytes>,
-    /// The folder that it is.
-    folder: Option<PathBuf>,
-    /// Whether it is a place in a bucket, which is to readers what a folder is.
-    in_bucket: bool,
+    container: Container,
     /// Digests that documents had before they were changed here, each with the one that it has now.
     formerly: HashMap<Digest, Digest>,
+}
+
+/// What holds the members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Container {
+    /// A tar, or a list of members that is read as one.
+    Tar,
+    /// A folder.
+    Folder(PathBuf),
+    /// A place in a bucket, which is to readers what a folder is.
+    Bucket,
+    /// A folder that was listed before, and is not at hand.
+    Listed,
 }
 
 /// Bytes that are looked at to tell a compressed tar: the largest block of zstd, which its decoder wants whole before it
@@ -98,6 +108,16 @@ impl Tree {
     /// Lists a folder. Directories that restow staged and a killed run left are passed over. One below the top that holds one
     /// file, or one directory called by a digest, and nothing else is no member of its own: the name of that tells of it.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
+        Tree::of_folder_without(place, path, limits, &|_, _| false)
+    }
+
+    /// The same without the directories that `leaves` names, given the folder and the name of each.
+    pub fn of_folder_without(
+        place: &str,
+        path: &Path,
+        limits: &Limits,
+        leaves: &dyn Fn(&Dir, &Path) -> bool,
+    ) -> Result<Tree> {
         let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority()).at("cannot open", path)?;
         let mut members: Vec<Member> = Vec::new();
         let mut anomalies = Vec::new();
@@ -125,7 +145,7 @@ impl Tree {
                     || entry_name.to_str().is_some_and(|hex| Digest::from_sha256_hex(hex).is_some());
                 passed |= !(kind.is_file() || (kind.is_dir() && is_digest()));
                 if kind.is_dir() {
-                    if staging::is_ours(&entry_name) {
+                    if staging::is_ours(&entry_name) || leaves(&dir, &name) {
                         passed = true;
                         continue;
                     }
@@ -146,7 +166,7 @@ impl Tree {
         }
         members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut tree = Tree::listed(place, members, anomalies, Box::new(Folder::new(dir, path)));
-        tree.folder = Some(path.to_owned());
+        tree.container = Container::Folder(path.to_owned());
         Ok(tree)
     }
 
@@ -160,6 +180,21 @@ impl Tree {
         };
         let members = members.map(member).collect();
         Tree::new(place, members, Vec::new(), bytes)
+    }
+
+    /// A folder as somebody listed it, whose bytes come from elsewhere: names, kinds and sizes, sorted by name. The keys are the
+    /// places in the list.
+    pub fn of_list(
+        place: &str,
+        members: Vec<(MemberName, MemberKind, u64)>,
+        anomalies: Vec<TreeAnomaly>,
+        bytes: Box<dyn Bytes>,
+    ) -> Tree {
+        let members = members.into_iter().zip(0..);
+        let members = members.map(|((name, kind, size), key)| Member::of_kind(name, kind, size, key));
+        let mut tree = Tree::listed(place, members.collect(), anomalies, bytes);
+        tree.container = Container::Listed;
+        tree
     }
 
     /// Adds a regular file that was found later than the others. Members that are there keep their places.
@@ -209,8 +244,7 @@ impl Tree {
             outer: None,
             by_name,
             bytes,
-            folder: None,
-            in_bucket: false,
+            container: Container::Tar,
             formerly: HashMap::new(),
         }
     }
@@ -225,7 +259,7 @@ impl Tree {
     ///
     /// A folder cannot be listed.
     pub fn inside(self, folder: &str, limits: &Limits) -> Result<Tree> {
-        if let Some(path) = &self.folder {
+        if let Container::Folder(path) = &self.container {
             return Tree::of_folder(&self.place, &path.join(folder), limits);
         }
         let below = format!("{folder}/");
@@ -385,12 +419,12 @@ impl Tree {
 
     /// Whether the archive is a folder, be it in a bucket.
     pub fn is_folder(&self) -> bool {
-        self.folder.is_some() || self.in_bucket
+        self.container != Container::Tar
     }
 
     /// Whether the archive is a place in a bucket.
     pub fn is_in_bucket(&self) -> bool {
-        self.in_bucket
+        self.container == Container::Bucket
     }
 
     /// Fails if the file behind the tree was changed since it was opened, or a file of a folder since it was listed.

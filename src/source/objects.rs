@@ -194,7 +194,7 @@ impl Tree {
             changed: Arc::default(),
         };
         let mut tree = Tree::listed(place, members, anomalies, Box::new(bytes));
-        tree.in_bucket = true;
+        tree.container = super::Container::Bucket;
         Ok(tree)
     }
 

@@ -64,6 +64,7 @@ const NUMBERS: &[(&str, &[(&str, &str)])] = &[
             ("form/at_once.rs", "AT_ONCE"),
             ("form/registry/live.rs", "MANY"),
             ("form/mend/in_bucket.rs", "*"),
+            ("form/oci_layout/stored.rs", "TRIES"),
             ("form/registry_storage/piece.rs", "BLOB"),
             ("form/registry_storage/in_bucket.rs", "*"),
             ("form/write/packed.rs", "*"),

@@ -6,6 +6,7 @@ pub mod damage;
 mod divided;
 mod layouts;
 mod live;
+mod many_layouts;
 mod meanwhile;
 pub mod planted;
 mod refused;

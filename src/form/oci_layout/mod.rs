@@ -5,6 +5,10 @@ mod as_layout;
 mod form;
 pub mod index_json;
 mod named;
+#[cfg(feature = "scrub")]
+pub mod piece;
+#[cfg(feature = "scrub")]
+pub mod stored;
 pub mod tar;
 mod write;
 
@@ -43,6 +47,12 @@ pub(in crate::form) fn blob_place(digest: &Digest) -> Result<PathBuf> {
 /// `blobs/<algorithm>/<encoded>` of a member name, as in an OCI layout.
 pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm_name(), digest.encoded())
+}
+
+/// The digest at whose place a member of a layout stands, by its name.
+fn digest_at(name: &[u8]) -> Option<Digest> {
+    let (algorithm, encoded) = name.strip_prefix(b"blobs/")?.to_str().ok()?.split_once('/')?;
+    Digest::parse(&format!("{algorithm}:{encoded}")).ok()
 }
 
 /// Recognises a layout, damaged ones included.
@@ -154,12 +164,7 @@ fn stored_blobs(builder: &mut Builder<'_>) {
         .archive
         .tree
         .below(b"blobs/")
-        .filter_map(|(id, member)| {
-            let name = member.name();
-            let text = name.strip_prefix(b"blobs/")?.to_str().ok()?;
-            let (algorithm, encoded) = text.split_once('/')?;
-            Some((Digest::parse(&format!("{algorithm}:{encoded}")).ok()?, id))
-        })
+        .filter_map(|(id, member)| Some((digest_at(&member.name())?, id)))
         .collect();
     for (digest, member) in found {
         builder.stored_blob(digest, member);

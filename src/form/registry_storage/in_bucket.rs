@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 
 use super::PREFIXES;
 use super::known::{known, texts};
-use super::stored::{Folder, Link, Listed, Listing, Opened, Storage, Stored, Version, blob_name, no_storage};
+use super::stored::{Folder, Listing, Storage, Stored, blob_name, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::form::stored::{Link, Listed, Opened, Version};
 use crate::limits::Limits;
 use crate::store::{Address, Bucket, Object};
 

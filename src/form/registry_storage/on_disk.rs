@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bstr::ByteSlice;
-use cap_std::fs::{Dir, Metadata, MetadataExt as _};
+use cap_std::fs::Dir;
 
 use super::PREFIXES;
-use super::stored::{Folder, Link, Listed, Listing, Opened, Storage, Stored, Version, blob_name, no_storage};
+use super::stored::{Folder, Listing, Storage, Stored, blob_name, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
+use crate::form::stored::{Link, Listed, Opened, Version};
 use crate::limits::LINK_BYTES;
 
 /// Opens the storage in or at a folder.
@@ -65,7 +66,7 @@ impl OnDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.at("cannot open", &told)?,
         };
-        let modified = version(&file.metadata().at("cannot read", &told)?).modified;
+        let modified = Version::of(&file.metadata().at("cannot read", &told)?).modified;
         let mut text = Vec::new();
         file.take(LINK_BYTES).read_to_end(&mut text).at("cannot read", &told)?;
         Ok(Some(Link { path, text: text.to_str_lossy().into_owned(), modified }))
@@ -73,18 +74,13 @@ impl OnDisk {
 
     fn stat(&self, name: &str, digest: Digest) -> Result<Option<Listed>> {
         match self.dir.metadata(name) {
-            Ok(meta) if meta.is_file() => Ok(Some(Listed::of(digest, version(&meta)))),
+            Ok(meta) if meta.is_file() => Ok(Some(Listed::of(digest, Version::of(&meta)))),
             Ok(_) => Ok(None),
             // Removed meanwhile, or a push that broke off.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).at("cannot read", self.path.join(name)),
         }
     }
-}
-
-fn version(meta: &Metadata) -> Version {
-    let modified = meta.mtime().wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec());
-    Version { size: meta.len(), modified, etag: None }
 }
 
 impl Storage for OnDisk {

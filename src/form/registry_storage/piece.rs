@@ -4,10 +4,11 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::stored::{Link, Listed, blob_name};
+use super::stored::blob_name;
 use super::{Aliases, links, read_repository, repositories, repository_of};
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::form::stored::{Link, Listed};
 use crate::limits::Limits;
 use crate::location::{Location, MemberId};
 use crate::model::build::Builder;

@@ -1,11 +1,12 @@
 //! Storage looked at piece by piece: one repository, or one folder of blobs, and never all of it; wherever it is.
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::form::stored::{Link, Listed, Opened, Version};
 
 /// A storage that lists and gives, such as a folder or a bucket.
 pub trait Storage: Send + Sync {
@@ -96,61 +97,6 @@ pub trait Storage: Send + Sync {
 /// A storage, shared by who reads it.
 pub type Stored = Arc<dyn Storage>;
 
-/// A file that is being read.
-pub struct Opened {
-    /// Its bytes.
-    pub reader: Box<dyn Read + Send>,
-    /// The version that these are, where who gives them says so: then nobody has to look again.
-    pub now: Option<Version>,
-}
-
-/// What tells one version of a file from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
-    /// Bytes.
-    pub size: u64,
-    /// When it was changed, in nanoseconds from 1970.
-    pub modified: i64,
-    /// What a bucket calls this version.
-    pub etag: Option<String>,
-}
-
-impl Version {
-    /// Whether two are of the same bytes: by what a bucket calls them, or else by their times. Buckets tell times more or less
-    /// finely.
-    pub fn is_same(&self, other: &Version) -> bool {
-        let named = self.etag.is_some() && other.etag.is_some();
-        self.size == other.size
-            && if named { self.etag == other.etag } else { self.modified == other.modified }
-    }
-}
-
-/// A blob as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The digest that its folder gives it.
-    pub digest: Digest,
-    /// Bytes of its file.
-    pub size: u64,
-    /// When the file was changed, in nanoseconds from 1970.
-    pub modified: i64,
-    /// What a bucket calls this version of it.
-    pub etag: Option<String>,
-}
-
-impl Listed {
-    /// A blob in some version.
-    pub fn of(digest: Digest, version: Version) -> Listed {
-        let Version { size, modified, etag } = version;
-        Listed { digest, size, modified, etag }
-    }
-
-    /// The version that is listed.
-    pub fn version(&self) -> Version {
-        Version { size: self.size, modified: self.modified, etag: self.etag.clone() }
-    }
-}
-
 /// A folder of blobs: those whose digests begin alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Folder {
@@ -172,24 +118,13 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Adds a blob that stands in this folder: in its place, if its digest begins with the folder's name.
+    /// Adds a blob that stands in this folder: in its place, if the folder is called by how its digest begins.
     pub(super) fn add(&mut self, folder: &Folder, listed: Listed) {
-        match listed.digest.encoded().starts_with(&folder.name) {
+        match listed.digest.encoded().get(..2) == Some(&folder.name) {
             true => self.blobs.push(listed),
             false => self.misplaced.push(listed),
         }
     }
-}
-
-/// A file among the links of a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Its path below the repository, such as `_layers/sha256/…/link`; of a tag that leads nowhere that of its folder, with a slash.
-    pub path: String,
-    /// What it holds; what is no text is replaced.
-    pub text: String,
-    /// When it was changed, in nanoseconds from 1970.
-    pub modified: i64,
 }
 
 /// That a place holds no storage.

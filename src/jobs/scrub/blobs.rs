@@ -1,24 +1,25 @@
-//! Every blob once: folders are listed one after the other, what is due is read by several threads, and one thread writes
+//! Every blob once: they are listed in the order of their keys, what is due is read by several threads, and one thread writes
 //! what they find.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
 use super::job::Job;
-use super::key::prefix;
+use super::key::{Key, Within};
 use super::row::Row;
 use super::select::{Ages, Due, Sample, Selection};
-use super::source::Source;
+use super::source::{Group, Source};
 use super::state::{Batch, State};
 use super::sums::{self, Sums, Vouched};
 use super::unit::{self, Done};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::registry_storage::stored::{Folder, Listed};
+use crate::form::stored::Listed;
 
 /// Rows that are written together, and the longest that one waits: what a kill costs at most, beside the units in flight.
 const ROWS: usize = 2_000;
@@ -32,9 +33,13 @@ pub struct Came {
     pub unreadable: Vec<String>,
 }
 
+/// Keys of rows that are removed together.
+const GONE: usize = 10_000;
+
 /// Blobs that one thread takes.
 #[derive(Default)]
 struct Work {
+    within: Within,
     /// They are read.
     read: Vec<Listed>,
     /// The store proves them.
@@ -53,12 +58,9 @@ pub fn read(
     selection: Selection,
     sums: Option<&Sums<'_>>,
 ) -> Result<Came> {
-    let mut folders = stored.folders()?;
-    folders.sort_by_key(prefix);
-    job.counters.all_folders.store(folders.len() as u64, Ordering::Relaxed);
     let mut selection = selection;
     if let Some(sample) = selection.sample {
-        selection.oldest = ages(&**stored, state, &folders, &selection)?.oldest(sample);
+        selection.oldest = ages(&**stored, state, &selection)?.oldest(sample);
     }
     let threads = job.reading.jobs.max(1);
     let (give, take) = bounded::<Work>(threads);
@@ -73,7 +75,7 @@ pub fn read(
         let (listing, stopped) = (tell.clone(), &stop);
         scope.spawn(move || {
             let lister = Lister { stored, state, job, selection, sums, give, tell: &listing, stop: stopped };
-            if let Err(error) = lister.all(&folders) {
+            if let Err(error) = lister.all() {
                 let _ = listing.send(Err(error));
             }
         });
@@ -94,13 +96,13 @@ fn worker(
     tell: &Sender<Result<Done>>,
     stop: &AtomicBool,
 ) {
-    while let Ok(Work { mut read, proved }) = take.recv() {
+    while let Ok(Work { within, mut read, proved }) = take.recv() {
         if stop.load(Ordering::Relaxed) {
             continue;
         }
         let mut done = Done::default();
         read.extend(sums::look(stored, job, proved, &mut done));
-        let done = unit::read(stored, job, read).map(|read| done.and(read));
+        let done = unit::read(stored, job, &within, read).map(|read| done.and(read));
         if tell.send(done).is_err() {
             return;
         }
@@ -139,20 +141,23 @@ fn write(state: &State, hear: &Receiver<Result<Done>>) -> Result<Came> {
 }
 
 /// When blobs were read, for a sample of the oldest.
-fn ages(stored: &dyn Source, state: &State, folders: &[Folder], selection: &Selection) -> Result<Ages> {
+fn ages(stored: &dyn Source, state: &State, selection: &Selection) -> Result<Ages> {
     let mut ages = Ages::default();
     if matches!(selection.sample, Some(Sample::Part(..)) | None) {
         return Ok(ages);
     }
-    for folder in folders {
-        joined(stored, state, folder, &mut |listed, row, looked| {
-            if has(selection, &listed.digest) && !looked {
+    let mut from = Key::first();
+    stored.blobs(&|digest| has(selection, digest), &mut |group| {
+        let (span, blobs) = Span::of(&mut from, group);
+        let mut each = |listed: Listed, row: Option<Row>, looked: bool| {
+            if !looked {
                 let read = row.filter(|row| row.is_of(&listed));
                 ages.add(read.and_then(|row| row.read).map_or(0, |read| read.at), listed.size);
             }
             Ok(())
-        })?;
-    }
+        };
+        joined(state, &span, blobs, &mut each, &mut |_| Ok(()))
+    })?;
     Ok(ages)
 }
 
@@ -160,46 +165,60 @@ fn has(selection: &Selection, digest: &Digest) -> bool {
     selection.shard.is_none_or(|shard| shard.has_blob(digest))
 }
 
+/// Which rows belong beside the blobs of a group: those from a key on and before another.
+struct Span {
+    within: Within,
+    from: Key,
+    until: Option<Key>,
+    looked: HashSet<Digest>,
+}
+
+impl Span {
+    /// Those behind the groups before, whose end `from` is moved to that of this one.
+    fn of(from: &mut Key, group: Group) -> (Span, Vec<Listed>) {
+        let Group { within, until, blobs, looked, .. } = group;
+        // A group that says nothing of what else there is has no blobs in their places either.
+        let until = until.filter(|until| until > from).unwrap_or_else(|| from.clone());
+        let span = Span { within, from: from.clone(), until: Some(until.clone()), looked };
+        *from = until;
+        (span, blobs)
+    }
+}
+
 /// A blob that is listed, what is known of it, and whether it was read when repositories were looked at.
 type Joined<'e> = &'e mut dyn FnMut(Listed, Option<Row>, bool) -> Result<()>;
 
-/// Calls `each` for every blob of a folder that is listed, with what is known of it; misplaced ones are given back.
-fn joined(stored: &dyn Source, state: &State, folder: &Folder, each: Joined<'_>) -> Result<Joins> {
-    let listing = stored.blobs(folder)?;
-    let mut rows: Vec<(Digest, Row)> = Vec::new();
-    let first = format!("{}:{}", folder.algorithm, folder.name);
-    state.blobs(&prefix(folder), &mut |digest, row| {
-        if digest.as_str().starts_with(&first) {
-            rows.push((digest, row));
+/// Calls `each` for every blob that is listed, with what is known of it, and `gone` for what is known and is not listed.
+fn joined(
+    state: &State,
+    span: &Span,
+    blobs: Vec<Listed>,
+    each: Joined<'_>,
+    gone: &mut dyn FnMut(Key) -> Result<()>,
+) -> Result<()> {
+    let mut rows = state.rows(span.from.clone(), span.until.clone());
+    for listed in blobs {
+        let key = span.within.key(&listed.digest);
+        let mut row = None;
+        while let Some(next) = rows.peek()?.filter(|next| **next <= key) {
+            let is_it = *next == key;
+            let Some((known, known_row)) = rows.take()? else { break };
+            if is_it {
+                row = Some(known_row);
+                break;
+            }
+            gone(known)?;
         }
-        Ok(())
-    })?;
-    let mut gone = Vec::new();
-    let mut rows = rows.into_iter().peekable();
-    for listed in listing.blobs {
-        while let Some((digest, _)) = rows.next_if(|(digest, _)| *digest < listed.digest) {
-            gone.push(digest);
-        }
-        let row = rows.next_if(|(digest, _)| *digest == listed.digest).map(|(_, row)| row);
-        let looked = listing.looked.contains(&listed.digest);
+        let looked = span.looked.contains(&listed.digest);
         each(listed, row, looked)?;
     }
-    gone.extend(rows.map(|(digest, _)| digest));
-    if !gone.is_empty() {
-        // A storage that vanishes looks as if it were empty.
-        stored.is_there()?;
+    while let Some((key, _)) = rows.take()? {
+        gone(key)?;
     }
-    Ok(Joins { gone, misplaced: listing.misplaced })
+    Ok(())
 }
 
-/// What a folder has besides blobs that are in their places.
-struct Joins {
-    /// Blobs that are known and not there any more.
-    gone: Vec<Digest>,
-    misplaced: Vec<Listed>,
-}
-
-/// Lists folders, and says what is to be read.
+/// Lists blobs, and says what is to be read.
 struct Lister<'a> {
     stored: &'a Arc<dyn Source>,
     state: &'a State,
@@ -212,87 +231,97 @@ struct Lister<'a> {
 }
 
 impl Lister<'_> {
-    fn all(self, folders: &[Folder]) -> Result<()> {
-        // What is known of folders that are not there any more.
-        let mut before: Vec<u8> = Vec::new();
+    fn all(self) -> Result<()> {
         let Lister { stored, state, job, selection, sums, give, tell, stop } = self;
-        let stored = &**stored;
-        let selection = Mutex::new(selection);
-        for folder in folders {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            if job.progress.cancelled() {
+        let (stored, shard) = (&**stored, selection.shard);
+        let mine = |digest: &Digest| shard.is_none_or(|shard| shard.has_blob(digest));
+        let mut taking = Taking { stored, state, job, selection, sums, give, tell };
+        let mut from = Key::first();
+        let done = stored.blobs(&mine, &mut |mut group| {
+            if stop.load(Ordering::Relaxed) || job.progress.cancelled() {
                 return Err(Error::Cancelled);
             }
-            let key = prefix(folder);
-            gone_between(stored, state, &before, &key, tell)?;
-            before = key;
-            one(stored, state, job, (&selection, sums), folder, &give, tell)?;
-            Counters::add(&job.counters.folders, 1);
+            let (listed, all) = group.share;
+            if let Some((root, misplaced)) = group.misplaced.take() {
+                taking.misplaced(&root, misplaced)?;
+            }
+            let (span, blobs) = Span::of(&mut from, group);
+            taking.group(&span, blobs)?;
+            job.counters.all_folders.store(all, Ordering::Relaxed);
+            job.counters.folders.store(listed, Ordering::Relaxed);
+            Ok(())
+        });
+        match done {
+            // Whoever stopped it says why.
+            Err(Error::Cancelled) if stop.load(Ordering::Relaxed) => return Ok(()),
+            other => other?,
         }
-        gone_between(stored, state, &before, &[2], tell)?;
+        let span = Span { within: Within::All, from, until: None, looked: HashSet::new() };
+        taking.group(&span, Vec::new())?;
         stored.is_there()
     }
 }
 
-/// Removes what is known of folders that lie between two which are there.
-fn gone_between(
-    stored: &dyn Source,
-    state: &State,
-    after: &[u8],
-    until: &[u8],
-    tell: &Sender<Result<Done>>,
-) -> Result<()> {
-    let mut done = Done::default();
-    state.between(after, until, &mut |digest| {
-        done.batch.blobs.push((digest, None));
-        Ok(())
-    })?;
-    if done.batch.len() > 0 {
-        stored.is_there()?;
-    }
-    send(tell, done);
-    Ok(())
+/// What becomes of blobs that are listed.
+struct Taking<'a> {
+    stored: &'a dyn Source,
+    state: &'a State,
+    job: &'a Job<'a>,
+    selection: Selection,
+    sums: Option<&'a Sums<'a>>,
+    give: Sender<Work>,
+    tell: &'a Sender<Result<Done>>,
 }
 
-fn send(tell: &Sender<Result<Done>>, done: Done) {
-    if done.batch.len() > 0 {
-        let _ = tell.send(Ok(done));
-    }
-}
-
-fn one(
-    stored: &dyn Source,
-    state: &State,
-    job: &Job<'_>,
-    (selection, sums): (&Mutex<Selection>, Option<&Sums<'_>>),
-    folder: &Folder,
-    give: &Sender<Work>,
-    tell: &Sender<Result<Done>>,
-) -> Result<()> {
-    let mut selection = selection.lock().unwrap_or_else(PoisonError::into_inner);
-    let shard = selection.shard;
-    let mine = |digest: &Digest| shard.is_none_or(|shard| shard.has_blob(digest));
-    let (mut unit, mut bytes) = (Work::default(), 0);
-    let mut done = Done::default();
-    let joins = joined(stored, state, folder, &mut |listed, row, looked| {
-        if !mine(&listed.digest) {
-            return Ok(());
+impl Taking<'_> {
+    /// Gives what is due of a group to who reads it, and forgets what is there no more.
+    fn group(&mut self, span: &Span, blobs: Vec<Listed>) -> Result<()> {
+        let (mut unit, mut bytes) = (Work { within: span.within.clone(), ..Work::default() }, 0);
+        let mut done = Done::default();
+        let mut gone: Vec<Key> = Vec::new();
+        let (state, stored, tell) = (self.state, self.stored, self.tell);
+        let mut each = |listed: Listed, row: Option<Row>, looked| {
+            self.one(&span.within, (listed, row, looked), (&mut unit, &mut bytes), &mut done)
+        };
+        joined(state, span, blobs, &mut each, &mut |key| {
+            gone.push(key);
+            if gone.len() >= GONE { forget(stored, tell, std::mem::take(&mut gone)) } else { Ok(()) }
+        })?;
+        if !unit.read.is_empty() || !unit.proved.is_empty() {
+            let _ = self.give.send(unit);
         }
+        forget(stored, tell, gone)?;
+        send(tell, done);
+        Ok(())
+    }
+
+    /// One blob that is listed, with what is known of it.
+    fn one(
+        &mut self,
+        within: &Within,
+        (listed, row, looked): (Listed, Option<Row>, bool),
+        (unit, bytes): (&mut Work, &mut u64),
+        done: &mut Done,
+    ) -> Result<()> {
+        let job = self.job;
+        let give = |unit: &mut Work, bytes: &mut u64| {
+            let next = Work { within: within.clone(), ..Work::default() };
+            // Nobody takes it any more if something failed, which is told elsewhere.
+            let _ = self.give.send(std::mem::replace(unit, next));
+            *bytes = 0;
+        };
         Counters::add(&job.counters.listed, 1);
         Counters::add(&job.counters.listed_bytes, listed.size);
-        let due = match selection.due(&listed, row.as_ref()) {
+        let due = match self.selection.due(&listed, row.as_ref()) {
             _ if looked => Due::Known,
             Due::Read | Due::Ask if job.is_over() => Due::Left,
             due => due,
         };
-        if let (Due::Ask, Some(sums)) = (due, sums)
-            && let Some(at) = sums.of(&listed, selection.now)?
+        if let (Due::Ask, Some(sums)) = (due, self.sums)
+            && let Some(at) = sums.of(&listed, self.selection.now)?
         {
             if unit.proved.len() >= unit::BLOBS {
-                let _ = give.send(std::mem::take(&mut unit));
-                bytes = 0;
+                give(unit, bytes);
             }
             let known = row.filter(|row| row.is_of(&listed)).and_then(|row| row.read);
             unit.proved.push(Vouched { listed, at, known });
@@ -316,56 +345,57 @@ fn one(
                 Counters::add(&job.counters.left, 1);
                 if row.filter(|row| row.is_of(&listed)).is_none() {
                     let row = Row::of(&listed, None);
-                    done.batch.blobs.push((listed.digest, Some(row)));
+                    done.batch.blobs.push((within.key(&listed.digest), Some(row)));
                 }
             }
             Due::Read | Due::Ask => {
                 if !unit.read.is_empty()
-                    && (unit.read.len() >= unit::BLOBS || bytes + listed.size > unit::BYTES)
+                    && (unit.read.len() >= unit::BLOBS || *bytes + listed.size > unit::BYTES)
                 {
-                    // Nobody takes it any more if something failed, which is told elsewhere.
-                    let _ = give.send(std::mem::take(&mut unit));
-                    bytes = 0;
+                    give(unit, bytes);
                 }
-                bytes += listed.size;
+                *bytes += listed.size;
                 unit.read.push(listed);
             }
         }
         Ok(())
-    })?;
-    if !unit.read.is_empty() || !unit.proved.is_empty() {
-        let _ = give.send(unit);
     }
-    done.batch.blobs.extend(joins.gone.into_iter().map(|digest| (digest, None)));
-    misplaced(stored, state, folder, joins.misplaced, &mine, &mut done.batch)?;
+
+    /// Notes blobs in a folder where nobody looks for them, and forgets those that are there no more. `root`: what the names of
+    /// all files in that folder begin with.
+    fn misplaced(&self, root: &str, listed: Vec<Listed>) -> Result<()> {
+        let mut done = Done::default();
+        let now: std::collections::BTreeMap<String, Row> = listed
+            .into_iter()
+            .map(|listed| (format!("{root}{}/data", listed.digest.encoded()), Row::of(&listed, None)))
+            .collect();
+        self.state.misplaced(&mut |name, row| {
+            if name.starts_with(root) && now.get(name) != Some(&row) {
+                done.batch.misplaced.push((name.to_owned(), None));
+            }
+            Ok(())
+        })?;
+        done.batch.misplaced.extend(now.into_iter().map(|(name, row)| (name, Some(row))));
+        send(self.tell, done);
+        Ok(())
+    }
+}
+
+/// Removes rows of what is there no more.
+fn forget(stored: &dyn Source, tell: &Sender<Result<Done>>, gone: Vec<Key>) -> Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    // A place that vanishes looks as if it were empty.
+    stored.is_there()?;
+    let mut done = Done::default();
+    done.batch.blobs = gone.into_iter().map(|key| (key, None)).collect();
     send(tell, done);
     Ok(())
 }
 
-/// Notes blobs in a folder where no registry looks, and forgets those that are there no more.
-fn misplaced(
-    stored: &dyn Source,
-    state: &State,
-    folder: &Folder,
-    listed: Vec<Listed>,
-    mine: &dyn Fn(&Digest) -> bool,
-    batch: &mut Batch,
-) -> Result<()> {
-    let Some(root) = stored.misplaced_in(folder) else { return Ok(()) };
-    let now: std::collections::BTreeMap<String, Row> = listed
-        .into_iter()
-        .filter(|listed| mine(&listed.digest))
-        .map(|listed| {
-            let name = format!("{root}{}/data", listed.digest.encoded());
-            (name, Row::of(&listed, None))
-        })
-        .collect();
-    state.misplaced(&mut |name, row| {
-        if name.starts_with(&root) && now.get(name) != Some(&row) {
-            batch.misplaced.push((name.to_owned(), None));
-        }
-        Ok(())
-    })?;
-    batch.misplaced.extend(now.into_iter().map(|(name, row)| (name, Some(row))));
-    Ok(())
+fn send(tell: &Sender<Result<Done>>, done: Done) {
+    if done.batch.len() > 0 {
+        let _ = tell.send(Ok(done));
+    }
 }

@@ -5,13 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::parts::Parts;
+use super::key::Within;
+use super::parts::Views;
 use super::row::Row;
 use super::source::Source;
+use super::stub::{is_tar, stub};
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::facts::Facts;
+use crate::form::oci_layout::piece as layout;
 #[cfg(feature = "registry")]
 use crate::form::registry::piece as registry;
 use crate::form::registry_storage::piece::Known;
@@ -26,11 +29,13 @@ use crate::read::{self, Context, Options};
 const LAYERS: usize = 1_000;
 const ENTRIES: u64 = 1_000_000;
 
-/// The blobs of a storage as their states know them; what was not read, of the storage, if that is at hand.
+/// The blobs of a place as their states know them; what was not read, of the place, if that is at hand.
 pub struct Held {
     /// The states.
-    pub parts: Parts,
-    /// The storage.
+    pub views: Arc<Views>,
+    /// Whose blobs are meant.
+    pub within: Within,
+    /// The place.
     pub source: Option<Arc<dyn Source>>,
     /// Bytes of a text, at most.
     pub limit: u64,
@@ -43,7 +48,7 @@ pub type Misplaced = HashMap<Digest, (String, u64)>;
 
 impl Known for Held {
     fn size(&self, digest: &Digest) -> Result<Option<u64>> {
-        Ok(self.parts.blob(digest)?.map(|row| row.size))
+        Ok(self.views.blob(&self.within, digest)?.map(|row| row.size))
     }
 
     fn misplaced(&self, digest: &Digest) -> Option<(String, u64)> {
@@ -51,22 +56,22 @@ impl Known for Held {
     }
 
     fn text(&self, digest: &Digest) -> Result<Vec<u8>> {
-        if let Some(text) = self.parts.text(digest)? {
+        if let Some(text) = self.views.text(&self.within, digest)? {
             return Ok(text);
         }
-        let read = self.parts.blob(digest)?.and_then(|row| row.read);
+        let read = self.views.blob(&self.within, digest)?.and_then(|row| row.read);
         if let (None, Some(source)) = (&read, &self.source) {
-            return source.bytes(digest, self.limit.saturating_add(1));
+            return source.bytes(&self.within, digest, self.limit.saturating_add(1));
         }
-        // It is no document, and its first byte shows that.
-        let codec = read.and_then(|read| read.facts).map_or(Codec::Plain, |facts| facts.codec);
-        Ok(match codec {
-            Codec::Gzip => vec![0x1f],
-            Codec::Zstd => vec![0x28],
-            Codec::Bzip2 => b"BZh".to_vec(),
-            Codec::Xz => vec![0xfd],
-            Codec::Plain => vec![0],
-        })
+        let Some(read) = read else { return Ok(stub(Codec::Plain, false).to_vec()) };
+        let codec = read.facts.map_or(Codec::Plain, |facts| facts.codec);
+        Ok(stub(codec, is_tar(read.layer.as_ref())).to_vec())
+    }
+}
+
+impl layout::Known for Held {
+    fn text(&self, digest: &Digest) -> Result<Vec<u8>> {
+        Known::text(self, digest)
     }
 }
 
@@ -77,7 +82,7 @@ impl registry::Known for Held {
     }
 
     fn repository(&self, digest: &Digest, own: &str) -> Result<Option<String>> {
-        Ok(match self.parts.listed(digest)? {
+        Ok(match self.views.listed(digest)? {
             Some(entry) => Some(entry.repository).filter(|_| !entry.absent),
             None => Some(own.to_owned()),
         })
@@ -110,7 +115,7 @@ impl Layers {
     /// A layer that was read.
     fn of(
         &mut self,
-        parts: &Parts,
+        (views, within): (&Views, &Within),
         (digest, holds): (&Digest, &Digest),
         (kept, paths): (Kept, Option<u32>),
         limits: &Limits,
@@ -123,7 +128,7 @@ impl Layers {
         let damaged = || io::Error::from(io::ErrorKind::InvalidData);
         // What the state says of itself fails as it is.
         let mut failed = None;
-        let blocks = (0..paths).map(|i| match parts.paths(digest, i) {
+        let blocks = (0..paths).map(|i| match views.paths(within, digest, i) {
             Ok(block) => block.ok_or_else(damaged),
             Err(error) => {
                 failed = Some(error);
@@ -147,7 +152,7 @@ impl Layers {
 /// The state cannot be read, or a text that is used as a layer.
 pub fn of(
     archive: &mut Archive,
-    parts: &Parts,
+    (views, within): (&Views, &Within),
     layers: &mut Layers,
     limits: &Limits,
 ) -> Result<(Facts, Vec<BlobId>)> {
@@ -157,10 +162,10 @@ pub fn of(
     for i in 0..archive.blobs.len() {
         let id = BlobId(i as u32);
         let blob = archive.blob(id);
-        // An alias is stored under another digest.
+        // In a storage an alias is stored under another digest.
         let stored = blob.member.and_then(|member| digest_of(archive, member)).or(blob.digest.clone());
         let Some(digest) = stored.filter(|_| blob.member.is_some()) else { continue };
-        let Some(Row { read: Some(read), .. }) = parts.blob(&digest)? else {
+        let Some(Row { read: Some(read), .. }) = views.blob(within, &digest)? else {
             unread.push(id);
             continue;
         };
@@ -175,7 +180,8 @@ pub fn of(
             (Some(_), true) if read.text => drop(texts.insert(id)),
             (Some(found), true) => {
                 if let Some(kept) = read.layer {
-                    let laid = layers.of(parts, (&digest, &found.sha256), (kept, read.paths), limits)?;
+                    let laid =
+                        layers.of((views, within), (&digest, &found.sha256), (kept, read.paths), limits)?;
                     facts.layers.insert(id, laid);
                 }
                 facts.blobs[i] = Some(Box::new(found));

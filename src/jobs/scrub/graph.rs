@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::counters::Counters;
 use super::facts::{self, Held, Layers, Misplaced};
 use super::job::Job;
-use super::key::key;
+use super::key::{Key, Within};
 use super::marks::{LINKED, Marks, NEEDED};
-use super::parts::Parts;
+use super::parts::{Parts, Views};
 use super::row::{Kind, Links, ProvedBy, Row};
 use super::source::{Looked, Source};
 use super::state::{Batch, State};
@@ -19,7 +19,8 @@ use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::finding::{Finding, Level};
 use crate::form::registry_storage::piece;
-use crate::form::registry_storage::stored::{Link, Listed, Version, blob_name};
+use crate::form::registry_storage::stored::blob_name;
+use crate::form::stored::{Link, Listed, Version};
 use crate::model::{Anomaly, Archive, BlobId};
 use crate::rules::{self, Scope};
 
@@ -64,6 +65,8 @@ pub struct Piece {
     pub archive: Archive,
     /// Everything that was found, levels as the rules have them.
     pub findings: Vec<Finding>,
+    /// Whose blobs it has.
+    pub within: Within,
     /// Blobs that nobody read.
     unread: Vec<BlobId>,
 }
@@ -85,17 +88,15 @@ pub fn judge(
     let (mut sees_all, mut roots) = (true, 0);
     let misplaced = Arc::new(misplaced(parts)?);
     let layers = RefCell::new(Layers::new(job.reading.tmpdir.as_deref()));
+    let views = RefCell::new(Arc::new(parts.views()?));
     // Those that were shown as the reason why a blob is missing.
     let mut explained = HashSet::new();
     for name in parts.repositories()? {
         if job.progress.cancelled() {
             return Err(crate::error::Error::Cancelled);
         }
-        let Some((piece, links)) =
-            one(&Look { parts, at_hand, job, misplaced: &misplaced, layers: &layers }, &name, &mut judged)?
-        else {
-            continue;
-        };
+        let look = Look { parts, views: &views, at_hand, job, misplaced: &misplaced, layers: &layers };
+        let Some((piece, links)) = one(&look, &name, &mut judged)? else { continue };
         sees_all &= rules::sees_all(&piece.archive, &piece.findings);
         // The only tag may be the broken one.
         let tags =
@@ -103,15 +104,14 @@ pub fn judge(
         roots += piece.archive.roots.len() + tags.count();
         judged.repositories += 1;
         judged.unread += piece.unread.len() as u64;
-        // A registry does not tell of blobs that nothing points at.
-        if parts.meta().kind() != Kind::Registry {
+        if parts.meta().kind() == Kind::Storage {
             mark(&mut marks, &piece.archive, &links).at("cannot write", "the temporary file of marks")?;
         }
         let shown = piece.archive.anomalies.iter().filter_map(rules::storage::misplaced_blob);
         explained.extend(shown.map(|(digest, _)| digest));
         each(&name, &piece, &links)?;
         let findings = job.judged(&piece.archive, piece.findings);
-        gathered.add(&piece.archive, findings);
+        gathered.add_below(piece.within.layout().unwrap_or_default(), &piece.archive, findings);
         Counters::add(&job.counters.judged, 1);
     }
     let rest = Rest { parts, job, misplaced: &misplaced, explained, sees_all, has_roots: roots > 0 };
@@ -122,6 +122,8 @@ pub fn judge(
 /// What a repository is looked at with.
 struct Look<'a> {
     parts: &'a Parts,
+    /// The states as they are; other ones once something was written.
+    views: &'a RefCell<Arc<Views>>,
     at_hand: Option<AtHand<'a>>,
     job: &'a Job<'a>,
     misplaced: &'a Arc<Misplaced>,
@@ -158,6 +160,7 @@ fn one(by: &Look<'_>, name: &str, judged: &mut Extent) -> Result<Option<(Piece, 
                 if !again(at_hand, job, name, &links, &piece)? {
                     return Ok(Some((piece, links)));
                 }
+                by.views.replace(Arc::new(parts.views()?));
             }
             Some(_) => return Ok(Some((piece, links))),
             None => {
@@ -191,11 +194,14 @@ fn is_of_missing(finding: &Finding) -> bool {
 }
 
 fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
-    let Look { parts, at_hand, job, misplaced, layers } = *by;
+    let Look { parts, at_hand, job, misplaced, layers, .. } = *by;
     let meta = parts.meta();
     let limits = &job.reading.limits;
+    let views = Arc::clone(&by.views.borrow());
+    let within = meta.kind().within(name);
     let held = Arc::new(Held {
-        parts: parts.clone(),
+        views: Arc::clone(&views),
+        within: within.clone(),
         source: at_hand.map(|at_hand| Arc::clone(at_hand.source)),
         limit: limits.document_bytes,
         misplaced: Arc::clone(misplaced),
@@ -203,18 +209,21 @@ fn look(by: &Look<'_>, name: &str, links: &[Link]) -> Result<Piece> {
     let mut archive = match meta.kind() {
         #[cfg(feature = "registry")]
         Kind::Registry => super::live::archive(meta, name, links, held, limits)?,
+        Kind::Layouts => super::layouts::archive(parts, &within, links, held, limits)?,
         _ => {
             let root: Vec<&str> = meta.root.iter().map(String::as_str).collect();
             piece::repository((&meta.typed, &meta.base), name, links, &root, held, limits)?
         }
     };
-    let (facts, unread) = facts::of(&mut archive, parts, &mut layers.borrow_mut(), limits)?;
+    let (facts, unread) = facts::of(&mut archive, (&views, &within), &mut layers.borrow_mut(), limits)?;
     let mut findings = rules::run(&archive, &facts, Scope::All);
-    // Whether the storage has any is known at the end.
-    findings.retain(|finding| finding.rule.name != rules::archive::NO_IMAGES.name);
+    // Whether the storage has any is known at the end; a layout is judged by itself.
+    if within == Within::All {
+        findings.retain(|finding| finding.rule.name != rules::archive::NO_IMAGES.name);
+    }
     rules::reach::tell(&archive, &mut findings);
     archive.unchanged()?;
-    Ok(Piece { archive, findings, unread })
+    Ok(Piece { archive, findings, within, unread })
 }
 
 /// Looks at a repository again where something seems to be wrong; whether anything is other than it was.
@@ -239,16 +248,16 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
     let mut changed: Vec<Listed> = Vec::new();
     for blob in &piece.archive.blobs {
         let Some(digest) = &blob.digest else { continue };
-        let row = state.blob(digest)?;
+        let row = state.blob(&piece.within.key(digest))?;
         let sound = row.as_ref().and_then(|row| row.read.as_ref()).is_some_and(|read| read.is_sound(digest));
         if sound && blob.member.is_some() {
             continue;
         }
-        match (source.blob(digest)?, row) {
+        match (source.blob(&piece.within, digest)?, row) {
             (Some(now), Some(row)) if now.version().is_same(&row.version()) => {}
             (Some(now), _) => changed.push(now),
             (None, Some(_)) => {
-                batch.blobs.push((digest.clone(), None));
+                batch.blobs.push((piece.within.key(digest), None));
                 gone += 1;
             }
             (None, None) => {}
@@ -256,7 +265,7 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
     }
     Counters::add(&job.counters.meanwhile, changed.len() as u64 + gone);
     if !changed.is_empty() {
-        batch.extend(unit::read(source, job, changed)?.batch);
+        batch.extend(unit::read(source, job, &piece.within, changed)?.batch);
     }
     source.is_there()?;
     let changed = other || batch.len() > 0;
@@ -272,9 +281,9 @@ fn is_other(now: Option<&Looked>, links: &[Link], state: &State) -> Result<bool>
     if now.links != links {
         return Ok(true);
     }
-    for (digest, row) in &now.rows.blobs {
+    for (key, row) in &now.rows.blobs {
         let facts = |row: &Row| Some(row.read.as_ref()?.facts.as_ref()?.sha256.clone());
-        if state.blob(digest)?.as_ref().and_then(facts) != row.as_ref().and_then(facts) {
+        if state.blob(key)?.as_ref().and_then(facts) != row.as_ref().and_then(facts) {
             return Ok(true);
         }
     }
@@ -288,13 +297,13 @@ fn mark(marks: &mut Marks, archive: &Archive, links: &[Link]) -> std::io::Result
         let (hex, algorithm) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let of_path = Digest::parse(&format!("{algorithm}:{hex}")).ok();
         for digest in of_path.into_iter().chain(Digest::parse(link.text.trim()).ok()) {
-            marks.add(&key(&digest), LINKED)?;
+            marks.add(&Key::of(&digest), LINKED)?;
         }
     }
     for blob in archive.blobs.iter().filter(|blob| blob.referenced) {
         let stored = blob.member.and_then(|member| facts::digest_of(archive, member));
         for digest in blob.digest.iter().chain(&stored) {
-            marks.add(&key(digest), NEEDED)?;
+            marks.add(&Key::of(digest), NEEDED)?;
         }
     }
     Ok(())
@@ -316,12 +325,17 @@ impl Rest<'_> {
         let base = &self.parts.meta().base;
         let mut marks = marks.sorted().at("cannot read", "the temporary file of marks")?;
         let mut left: Vec<(Listed, bool, String)> = Vec::new();
-        self.parts.blobs(&mut |digest, row| {
+        let of_storage = self.parts.meta().kind() == Kind::Storage;
+        self.parts.blobs(&mut |key, digest, row| {
             judged.blobs += 1;
             judged.bytes += row.size;
             judged.by.add(&row);
-            let marked = marks.of(&key(&digest)).at("cannot read", "the temporary file of marks")?;
-            if marked & NEEDED == 0 && self.parts.meta().kind() != Kind::Registry {
+            // A registry does not tell of blobs that nothing points at, and a layout is judged by itself.
+            if !of_storage {
+                return Ok(());
+            }
+            let marked = marks.of(key).at("cannot read", "the temporary file of marks")?;
+            if marked & NEEDED == 0 {
                 let Some(name) = blob_name(base, &digest) else { return Ok(()) };
                 let listed = Listed::of(digest, row.version());
                 left.push((listed, marked & LINKED != 0, name));
@@ -340,7 +354,10 @@ impl Rest<'_> {
                 left.push((listed, false, name.clone()));
             }
         }
-        self.left_over(gathered, &left, self.has_roots)
+        match of_storage {
+            true => self.left_over(gathered, &left, self.has_roots),
+            false => Ok(()),
+        }
     }
 
     fn left_over(
@@ -351,15 +368,17 @@ impl Rest<'_> {
     ) -> Result<()> {
         let meta = self.parts.meta();
         let limits = &self.job.reading.limits;
+        let views = Arc::new(self.parts.views()?);
         let known = Arc::new(Held {
-            parts: self.parts.clone(),
+            views: Arc::clone(&views),
+            within: Within::All,
             source: None,
             limit: limits.document_bytes,
             misplaced: Arc::clone(self.misplaced),
         });
         let mut archive = piece::leftovers((&meta.typed, &meta.base), blobs, known, limits)?;
         let mut layers = Layers::new(self.job.reading.tmpdir.as_deref());
-        let (facts, _) = facts::of(&mut archive, self.parts, &mut layers, limits)?;
+        let (facts, _) = facts::of(&mut archive, (&views, &Within::All), &mut layers, limits)?;
         let mut findings = rules::run(&archive, &facts, Scope::All);
         findings.retain(|finding| match finding.rule.name {
             name if name == rules::graph::UNREFERENCED.name => self.sees_all,

@@ -8,8 +8,8 @@ use super::graph::Piece;
 use super::parts::Parts;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
-use crate::form::registry_storage::stored::Link;
-use crate::model::{Archive, Form, Name};
+use crate::form::stored::Link;
+use crate::model::{Archive, Form, Name, Via};
 use crate::time::rfc3339;
 
 /// A line.
@@ -17,6 +17,9 @@ use crate::time::rfc3339;
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Line<'a> {
     Blob {
+        /// The layout that has this copy.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repository: Option<&'a str>,
         digest: &'a str,
         size: u64,
         modified: String,
@@ -75,18 +78,29 @@ impl<'w> Lines<'w> {
     pub fn repository(&mut self, repository: &str, piece: &Piece, links: &[Link]) -> Result<()> {
         let archive = &piece.archive;
         let of = |part: &str| links.iter().filter(|link| link.path.starts_with(part)).count();
-        let (tags, revisions) = match archive.form {
-            Form::Registry => (of("tags/"), of("manifests/")),
+        let (links, tags, revisions) = match archive.form {
+            Form::Registry => (links.len(), of("tags/"), of("manifests/")),
+            Form::Oci => {
+                let listed = archive.roots.iter().filter(|root| root.via == Via::List);
+                let named = listed.clone().filter(|root| root.name != Name::None);
+                (listed.count(), named.count(), archive.nodes.len())
+            }
             _ => {
                 let tags = links.iter().filter(|link| link.path.ends_with("/current/link"));
-                (tags.count(), of("_manifests/revisions/"))
+                (links.len(), tags.count(), of("_manifests/revisions/"))
             }
         };
-        self.line(&Line::Repository { repository, links: links.len(), tags, revisions })?;
+        self.line(&Line::Repository { repository, links, tags, revisions })?;
         for root in &archive.roots {
-            let Name::Full(name) = &root.name else { continue };
+            let tag = match &root.name {
+                Name::None => continue,
+                // The repository is what the name begins with.
+                Name::Full(name) if archive.form != Form::Oci => name.tag().unwrap_or_default().to_owned(),
+                Name::Full(name) => name.familiar(),
+                Name::BareTag(text) | Name::Unreadable(text) => text.clone(),
+            };
             let digest = archive.node(root.node).digest.as_ref().map(Digest::as_str);
-            self.line(&Line::Tag { repository, tag: name.tag().unwrap_or_default(), digest })?;
+            self.line(&Line::Tag { repository, tag: &tag, digest })?;
         }
         self.uses(repository, archive)
     }
@@ -112,13 +126,15 @@ impl<'w> Lines<'w> {
     /// A state cannot be read, or a line not written.
     pub fn blobs(&mut self, parts: &Parts) -> Result<()> {
         let time = |seconds: u64| rfc3339(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
-        parts.blobs(&mut |digest, row| {
+        parts.blobs(&mut |key, digest, row| {
             let read = row.read.as_ref();
             let whole = read.filter(|read| read.is_whole());
             let facts = read.and_then(|read| read.facts.as_ref());
             let plain = facts.and_then(|facts| facts.plain.as_ref());
             let computed = facts.and_then(|facts| facts.digest_like(&digest));
+            let parts = key.parts();
             self.line(&Line::Blob {
+                repository: parts.as_ref().and_then(|(layout, _)| *layout),
                 digest: digest.as_str(),
                 size: row.size,
                 modified: time(u64::try_from(row.modified / 1_000_000_000).unwrap_or_default()),

@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::facts::Held;
 use super::job::seconds;
-use super::key::prefix;
+use super::key::{Key, Within};
 use super::row::{Entry, Meta, ReadRow, Row, Shard};
-use super::source::{Looked, Source};
+use super::source::{Group, Looked, Source};
 use super::state::{Batch, State};
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::form::registry::live::{Knowing, Live};
 use crate::form::registry::piece::{self, Said};
-use crate::form::registry_storage::stored::{Folder, Link, Listed, Listing, Opened, Version};
+use crate::form::registry_storage::stored::Folder;
+use crate::form::stored::{Link, Listed, Opened, Version};
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::model::Archive;
@@ -43,12 +44,12 @@ impl Registry {
 
     /// The bytes of a document that need not be read again.
     fn held(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let Some(Row { read: Some(read), .. }) = self.state.blob(digest)? else { return Ok(None) };
+        let Some(Row { read: Some(read), .. }) = self.state.blob(&Key::of(digest))? else { return Ok(None) };
         let old = self.max_age.is_some_and(|age| seconds().saturating_sub(read.at) > age);
         if !read.text || !read.is_sound(digest) || old && read.run != self.run {
             return Ok(None);
         }
-        self.state.text(digest)
+        self.state.text(&Key::of(digest))
     }
 
     fn entry(&self, digest: &Digest) -> Result<Option<Entry>> {
@@ -118,8 +119,9 @@ impl Source for Registry {
         for (digest, bytes) in answered.documents {
             if self.held(&digest)?.is_none() {
                 let row = document(&digest, &bytes, self.run);
-                looked.rows.blobs.push((digest.clone(), Some(row)));
-                looked.rows.texts.push((digest, bytes));
+                let key = Key::of(&digest);
+                looked.rows.blobs.push((key.clone(), Some(row)));
+                looked.rows.texts.push((key, bytes));
             }
         }
         looked.links.sort_by(|a, b| a.path.cmp(&b.path));
@@ -130,32 +132,38 @@ impl Source for Registry {
         true
     }
 
-    fn folders(&self) -> Result<Vec<Folder>> {
-        let mut found: std::collections::BTreeSet<Folder> = std::collections::BTreeSet::new();
-        self.state.all_listed(&[], &mut |digest, _| {
+    /// Digests are gone through by how they begin, as those of a storage are.
+    fn blobs(
+        &self,
+        wants: &dyn Fn(&Digest) -> bool,
+        each: &mut dyn FnMut(Group) -> Result<()>,
+    ) -> Result<()> {
+        let mut folders = std::collections::BTreeMap::new();
+        self.state.all_listed(&Key::first(), &mut |digest, _| {
             let name = digest.encoded().get(..2).unwrap_or_default().to_owned();
-            found.insert(Folder { algorithm: digest.algorithm_name().to_owned(), name });
+            let folder = Folder { algorithm: digest.algorithm_name().to_owned(), name };
+            folders.entry(Key::of_folder(&folder)).or_insert(folder);
             Ok(())
         })?;
-        Ok(found.into_iter().collect())
-    }
-
-    fn blobs(&self, folder: &Folder) -> Result<Listing> {
-        let mut listing = Listing::default();
-        let first = format!("{}:{}", folder.algorithm, folder.name);
-        self.state.all_listed(&prefix(folder), &mut |digest, entry| {
-            if entry.run == self.run && digest.as_str().starts_with(&first) {
-                if entry.document {
-                    listing.looked.insert(digest.clone());
+        let all = folders.len() as u64;
+        for ((key, folder), i) in folders.into_iter().zip(1..) {
+            let mut group = Group { until: key.behind(), share: (i, all), ..Group::default() };
+            let first = format!("{}:{}", folder.algorithm, folder.name);
+            self.state.all_listed(&key, &mut |digest, entry| {
+                if entry.run == self.run && digest.as_str().starts_with(&first) && wants(&digest) {
+                    if entry.document {
+                        group.looked.insert(digest.clone());
+                    }
+                    group.blobs.push(Listed { digest, size: entry.size, modified: 0, etag: None });
                 }
-                listing.blobs.push(Listed { digest, size: entry.size, modified: 0, etag: None });
-            }
-            Ok(())
-        })?;
-        Ok(listing)
+                Ok(())
+            })?;
+            each(group)?;
+        }
+        Ok(())
     }
 
-    fn blob(&self, digest: &Digest) -> Result<Option<Listed>> {
+    fn blob(&self, _: &Within, digest: &Digest) -> Result<Option<Listed>> {
         let Some(entry) = self.entry(digest)? else { return Ok(None) };
         if entry.absent || self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains(digest) {
             return Ok(None);
@@ -170,11 +178,17 @@ impl Source for Registry {
     }
 
     /// What is as its digest says was not changed, and need not be asked for again.
-    fn blob_after(&self, listed: &Listed, _: Option<Version>, sound: bool) -> Result<Option<Listed>> {
-        if sound { Ok(Some(listed.clone())) } else { self.blob(&listed.digest) }
+    fn blob_after(
+        &self,
+        within: &Within,
+        listed: &Listed,
+        _: Option<Version>,
+        sound: bool,
+    ) -> Result<Option<Listed>> {
+        if sound { Ok(Some(listed.clone())) } else { self.blob(within, &listed.digest) }
     }
 
-    fn open(&self, digest: &Digest) -> Result<Opened> {
+    fn open(&self, _: &Within, digest: &Digest) -> Result<Opened> {
         let gone = || {
             self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
             Error::refused(format!("blob {digest}: the registry does not have it")).of(ErrorKind::NotFound)
@@ -184,7 +198,7 @@ impl Source for Registry {
         Ok(Opened { reader, now: None })
     }
 
-    fn name(&self, digest: &Digest) -> String {
+    fn name(&self, _: &Within, digest: &Digest) -> String {
         digest.to_string()
     }
 

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::key::Key;
+
 /// Bytes of a key that are kept: nobody finds two digests of SHA-256 that begin with the same 16.
 const KEY: usize = 17;
 /// Bytes of a mark.
@@ -44,7 +46,7 @@ impl Marks {
     /// # Errors
     ///
     /// A run cannot be written.
-    pub fn add(&mut self, key: &[u8], mark: u8) -> io::Result<()> {
+    pub fn add(&mut self, key: &Key, mark: u8) -> io::Result<()> {
         self.now.push(record(key, mark));
         if self.now.len() >= RUN { self.flush() } else { Ok(()) }
     }
@@ -78,7 +80,8 @@ impl Marks {
     }
 }
 
-fn record(key: &[u8], mark: u8) -> Mark {
+fn record(key: &Key, mark: u8) -> Mark {
+    let key = key.bytes();
     let mut record = [0; MARK];
     let len = key.len().min(KEY);
     record[..len].copy_from_slice(&key[..len]);
@@ -116,7 +119,7 @@ impl Sorted {
     /// # Errors
     ///
     /// A run cannot be read.
-    pub fn of(&mut self, key: &[u8]) -> io::Result<u8> {
+    pub fn of(&mut self, key: &Key) -> io::Result<u8> {
         let wanted = record(key, 0);
         let mut marks = 0;
         while let Some(&Reverse((mark, run))) = self.heap.peek() {
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn marks_come_together_whatever_the_runs() {
-        let key = |i: u64| [&[0][..], &i.to_be_bytes(), &[0; 24]].concat();
+        let key = |i: u64| Key::read(&[&[0][..], &i.to_be_bytes(), &[0; 24]].concat());
         let mut marks = Marks::new(None);
         for i in (0..1000u64).rev() {
             marks.add(&key(i * 2), LINKED).expect("added");

@@ -30,6 +30,7 @@ mod select;
 mod source;
 mod state;
 mod status;
+mod stub;
 mod sums;
 mod told;
 mod unit;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::key::{Key, Within};
 use super::row::{Entry, Kind, Links, Meta, Row, Shard};
-use super::state::State;
+use super::state::{Rows, Snapshot, State};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 
@@ -91,36 +92,20 @@ impl Parts {
         self.parts.iter().map(|(state, meta)| (state, meta))
     }
 
-    fn with(&self, has: impl Fn(Shard) -> bool) -> &State {
-        let of = |(_, meta): &&(State, Meta)| meta.shard.is_none_or(&has);
-        &self.parts.iter().find(of).unwrap_or(&self.parts[0]).0
+    /// The place of the part that has something.
+    fn part(&self, has: impl Fn(Shard) -> bool) -> usize {
+        let of = |(_, meta): &(State, Meta)| meta.shard.is_none_or(&has);
+        self.parts.iter().position(of).unwrap_or_default()
     }
 
-    /// What is known of a blob.
+    /// The states of all parts as they are now.
     ///
     /// # Errors
     ///
-    /// A state cannot be read.
-    pub fn blob(&self, digest: &Digest) -> Result<Option<Row>> {
-        self.found(digest, |state| state.blob(digest))
-    }
-
-    /// What the part of a digest has of it. Of a registry each part has the documents of all that it looked at, and the one
-    /// of a digest may have looked before it was there.
-    fn found<T>(&self, digest: &Digest, get: impl Fn(&State) -> Result<Option<T>>) -> Result<Option<T>> {
-        let own = self.with(|shard| shard.has_blob(digest));
-        if let Some(found) = get(own)? {
-            return Ok(Some(found));
-        }
-        if self.meta().kind() != Kind::Registry {
-            return Ok(None);
-        }
-        for (state, _) in self.parts.iter() {
-            if let Some(found) = get(state)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+    /// One cannot be read.
+    pub fn views(&self) -> Result<Views> {
+        let views = self.parts.iter().map(|(state, _)| state.snapshot()).collect::<Result<_>>()?;
+        Ok(Views { parts: self.clone(), views })
     }
 
     /// What a registry told of a blob in its last run.
@@ -129,27 +114,8 @@ impl Parts {
     ///
     /// A state cannot be read.
     pub fn listed(&self, digest: &Digest) -> Result<Option<Entry>> {
-        let of = |(_, meta): &&(State, Meta)| meta.shard.is_none_or(|shard| shard.has_blob(digest));
-        let (state, meta) = self.parts.iter().find(of).unwrap_or(&self.parts[0]);
+        let (state, meta) = &self.parts[self.part(|shard| shard.has_blob(digest))];
         Ok(state.listed(digest)?.filter(|entry| entry.run == meta.run.number))
-    }
-
-    /// The text of a document, if it is kept.
-    ///
-    /// # Errors
-    ///
-    /// A state cannot be read.
-    pub fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        self.found(digest, |state| state.text(digest))
-    }
-
-    /// A block of the paths of a layer, if it is kept.
-    ///
-    /// # Errors
-    ///
-    /// A state cannot be read.
-    pub fn paths(&self, digest: &Digest, block: u32) -> Result<Option<Vec<u8>>> {
-        self.found(digest, |state| state.paths(digest, block))
     }
 
     /// The links of a repository.
@@ -158,7 +124,7 @@ impl Parts {
     ///
     /// A state cannot be read.
     pub fn links(&self, name: &str) -> Result<Option<Links>> {
-        self.with(|shard| shard.has_repository(name)).links(name)
+        self.parts[self.part(|shard| shard.has_repository(name))].0.links(name)
     }
 
     /// The names of all repositories, sorted.
@@ -184,25 +150,49 @@ impl Parts {
     /// # Errors
     ///
     /// A state cannot be read, or `each` fails.
-    pub fn blobs(&self, each: &mut dyn FnMut(Digest, Row) -> Result<()>) -> Result<()> {
-        if let [(state, _)] = &self.parts[..] {
-            return state.blobs(&[], each);
+    pub fn blobs(&self, each: &mut dyn FnMut(&Key, Digest, Row) -> Result<()>) -> Result<()> {
+        self.between(Key::first(), None, each)
+    }
+
+    /// Every blob of a layout, in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// As of [`blobs`](Parts::blobs).
+    pub fn blobs_of(
+        &self,
+        within: &Within,
+        each: &mut dyn FnMut(&Key, Digest, Row) -> Result<()>,
+    ) -> Result<()> {
+        let prefix = within.prefix();
+        let until = prefix.behind();
+        self.between(prefix, until, each)
+    }
+
+    fn between(
+        &self,
+        from: Key,
+        until: Option<Key>,
+        each: &mut dyn FnMut(&Key, Digest, Row) -> Result<()>,
+    ) -> Result<()> {
+        let mut parts: Vec<(Rows<'_>, Option<Shard>)> = Vec::with_capacity(self.parts.len());
+        for (state, meta) in self.parts.iter() {
+            parts.push((state.rows(from.clone(), until.clone()), meta.shard));
         }
-        let prefixes = (0..=u8::MAX).map(|byte| vec![0, byte]).chain([vec![1]]);
-        for prefix in prefixes {
-            let mut rows = Vec::new();
-            for (state, meta) in self.parts.iter() {
-                state.blobs(&prefix, &mut |digest, row| {
-                    if meta.shard.is_none_or(|shard| shard.has_blob(&digest)) {
-                        rows.push((super::key::key(&digest), digest, row));
-                    }
-                    Ok(())
-                })?;
+        loop {
+            let mut first: Option<(Key, usize)> = None;
+            for (i, (rows, _)) in parts.iter_mut().enumerate() {
+                let key = rows.peek()?;
+                if let Some(key) = key.filter(|key| first.as_ref().is_none_or(|(first, _)| *key < first)) {
+                    first = Some((key.clone(), i));
+                }
             }
-            rows.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-            rows.into_iter().try_for_each(|(_, digest, row)| each(digest, row))?;
+            let Some((_, i)) = first else { return Ok(()) };
+            let (rows, shard) = &mut parts[i];
+            let Some((key, row)) = rows.take()? else { return Ok(()) };
+            let digest = key.digest().filter(|digest| shard.is_none_or(|shard| shard.has_blob(digest)));
+            digest.map_or(Ok(()), |digest| each(&key, digest, row))?;
         }
-        Ok(())
     }
 
     /// Every blob where no registry looks, in the order of names.
@@ -220,5 +210,70 @@ impl Parts {
         }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(found)
+    }
+}
+
+/// The states of all parts at one time.
+pub struct Views {
+    parts: Parts,
+    views: Vec<Snapshot>,
+}
+
+impl Views {
+    /// What is known of a blob.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn blob(&self, within: &Within, digest: &Digest) -> Result<Option<Row>> {
+        let key = within.key(digest);
+        self.found(digest, |view| view.blob(&key))
+    }
+
+    /// The text of a document, if it is kept.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn text(&self, within: &Within, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let key = within.key(digest);
+        self.found(digest, |view| view.text(&key))
+    }
+
+    /// A block of the paths of a layer, if it is kept.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn paths(&self, within: &Within, digest: &Digest, block: u32) -> Result<Option<Vec<u8>>> {
+        let key = within.key(digest);
+        self.found(digest, |view| view.paths(&key, block))
+    }
+
+    /// What a registry told of a blob in its last run.
+    ///
+    /// # Errors
+    ///
+    /// A state cannot be read.
+    pub fn listed(&self, digest: &Digest) -> Result<Option<Entry>> {
+        self.parts.listed(digest)
+    }
+
+    /// What the part of a digest has of it. Of a registry each part has the documents of all that it looked at, and the one
+    /// of a digest may have looked before it was there.
+    fn found<T>(&self, digest: &Digest, get: impl Fn(&Snapshot) -> Result<Option<T>>) -> Result<Option<T>> {
+        let own = self.views.get(self.parts.part(|shard| shard.has_blob(digest)));
+        if let Some(found) = own.map(&get).transpose()?.flatten() {
+            return Ok(Some(found));
+        }
+        if self.parts.meta().kind() != Kind::Registry {
+            return Ok(None);
+        }
+        for view in &self.views {
+            if let Some(found) = get(view)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::key::Key;
 use super::state::State;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -35,7 +36,7 @@ impl Proved {
     ///
     /// The state or the storage cannot be read.
     pub fn is_right(&self, digest: &Digest) -> Result<bool> {
-        let Some(row) = self.state.blob(digest)? else { return Ok(false) };
+        let Some(row) = self.state.blob(&Key::of(digest))? else { return Ok(false) };
         let Some(listed) = self.stored.blob(digest)? else { return Ok(false) };
         let read = row.read.as_ref().and_then(|read| read.facts.as_ref());
         let right = read.is_some_and(|facts| facts.digest_like(digest) == Some(digest));

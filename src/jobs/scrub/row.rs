@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::key::Within;
 use crate::blob::BlobFacts;
 use crate::digest::Digest;
-use crate::form::registry_storage::stored::{Link, Listed, Version};
+use crate::form::stored::{Link, Listed, Version};
 use crate::layer::Kept;
 
 /// The scheme of the state; another one is refused.
-pub const SCHEME: u32 = 2;
+pub const SCHEME: u32 = 3;
 
 /// What the state says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,14 @@ impl Kind {
             Kind::Storage => "registry-storage",
             Kind::Layouts => "oci",
             Kind::Registry => "docker",
+        }
+    }
+
+    /// Whose blobs the images of a repository are made of.
+    pub(super) fn within(self, repository: &str) -> Within {
+        match self {
+            Kind::Layouts => Within::Layout(repository.into()),
+            Kind::Storage | Kind::Registry => Within::All,
         }
     }
 

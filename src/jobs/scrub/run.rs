@@ -1,6 +1,7 @@
 //! A run over a storage, and the joining of parts.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,18 +9,20 @@ use super::counters::Counters;
 use super::gc::{self, Garbage};
 use super::graph::{self, AtHand, Extent};
 use super::job::{Extras, Job, Means, Request, nanoseconds, seconds};
+use super::layouts::OfLayouts;
 #[cfg(feature = "registry")]
 use super::live::Registry;
 use super::parts::Parts;
 use super::row::{Kind, Meta, Run, SCHEME, Shard};
-use super::select::{Sample, Selection};
+use super::select::Selection;
 use super::source::{OfStorage, Source};
 use super::state::{Batch, State};
 use super::sums::Sums;
 use super::told::{self, Told};
-use super::{blobs, layouts, lines, links};
+use super::{blobs, lines, links};
 use crate::digest::Digest;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
+use crate::form::oci_layout::stored::Layouts;
 #[cfg(feature = "registry")]
 use crate::form::registry::live::Live;
 use crate::form::registry_storage::stored::Stored;
@@ -51,11 +54,11 @@ impl Scrubbed {
 }
 
 /// What is scrubbed, and where it is.
-pub enum What<'a> {
+pub enum What {
     /// The storage of a registry, wherever it is.
     Storage(Stored),
     /// Layouts, in a folder.
-    Layouts(&'a Path),
+    Layouts(Layouts),
     /// A live registry, or a repository of it.
     #[cfg(feature = "registry")]
     Registry(Box<Live>),
@@ -76,13 +79,19 @@ struct Where {
 ///
 /// The storage or the state cannot be read or written, the state is another one's, or the job was cancelled.
 pub fn run(
-    (typed, what): (&str, What<'_>),
+    (typed, what): (&str, What),
     request: &Request,
     means: &Means<'_>,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
     match what {
-        What::Layouts(path) => of_layouts((typed, path), request, means, &extras),
+        What::Layouts(layouts) => {
+            let place = layouts.identity()?;
+            let source: Arc<dyn Source> = Arc::new(OfLayouts::new(typed, layouts, &means.reading.limits)?);
+            let at = Where { kind: Kind::Layouts, place, base: String::new(), root: Vec::new() };
+            let (state, meta) = state_of(typed, at, request, means)?;
+            kept(&state.clone(), || of_source(&source, (state, meta), request, means, extras))
+        }
         What::Storage(stored) => {
             let mut root = Vec::new();
             for name in MIRROR {
@@ -159,52 +168,6 @@ fn of_source(
     Ok(scrubbed)
 }
 
-/// Scrubs a layout, or a folder of layouts.
-fn of_layouts(
-    (typed, path): (&str, &Path),
-    request: &Request,
-    means: &Means<'_>,
-    extras: &Extras<'_>,
-) -> Result<Scrubbed> {
-    let refused = [
-        (request.shard.is_some(), "--shard"),
-        (extras.grace.is_some(), "--gc-plan"),
-        (extras.facts.is_some(), "--facts"),
-        (!request.checksums.is_empty(), "--checksums"),
-    ];
-    if let Some((_, option)) = refused.iter().find(|(given, _)| *given) {
-        let message = format!("{option} goes with registry-storage:, not with layouts");
-        return Err(Error::refused_help(message, "leave it out"));
-    }
-    if matches!(request.sample, Some(Sample::Share(_) | Sample::Bytes(_))) {
-        let message = "of layouts a sample is one of so many parts, such as 1/30";
-        return Err(Error::refused_help(message, "give --sample N/T"));
-    }
-    let found = layouts::find(typed, path)?;
-    let until = request.max_duration.and_then(|duration| Instant::now().checked_add(duration));
-    let place = path.canonicalize().at("cannot read", path)?.to_string_lossy().into_owned();
-    let at = Where { kind: Kind::Layouts, place, base: String::new(), root: Vec::new() };
-    let (state, mut meta) = state_of(typed, at, request, means)?;
-    state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
-    let selection = selection(&meta, request);
-    let mut gathered = told::Gathered::default();
-    let came = kept(&state, || {
-        let came = layouts::all(path, &found, &state, &means.job(&meta, until), selection, &mut gathered)?;
-        meta.run.left = Counters::get(&means.counters.left);
-        meta.run.ended = Some(seconds());
-        state.write(&Batch { meta: Some(meta.clone()), ..Batch::default() })?;
-        Ok(came)
-    })?;
-    let layouts::Layouts { layouts, blobs, bytes, came } = came;
-    Ok(Scrubbed {
-        told: Some(gathered.finish(typed, Kind::Layouts.id(), means.policy)),
-        judged: Extent { repositories: layouts, blobs, bytes, ..Extent::default() },
-        plan: None,
-        metas: vec![meta],
-        unreadable: came.unreadable,
-    })
-}
-
 fn selection(meta: &Meta, request: &Request) -> Selection {
     Selection {
         run: meta.run.clone(),
@@ -223,6 +186,16 @@ fn selection(meta: &Meta, request: &Request) -> Selection {
 ///
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
 pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Result<Scrubbed> {
+    let mut files = HashSet::new();
+    for path in states {
+        // One in a bucket has no file yet.
+        if !files.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+            return Err(Error::refused_help(
+                format!("{} is given twice", path.display()),
+                "give each part once",
+            ));
+        }
+    }
     let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
     let parts = Parts::of(open)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
@@ -242,11 +215,14 @@ fn judged(
     scrubbed: &mut Scrubbed,
 ) -> Result<()> {
     let mut gathered = told::Gathered::default();
-    let mut collecting = extras.grace.map(|_| gc::Collecting::new(job.reading.tmpdir.as_deref()));
+    let mut collecting = extras.grace.map(|grace| {
+        let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
+        gc::Collecting::new(job.reading.tmpdir.as_deref(), i64::try_from(young).unwrap_or(i64::MAX))
+    });
     let mut lines = extras.facts.map(lines::Lines::new);
     scrubbed.judged = graph::judge(parts, at_hand, job, &mut gathered, &mut |name, piece, links| {
         if let Some(collecting) = &mut collecting {
-            collecting.add(name, piece, links)?;
+            collecting.add(parts, name, piece, links)?;
         }
         lines.as_mut().map_or(Ok(()), |lines| lines.repository(name, piece, links))
     })?;
@@ -254,10 +230,7 @@ fn judged(
     let mut told = gathered.finish(&parts.meta().typed, parts.meta().kind().id(), job.policy);
     told.by = scrubbed.judged.by;
     scrubbed.told = Some(told);
-    if let (Some(collecting), Some(grace)) = (collecting, extras.grace) {
-        let young = nanoseconds().saturating_sub(grace.as_nanos() as u64);
-        scrubbed.plan = Some(collecting.plan(parts, i64::try_from(young).unwrap_or(i64::MAX))?);
-    }
+    scrubbed.plan = collecting.map(|collecting| collecting.plan(parts)).transpose()?;
     Ok(())
 }
 
@@ -282,12 +255,14 @@ fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Res
     };
     let (state, known) = State::open(path)?;
     let Some(known) = known else { return Ok((state, fresh)) };
-    if (&known.form, &known.place) != (&fresh.form, &fresh.place) && !request.adopt {
-        let message = format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
-        return Err(Error::refused_help(
-            message,
-            "add --adopt if the storage has moved, or give another --state",
-        ));
+    let message = || format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
+    if known.form != fresh.form {
+        let message = format!("{}: that is {}, and this {}", message(), told_form(&known), told_form(&fresh));
+        return Err(Error::refused_help(message, "give another --state"));
+    }
+    if known.place != fresh.place && !request.adopt {
+        let help = "add --adopt if the storage has moved, or give another --state";
+        return Err(Error::refused_help(message(), help));
     }
     if known.shard != fresh.shard {
         let told = |shard: Option<Shard>| {
@@ -302,6 +277,15 @@ fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Res
         Some(_) => Run { number: known.run.number + 1, ..fresh.run },
     };
     Ok((state, Meta { id: known.id, run, ..fresh }))
+}
+
+/// What a state is about, in words.
+fn told_form(meta: &Meta) -> &'static str {
+    match meta.kind() {
+        Kind::Storage => "the storage of a registry",
+        Kind::Layouts => "a folder of layouts",
+        Kind::Registry => "a live registry",
+    }
 }
 
 /// Files at the root of a storage that tell of a mirror.

@@ -1,10 +1,10 @@
 //! Which blobs a run reads: what is new, was wrong, changed or is old; in its shard, and in its sample.
 
-use super::key::key;
+use super::key::Key;
 use super::row::{ReadRow, Row, Run, Shard};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::form::registry_storage::stored::Listed;
+use crate::form::stored::Listed;
 
 /// Of blobs that the store proves one in so many is read as a whole, others in each run.
 const DRAWN: u64 = 100;
@@ -98,16 +98,16 @@ impl std::fmt::Display for Shard {
 
 /// Which of so many parts a digest is in, from 0.
 fn part(digest: &Digest, of: u64) -> u64 {
-    let key = key(digest);
-    let last = key.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let key = Key::of(digest);
+    let last = key.bytes().last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     last % of.max(1)
 }
 
 /// Whether a blob is among those that a run reads as a whole, whatever proves them: others in each.
 fn is_drawn(digest: &Digest, run: u64) -> bool {
-    let key = key(digest);
+    let key = Key::of(digest);
     // Not the bytes that shards and samples are made by, or one shard would have all of them.
-    let first = key.get(1..).and_then(|key| key.first_chunk::<8>());
+    let first = key.bytes().get(1..).and_then(|key| key.first_chunk::<8>());
     first.is_some_and(|bytes| u64::from_be_bytes(*bytes) % DRAWN == run % DRAWN)
 }
 

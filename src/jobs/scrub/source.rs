@@ -1,17 +1,18 @@
 //! What is scrubbed: a place with many images that is looked at piece by piece, wherever it is.
 
+use std::collections::HashSet;
 use std::io::Read;
 
+use super::key::{Key, Within};
 use super::row::Shard;
 use super::state::Batch;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::form::registry_storage::stored::{
-    Folder, Link, Listed, Listing, Opened, Stored, Version, blob_name,
-};
+use crate::form::registry_storage::stored::{Listing, Stored, blob_name};
+use crate::form::stored::{Link, Listed, Opened, Version};
 
-/// A place with many images. Repositories are looked at before blobs are listed, since whoever writes there does it the
-/// other way round.
+/// A place with many images. Repositories, which are what images are judged by, are looked at before blobs are listed, since
+/// whoever writes there does it the other way round.
 pub trait Source: Send + Sync {
     /// Fails if it is there no more: what has vanished looks as if it were empty.
     ///
@@ -45,31 +46,20 @@ pub trait Source: Send + Sync {
         false
     }
 
-    /// The folders of blobs, each with those whose digests begin alike.
+    /// Calls `each` with every blob whose digest `wants` takes, some at a time, in the order of their keys.
     ///
     /// # Errors
     ///
-    /// They cannot be listed.
-    fn folders(&self) -> Result<Vec<Folder>>;
-
-    /// What a folder of blobs holds.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be listed.
-    fn blobs(&self, folder: &Folder) -> Result<Listing>;
-
-    /// What the names of blobs begin with that stand in a folder where nobody looks for them; `None` where there are none.
-    fn misplaced_in(&self, _folder: &Folder) -> Option<String> {
-        None
-    }
+    /// They cannot be listed, or what was given fails.
+    fn blobs(&self, wants: &dyn Fn(&Digest) -> bool, each: &mut dyn FnMut(Group) -> Result<()>)
+    -> Result<()>;
 
     /// A blob as it is now; `None` if it is not there.
     ///
     /// # Errors
     ///
     /// Nobody can tell.
-    fn blob(&self, digest: &Digest) -> Result<Option<Listed>>;
+    fn blob(&self, within: &Within, digest: &Digest) -> Result<Option<Listed>>;
 
     /// A blob as it is after it was read: other than it was listed if it was written meanwhile. `read`: the version that was
     /// read, where that is known; `sound`: it is what its digest says.
@@ -77,10 +67,16 @@ pub trait Source: Send + Sync {
     /// # Errors
     ///
     /// Nobody can tell.
-    fn blob_after(&self, listed: &Listed, read: Option<Version>, _sound: bool) -> Result<Option<Listed>> {
+    fn blob_after(
+        &self,
+        within: &Within,
+        listed: &Listed,
+        read: Option<Version>,
+        _sound: bool,
+    ) -> Result<Option<Listed>> {
         match read {
             Some(version) => Ok(Some(Listed::of(listed.digest.clone(), version))),
-            None => self.blob(&listed.digest),
+            None => self.blob(within, &listed.digest),
         }
     }
 
@@ -89,15 +85,15 @@ pub trait Source: Send + Sync {
     /// # Errors
     ///
     /// It cannot be had.
-    fn open(&self, digest: &Digest) -> Result<Opened>;
+    fn open(&self, within: &Within, digest: &Digest) -> Result<Opened>;
 
     /// The first bytes of a blob, so many or all that there are, and the version that they are of where that is known.
     ///
     /// # Errors
     ///
     /// They cannot be had.
-    fn first(&self, digest: &Digest, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
-        Ok((self.bytes(digest, bytes as u64)?, None))
+    fn first(&self, within: &Within, digest: &Digest, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
+        Ok((self.bytes(within, digest, bytes as u64)?, None))
     }
 
     /// The bytes of a blob, at most so many.
@@ -105,15 +101,16 @@ pub trait Source: Send + Sync {
     /// # Errors
     ///
     /// They cannot be had.
-    fn bytes(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+    fn bytes(&self, within: &Within, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
         use crate::error::Context as _;
         let mut bytes = Vec::new();
-        self.open(digest)?.reader.take(limit).read_to_end(&mut bytes).at("cannot read", self.name(digest))?;
+        let reader = self.open(within, digest)?.reader;
+        reader.take(limit).read_to_end(&mut bytes).at("cannot read", self.name(within, digest))?;
         Ok(bytes)
     }
 
     /// The name under which a blob is told.
-    fn name(&self, digest: &Digest) -> String;
+    fn name(&self, within: &Within, digest: &Digest) -> String;
 
     /// Notes of a blob that it was listed and is not there.
     ///
@@ -134,6 +131,24 @@ pub struct Looked {
     pub rows: Batch,
     /// What could not be read, and why.
     pub unreadable: Vec<String>,
+}
+
+/// Blobs that are listed together: all whose keys lie behind those of the group before, and before `until`.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// Whose they are.
+    pub within: Within,
+    /// The first key that none of them can have; where it is missing, the group says nothing of what else there is.
+    pub until: Option<Key>,
+    /// Blobs that stand where they are looked for, sorted by digest.
+    pub blobs: Vec<Listed>,
+    /// Those of them that were read when repositories were looked at.
+    pub looked: HashSet<Digest>,
+    /// What the names of files begin with in a folder of which all is listed, and the files in it that stand where nobody looks
+    /// for them.
+    pub misplaced: Option<(String, Vec<Listed>)>,
+    /// Which share of all has been listed with it: so many of how many.
+    pub share: (u64, u64),
 }
 
 /// The storage of a registry.
@@ -157,31 +172,44 @@ impl Source for OfStorage {
         Ok(self.0.links(name)?.map(|links| Looked { links, ..Looked::default() }))
     }
 
-    fn folders(&self) -> Result<Vec<Folder>> {
-        self.0.folders()
+    fn blobs(
+        &self,
+        wants: &dyn Fn(&Digest) -> bool,
+        each: &mut dyn FnMut(Group) -> Result<()>,
+    ) -> Result<()> {
+        let mut folders = self.0.folders()?;
+        folders.sort_by_cached_key(Key::of_folder);
+        for (folder, i) in folders.iter().zip(1..) {
+            let Listing { mut blobs, mut misplaced, looked } = self.0.blobs(folder)?;
+            blobs.retain(|listed| wants(&listed.digest));
+            misplaced.retain(|listed| wants(&listed.digest));
+            let root = format!("{}blobs/{}/{}/", self.0.base(), folder.algorithm, folder.name);
+            each(Group {
+                within: Within::All,
+                // In any other folder nothing is in its place.
+                until: (folder.name.len() == 2).then(|| Key::of_folder(folder).behind()).flatten(),
+                blobs,
+                looked,
+                misplaced: Some((root, misplaced)),
+                share: (i, folders.len() as u64),
+            })?;
+        }
+        Ok(())
     }
 
-    fn blobs(&self, folder: &Folder) -> Result<Listing> {
-        self.0.blobs(folder)
-    }
-
-    fn misplaced_in(&self, folder: &Folder) -> Option<String> {
-        Some(format!("{}blobs/{}/{}/", self.0.base(), folder.algorithm, folder.name))
-    }
-
-    fn blob(&self, digest: &Digest) -> Result<Option<Listed>> {
+    fn blob(&self, _: &Within, digest: &Digest) -> Result<Option<Listed>> {
         self.0.blob(digest)
     }
 
-    fn open(&self, digest: &Digest) -> Result<Opened> {
-        self.0.open(&self.name(digest))
+    fn open(&self, within: &Within, digest: &Digest) -> Result<Opened> {
+        self.0.open(&self.name(within, digest))
     }
 
-    fn first(&self, digest: &Digest, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
-        self.0.first(&self.name(digest), bytes)
+    fn first(&self, within: &Within, digest: &Digest, bytes: usize) -> Result<(Vec<u8>, Option<Version>)> {
+        self.0.first(&self.name(within, digest), bytes)
     }
 
-    fn name(&self, digest: &Digest) -> String {
+    fn name(&self, _: &Within, digest: &Digest) -> String {
         blob_name(self.0.base(), digest).unwrap_or_default()
     }
 }

@@ -1,8 +1,7 @@
 //! The state of a scrub: an embedded database whose commits are whole or not there, whatever kills the process
 //! (docs/scrub.md#state).
-//!
-//! Long because every table of the state is read and written here, and by nobody else.
 
+mod snapshot;
 mod sums;
 
 use std::io;
@@ -13,8 +12,9 @@ use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
     TableDefinition,
 };
+pub use snapshot::{Rows, Snapshot};
 
-use super::key::{digest, key, layout_of};
+use super::key::Key;
 use super::row::{Entry, Links, Meta, Row, SCHEME};
 use crate::codec::{pack, unpack};
 use crate::digest::Digest;
@@ -59,17 +59,15 @@ pub struct State {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Blobs; `None` removes one.
-    pub blobs: Vec<(Digest, Option<Row>)>,
+    pub blobs: Vec<(Key, Option<Row>)>,
     /// Texts of documents.
-    pub texts: Vec<(Digest, Vec<u8>)>,
+    pub texts: Vec<(Key, Vec<u8>)>,
     /// Blocks of paths of layers, compressed, in the order of each.
-    pub paths: Vec<(Digest, Vec<Vec<u8>>)>,
+    pub paths: Vec<(Key, Vec<Vec<u8>>)>,
     /// Repositories; `None` removes one.
     pub repositories: Vec<(String, Option<Links>)>,
     /// Blobs where no registry looks; `None` removes one.
     pub misplaced: Vec<(String, Option<Row>)>,
-    /// Blobs of layouts by their keys ([`key_in`](super::key::key_in)); `None` removes one.
-    pub keyed: Vec<(Vec<u8>, Option<Row>)>,
     /// What a registry tells of blobs.
     pub listed: Vec<(Digest, Entry)>,
     /// What the state says of itself from then on.
@@ -79,11 +77,7 @@ pub struct Batch {
 impl Batch {
     /// Rows in it.
     pub fn len(&self) -> usize {
-        self.blobs.len()
-            + self.keyed.len()
-            + self.repositories.len()
-            + self.misplaced.len()
-            + self.listed.len()
+        self.blobs.len() + self.repositories.len() + self.misplaced.len() + self.listed.len()
     }
 
     /// Bytes of its texts and paths, which are more than its rows.
@@ -99,7 +93,6 @@ impl Batch {
         self.paths.extend(more.paths);
         self.repositories.extend(more.repositories);
         self.misplaced.extend(more.misplaced);
-        self.keyed.extend(more.keyed);
         self.listed.extend(more.listed);
         self.meta = more.meta.or(self.meta.take());
     }
@@ -229,39 +222,32 @@ impl State {
         let write = self.db.begin_write()?;
         {
             let mut blobs = write.open_table(BLOBS)?;
-            for (digest, row) in &batch.blobs {
+            for (key, row) in &batch.blobs {
                 match row {
-                    Some(row) => drop(blobs.insert(&key(digest)[..], &json(row)[..])?),
-                    None => drop(blobs.remove(&key(digest)[..])?),
-                }
-            }
-            for (key, row) in &batch.keyed {
-                match row {
-                    Some(row) => drop(blobs.insert(&key[..], &json(row)[..])?),
-                    None => drop(blobs.remove(&key[..])?),
+                    Some(row) => drop(blobs.insert(key.bytes(), &json(row)[..])?),
+                    None => drop(blobs.remove(key.bytes())?),
                 }
             }
             let mut texts = write.open_table(TEXTS)?;
-            for (digest, text) in &batch.texts {
-                texts.insert(&key(digest)[..], &pack(text)[..])?;
+            for (key, text) in &batch.texts {
+                texts.insert(key.bytes(), &pack(text)[..])?;
             }
-            for (digest, row) in &batch.blobs {
+            for (key, row) in &batch.blobs {
                 if row.as_ref().is_none_or(|row| row.read.as_ref().is_some_and(|read| !read.text)) {
-                    texts.remove(&key(digest)[..])?;
+                    texts.remove(key.bytes())?;
                 }
             }
             let mut paths = write.open_table(PATHS)?;
-            for (digest, _) in &batch.blobs {
-                let key = key(digest);
+            for (key, _) in &batch.blobs {
                 for block in 0.. {
-                    if paths.remove((&key[..], block))?.is_none() {
+                    if paths.remove((key.bytes(), block))?.is_none() {
                         break;
                     }
                 }
             }
-            for (digest, blocks) in &batch.paths {
+            for (key, blocks) in &batch.paths {
                 for (block, i) in blocks.iter().zip(0..) {
-                    paths.insert((&key(digest)[..], i), &block[..])?;
+                    paths.insert((key.bytes(), i), &block[..])?;
                 }
             }
             let mut repositories = write.open_table(REPOSITORIES)?;
@@ -281,9 +267,9 @@ impl State {
             if !batch.listed.is_empty() {
                 let mut listed = write.open_table(LISTED)?;
                 for (digest, entry) in &batch.listed {
-                    let key = key(digest);
-                    let known = listed.get(&key[..])?.and_then(|value| Entry::of(value.value()));
-                    listed.insert(&key[..], &json(&entry.beside(known))[..])?;
+                    let key = Key::of(digest);
+                    let known = listed.get(key.bytes())?.and_then(|value| Entry::of(value.value()));
+                    listed.insert(key.bytes(), &json(&entry.beside(known))[..])?;
                 }
             }
             let mut meta = write.open_table(META)?;
@@ -300,61 +286,11 @@ impl State {
     /// # Errors
     ///
     /// The state cannot be read.
-    pub fn blob(&self, digest: &Digest) -> Result<Option<Row>> {
+    pub fn blob(&self, key: &Key) -> Result<Option<Row>> {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
         let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
-        let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
+        let value = table.get(key.bytes()).map_err(|error| self.failed(error))?;
         value.map(|value| self.row(value.value())).transpose()
-    }
-
-    /// What is known of a blob in a layout, by its key.
-    ///
-    /// # Errors
-    ///
-    /// As of [`blob`](State::blob).
-    pub fn keyed(&self, key: &[u8]) -> Result<Option<Row>> {
-        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
-        let value = table.get(key).map_err(|error| self.failed(error))?;
-        value.map(|value| self.row(value.value())).transpose()
-    }
-
-    /// The digests and keys of the blobs of a layout.
-    ///
-    /// # Errors
-    ///
-    /// As of [`blobs`](State::blobs).
-    pub fn of_layout(&self, layout: &str, each: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
-        self.keys(&[&[2], layout.as_bytes(), &[0]].concat(), &mut |key| match layout_of(key) {
-            Some((_, digest)) => each(digest, key),
-            None => Ok(()),
-        })
-    }
-
-    /// The paths of layouts and the keys of their blobs.
-    ///
-    /// # Errors
-    ///
-    /// As of [`blobs`](State::blobs).
-    pub fn of_layouts(&self, each: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
-        self.keys(&[2], &mut |key| match layout_of(key) {
-            Some((layout, _)) => each(layout, key),
-            None => Ok(()),
-        })
-    }
-
-    /// Every key of a blob that begins like this.
-    fn keys(&self, from: &[u8], each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
-        for item in table.range(from..).map_err(|error| self.failed(error))? {
-            let (key, _) = item.map_err(|error| self.failed(error))?;
-            if !key.value().starts_with(from) {
-                break;
-            }
-            each(key.value())?;
-        }
-        Ok(())
     }
 
     /// What the last run over a registry was told of a blob.
@@ -368,7 +304,7 @@ impl State {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
             other => other.map_err(|error| self.failed(error))?,
         };
-        let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
+        let value = table.get(Key::of(digest).bytes()).map_err(|error| self.failed(error))?;
         Ok(value.and_then(|value| Entry::of(value.value())))
     }
 
@@ -377,18 +313,18 @@ impl State {
     /// # Errors
     ///
     /// As of [`blobs`](State::blobs).
-    pub fn all_listed(&self, from: &[u8], each: &mut dyn FnMut(Digest, Entry) -> Result<()>) -> Result<()> {
+    pub fn all_listed(&self, from: &Key, each: &mut dyn FnMut(Digest, Entry) -> Result<()>) -> Result<()> {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
         let table = match read.open_table(LISTED) {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
             other => other.map_err(|error| self.failed(error))?,
         };
-        for item in table.range(from..).map_err(|error| self.failed(error))? {
+        for item in table.range(from.bytes()..).map_err(|error| self.failed(error))? {
             let (key, value) = item.map_err(|error| self.failed(error))?;
-            if !key.value().starts_with(from) {
+            if !key.value().starts_with(from.bytes()) {
                 break;
             }
-            if let (Some(digest), Some(entry)) = (digest(key.value()), Entry::of(value.value())) {
+            if let (Some(digest), Some(entry)) = (Key::read(key.value()).digest(), Entry::of(value.value())) {
                 each(digest, entry)?;
             }
         }
@@ -400,22 +336,10 @@ impl State {
     /// # Errors
     ///
     /// As of [`blob`](State::blob).
-    pub fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+    pub fn text(&self, key: &Key) -> Result<Option<Vec<u8>>> {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
         let table = read.open_table(TEXTS).map_err(|error| self.failed(error))?;
-        let value = table.get(&key(digest)[..]).map_err(|error| self.failed(error))?;
-        value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
-    }
-
-    /// A block of the paths of a layer, if it is kept.
-    ///
-    /// # Errors
-    ///
-    /// As of [`blob`](State::blob).
-    pub fn paths(&self, digest: &Digest, block: u32) -> Result<Option<Vec<u8>>> {
-        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(PATHS).map_err(|error| self.failed(error))?;
-        let value = table.get((&key(digest)[..], block)).map_err(|error| self.failed(error))?;
+        let value = table.get(key.bytes()).map_err(|error| self.failed(error))?;
         value.map(|value| unpack(value.value(), LARGEST).map_err(|_| nothing(&self.path))).transpose()
     }
 
@@ -438,74 +362,6 @@ impl State {
     fn links_of(&self, value: &[u8]) -> Result<Links> {
         let text = unpack(value, LARGEST).map_err(|_| nothing(&self.path))?;
         serde_json::from_slice(&text).map_err(|_| nothing(&self.path))
-    }
-
-    /// The rows of blobs whose digests begin like this, in the order of their digests; all, if it is empty.
-    ///
-    /// # Errors
-    ///
-    /// The state cannot be read, or `each` fails.
-    pub fn blobs(&self, from: &[u8], each: &mut dyn FnMut(Digest, Row) -> Result<()>) -> Result<()> {
-        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
-        for item in table.range(from..).map_err(|error| self.failed(error))? {
-            let (key, value) = item.map_err(|error| self.failed(error))?;
-            if !key.value().starts_with(from) {
-                break;
-            }
-            if let Some(digest) = digest(key.value()) {
-                each(digest, self.row(value.value())?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The digests of blobs between those that begin like `after` and those that begin like `until`.
-    ///
-    /// # Errors
-    ///
-    /// As of [`blobs`](State::blobs).
-    pub fn between(
-        &self,
-        after: &[u8],
-        until: &[u8],
-        each: &mut dyn FnMut(Digest) -> Result<()>,
-    ) -> Result<()> {
-        // What follows the last key that begins like this.
-        let mut from = after.to_vec();
-        while let Some(last) = from.pop() {
-            if let Some(next) = last.checked_add(1) {
-                from.push(next);
-                break;
-            }
-        }
-        if &from[..] >= until {
-            return Ok(());
-        }
-        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(BLOBS).map_err(|error| self.failed(error))?;
-        for item in table.range(&from[..]..until).map_err(|error| self.failed(error))? {
-            let (key, _) = item.map_err(|error| self.failed(error))?;
-            digest(key.value()).map(&mut *each).transpose()?;
-        }
-        Ok(())
-    }
-
-    /// Every text as it is kept, compressed.
-    ///
-    /// # Errors
-    ///
-    /// As of [`blobs`](State::blobs).
-    pub fn texts(&self, each: &mut dyn FnMut(Digest, &[u8]) -> Result<()>) -> Result<()> {
-        let read = self.db.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(TEXTS).map_err(|error| self.failed(error))?;
-        for item in table.iter().map_err(|error| self.failed(error))? {
-            let (key, value) = item.map_err(|error| self.failed(error))?;
-            if let Some(digest) = digest(key.value()) {
-                each(digest, value.value())?;
-            }
-        }
-        Ok(())
     }
 
     /// Every repository, in the order of names.

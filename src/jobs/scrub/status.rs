@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::key::Key;
 use super::row::Meta;
 use super::state::State;
 use crate::error::Result;
@@ -65,12 +66,14 @@ pub fn status(path: &Path) -> Result<Status> {
         newest: None,
         by_version: BTreeMap::new(),
     };
-    state.blobs(&[], &mut |digest, row| {
+    let mut rows = state.rows(Key::first(), None);
+    while let Some((key, row)) = rows.take()? {
+        let Some(digest) = key.digest() else { continue };
         status.blobs += 1;
         status.bytes += row.size;
         let Some(read) = row.read else {
             status.unread += 1;
-            return Ok(());
+            continue;
         };
         let proved = read.proved_at();
         status.oldest = Some(status.oldest.map_or(proved, |at| at.min(proved)));
@@ -78,14 +81,13 @@ pub fn status(path: &Path) -> Result<Status> {
         if !read.is_whole() {
             (status.by_store, status.by_store_bytes) =
                 (status.by_store + 1, status.by_store_bytes + row.size);
-            return Ok(());
+            continue;
         }
         match read.is_sound(&digest) {
             true => (status.sound, status.sound_bytes) = (status.sound + 1, status.sound_bytes + row.size),
             false => status.wrong += 1,
         }
         *status.by_version.entry(read.restow).or_default() += 1;
-        Ok(())
-    })?;
+    }
     Ok(status)
 }

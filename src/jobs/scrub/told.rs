@@ -61,7 +61,12 @@ impl Gathered {
 
     /// The same of an archive in a folder, whose name comes before those of its members.
     pub fn add_below(&mut self, folder: &str, archive: &Archive, judged: (Vec<Finding>, Lowered)) {
-        let (findings, lowered) = judged;
+        let (mut findings, mut lowered) = judged;
+        let all = findings.iter_mut().chain(lowered.findings.iter_mut().map(|lower| &mut lower.finding));
+        for name in all.filter_map(|finding| finding.affects.as_mut()).flat_map(|affects| &mut affects.names)
+        {
+            *name = named_below(folder, name);
+        }
         self.below = folder.to_owned();
         (self.config, self.ended) = (lowered.config, lowered.ended);
         if findings.is_empty() && lowered.findings.is_empty() {
@@ -99,7 +104,12 @@ impl Gathered {
         let is_link = |member| archive.tree.member(member).name().ends_with(b"/link");
         let user = member.and_then(|member| users.get(&member)).cloned();
         let message = member.is_none_or(is_link).then(|| finding.message.clone());
-        let known = member.map(|member| self.ids.get(&self.name(archive, member)).copied());
+        let known = match member {
+            Some(member) => Some(self.name(archive, member)),
+            // What is said of an archive in a folder is said of the folder.
+            None => (!self.below.is_empty()).then(|| BString::from(self.below.as_str())),
+        };
+        let known = known.map(|name| self.ids.get(&name).copied());
         // Nothing is kept of what is not told.
         let old = match known {
             Some(None) => None,
@@ -128,6 +138,9 @@ impl Gathered {
         for label in std::iter::once(&mut finding.primary).chain(&mut finding.related) {
             self.rename(archive, documents, &mut label.location.member);
         }
+        if member.is_none() && !self.below.is_empty() {
+            finding.primary.location.member = Some(self.id(self.below.as_str().into()));
+        }
         for change in finding.fix.iter_mut().flat_map(|fix| &mut fix.changes) {
             if let Target::Member(member) = &mut change.target {
                 let mut own = Some(*member);
@@ -155,6 +168,18 @@ impl Gathered {
         }
     }
 
+    /// The member of a name, among those of all archives.
+    fn id(&mut self, name: BString) -> MemberId {
+        let next = MemberId(self.names.len() as u32);
+        match self.ids.entry(name) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(slot) => {
+                self.names.push(slot.key().clone());
+                *slot.insert(next)
+            }
+        }
+    }
+
     fn rename(
         &mut self,
         archive: &Archive,
@@ -162,15 +187,7 @@ impl Gathered {
         member: &mut Option<MemberId>,
     ) {
         let Some(own) = *member else { return };
-        let name = self.name(archive, own);
-        let next = MemberId(self.names.len() as u32);
-        let id = match self.ids.entry(name) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(slot) => {
-                self.names.push(slot.key().clone());
-                *slot.insert(next)
-            }
-        };
+        let id = self.id(self.name(archive, own));
         *member = Some(id);
         if let Some(&document) = documents.get(&own)
             && self.texts.len() < TEXTS
@@ -258,6 +275,15 @@ impl List {
         affects.count += more.count - again;
         let room = Affected::NAMED.saturating_sub(affects.names.len());
         affects.names.extend(new.into_iter().take(room));
+    }
+}
+
+/// The name of an image in an archive that lies in a folder.
+pub(super) fn named_below(folder: &str, name: &str) -> String {
+    match (folder, name.starts_with(':')) {
+        ("", _) => name.to_owned(),
+        (_, true) => format!("{folder}{name}"),
+        (_, false) => format!("{folder}: {name}"),
     }
 }
 

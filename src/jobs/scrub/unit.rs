@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counters::Counters;
 use super::job::Job;
+use super::key::Within;
 use super::row::{ReadRow, Row};
 use super::source::Source;
 use super::state::Batch;
 use crate::codec::pack;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, Result};
-use crate::form::registry_storage::stored::{Listed, Opened, Version};
+use crate::form::stored::{Listed, Opened, Version};
 use crate::layer::{Kept, Spool};
 use crate::limits::Limits;
 use crate::location::MemberId;
+use crate::media::Codec;
 use crate::model::build::Builder;
 use crate::model::{Archive, BlobId, Form};
 use crate::read::{self, Context, Found};
@@ -29,9 +31,19 @@ const TRIES: u32 = 3;
 /// Bytes that are looked at to tell whether a blob is JSON.
 pub const HEAD: usize = 512;
 
-/// Whether a blob begins as a JSON document does.
+/// Bytes up to which any text is kept, whatever it is: an answer of a server, say, that was stored as a manifest. Larger ones
+/// are something else than documents.
+const TEXT: u64 = 16 << 10;
+
+/// Whether a blob begins as a JSON document does, be it one that nobody takes.
 pub fn begins_as_document(head: &[u8]) -> bool {
-    head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    matches!(head.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[' | b'"'))
+}
+
+/// Whether the text of a blob is kept, by its first bytes.
+fn is_kept(head: &[u8], size: u64) -> bool {
+    begins_as_document(head) || size <= TEXT && !head.contains(&0) && Codec::sniff(head) == Codec::Plain
 }
 
 /// What became of the blobs of a unit.
@@ -57,11 +69,11 @@ impl Done {
 /// # Errors
 ///
 /// The storage is gone, or the job was cancelled.
-pub fn read(source: &Arc<dyn Source>, job: &Job<'_>, blobs: Vec<Listed>) -> Result<Done> {
+pub fn read(source: &Arc<dyn Source>, job: &Job<'_>, within: &Within, blobs: Vec<Listed>) -> Result<Done> {
     let mut done = Done::default();
     let mut pending = blobs;
     for attempt in 1..=TRIES {
-        let again = once(source, job, &pending, &mut done, attempt == TRIES)?;
+        let again = once(source, job, (within, &pending), &mut done, attempt == TRIES)?;
         if again.is_empty() {
             break;
         }
@@ -74,12 +86,12 @@ pub fn read(source: &Arc<dyn Source>, job: &Job<'_>, blobs: Vec<Listed>) -> Resu
 fn once(
     source: &Arc<dyn Source>,
     job: &Job<'_>,
-    blobs: &[Listed],
+    (within, blobs): (&Within, &[Listed]),
     done: &mut Done,
     last: bool,
 ) -> Result<Vec<Listed>> {
     let passing = Passing::default();
-    let archive = archive(&job.meta.typed, source, blobs, &passing, &job.reading.limits);
+    let archive = archive(&job.meta.typed, source, (within, blobs), &passing, &job.reading.limits);
     let spool = Arc::new(Spool::in_directory(job.reading.tmpdir.as_deref()).with_trails());
     let context = Context { scan: Some(spool), ..job.reading.context(false, job.progress) };
     let mut again = Vec::new();
@@ -95,7 +107,7 @@ fn once(
         };
         // What was written meanwhile is told from what is wrong by its size and time.
         let sound = read.as_ref().is_ok_and(|found| is_sound(found, &listed.digest));
-        let now = match source.blob_after(listed, version, sound) {
+        let now = match source.blob_after(within, listed, version, sound) {
             Ok(now) => now,
             Err(error) => {
                 source.is_there()?;
@@ -108,7 +120,7 @@ fn once(
             (None, _) => {
                 source.is_there()?;
                 Counters::add(&counters.meanwhile, 1);
-                done.batch.blobs.push((listed.digest.clone(), None));
+                done.batch.blobs.push((within.key(&listed.digest), None));
                 source.is_gone(&listed.digest, &mut done.batch)?;
             }
             (Some(now), _) if !now.version().is_same(&listed.version()) && !last => {
@@ -120,7 +132,7 @@ fn once(
                 done.unreadable.push(error.to_string());
             }
             (Some(_), Ok(found)) => {
-                let sound = note(source, job, listed, found, text, &mut done.batch)?;
+                let sound = note(source, job, (within, listed), found, text, &mut done.batch)?;
                 Counters::add(&counters.read, 1);
                 Counters::add(&counters.read_bytes, listed.size);
                 Counters::add(&counters.faults, u64::from(!sound));
@@ -134,7 +146,7 @@ fn once(
 fn note(
     source: &Arc<dyn Source>,
     job: &Job<'_>,
-    listed: &Listed,
+    (within, listed): (&Within, &Listed),
     found: Found,
     text: Option<Vec<u8>>,
     batch: &mut Batch,
@@ -147,7 +159,7 @@ fn note(
     });
     // A document may have lost what it begins with.
     if text.is_none() && wrong && listed.size <= job.reading.limits.document_bytes {
-        text = source.bytes(&listed.digest, job.reading.limits.document_bytes).ok();
+        text = source.bytes(within, &listed.digest, job.reading.limits.document_bytes).ok();
     }
     if text.is_some() {
         // Should it be used as a layer, its text is read once more, by whoever knows that.
@@ -171,11 +183,10 @@ fn note(
         store: None,
     };
     let sound = read.is_sound(&listed.digest);
-    batch.texts.extend(text.map(|text| (listed.digest.clone(), text)));
-    batch
-        .paths
-        .extend(paths.filter(|blocks| !blocks.is_empty()).map(|blocks| (listed.digest.clone(), blocks)));
-    batch.blobs.push((listed.digest.clone(), Some(Row::of(listed, Some(read)))));
+    let key = within.key(&listed.digest);
+    batch.texts.extend(text.map(|text| (key.clone(), text)));
+    batch.paths.extend(paths.filter(|blocks| !blocks.is_empty()).map(|blocks| (key.clone(), blocks)));
+    batch.blobs.push((key, Some(Row::of(listed, Some(read)))));
     Ok(sound)
 }
 
@@ -202,13 +213,14 @@ type Passing = Arc<Mutex<Passed>>;
 fn archive(
     place: &str,
     source: &Arc<dyn Source>,
-    blobs: &[Listed],
+    (within, blobs): (&Within, &[Listed]),
     passing: &Passing,
     limits: &Limits,
 ) -> Archive {
-    let named = |blob: &Listed| (MemberName::from(source.name(&blob.digest)), blob.size);
+    let named = |blob: &Listed| (MemberName::from(source.name(within, &blob.digest)), blob.size);
     let bytes = Unit {
         source: Arc::clone(source),
+        within: within.clone(),
         digests: blobs.iter().map(|blob| blob.digest.clone()).collect(),
         limit: limits.document_bytes,
         passing: Arc::clone(passing),
@@ -227,6 +239,7 @@ fn archive(
 /// The bytes of some blobs. What begins like a JSON document is kept as it passes.
 struct Unit {
     source: Arc<dyn Source>,
+    within: Within,
     digests: Vec<Digest>,
     /// Bytes of a document, at most.
     limit: u64,
@@ -239,10 +252,10 @@ impl Bytes for Unit {
             return Ok(Box::new(io::empty()));
         };
         let told = member.name;
-        let Opened { mut reader, now } = self.source.open(digest)?;
+        let Opened { mut reader, now } = self.source.open(&self.within, digest)?;
         let mut head = Vec::with_capacity(HEAD);
         reader.by_ref().take(HEAD as u64).read_to_end(&mut head).at("cannot read", told.to_string())?;
-        let is_document = begins_as_document(&head) && member.size <= self.limit;
+        let is_document = member.size <= self.limit && is_kept(&head, member.size);
         if is_document {
             reader.by_ref().take(self.limit).read_to_end(&mut head).at("cannot read", told.to_string())?;
         }

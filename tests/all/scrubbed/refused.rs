@@ -29,6 +29,12 @@ fn the_state_of_another_storage() {
     let (other, _) = Storage::filled(&dir.path().join("other"), 2);
     let (code, told) = said(&["scrub", "--state", text(&state), &other.place()]);
     assert!(code == Some(2) && told.contains("is the state of") && told.contains("--adopt"), "{told}");
+    // That of another kind of place is not taken over either.
+    let layout = dir.path().join("layout");
+    let made = crate::layout::Layout::new(&layout);
+    let place = made.finish();
+    let (code, told) = said(&["scrub", "--adopt", "--state", text(&state), &place]);
+    assert!(code == Some(2) && told.contains("and this a folder of layouts"), "{told}");
     // A storage that has moved keeps what was read of it.
     let moved = dir.path().join("moved");
     std::fs::rename(&storage.dir, &moved).expect("moved");
@@ -64,6 +70,8 @@ fn parts_that_are_missing_or_there_twice() {
     std::fs::copy(&b, &copy).expect("copied");
     let (code, told) = merge(&[&a, &b, &copy, &c]);
     assert!(code == Some(2) && told.contains("are both of part 1/3"), "{told}");
+    let (code, told) = merge(&[&a, &b, &b, &c]);
+    assert!(code == Some(2) && told.contains("1-of-3.db is given twice"), "{told}");
     let (code, told) = merge(&[&a, &b, &other]);
     assert!(code == Some(2) && told.contains("of 2"), "{told}");
     let (code, told) = merge(&[&a, &whole]);

@@ -5,7 +5,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use super::State;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::jobs::scrub::key::key;
+use crate::jobs::scrub::key::Key;
 
 /// Under the key of a digest and an ETag: when the sum was computed, in seconds from 1970 as 8 bytes, and its 32 bytes; nothing
 /// behind the time, where two rows say two things.
@@ -49,7 +49,7 @@ impl State {
             {
                 let mut table = write.open_table(SUMS)?;
                 for (digest, etag, at, sum) in sums {
-                    let key = [&key(digest), etag.as_bytes()].concat();
+                    let key = [Key::of(digest).bytes(), etag.as_bytes()].concat();
                     let known = table.get(&key[..])?.map(|value| value.value().to_vec());
                     let known = known.as_deref().and_then(|value| value.split_first_chunk::<8>());
                     let at = known.map_or(*at, |(known, _)| u64::from_be_bytes(*known).max(*at));
@@ -76,11 +76,11 @@ impl State {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
             other => other.map_err(|error| self.failed(error))?,
         };
-        let from = key(digest);
+        let from = Key::of(digest);
         let mut found = Vec::new();
-        for item in table.range(&from[..]..).map_err(|error| self.failed(error))? {
+        for item in table.range(from.bytes()..).map_err(|error| self.failed(error))? {
             let (key, value) = item.map_err(|error| self.failed(error))?;
-            let Some(etag) = key.value().strip_prefix(&from[..]) else { break };
+            let Some(etag) = key.value().strip_prefix(from.bytes()) else { break };
             let Some((at, sum)) = value.value().split_first_chunk::<8>() else { continue };
             let etag = String::from_utf8_lossy(etag).into_owned();
             found.push((etag, u64::from_be_bytes(*at), sum.try_into().ok()));

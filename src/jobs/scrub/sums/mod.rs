@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use super::counters::Counters;
 use super::job::Job;
-use super::key::key;
+use super::key::{Key, Within};
 use super::reasons::Reason;
 use super::row::{ReadRow, Row};
 use super::source::Source;
@@ -22,7 +22,8 @@ use crate::blob::{BlobFacts, GzipHeader};
 use crate::codec;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::form::registry_storage::stored::{Listed, blob_name};
+use crate::form::registry_storage::stored::blob_name;
+use crate::form::stored::Listed;
 use crate::limits::Limits;
 use crate::media::Codec;
 use crate::store::{Address, Scheme};
@@ -147,7 +148,9 @@ impl<'a> Sums<'a> {
             None if known.is_empty() => return Ok(None),
             Some((_, _, None)) => return Ok(None),
             None => Reason::Version,
-            Some((_, _, Some(sum))) if key(&listed.digest) != [&[0], &sum[..]].concat() => Reason::Differs,
+            Some((_, _, Some(sum))) if *Key::of(&listed.digest).bytes() != [&[0], &sum[..]].concat() => {
+                Reason::Differs
+            }
             Some((_, at, _)) if self.max_age.is_some_and(|age| now.saturating_sub(*at) > age) => Reason::Old,
             Some((_, at, _)) => return Ok(Some(*at)),
         };
@@ -228,7 +231,7 @@ pub fn look(source: &Arc<dyn Source>, job: &Job<'_>, blobs: Vec<Vouched>, done: 
                 Counters::add(&job.counters.store, 1);
                 Counters::add(&job.counters.store_bytes, listed.size);
                 let row = Row::of(&listed, Some(row));
-                done.batch.blobs.push((listed.digest, Some(row)));
+                done.batch.blobs.push((Key::of(&listed.digest), Some(row)));
             }
         }
     }
@@ -237,7 +240,7 @@ pub fn look(source: &Arc<dyn Source>, job: &Job<'_>, blobs: Vec<Vouched>, done: 
 
 /// What the first bytes of a blob tell; `None` if it is to be read.
 fn first(source: &Arc<dyn Source>, job: &Job<'_>, listed: &Listed) -> Option<ReadRow> {
-    let (head, now) = source.first(&listed.digest, HEAD).ok()?;
+    let (head, now) = source.first(&Within::All, &listed.digest, HEAD).ok()?;
     let is_same = now.is_none_or(|now| now.is_same(&listed.version()));
     if !is_same || head.len() < HEAD || begins_as_document(&head) {
         return None;
