@@ -6,7 +6,8 @@ use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use restow::digest::Digest;
-use restow::{BlobProgress, Counters, Level, Options, Place, Progress, ScrubRequest};
+use restow::scrub::{self, Counters, Request as ScrubRequest};
+use restow::{BlobProgress, Level, Options, Place, Progress};
 use serde_json::Value;
 
 use super::divided::{assert_read_once_in_parts, assert_same_in_parts};
@@ -378,7 +379,7 @@ fn layouts_that_vanish_are_an_error_and_nothing_is_lost() {
         let options = Options { progress: &progress, jobs: 1, ..Options::default() };
         let place = Place::parse(&zot.place()).expect("a place");
         let (counters, registry) = (Counters::default(), Default::default());
-        restow::scrub(&place, &request, &registry, &options, &counters, Default::default())
+        scrub::run(&place, &request, &registry, &options, &counters, Default::default())
     };
     let away = dir.path().join("away");
     // What is mounted no more leaves an empty folder.
@@ -422,7 +423,7 @@ fn what_is_pushed_meanwhile_raises_no_alarm() {
         let place = Place::parse(&zot.place()).expect("a place");
         let counters = Counters::default();
         let scrubbed =
-            restow::scrub(&place, &request, &Default::default(), &options, &counters, Default::default())
+            scrub::run(&place, &request, &Default::default(), &options, &counters, Default::default())
                 .expect("scrubs");
         let told = scrubbed.told.as_ref().expect("judged");
         let alarms = told.levelled().into_iter().filter(|(level, _)| *level >= Level::Warning);
