@@ -8,6 +8,7 @@
 //! pulled or pushed and prints like one that can, so it is refused here.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::digest::{Digest, DigestError};
 
@@ -26,8 +27,8 @@ const MIN_DIGEST: usize = 32;
 /// A reference, normalised: `domain/path[:tag][@digest]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
-    domain: String,
-    path: String,
+    domain: Arc<str>,
+    path: Arc<str>,
     tag: Option<String>,
     digest: Option<Digest>,
 }
@@ -137,7 +138,7 @@ impl Reference {
         let path = if official { format!("{OFFICIAL}{path}") } else { path.to_owned() };
         check_path(&path)?;
         tag.map_or(Ok(()), check_tag)?;
-        Ok(Reference { domain: domain.to_owned(), path, tag: tag.map(str::to_owned), digest })
+        Ok(Reference { domain: domain.into(), path: path.into(), tag: tag.map(str::to_owned), digest })
     }
 
     /// The host, with its port if given; never empty.
@@ -190,7 +191,7 @@ impl Reference {
     /// name that would not survive stays whole here.
     pub fn familiar(&self) -> String {
         let canonical = self.canonical();
-        if self.domain != DEFAULT_DOMAIN {
+        if *self.domain != *DEFAULT_DOMAIN {
             return canonical;
         }
         let single = self.path.strip_prefix(OFFICIAL).filter(|rest| !rest.contains('/'));

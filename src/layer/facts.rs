@@ -32,9 +32,9 @@ pub struct LayerFacts {
     /// Its directories at the root.
     pub roots: Roots,
     /// Its paths and their sizes, if they are kept and fit.
-    pub contents: Option<Contents>,
+    pub contents: Option<Box<Contents>>,
     /// What is kept of its paths for later, if the spool keeps that.
-    pub trail: Option<Trail>,
+    pub trail: Option<Box<Trail>>,
     /// Whether its paths are known, so that it can be laid on others.
     pub is_laid: bool,
     pub(super) has: Table,

@@ -63,11 +63,10 @@ impl Blocks {
     }
 
     /// The spool, and where the blocks are in it.
-    pub(super) fn finish(mut self) -> io::Result<(Arc<Spool>, Vec<Region>)> {
+    pub(super) fn finish(mut self) -> io::Result<(Arc<Spool>, Box<[Region]>)> {
         self.flush()?;
         // There are those of every layer, and most have one block.
-        self.done.shrink_to_fit();
-        Ok((self.spool, self.done))
+        Ok((self.spool, self.done.into()))
     }
 }
 
@@ -78,7 +77,7 @@ pub(super) struct NameLog(Blocks);
 #[derive(Debug)]
 pub(super) struct Names {
     spool: Arc<Spool>,
-    blocks: Vec<Region>,
+    blocks: Box<[Region]>,
 }
 
 impl NameLog {
@@ -101,7 +100,7 @@ impl NameLog {
 impl Names {
     /// Of no entry.
     pub(super) fn empty(spool: &Arc<Spool>) -> Names {
-        Names { spool: Arc::clone(spool), blocks: Vec::new() }
+        Names { spool: Arc::clone(spool), blocks: Box::default() }
     }
 
     /// Calls `found` with the path of each of these offsets, which are sorted.

@@ -82,7 +82,7 @@ impl LayerScan {
         if let Some(error) = entries.failed.take() {
             return Err(error);
         }
-        let trail = entries.trail.take().map(trail::Log::finish).transpose()?;
+        let trail = entries.trail.take().map(trail::Log::finish).transpose()?.map(Box::new);
         let (spool, roots) = (Arc::clone(&entries.spool), entries.roots);
         let contents = std::mem::replace(&mut entries.contents, Collected::new(&spool));
         let (entries, mut odd, (has, asks, names)) = entries.tables()?;
@@ -91,7 +91,7 @@ impl LayerScan {
         if let Some(what) = magic::name(&first).filter(|_| entries == 0) {
             odd.is_no_tar(what);
         }
-        let (contents, is_laid) = (contents.finish(), true);
+        let (contents, is_laid) = (contents.finish().map(Box::new), true);
         Ok(LayerFacts { entries, odd, roots, contents, trail, is_laid, has, asks, names, spool })
     }
 }

@@ -101,6 +101,13 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
         return Ok(odd);
     }
     facts::name(&top.names, &mut odd)?;
+    standing(top, &mut below, &mut odd)?;
+    odd.settle();
+    Ok(odd)
+}
+
+/// Of what a lower layer left in the way, leaves what is there still.
+fn standing(top: &LayerFacts, below: &mut Below<'_, '_>, odd: &mut Oddities) -> io::Result<()> {
     for oddity in LOWER {
         let mut failed = None;
         odd.retain(oddity, |evidence| match &evidence.detail {
@@ -114,8 +121,7 @@ pub fn judge(layers: &[&LayerFacts], lookups: &mut u64) -> io::Result<Oddities> 
             return Err(error);
         }
     }
-    odd.settle();
-    Ok(odd)
+    Ok(())
 }
 
 /// What a lower layer left in the way, told with its path.

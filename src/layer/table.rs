@@ -293,9 +293,7 @@ impl Sorted {
 
     pub(super) fn finish(mut self) -> io::Result<Table> {
         self.flush()?;
-        // There is one for every layer, and most have one block.
-        self.blocks.shrink_to_fit();
-        Ok(Table { spool: self.spool, blocks: self.blocks })
+        Ok(Table { spool: self.spool, blocks: self.blocks.into() })
     }
 }
 
@@ -303,14 +301,14 @@ impl Sorted {
 #[derive(Debug)]
 pub(super) struct Table {
     spool: Arc<Spool>,
-    /// With the hash of the first record of each.
-    blocks: Vec<(u128, Region)>,
+    /// With the hash of the first record of each. There is one table for every layer, and most have one block.
+    blocks: Box<[(u128, Region)]>,
 }
 
 impl Table {
     /// Without a record.
     pub(super) fn empty(spool: &Arc<Spool>) -> Table {
-        Table { spool: Arc::clone(spool), blocks: Vec::new() }
+        Table { spool: Arc::clone(spool), blocks: Box::default() }
     }
 
     /// Lends every record in order.

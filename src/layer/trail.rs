@@ -30,7 +30,7 @@ pub(super) struct Log {
 #[derive(Debug)]
 pub struct Trail {
     spool: Arc<Spool>,
-    blocks: Vec<Region>,
+    blocks: Box<[Region]>,
 }
 
 impl Log {

@@ -1,7 +1,8 @@
 //! The texts of documents, parsed: as many as fit a fixed allowance. An archive of any number of images then takes the
 //! memory of its graph; a text that was given up is read once more when somebody asks for it.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::digest::Digest;
@@ -11,8 +12,9 @@ use crate::limits::Limits;
 use crate::model::document::{Document, Listed, Text};
 use crate::source::Tree;
 
-/// Bytes of texts that are kept: those of 1,200 images of one platform, so that few archives are ever read twice.
-const ALLOWANCE: usize = 8 << 20;
+/// Bytes of texts that are kept: those of 600 images of one platform, so that few archives are ever read twice. Of more,
+/// each text is read once more for every walk over them, whatever is kept.
+const ALLOWANCE: usize = 4 << 20;
 /// What a value takes once it is parsed, its name and what vectors hold in reserve included: 88 to 130 were measured.
 const VALUE: usize = 128;
 
@@ -26,7 +28,7 @@ pub(super) struct Texts {
 
 #[derive(Default)]
 struct Kept {
-    by_id: Vec<Option<Slot>>,
+    by_id: HashMap<u32, Slot>,
     /// In the order in which they came.
     order: VecDeque<u32>,
     cost: usize,
@@ -56,7 +58,7 @@ impl Texts {
 
     fn get(&self, at: u32) -> Option<Arc<Text>> {
         let mut kept = lock(&self.kept);
-        let slot = kept.by_id.get_mut(at as usize)?.as_mut()?;
+        let slot = kept.by_id.get_mut(&at)?;
         slot.used = true;
         Some(Arc::clone(&slot.text))
     }
@@ -66,26 +68,22 @@ impl Texts {
         let cost = text.bytes.len().saturating_add(VALUE.saturating_mul(values as usize));
         let mut kept = lock(&self.kept);
         let kept = &mut *kept;
-        if kept.by_id.len() <= at as usize {
-            kept.by_id.resize_with(at as usize + 1, || None);
-        }
         // Each is looked at once: one that is in use all the time, such as a large index, stays whatever it takes.
         for _ in 0..kept.order.len() {
             if kept.cost + cost <= self.allowance {
                 break;
             }
             let Some(oldest) = kept.order.pop_front() else { break };
-            let Some(slot) = kept.by_id.get_mut(oldest as usize) else { continue };
-            match slot {
+            match kept.by_id.get_mut(&oldest) {
                 Some(slot) if slot.used => {
                     slot.used = false;
                     kept.order.push_back(oldest);
                 }
-                _ => kept.cost -= slot.take().map_or(0, |slot| slot.cost),
+                _ => kept.cost -= kept.by_id.remove(&oldest).map_or(0, |slot| slot.cost),
             }
         }
-        if let Some(slot) = kept.by_id.get_mut(at as usize).filter(|slot| slot.is_none()) {
-            *slot = Some(Slot { text, cost, used: false });
+        if let Entry::Vacant(free) = kept.by_id.entry(at) {
+            free.insert(Slot { text, cost, used: false });
             kept.cost += cost;
             kept.order.push_back(at);
         }
@@ -159,9 +157,10 @@ mod tests {
 
     fn kept(archive: &Archive) -> Vec<u32> {
         let kept = lock(&archive.texts.kept);
-        let ids = (0..).zip(&kept.by_id).filter(|(_, slot)| slot.is_some()).map(|(id, _)| id).collect();
-        let cost: usize = kept.by_id.iter().flatten().map(|slot| slot.cost).sum();
-        assert_eq!((kept.cost, kept.order.len()), (cost, kept.by_id.iter().flatten().count()));
+        let mut ids: Vec<u32> = kept.by_id.keys().copied().collect();
+        ids.sort_unstable();
+        let cost: usize = kept.by_id.values().map(|slot| slot.cost).sum();
+        assert_eq!((kept.cost, kept.order.len()), (cost, kept.by_id.len()));
         ids
     }
 

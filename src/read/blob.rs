@@ -185,6 +185,10 @@ impl Reading<'_> {
         if let Some(own) = self.blob.digest.as_ref().filter(|own| **own == facts.sha256) {
             facts.sha256 = own.clone();
         }
+        // And what is not compressed has one digest.
+        if let Some(plain) = facts.plain.as_mut().filter(|plain| plain.diff_id == facts.sha256) {
+            plain.diff_id = facts.sha256.clone();
+        }
         found.facts = Some(facts);
         Ok(found)
     }

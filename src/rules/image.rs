@@ -179,29 +179,12 @@ pub fn diff_ids(
     let member = config.document.member;
     let list = config.value().at("/rootfs/diff_ids");
     let Some(list) = list.filter(|list| list.is_array()) else {
-        // The schema has spoken.
-        if list.is_some_and(|list| !list.is_null()) {
-            return Vec::new();
-        }
         // An image without layers may leave them out (formats.md B.8).
-        if !parts.layers.is_empty() && config.value().get("rootfs").is_some_and(|rootfs| rootfs.is_object()) {
+        let rootfs = config.value().get("rootfs").is_some_and(|rootfs| rootfs.is_object());
+        // The schema has spoken of any other.
+        if list.is_none_or(|list| list.is_null()) && rootfs && !parts.layers.is_empty() {
             let at = Location::pointer(member, "/rootfs");
-            let message = format!(
-                "the config has no diff IDs, the image has {}",
-                crate::finding::counted(parts.layers.len() as u64, "layer")
-            );
-            let plain = facts.iter().map(|facts| Some(facts.as_ref()?.plain.as_ref()?.diff_id.to_string()));
-            let finding = Finding::new(&LAYER_COUNT, at.clone(), message);
-            out.push(match plain.collect::<Option<Vec<_>>>() {
-                Some(ids) => {
-                    let list: Vec<String> = ids.iter().map(quoted).collect();
-                    finding
-                        .set(&at.child("diff_ids"), format!("[{}]", list.join(",")))
-                        .help(format!("write `diff_ids` with {}", ids.join(", ")))
-                        .assuming("the layers are those that were meant, in this order")
-                }
-                None => finding,
-            });
+            out.push(without_diff_ids(&at, parts, facts));
         }
         return Vec::new();
     };
@@ -224,23 +207,7 @@ pub fn diff_ids(
         return Vec::new();
     }
     if good.len() != parts.layers.len() {
-        let message = format!(
-            "the config has {}, the image has {}",
-            crate::finding::counted(good.len() as u64, "diff ID"),
-            crate::finding::counted(parts.layers.len() as u64, "layer")
-        );
-        let finding = Finding::new(&LAYER_COUNT, base, message);
-        out.push(match parts.layers.get(list.items().len()) {
-            Some(layer) => {
-                let help = "rebuild the image; nobody can tell which layer the config does not know";
-                let which = format!("layer {} has no diff ID", list.items().len());
-                finding.related(layer.at().clone(), which).help(help)
-            }
-            None => match parts.layers.first() {
-                Some(layer) => finding.related(layer.at().clone(), "first layer"),
-                None => finding,
-            },
-        });
+        out.push(other_count(good.len(), base, parts));
         return Vec::new();
     }
     let mut others = Vec::new();
@@ -277,6 +244,47 @@ pub fn diff_ids(
         }
     }
     others
+}
+
+/// That a config has no list of diff IDs.
+fn without_diff_ids(at: &Location, parts: &ImageParts, facts: &[Option<&BlobFacts>]) -> Finding {
+    let message = format!(
+        "the config has no diff IDs, the image has {}",
+        crate::finding::counted(parts.layers.len() as u64, "layer")
+    );
+    let plain = facts.iter().map(|facts| Some(facts.as_ref()?.plain.as_ref()?.diff_id.to_string()));
+    let finding = Finding::new(&LAYER_COUNT, at.clone(), message);
+    match plain.collect::<Option<Vec<_>>>() {
+        Some(ids) => {
+            let list: Vec<String> = ids.iter().map(quoted).collect();
+            finding
+                .set(&at.child("diff_ids"), format!("[{}]", list.join(",")))
+                .help(format!("write `diff_ids` with {}", ids.join(", ")))
+                .assuming("the layers are those that were meant, in this order")
+        }
+        None => finding,
+    }
+}
+
+/// That a config has so many diff IDs, and the image another number of layers.
+fn other_count(count: usize, base: Location, parts: &ImageParts) -> Finding {
+    let message = format!(
+        "the config has {}, the image has {}",
+        crate::finding::counted(count as u64, "diff ID"),
+        crate::finding::counted(parts.layers.len() as u64, "layer")
+    );
+    let finding = Finding::new(&LAYER_COUNT, base, message);
+    match parts.layers.get(count) {
+        Some(layer) => {
+            let help = "rebuild the image; nobody can tell which layer the config does not know";
+            let which = format!("layer {} has no diff ID", count);
+            finding.related(layer.at().clone(), which).help(help)
+        }
+        None => match parts.layers.first() {
+            Some(layer) => finding.related(layer.at().clone(), "first layer"),
+            None => finding,
+        },
+    }
 }
 
 /// Whether an image says which layers it has: its list is one, none of its items is left out, and no limit cut it.

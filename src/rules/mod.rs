@@ -1,13 +1,7 @@
 //! What is wrong, and how bad: named rules, pure functions over facts.
 //!
-//! # How to add a rule
-//!
-//! 1. A file in the family's directory (or the file of rules that share its evidence): a [`Rule`] constant
-//!    with name, level and the four headings of its page, and a function that returns findings.
-//! 2. One line in the family's `RULES`, one call at its scope in [`run()`].
-//! 3. Unit tests beside it that fire it and that just do not.
-//! 4. A case in `corpus/bad/family/rule/`, and `BLESS=1 cargo test --test cases`, first with `rules::`, then with
-//!    `corpus::`.
+//! `docs/architecture.md#add-a-rule` has the steps by which one is added. Each family is a file: its rules, made by `rule!`, their
+//! list `RULES`, functions that add findings, and unit tests beside them. `meaning` calls what is about documents, `run` all else.
 
 pub mod annotation;
 pub mod anomalies;

@@ -36,7 +36,7 @@ pub use objects::{KnownTexts, Remote};
 pub use spool::{Ingested, ingest, ingest_file};
 pub use spool_dir::SpoolDir;
 
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 use crate::error::{Context, Result};
 use crate::limits::Limits;
 use crate::location::MemberId;
@@ -106,7 +106,8 @@ impl Tree {
     }
 
     /// Lists a folder. Directories that restow staged and a killed run left are passed over. One below the top that holds one
-    /// file, or one directory called by a digest, and nothing else is no member of its own: the name of that tells of it.
+    /// file, or one directory called by a digest or its algorithm, and nothing else is no member of its own: the name of that
+    /// tells of it.
     pub fn of_folder(place: &str, path: &Path, limits: &Limits) -> Result<Tree> {
         Tree::of_folder_without(place, path, limits, &|_, _| false)
     }
@@ -141,8 +142,11 @@ impl Tree {
                 let text = MemberName::beside(text, members.last().map(|member| &member.name));
                 kept += 1;
                 let entry_name = entry.file_name();
-                let is_digest =
-                    || entry_name.to_str().is_some_and(|hex| Digest::from_sha256_hex(hex).is_some());
+                let is_digest = || {
+                    entry_name.to_str().is_some_and(|name| {
+                        name == Algorithm::Sha256.name() || Digest::from_sha256_hex(name).is_some()
+                    })
+                };
                 passed |= !(kind.is_file() || (kind.is_dir() && is_digest()));
                 if kind.is_dir() {
                     if staging::is_ours(&entry_name) || leaves(&dir, &name) {

@@ -10,8 +10,15 @@ use std::sync::Arc;
 use bstr::{BStr, BString, ByteSlice};
 use data_encoding::HEXLOWER;
 
-/// Bytes that names share. A thin pointer: there are hundreds of thousands.
-type Shared = Arc<Box<[u8]>>;
+/// What names share. A thin pointer: there are hundreds of thousands.
+type Shared = Arc<Beginning>;
+
+/// Bytes, and what stands behind the digest in the names that begin with them.
+#[derive(PartialEq, Eq)]
+struct Beginning {
+    text: Box<[u8]>,
+    behind: Behind,
+}
 
 /// The name of a member.
 #[derive(Clone)]
@@ -22,7 +29,7 @@ enum Kept {
     /// The beginning of shared bytes.
     Text { text: Shared, len: u32 },
     /// A name that holds a digest, or the beginning of one that does not reach into it.
-    Digest { before: Shared, digits: [u8; 32], behind: Behind },
+    Digest { before: Shared, digits: [u8; 32] },
 }
 
 /// What stands behind a digest in a name.
@@ -60,7 +67,7 @@ impl MemberName {
     pub fn len(&self) -> usize {
         match &self.0 {
             Kept::Text { len, .. } => *len as usize,
-            Kept::Digest { before, behind, .. } => before.len() + DIGITS + behind.text().len(),
+            Kept::Digest { before, .. } => before.text.len() + DIGITS + before.behind.text().len(),
         }
     }
 
@@ -73,7 +80,9 @@ impl MemberName {
     pub fn starts_with(&self, prefix: &[u8]) -> bool {
         match &self.0 {
             Kept::Text { text, len } => return begin(text, *len).starts_with(prefix),
-            Kept::Digest { before, .. } if prefix.len() <= before.len() => return before.starts_with(prefix),
+            Kept::Digest { before, .. } if prefix.len() <= before.text.len() => {
+                return before.text.starts_with(prefix);
+            }
             Kept::Digest { .. } => {}
         }
         let mut digits = [0; DIGITS];
@@ -92,7 +101,8 @@ impl MemberName {
     pub fn cmp_text(&self, other: &[u8]) -> Ordering {
         match &self.0 {
             Kept::Text { text, len } => begin(text, *len).cmp(other),
-            Kept::Digest { before, digits, behind } => {
+            Kept::Digest { before, digits } => {
+                let (before, behind) = (&before.text, before.behind);
                 // Most differ in what stands before the digest, which need not be written out then.
                 let same = before.len().min(other.len());
                 before[..same].cmp(&other[..same]).then_with(|| {
@@ -117,10 +127,12 @@ impl MemberName {
         });
         let Some((before, digits, behind)) = found else { return MemberName::from(text) };
         let before = match last.map(|last| &last.0) {
-            Some(Kept::Digest { before: known, .. }) if ***known == *before => Arc::clone(known),
-            _ => Arc::new(before.into()),
+            Some(Kept::Digest { before: known, .. }) if *known.text == *before && known.behind == behind => {
+                Arc::clone(known)
+            }
+            _ => Arc::new(Beginning { text: before.into(), behind }),
         };
-        MemberName(Kept::Digest { before, digits, behind })
+        MemberName(Kept::Digest { before, digits })
     }
 
     /// Shares the bytes of a name that begins with this one, if that is the name of something in a directory of this name.
@@ -128,7 +140,7 @@ impl MemberName {
         let Kept::Text { text, len } = &mut self.0 else { return };
         let (Kept::Text { text: known, .. } | Kept::Digest { before: known, .. }) = &below.0;
         let own = begin(text, *len);
-        if known.get(own.len()) == Some(&b'/') && known.starts_with(own) {
+        if known.text.get(own.len()) == Some(&b'/') && known.text.starts_with(own) {
             *text = Arc::clone(known);
         }
     }
@@ -136,9 +148,9 @@ impl MemberName {
     fn parts<'n>(&'n self, into: &'n mut [u8; DIGITS]) -> Parts<'n> {
         match &self.0 {
             Kept::Text { text, len } => [begin(text, *len), b"", b""],
-            Kept::Digest { before, digits, behind } => {
+            Kept::Digest { before, digits } => {
                 HEXLOWER.encode_mut(digits, into);
-                [before, into, behind.text()]
+                [&before.text, into, before.behind.text()]
             }
         }
     }
@@ -153,7 +165,7 @@ fn digits_against(bytes: &[u8; 32], text: &[u8]) -> Ordering {
 
 /// The beginning of shared bytes.
 fn begin(text: &Shared, len: u32) -> &[u8] {
-    text.get(..len as usize).unwrap_or_default()
+    text.text.get(..len as usize).unwrap_or_default()
 }
 
 impl Behind {
@@ -166,7 +178,8 @@ impl From<&[u8]> for MemberName {
     fn from(text: &[u8]) -> MemberName {
         // Longer ones no limit on members or headers lets through.
         let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        MemberName(Kept::Text { text: Arc::new(text.into()), len })
+        let text = Beginning { text: text.into(), behind: Behind::Nothing };
+        MemberName(Kept::Text { text: Arc::new(text), len })
     }
 }
 
@@ -201,16 +214,15 @@ impl Ord for MemberName {
         match (&self.0, &other.0) {
             (_, Kept::Text { text, len }) => self.cmp_text(begin(text, *len)),
             (Kept::Text { text, len }, _) => other.cmp_text(begin(text, *len)).reverse(),
-            (
-                Kept::Digest { before: a, digits: own, behind },
-                Kept::Digest { before: b, digits, behind: end },
-            ) if Arc::ptr_eq(a, b) || a == b => {
+            (Kept::Digest { before: a, digits: own }, Kept::Digest { before: b, digits })
+                if Arc::ptr_eq(a, b) || a.text == b.text =>
+            {
                 // Hex digits stand in the order of what they mean.
-                own.cmp(digits).then_with(|| behind.text().cmp(end.text()))
+                own.cmp(digits).then_with(|| a.behind.text().cmp(b.behind.text()))
             }
             (Kept::Digest { before: a, .. }, Kept::Digest { before: b, .. }) => {
-                let same = a.len().min(b.len());
-                a[..same].cmp(&b[..same]).then_with(|| self.cmp_text(&other.text()))
+                let same = a.text.len().min(b.text.len());
+                a.text[..same].cmp(&b.text[..same]).then_with(|| self.cmp_text(&other.text()))
             }
         }
     }
@@ -260,7 +272,7 @@ mod tests {
         let blob = MemberName::beside(format!("a/sha256/{HEX}/data").as_bytes(), None);
         let mut directory = name("a/sha256");
         directory.share(&blob);
-        assert_eq!(text_of(&directory).map(|text| text.len()), Some("a/sha256/".len()));
+        assert_eq!(text_of(&directory).map(|own| own.text.len()), Some("a/sha256/".len()));
         assert_eq!(directory.to_string(), "a/sha256");
         assert!(name("a") < name("a/b") && name("a-b") < name("a/b"));
     }
@@ -302,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_name_with_a_digest_is_small() {
-        assert!(size_of::<MemberName>() <= 48, "{}", size_of::<MemberName>());
+        assert!(size_of::<MemberName>() <= 40, "{}", size_of::<MemberName>());
         let first = MemberName::beside(format!("blobs/sha256/{HEX}").as_bytes(), None);
         let second =
             MemberName::beside(format!("blobs/sha256/{}", HEX.replace('1', "2")).as_bytes(), Some(&first));

@@ -80,13 +80,12 @@ pub fn ingest_file(
 
 fn read(
     place: &str,
-    stream: Box<dyn Read + Send>,
+    mut stream: Box<dyn Read + Send>,
     (spool, mut parts): (SpoolDir, Option<InParts>),
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<(Tree, Ingested)> {
     let mut first = Vec::with_capacity(tar::BLOCK);
-    let mut stream = stream;
     (&mut stream).take(tar::BLOCK as u64).read_to_end(&mut first).at("cannot read", place)?;
     let outer = Codec::sniff(&first);
     let polyglot = outer != Codec::Plain && tar::begins_with_header(&first);
@@ -101,8 +100,7 @@ fn read(
         ratio: (outer != Codec::Plain).then_some(limits.spool_ratio),
         limits,
     };
-    let problem_of = Arc::clone(&problem);
-    let mut plain = Decoded { inner: plain, failed, problem: problem_of, stored, bytes: 0, bounds };
+    let mut plain = Decoded { inner: plain, failed, problem: Arc::clone(&problem), stored, bytes: 0, bounds };
     let mut first = Vec::with_capacity(foreign::FIRST);
     (&mut plain).take(foreign::FIRST as u64).read_to_end(&mut first).at("cannot read", place)?;
     // Of what breaks off that is said.
@@ -142,12 +140,7 @@ fn read(
             members.push(member);
             continue;
         }
-        // By what the header says, before the first byte is written.
-        let over = [
-            ("spooled-member-bytes", limits.spooled_member_bytes, member.size > limits.spooled_member_bytes),
-            ("spool-bytes", limits.spool_bytes, member.size > limits.spool_bytes.saturating_sub(total)),
-        ];
-        if let Some((name, limit, _)) = over.into_iter().find(|(.., over)| *over) {
+        if let Some((name, limit)) = over(member.size, total, limits) {
             anomalies.push(TreeAnomaly::SpoolTooLarge { name, limit });
             break;
         }
@@ -161,17 +154,8 @@ fn read(
             member.spooled_at(Spooled::OWN | entry_at);
             progress.read(member.size);
         } else {
-            let other = other_algorithm(&member.name());
-            let request =
-                Request { size: member.size, other, plain: true, plain_other: None, caps: caps(limits) };
             let path = Spooled::own(&spool, members.len() as u64);
-            let file = File::create_new(&path).at("cannot spool", place)?;
-            let mut file = Watched { file, progress };
-            let run = pipeline::run(&mut data, request, Keep::Stored, &mut file, None);
-            if progress.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let (found, _) = run.at("cannot spool", place)?;
+            let found = own_file(place, &path, &member, &mut data, (limits, progress))?;
             member.spooled_at(Spooled::OWN | members.len() as u64);
             facts.insert(MemberId(members.len() as u32), Box::new(found));
         }
@@ -179,12 +163,8 @@ fn read(
         members.push(member);
     }
     pack.flush().at("cannot spool", place)?;
-    match problem.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // That the tar ends where its compression breaks off goes without saying.
-        Some(Problem::Stream(problem)) => anomalies.push(TreeAnomaly::OuterStream { problem }),
-        Some(Problem::Limit(name, limit)) => anomalies.push(TreeAnomaly::SpoolTooLarge { name, limit }),
-        None => anomalies.extend(tar.anomalies().iter().copied().map(TreeAnomaly::Tar)),
-    }
+    let stopped = problem.lock().unwrap_or_else(PoisonError::into_inner).take();
+    anomalies.extend(ended(stopped, tar.anomalies()));
     let mut learnt = lesson.lock().unwrap_or_else(PoisonError::into_inner);
     anomalies.extend(learnt.trailing.map(TreeAnomaly::AfterStream));
     let pack = File::open(&pack_path).at("cannot spool", place)?;
@@ -197,6 +177,45 @@ fn read(
     let mut tree = Tree::new(place, members, anomalies, Box::new(bytes));
     tree.outer = (outer != Codec::Plain).then_some(outer);
     Ok((tree, facts))
+}
+
+/// What is odd about how a tar ended.
+fn ended(stopped: Option<Problem>, tar: &[tar::Anomaly]) -> Vec<TreeAnomaly> {
+    match stopped {
+        // That the tar ends where its compression breaks off goes without saying.
+        Some(Problem::Stream(problem)) => vec![TreeAnomaly::OuterStream { problem }],
+        Some(Problem::Limit(name, limit)) => vec![TreeAnomaly::SpoolTooLarge { name, limit }],
+        None => tar.iter().copied().map(TreeAnomaly::Tar).collect(),
+    }
+}
+
+/// The limit that forbids a member by what its header says, before the first byte is written; `total` bytes are spooled.
+fn over(size: u64, total: u64, limits: &Limits) -> Option<(&'static str, u64)> {
+    [
+        ("spooled-member-bytes", limits.spooled_member_bytes, size > limits.spooled_member_bytes),
+        ("spool-bytes", limits.spool_bytes, size > limits.spool_bytes.saturating_sub(total)),
+    ]
+    .into_iter()
+    .find_map(|(name, limit, over)| over.then_some((name, limit)))
+}
+
+/// Spools a member into a file of its own, and learns its facts on the way.
+fn own_file(
+    place: &str,
+    path: &Path,
+    member: &Member,
+    data: &mut (dyn Read + Send),
+    (limits, progress): (&Limits, &dyn Progress),
+) -> Result<BlobFacts> {
+    let other = other_algorithm(&member.name());
+    let request = Request { size: member.size, other, plain: true, plain_other: None, caps: caps(limits) };
+    let file = File::create_new(path).at("cannot spool", place)?;
+    let mut file = Watched { file, progress };
+    let run = pipeline::run(data, request, Keep::Stored, &mut file, None);
+    if progress.cancelled() {
+        return Err(Error::Cancelled);
+    }
+    Ok(run.at("cannot spool", place)?.0)
 }
 
 /// The stream as it comes, which remembers whether reading it failed.

@@ -498,3 +498,87 @@ fn a_long_file_says_why() {
     );
     assert_eq!(lines("a\nb\n#[cfg(test)]\nmod tests {\n}\n"), 2);
 }
+
+/// Rooms by which a typed destination becomes what is written, as `docs/architecture.md#way` lists them.
+fn way() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let page = std::fs::read_to_string(page).expect("a page");
+    let (_, table) = page.split_once("<a id=\"way\"></a>").expect("the way");
+    let (table, _) = table.split_once("<a id=").expect("what follows");
+    let stops =
+        table.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()));
+    stops.collect()
+}
+
+/// What is handed on goes down: no room on the way imports one that stands before it, straight or through others.
+#[test]
+fn the_way_of_a_destination_does_not_climb() {
+    let house = House::read();
+    let imports = house.imports();
+    let graph: BTreeMap<String, BTreeSet<String>> = imports
+        .iter()
+        .map(|(from, to)| ((*from).to_owned(), to.iter().map(|to| (*to).to_owned()).collect()))
+        .collect();
+    let way = way();
+    assert!(way.len() > 7, "{way:?}");
+    for (nth, stop) in way.iter().enumerate() {
+        assert!(graph.contains_key(stop), "{stop} is no file of src");
+        let reached = reach(&graph, stop);
+        let climbs: Vec<&String> =
+            way[..nth].iter().filter(|before| reached.contains(before.as_str())).collect();
+        assert!(climbs.is_empty(), "{stop} leads back up to {climbs:?}");
+    }
+}
+
+/// The most lines that a function may have: what takes more is two things.
+const FUNCTION: usize = 100;
+
+/// Functions before the tests of a source that are longer than that, with their lines. rustfmt ends one by a brace as far in
+/// as it begins.
+fn long_functions(text: &str) -> Vec<(String, usize)> {
+    let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut found = Vec::new();
+    let mut begun: Option<(usize, usize, &str)> = None;
+    for (nth, line) in code.lines().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let begins = line.split_once("fn ").filter(|(before, _)| {
+            before.split_whitespace().all(|word| {
+                word.starts_with("pub") || ["const", "async"].contains(&word) || word.ends_with(')')
+            })
+        });
+        match (begun, begins) {
+            (None, Some((_, name))) if !line.ends_with([';', '}']) => begun = Some((nth, indent, name)),
+            (Some((first, own, name)), _) if indent == own && line.trim_start() == "}" => {
+                let lines = nth + 1 - first;
+                let name = name.split(['(', '<']).next().unwrap_or_default().to_owned();
+                found.extend((lines > FUNCTION).then_some((name, lines)));
+                begun = None;
+            }
+            (Some((_, own, _)), _)
+                if indent == own && line.trim_start().starts_with(')') && line.ends_with(';') =>
+            {
+                begun = None
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn no_function_is_long() {
+    let all = sources().into_iter().filter(|(path, _)| !path.ends_with("tests.rs"));
+    let long: Vec<String> = all
+        .flat_map(|(path, text)| {
+            long_functions(&text)
+                .into_iter()
+                .map(move |(name, lines)| format!("{path}: {name}, {lines} lines"))
+        })
+        .collect();
+    assert!(long.is_empty(), "above {FUNCTION} lines: {long:#?}");
+    let of = |lines: usize| {
+        format!("impl A {{\n    pub(super) fn f(\n    ) {{\n{}    }}\n}}\n", "        g();\n".repeat(lines))
+    };
+    assert_eq!(long_functions(&of(97)), []);
+    assert_eq!(long_functions(&of(98)), [("f".to_owned(), 101)]);
+}

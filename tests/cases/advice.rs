@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use libtest_mimic::Failed;
 use restow::finding::{Remedy, Rule};
@@ -12,7 +11,7 @@ use serde_json::Value;
 
 use crate::Test;
 use crate::common::Restow;
-use crate::stored::{bad, case};
+use crate::stored::{bad, case, each};
 
 pub fn tests() -> Vec<Test> {
     let bless = std::env::var_os("BLESS").is_some();
@@ -34,11 +33,7 @@ struct Case {
 fn cases() -> Result<Vec<Case>, Failed> {
     let mut found = Vec::new();
     for bad in bad::all()? {
-        let stored = bad.stored()?;
-        let place = match &bad.spec.transport {
-            Some(prefix) => format!("{prefix}:{stored}"),
-            None => stored,
-        };
+        let place = bad.place()?;
         let name = format!("bad/{}", bad.name);
         found.push(Case { name, folder: bad.folder, place, options: bad.spec.args });
     }
@@ -163,27 +158,17 @@ const NOT_RUN: &[(&str, &str)] = &[];
 
 fn executed(bless: bool) -> Result<(), Failed> {
     let cases = cases()?;
-    let next = Mutex::new(cases.iter());
-    let found = Mutex::new((BTreeSet::new(), Vec::new(), 0));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, |cores| cores.get()) {
-            scope.spawn(|| {
-                loop {
-                    let case = next.lock().expect("a lock").next();
-                    let Some(case) = case else { return };
-                    let (done, wrong) = run(case).unwrap_or_else(|error| {
-                        let why = error.message().unwrap_or_default().to_owned();
-                        (BTreeSet::new(), vec![why])
-                    });
-                    let mut found = found.lock().expect("a lock");
-                    found.2 += done.len();
-                    found.0.extend(done);
-                    found.1.extend(wrong);
-                }
-            });
+    let (mut done, mut wrong, mut commands) = (BTreeSet::new(), Vec::new(), 0);
+    for (_, found) in each(&cases, run) {
+        match found {
+            Ok((rules, more)) => {
+                commands += rules.len();
+                done.extend(rules);
+                wrong.extend(more);
+            }
+            Err(error) => wrong.push(error.message().unwrap_or_default().to_owned()),
         }
-    });
-    let (done, mut wrong, commands) = found.into_inner()?;
+    }
     let all = rules::all();
     let promised: Vec<&&Rule> = all.iter().filter(|rule| does(rule)).collect();
     let excused = |name: &str| NOT_RUN.iter().any(|(known, _)| *known == name);

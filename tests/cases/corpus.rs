@@ -70,11 +70,7 @@ fn judge(case: &Bad, bless: bool) -> Result<(), Failed> {
 /// Exit code, report for people, names of the rules as often as they are reported.
 fn check(case: &Bad) -> Result<(i32, String, Vec<String>), Failed> {
     let dir = tempfile::tempdir()?;
-    let stored = case.stored()?;
-    let place = match &case.spec.transport {
-        Some(prefix) => format!("{prefix}:{stored}"),
-        None => stored,
-    };
+    let place = case.place()?;
     let json = dir.path().join("report.json");
     let mut command = Restow::new(dir.path()).command();
     command.current_dir(&case.folder).args(["check", "-v"]).args(&case.spec.args);

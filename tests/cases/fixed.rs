@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::Test;
 use crate::common::Restow;
-use crate::stored::{bad, case};
+use crate::stored::{bad, case, each};
 
 pub fn tests() -> Vec<Test> {
     let bless = std::env::var_os("BLESS").is_some();
@@ -47,11 +46,7 @@ fn cases() -> Result<Vec<Case>, Failed> {
     let mut found = Vec::new();
     let good = case::all();
     for bad in bad::all()? {
-        let stored = bad.stored()?;
-        let place = match &bad.spec.transport {
-            Some(prefix) => format!("{prefix}:{stored}"),
-            None => stored,
-        };
+        let place = bad.place()?;
         let document = bad.shape()? == bad::Shape::Document;
         let base = good.iter().find(|good| format!("good/{}", good.name) == bad.spec.base);
         let base = base.or_else(|| good.iter().find(|good| good.name == bad.spec.base));
@@ -324,32 +319,22 @@ fn kept(options: &[String]) -> Vec<String> {
 
 fn every(bless: bool) -> Result<(), Failed> {
     let cases = cases()?;
-    let next = Mutex::new(cases.iter());
-    let found = Mutex::new((Table::new(), Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, |cores| cores.get()) {
-            scope.spawn(|| {
-                loop {
-                    let case = next.lock().expect("a lock").next();
-                    let Some(case) = case else { return };
-                    let (table, wrong) = run(case).unwrap_or_else(|error| {
-                        let why = error.message().unwrap_or_default().to_owned();
-                        (Table::new(), vec![format!("{}: {why}", case.name)])
-                    });
-                    let mut found = found.lock().expect("a lock");
-                    for (key, row) in table {
-                        let sum = found.0.entry(key).or_default();
-                        sum.cases += row.cases;
-                        sum.fixed += row.fixed;
-                        sum.blocked += row.blocked;
-                        sum.alone += row.alone;
-                    }
-                    found.1.extend(wrong);
+    let (mut table, mut wrong) = (Table::new(), Vec::new());
+    for (case, found) in each(&cases, run) {
+        match found {
+            Ok((rows, more)) => {
+                for (key, row) in rows {
+                    let sum = table.entry(key).or_default();
+                    sum.cases += row.cases;
+                    sum.fixed += row.fixed;
+                    sum.blocked += row.blocked;
+                    sum.alone += row.alone;
                 }
-            });
+                wrong.extend(more);
+            }
+            Err(error) => wrong.push(format!("{}: {}", case.name, error.message().unwrap_or_default())),
         }
-    });
-    let (table, mut wrong) = found.into_inner()?;
+    }
     if !wrong.is_empty() {
         wrong.sort();
         return Err(format!("{} wrong:\n{}", wrong.len(), wrong.join("\n")).into());

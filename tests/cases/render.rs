@@ -54,8 +54,7 @@ pub fn tests() -> Vec<Test> {
 
 fn check(case: &Bad, columns: usize, environment: &[(&str, &str)]) -> String {
     let dir = tempfile::tempdir().expect("temporary directory");
-    let stored = case.stored().expect("an archive");
-    let place = case.spec.transport.iter().fold(stored, |stored, prefix| format!("{prefix}:{stored}"));
+    let place = case.place().expect("an archive");
     let mut command = Restow::new(dir.path()).command();
     command.current_dir(&case.folder).env("COLUMNS", columns.to_string()).envs(environment.iter().copied());
     let Output { status, stdout, stderr } =

@@ -369,6 +369,8 @@ fn link(builder: &mut Builder<'_>, member: MemberId) -> Result<Option<Digest>> {
 }
 
 fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repository) -> Result<()> {
+    // Its images share what their names begin with.
+    let named = Reference::parse(path).map_err(|error| error.to_string());
     for (tag, links) in &repository.tags {
         let Some(current) = links.current else {
             let (repository, tag) = (path.to_owned(), tag.clone());
@@ -385,7 +387,7 @@ fn read_repository(builder: &mut Builder<'_>, path: &str, repository: &Repositor
             let problem = StorageProblem::NotInIndex(digest.clone());
             builder.odd(Anomaly::Storage { at: at.clone(), problem });
         }
-        let name = match name_of(path, tag) {
+        let name = match name_of(&named, tag) {
             Ok(name) => name,
             Err(problem) => {
                 let text = format!("{path}:{tag}");
@@ -464,7 +466,6 @@ fn untagged(
 
 /// A repository whose first component could be a domain has it there (docs/architecture.md#names); any other is
 /// Docker Hub's.
-fn name_of(path: &str, tag: &str) -> Result<Name, String> {
-    let reference = Reference::parse(path).map_err(|error| error.to_string())?;
-    reference.with_tag(tag).map(Name::Full).map_err(|error| error.to_string())
+fn name_of(named: &Result<Reference, String>, tag: &str) -> Result<Name, String> {
+    named.clone()?.with_tag(tag).map(Name::Full).map_err(|error| error.to_string())
 }

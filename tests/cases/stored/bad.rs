@@ -177,6 +177,12 @@ impl Bad {
         }
         .to_owned())
     }
+
+    /// The same as a place, from the folder of the case: with its transport, if it is not found from the content.
+    pub fn place(&self) -> Result<String, String> {
+        let stored = self.stored()?;
+        Ok(self.spec.transport.iter().fold(stored, |stored, prefix| format!("{prefix}:{stored}")))
+    }
 }
 
 impl Made {

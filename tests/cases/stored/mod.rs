@@ -9,6 +9,7 @@ pub mod members;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Every file of this name below a folder, in order.
 fn files_named(below: &Path, name: &str) -> Vec<PathBuf> {
@@ -26,6 +27,24 @@ fn files_named(below: &Path, name: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Does a job with each of these cases, on as many threads as there are cores; what came of them, in no order.
+pub fn each<C: Sync, T: Send>(cases: &[C], job: impl Fn(&C) -> T + Sync) -> Vec<(&C, T)> {
+    let (next, found) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, |cores| cores.get()) {
+            scope.spawn(|| {
+                loop {
+                    let case = next.lock().expect("a lock").next();
+                    let Some(case) = case else { return };
+                    let came = job(case);
+                    found.lock().expect("a lock").push((case, came));
+                }
+            });
+        }
+    });
+    found.into_inner().expect("a lock")
 }
 
 /// The plain bytes of what gzip, zstd, xz or bzip2 compressed, or the bytes themselves.
