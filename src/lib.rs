@@ -221,7 +221,7 @@ pub use report::human::{self, HumanOptions, Verdict};
 pub use rules::policy::PROFILES;
 #[cfg(feature = "scrub")]
 #[doc(hidden)]
-pub use scrub::{size as size_of_text, status as scrub_status};
+pub use scrub::size as size_of_text;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use staging::fresh_name;

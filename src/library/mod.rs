@@ -10,6 +10,8 @@ mod index;
 mod inspect;
 mod open;
 mod options;
+#[cfg(feature = "scrub")]
+mod outgoing;
 #[cfg(feature = "page")]
 mod page;
 mod registry;
@@ -32,6 +34,9 @@ pub use inspect::{inspect, raw};
 pub use inspect::{inspect_for, raw_for};
 pub use open::{Source, open};
 pub use options::Options;
+#[cfg(feature = "scrub")]
+#[doc(hidden)]
+pub use outgoing::Outgoing;
 #[cfg(all(feature = "page", feature = "scrub"))]
 #[doc(hidden)]
 pub use page::picture_told;
@@ -46,6 +51,9 @@ pub use report::draw;
 pub use report::{Report, ReportFormat, fix_list};
 #[doc(hidden)]
 pub use report::{images, render};
+#[cfg(feature = "scrub")]
+#[doc(hidden)]
+pub use scrub::scrub_status;
 #[cfg(feature = "scrub")]
 pub use scrub::{merge_scrubs, scrub};
 #[cfg(feature = "serve")]

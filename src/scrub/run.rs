@@ -223,7 +223,7 @@ fn selection(meta: &Meta, request: &Request) -> Selection {
 ///
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
 pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Result<Scrubbed> {
-    let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
+    let open = states.iter().map(|path| State::existing(path, means.access)).collect::<Result<_>>()?;
     let parts = Parts::of(open)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
     let job = means.job(parts.meta(), None);
@@ -280,7 +280,7 @@ fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Res
     let Some(path) = &request.state else {
         return Ok((State::temporary(means.reading.tmpdir.as_deref())?, fresh));
     };
-    let (state, known) = State::open(path)?;
+    let (state, known) = State::open(path, means.access)?;
     let Some(known) = known else { return Ok((state, fresh)) };
     if (&known.form, &known.place) != (&fresh.form, &fresh.place) && !request.adopt {
         let message = format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
