@@ -16,7 +16,7 @@ pub enum Input {
     /// A tar stream.
     Stream(Box<dyn Read + Send>),
     /// A place in a bucket, and how buckets are asked.
-    Bucket(Address, Access),
+    Bucket(Address, Box<Access>),
 }
 
 /// What a stream begins with, and the whole of it. A FIFO or device is a stream.

@@ -91,7 +91,7 @@ impl Place {
     /// The same, buckets being asked so.
     pub(crate) fn input_by(&self, access: impl FnOnce() -> Access) -> Input {
         match self.bucket() {
-            Some(address) => Input::Bucket(address, access()),
+            Some(address) => Input::Bucket(address, Box::new(access())),
             None if self.is_standard() => Input::Stream(Box::new(std::io::stdin())),
             None => Input::Path(self.path.clone()),
         }

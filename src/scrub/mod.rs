@@ -43,6 +43,6 @@ pub use proved::Proved;
 pub use row::{Meta, Row, Run, Shard};
 pub use run::{Scrubbed, What, merge, run};
 pub use select::{Sample, size};
-pub use state::{Batch, State};
+pub use state::State;
 pub use status::{Status, status};
 pub use told::Told;

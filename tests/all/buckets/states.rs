@@ -45,21 +45,19 @@ fn a_machine_that_is_lost_costs_what_was_read_since_the_state_was_sent() {
     );
 }
 
-/// Makes a state larger than what is sent in one request, by texts that nobody asks for.
+/// Makes a state larger than what is sent in one request, by a table that nobody asks for.
 fn grown(state: &Path) {
-    let (open, _) = restow::scrub::State::existing(state, &Default::default()).expect("opens");
-    let mut random = 1_u64;
-    let mut noise = move || {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random ^ random >> 29).to_le_bytes()
-    };
-    for _ in 0..5 {
-        let text: Vec<u8> = (0..14 << 17).flat_map(|_| noise()).collect();
-        let digest = restow::digest::Digest::sha256(&text[..64]);
-        let batch = restow::scrub::Batch { texts: vec![(digest, text)], ..Default::default() };
-        open.write(&batch).expect("written");
+    const NOISE: redb::TableDefinition<u32, &[u8]> = redb::TableDefinition::new("noise");
+    let db = redb::Database::create(state).expect("opens");
+    let write = db.begin_write().expect("begins");
+    {
+        let mut table = write.open_table(NOISE).expect("a table");
+        for i in 0..5 {
+            table.insert(i, &vec![i as u8; 14 << 20][..]).expect("written");
+        }
     }
-    drop(open);
+    write.commit().expect("written");
+    drop(db);
     assert!(std::fs::metadata(state).expect("there").len() > 64 << 20);
 }
 
