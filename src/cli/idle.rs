@@ -13,11 +13,16 @@ use crate::index::Part as IndexPart;
 enum Wants {
     /// A registry among the places.
     Registry,
+    /// A registry or a bucket among the places, or a bucket that something is kept in.
+    Remote,
     /// A registry to read.
     RegistrySource,
     /// A registry to write.
     RegistryDestination,
     /// A registry as the first place, or as the second.
+    FirstRegistry,
+    SecondRegistry,
+    /// A registry or a bucket there.
     First,
     Second,
     /// A docker-archive to write.
@@ -35,21 +40,21 @@ const OPTIONS: &[(&str, Wants)] = &[
     ("creds", Wants::Registry),
     ("password-stdin", Wants::Registry),
     ("authfile", Wants::Registry),
-    ("tls-verify", Wants::Registry),
-    ("ca", Wants::Registry),
-    ("retry-times", Wants::Registry),
-    ("timeout", Wants::Registry),
-    ("limit-rate", Wants::Registry),
+    ("tls-verify", Wants::Remote),
+    ("ca", Wants::Remote),
+    ("retry-times", Wants::Remote),
+    ("timeout", Wants::Remote),
+    ("limit-rate", Wants::Remote),
     ("all-tags", Wants::RegistrySource),
     ("names-from", Wants::RegistrySource),
-    ("src-creds", Wants::First),
-    ("src-password-stdin", Wants::First),
-    ("src-authfile", Wants::First),
+    ("src-creds", Wants::FirstRegistry),
+    ("src-password-stdin", Wants::FirstRegistry),
+    ("src-authfile", Wants::FirstRegistry),
     ("src-tls-verify", Wants::First),
     ("src-ca", Wants::First),
-    ("dest-creds", Wants::Second),
-    ("dest-password-stdin", Wants::Second),
-    ("dest-authfile", Wants::Second),
+    ("dest-creds", Wants::SecondRegistry),
+    ("dest-password-stdin", Wants::SecondRegistry),
+    ("dest-authfile", Wants::SecondRegistry),
     ("dest-tls-verify", Wants::Second),
     ("dest-ca", Wants::Second),
     ("no-clobber", Wants::RegistryDestination),
@@ -60,16 +65,23 @@ const OPTIONS: &[(&str, Wants)] = &[
     ("force", Wants::Replaced),
 ];
 
+/// Options that may name an object of a bucket.
+const KEPT: &[&str] = &["state", "facts", "metrics", "checksums"];
+
 impl Wants {
-    /// Whether it is there.
-    fn is_met(self, sources: &[Place], destination: Option<&Place>) -> bool {
+    /// Whether it is there; `kept` says whether something is kept in a bucket.
+    fn is_met(self, sources: &[Place], destination: Option<&Place>, kept: bool) -> bool {
         let remote = |place: Option<&Place>| place.is_some_and(Place::is_remote);
+        let registry = |place: Option<&Place>| place.is_some_and(Place::is_registry);
         let form = destination.and_then(|place| place.transport).map(|transport| transport.id());
         let stdout = destination.is_some_and(Place::is_standard);
         match self {
-            Wants::Registry => sources.iter().chain(destination).any(Place::is_remote),
-            Wants::RegistrySource => sources.iter().any(Place::is_remote),
-            Wants::RegistryDestination => remote(destination),
+            Wants::Registry => sources.iter().chain(destination).any(Place::is_registry),
+            Wants::Remote => kept || sources.iter().chain(destination).any(Place::is_remote),
+            Wants::RegistrySource => sources.iter().any(Place::is_registry),
+            Wants::RegistryDestination => registry(destination),
+            Wants::FirstRegistry => registry(sources.first()),
+            Wants::SecondRegistry => registry(destination.or(sources.get(1))),
             Wants::First => remote(sources.first()),
             Wants::Second => remote(destination.or(sources.get(1))),
             Wants::DockerArchive => form == Some("docker-archive"),
@@ -86,10 +98,13 @@ impl Wants {
     fn told(self) -> &'static str {
         match self {
             Wants::Registry => "a registry, docker://",
+            Wants::Remote => "a registry or a bucket",
             Wants::RegistrySource => "a docker:// source",
             Wants::RegistryDestination => "a docker:// destination",
-            Wants::First => "docker:// as the first place",
-            Wants::Second => "docker:// as the second place",
+            Wants::FirstRegistry => "docker:// as the first place",
+            Wants::SecondRegistry => "docker:// as the second place",
+            Wants::First => "a registry or a bucket as the first place",
+            Wants::Second => "a registry or a bucket as the second place",
             Wants::DockerArchive => "a docker-archive: destination",
             Wants::Stdout => "docker-archive:- and oci-archive:-",
             Wants::Disk => "a destination on disk",
@@ -117,11 +132,16 @@ pub(super) fn refuse(typed: &Typed, matches: &ArgMatches) -> Result<()> {
     if destination.as_ref().is_some_and(|place| place.transport.is_none()) {
         return Ok(());
     }
+    let is_kept = |id: &&str| {
+        let mut values = given.try_get_raw(id).ok().flatten().into_iter().flatten();
+        values.any(|value| value.to_str().is_some_and(Place::begins_in_bucket))
+    };
+    let kept = KEPT.iter().any(is_kept);
     for (option, wants) in OPTIONS {
         let id = option.replace('-', "_");
         let typed =
             given.try_contains_id(&id).is_ok() && given.value_source(&id) == Some(ValueSource::CommandLine);
-        if typed && !wants.is_met(&sources, destination.as_ref()) {
+        if typed && !wants.is_met(&sources, destination.as_ref(), kept) {
             let message = format!("--{option} goes with {}, and would do nothing here", wants.told());
             return Err(Error::refused_help(message, "leave it out"));
         }
@@ -183,6 +203,9 @@ mod tests {
             "index remove --dest-ca x oci:x linux/arm64",
             "index split --fsync docker://h/x:1 docker://h/y-{}:1",
             "index inspect --creds a:b oci:x",
+            "check --creds a:b registry-storage:s3://b/x",
+            "check --all-tags registry-storage:s3://b/x",
+            "compare --src-creds a:b registry-storage:s3://b/x a.tar",
         ] {
             let why = refused(line);
             assert!(why.is_some_and(|why| why.ends_with("would do nothing here")), "{line}");
@@ -197,6 +220,8 @@ mod tests {
             "convert --fsync -f a.tar dir:x",
             "convert -f a.tar oci-archive:x",
             "check a.tar",
+            "check --ca x --tls-verify=false --retry-times 1 --timeout 1 registry-storage:s3://b/x",
+            "compare --src-ca x registry-storage:s3://b/x a.tar",
             "index create --creds a:b oci:x docker://h/x:1",
             "index create --dest-creds a:b docker://h/x:1 a.tar",
             "index add --no-clobber docker://h/x:1 a.tar",

@@ -1,4 +1,4 @@
-//! Registries on the command line: credentials, certificates, retries, and `docker://…` as a place.
+//! Registries and buckets on the command line: credentials, certificates, retries, and `docker://…` as a place.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -93,25 +93,35 @@ impl Shell {
         }
     }
 
-    /// How the registry of a place is spoken to.
+    /// What is not about images and logins: it holds for buckets, too, and a state can be in one whatever the place is.
+    pub fn network(&self, side: Side) -> Result<RegistryOptions> {
+        let given = self.given(side);
+        let common = &self.common.remote;
+        Ok(RegistryOptions {
+            tls_verify: given.tls_verify,
+            ca: given.ca,
+            retry_times: common.retry_times,
+            limit_rate: common.limit_rate.as_deref().map(rate).transpose()?,
+            ..RegistryOptions::default()
+        })
+    }
+
+    /// How the registry or the bucket of a place is spoken to.
     pub fn registry(&self, place: &Place, side: Side) -> Result<RegistryOptions> {
-        // Of a file nobody wants to know, and its archive may be on standard input, where the password is not.
+        let anywhere = self.network(side)?;
+        // The archive of a file may be on standard input, where the password is not.
         if !place.is_registry() {
-            return Ok(RegistryOptions::default());
+            return Ok(anywhere);
         }
         let given = self.given(side);
         let common = &self.common.remote;
         Ok(RegistryOptions {
             login: given.login()?,
             authfile: given.authfile,
-            tls_verify: given.tls_verify,
-            ca: given.ca,
-            retry_times: common.retry_times,
-            limit_rate: common.limit_rate.as_deref().map(rate).transpose()?,
             referrers: self.referrers()?,
             all_tags: common.all_tags,
             names: self.names_from()?,
-            ..RegistryOptions::default()
+            ..anywhere
         })
     }
 
@@ -143,21 +153,24 @@ impl Shell {
         Ok(Some(self.names.get_or_init(|| names).clone()))
     }
 
-    /// With two registries it must be said which of them an option is for.
+    /// With two registries, or buckets, it must be said which of them an option is for.
     pub fn sides_are_clear(&self, first: &Place, second: &Place) -> Result<()> {
         let plain = &self.common.remote;
+        let registries = first.is_registry() && second.is_registry();
+        let remote = first.is_remote() && second.is_remote();
         let given = [
-            ("creds", plain.creds.is_some()),
-            ("password-stdin", plain.password_stdin),
-            ("authfile", plain.authfile.is_some()),
-            ("tls-verify", plain.tls_verify.is_some()),
-            ("ca", !plain.ca.is_empty()),
+            ("creds", registries && plain.creds.is_some()),
+            ("password-stdin", registries && plain.password_stdin),
+            ("authfile", registries && plain.authfile.is_some()),
+            ("tls-verify", remote && plain.tls_verify.is_some()),
+            ("ca", remote && !plain.ca.is_empty()),
         ];
-        let unclear =
-            given.iter().find(|(_, given)| *given).filter(|_| first.is_registry() && second.is_registry());
-        match unclear {
+        match given.iter().find(|(_, given)| *given) {
             Some((name, _)) => Err(Error::refused_help(
-                format!("--{name} does not say which of the two registries it is for"),
+                format!(
+                    "--{name} does not say which of the two {} it is for",
+                    if registries { "registries" } else { "places" }
+                ),
                 format!("use --src-{name} or --dest-{name}"),
             )),
             None => Ok(()),

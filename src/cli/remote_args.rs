@@ -16,27 +16,27 @@ pub(super) struct RemoteArgs {
     /// Look for credentials in this file alone, as podman, skopeo or docker write it
     #[arg(long, value_name = "FILE", help_heading = "Registries")]
     pub authfile: Option<PathBuf>,
-    /// With false: take any certificate of the registry, and plain HTTP
+    /// With false: take any certificate of the registry, and plain HTTP; of a bucket, any of the endpoint that was given
     #[arg(
         long,
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
-        help_heading = "Registries"
+        help_heading = "Registries and buckets"
     )]
     pub tls_verify: Option<bool>,
     /// Trust the certificates in this file too. Can be given several times
-    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    #[arg(long, value_name = "FILE", help_heading = "Registries and buckets")]
     pub ca: Vec<PathBuf>,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Registries")]
-    pub retry_times: u32,
-    /// Seconds in which a registry may send nothing; the limit wait-seconds if not given
-    #[arg(long, value_name = "SECONDS", help_heading = "Registries")]
+    /// How often what failed is tried again; if not given, 3 times, in buckets 5
+    #[arg(long, value_name = "N", help_heading = "Registries and buckets")]
+    pub retry_times: Option<u32>,
+    /// Seconds in which a registry or store may send nothing; the limit wait-seconds if not given
+    #[arg(long, value_name = "SECONDS", help_heading = "Registries and buckets")]
     pub timeout: Option<u64>,
-    /// Bytes a second for all transfers together, such as 500k or 10M
-    #[arg(long, value_name = "BYTES", help_heading = "Registries")]
+    /// Bytes a second for all transfers together, such as 500k or 10M; of each bucket
+    #[arg(long, value_name = "BYTES", help_heading = "Registries and buckets")]
     pub limit_rate: Option<String>,
     /// What refers to an image goes along so many edges far: all, or a number
     #[arg(long, value_name = "all|N", default_value = "all", help_heading = "Registries")]

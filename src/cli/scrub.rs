@@ -1,11 +1,10 @@
 //! `restow scrub`: proves a whole storage.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use indicatif::HumanBytes;
-use tempfile::NamedTempFile;
 
 use super::remote::Side;
 use super::report::{Own, Reports, write};
@@ -14,7 +13,7 @@ use super::scrub_progress::{Watching, after_signal};
 use super::shell::Shell;
 use super::status::{FAILED, WRONG};
 use crate::colour::STRONG_RED;
-use crate::command::{HumanOptions, Used, Verdict, counted, human};
+use crate::command::{HumanOptions, Outgoing, Used, Verdict, counted, human};
 use crate::error::{Context as _, Error, Result};
 use crate::escape::escape_str;
 use crate::report::Summary;
@@ -31,8 +30,9 @@ pub(super) fn run(args: &ScrubArgs, policy: &Policy, shell: &Shell) -> Result<u8
     match &args.command {
         Some(ScrubCommand::Status(args)) => return status(args, shell).map(|()| 0),
         Some(ScrubCommand::Merge(args)) => {
+            let network = shell.network(Side::First)?;
             return told(&args.telling, None, shell, policy, |options, counters, extras| {
-                crate::scrub::merge(&args.state, options, counters, extras)
+                crate::scrub::merge(&args.state, &network, options, counters, extras)
             });
         }
         None => {}
@@ -77,14 +77,17 @@ fn told(
     let counters = Counters::default();
     let began = Instant::now();
     let grace = telling.gc_plan.as_ref().map(|_| time(&telling.grace)).transpose()?;
-    let mut facts = telling.facts.as_deref().map(Facts::to).transpose()?;
+    let network = shell.network(Side::First)?;
+    let plain = shell.options(&(), false)?;
+    let outgoing = |file: &Path| Outgoing::to(file, &network, &plain);
+    let mut facts = telling.facts.as_deref().map(outgoing).transpose()?;
     let done = {
         let watching = Watching::new(&shell.common, &counters);
         let options = Options {
             policy: policy.clone(),
             ..shell.options(&watching, place.is_some_and(Place::is_remote))?
         };
-        let out = facts.as_mut().map(|facts| &mut facts.out as &mut dyn Write);
+        let out = facts.as_mut().map(|facts| facts as &mut dyn Write);
         watching.while_it(|| job(&options, &counters, ScrubExtras { grace, facts: out }))
     };
     let scrubbed = match done {
@@ -110,7 +113,7 @@ fn told(
     }
     let wrong = draw(&scrubbed, &mut reports, shell)?;
     reports.finish(shell, None)?;
-    facts.map_or(Ok(()), Facts::keep)?;
+    facts.map_or(Ok(()), Outgoing::keep)?;
     if let (Some(plan), Some(file)) = (&scrubbed.plan, &telling.gc_plan) {
         match file.is_empty() {
             true => shell.say(&planned(plan, shell.common.verbose)),
@@ -121,7 +124,15 @@ fn told(
         }
     }
     if let Some(file) = &telling.metrics {
-        write(file, metrics(&scrubbed, &counters, began.elapsed()).as_bytes())?;
+        let counts = metrics(&scrubbed, &counters, began.elapsed());
+        match file.to_str().is_some_and(Place::begins_in_bucket) {
+            false => write(file, counts.as_bytes())?,
+            true => {
+                let mut out = outgoing(file)?;
+                out.write_all(counts.as_bytes()).at("cannot write", file)?;
+                out.keep()?;
+            }
+        }
     }
     let incomplete = telling.require_complete && !scrubbed.is_complete();
     if incomplete {
@@ -132,28 +143,6 @@ fn told(
         (false, true) => WRONG,
         (false, false) => 0,
     })
-}
-
-/// Facts on their way to a file, which is there when all of them are.
-struct Facts {
-    out: BufWriter<NamedTempFile>,
-    file: PathBuf,
-}
-
-impl Facts {
-    fn to(file: &Path) -> Result<Facts> {
-        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let staged = NamedTempFile::new_in(parent).at("cannot write into", parent)?;
-        Ok(Facts { out: BufWriter::new(staged), file: file.to_owned() })
-    }
-
-    fn keep(self) -> Result<()> {
-        let staged =
-            self.out.into_inner().map_err(|error| error.into_error()).at("cannot write", &self.file)?;
-        let kept = staged.persist(&self.file).map_err(|error| error.error).at("cannot write", &self.file)?;
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        kept.set_permissions(mode).at("cannot write", &self.file)
-    }
 }
 
 /// What a collection of garbage would do, in lines.
@@ -304,7 +293,7 @@ fn came(scrubbed: &Scrubbed, counters: &Counters) -> String {
 }
 
 fn status(args: &StatusArgs, shell: &Shell) -> Result<()> {
-    let status = crate::scrub::status(&args.state)?;
+    let status = crate::scrub::status(&args.state, &shell.network(Side::First)?, &shell.limits()?)?;
     if args.json {
         return shell.print(&(crate::json::safe::pretty(&status) + "\n"));
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::error::{Context, Error, Result};
 use crate::source::foreign::FIRST;
 use crate::source::{MemberKind, Tree};
-use crate::store::Address;
+use crate::store::{Access, Address};
 
 /// Where an archive is to be read from.
 pub enum Input {
@@ -15,8 +15,8 @@ pub enum Input {
     Path(std::path::PathBuf),
     /// A tar stream.
     Stream(Box<dyn Read + Send>),
-    /// A place in a bucket.
-    Bucket(Address),
+    /// A place in a bucket, and how buckets are asked.
+    Bucket(Address, Box<Access>),
 }
 
 /// What a stream begins with, and the whole of it. A FIFO or device is a stream.
@@ -24,7 +24,7 @@ pub(super) fn first_of(input: Input, place: &str) -> Result<(Vec<u8>, Box<dyn Re
     let mut stream: Box<dyn Read + Send> = match input {
         Input::Stream(stream) => stream,
         Input::Path(path) => Box::new(File::open(&path).at("cannot open", &path)?),
-        Input::Bucket(address) => {
+        Input::Bucket(address, _) => {
             let message = format!("{address} does not say its form");
             let help = format!("write registry-storage:{address}, or oci-archive:{address} for a tar");
             return Err(Error::refused_help(message, help));

@@ -16,9 +16,9 @@ use crate::progress::{Phase, Progress};
 #[cfg(feature = "cloud")]
 use crate::source::Remote;
 use crate::source::{Ingested, SpoolDir, Tree, TreeAnomaly, foreign, ingest, ingest_file};
-use crate::store::Address;
 #[cfg(feature = "cloud")]
 use crate::store::Bucket;
+use crate::store::{Access, Address};
 
 /// How to open an archive.
 pub struct OpenOptions<'a> {
@@ -116,7 +116,7 @@ fn open_quietly(forms: Forms, input: Input, options: OpenOptions<'_>) -> Result<
         }
     }
     let (tree, ingested) = match input {
-        Input::Bucket(address) => in_bucket(&address, &mut options)?,
+        Input::Bucket(address, access) => in_bucket(&address, &access, &mut options)?,
         other => tree_of(other, options.place, options.limits, options.spool, options.progress)?,
     };
     if let Some(reading) = reading_of(forms, &tree, options.form) {
@@ -210,9 +210,9 @@ fn tree_of(
 
 /// A place in a bucket: what is listed below a name, or a tar that is one object.
 #[cfg(feature = "cloud")]
-fn in_bucket(address: &Address, options: &mut OpenOptions<'_>) -> Result<(Tree, Ingested)> {
+fn in_bucket(address: &Address, access: &Access, options: &mut OpenOptions<'_>) -> Result<(Tree, Ingested)> {
     let OpenOptions { place, form, limits, spool, progress, .. } = options;
-    let bucket = Bucket::open(address, limits)?;
+    let bucket = Bucket::open(address, access)?;
     if !form.is_some_and(|transport| transport.writing.can.stream) {
         let tree = Tree::of_bucket(place, &bucket, &super::registry_storage::known::known, limits)?;
         return Ok((tree, Ingested::new()));
@@ -230,7 +230,7 @@ fn in_bucket(address: &Address, options: &mut OpenOptions<'_>) -> Result<(Tree, 
 
 /// Without the feature no bucket is opened.
 #[cfg(not(feature = "cloud"))]
-fn in_bucket(address: &Address, _: &mut OpenOptions<'_>) -> Result<(Tree, Ingested)> {
+fn in_bucket(address: &Address, _: &Access, _: &mut OpenOptions<'_>) -> Result<(Tree, Ingested)> {
     Err(crate::store::absent(address))
 }
 

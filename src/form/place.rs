@@ -6,7 +6,7 @@ use super::detect::Input;
 use super::format::{Forms, Transport};
 use super::forms::FORMS;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Address;
+use crate::store::{Access, Address};
 
 /// A parsed SOURCE or DESTINATION.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +85,13 @@ impl Place {
 
     /// What is read there; `-` is standard input.
     pub fn input(&self) -> Input {
+        self.input_by(Access::default)
+    }
+
+    /// The same, buckets being asked so.
+    pub(crate) fn input_by(&self, access: impl FnOnce() -> Access) -> Input {
         match self.bucket() {
-            Some(address) => Input::Bucket(address),
+            Some(address) => Input::Bucket(address, Box::new(access())),
             None if self.is_standard() => Input::Stream(Box::new(std::io::stdin())),
             None => Input::Path(self.path.clone()),
         }
@@ -96,6 +101,12 @@ impl Place {
     pub(crate) fn bucket(&self) -> Option<Address> {
         self.transport.filter(|transport| !transport.is_remote())?;
         Address::parse(self.path.to_str()?).ok().flatten()
+    }
+
+    /// Whether a text begins as a place in a bucket does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn begins_in_bucket(text: &str) -> bool {
+        Address::begins(text)
     }
 
     /// Whether it is a live registry, or a part of one.

@@ -2,6 +2,8 @@
 
 pub(crate) use super::inspect::{inspect_for, raw_for};
 #[cfg(feature = "scrub")]
+pub(crate) use super::outgoing::Outgoing;
+#[cfg(feature = "scrub")]
 pub(crate) use super::page::picture_told;
 pub(crate) use super::page::{Looked, changes, file_digest, picture};
 pub(crate) use super::report::{draw, images, render};

@@ -148,7 +148,7 @@ pub fn convert(
     }
     let origin = match filled || place.is_registry() {
         true => Origin::Archive(Box::new(open(source, options)?)),
-        false => Origin::Input(source.input),
+        false => Origin::Input(source.input(&options.limits)),
     };
     carried(&place, origin, destination, request, options)
 }

@@ -12,6 +12,8 @@ pub mod index;
 pub mod inspect;
 mod open;
 mod options;
+#[cfg(feature = "scrub")]
+mod outgoing;
 #[cfg(feature = "page")]
 mod page;
 pub mod registry;

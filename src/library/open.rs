@@ -7,6 +7,7 @@ use super::{Options, registry};
 use crate::error::{Error, Result};
 use crate::form::place::Place;
 use crate::form::{self, Alone, Input, OpenOptions};
+use crate::limits::Limits;
 use crate::model::{Archive, LoneKind};
 use crate::platform::Specifier;
 use crate::source::SpoolDir;
@@ -14,7 +15,8 @@ use crate::source::SpoolDir;
 /// What is opened: a place, or a stream in its stead.
 pub struct Source {
     pub(super) place: Place,
-    pub(super) input: Input,
+    /// A stream that is read in its stead.
+    stream: Option<Box<dyn Read + Send>>,
     pub(super) registry: registry::Options,
     /// Whether a single document or layer will do, and which it is if that was said.
     lone: Alone,
@@ -31,7 +33,7 @@ impl From<Place> for Source {
     fn from(place: Place) -> Source {
         let registry = registry::Options::default();
         Source {
-            input: place.input(),
+            stream: None,
             place,
             registry,
             lone: Alone::No,
@@ -61,7 +63,7 @@ impl Source {
 
     /// Reads a tar, which may be compressed, from this stream instead. The place is its name in messages.
     pub fn reading(mut self, stream: impl Read + Send + 'static) -> Source {
-        self.input = Input::Stream(Box::new(stream));
+        self.stream = Some(Box::new(stream));
         self
     }
 
@@ -84,10 +86,18 @@ impl Source {
         self
     }
 
-    /// How a registry is spoken to.
+    /// How a registry is spoken to, or a bucket.
     pub fn registry(mut self, options: registry::Options) -> Source {
         self.registry = options;
         self
+    }
+
+    /// What is read.
+    pub(super) fn input(&mut self, limits: &Limits) -> Input {
+        match self.stream.take() {
+            Some(stream) => Input::Stream(stream),
+            None => self.place.input_by(|| self.registry.access(limits)),
+        }
     }
 }
 
@@ -108,6 +118,7 @@ pub fn open(source: impl Into<Source>, options: &Options<'_>) -> Result<Archive>
 }
 
 fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
+    let mut source = source;
     if let (false, [first, ..]) = (source.place.is_registry(), &source.registry.platforms[..]) {
         let message = format!("--platform {first} goes with docker://, not with {}", source.place.text);
         let help = "restow convert --platform takes the images of an archive apart";
@@ -126,7 +137,7 @@ fn opened(source: Source, options: &Options<'_>) -> Result<Archive> {
         );
     }
     form::open(
-        source.input,
+        source.input(&options.limits),
         OpenOptions {
             place: &source.place.text,
             form: source.place.transport,

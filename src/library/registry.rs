@@ -38,21 +38,23 @@ use crate::jobs::convert::{Plan, Request};
 use crate::limits::Limits;
 use crate::model::Archive;
 use crate::platform::Specifier;
+use crate::store::Access;
 
-/// How the registry of a place is spoken to. The default finds credentials where Docker and podman keep them, takes no
-/// certificate that the system does not trust, and follows all that refers to an image.
+/// How the registry of a place is spoken to, and the store of a bucket as far as it is not about images or logins. The default
+/// finds credentials where Docker and podman keep them, takes no certificate that the system does not trust, and follows all
+/// that refers to an image.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Who asks; if unset, what the credential files and helpers say of the host.
     pub login: Option<Login>,
     /// The only file to look for credentials in, as podman, skopeo or docker write it.
     pub authfile: Option<PathBuf>,
-    /// Whether certificates must be good; without, plain HTTP is taken too.
+    /// Whether certificates must be good; without, plain HTTP is taken too. Of buckets it is about an endpoint that was given.
     pub tls_verify: bool,
     /// Files of certificates to trust beside the system's.
     pub ca: Vec<PathBuf>,
-    /// How often what failed is tried again.
-    pub retry_times: u32,
+    /// How often what failed is tried again; if unset, three times, and for buckets five or what `AWS_MAX_ATTEMPTS` says.
+    pub retry_times: Option<u32>,
     /// Bytes a second for all transfers together.
     pub limit_rate: Option<u64>,
     /// What refers to an image goes along so many edges far.
@@ -76,7 +78,7 @@ impl Default for Options {
             authfile: None,
             tls_verify: true,
             ca: Vec::new(),
-            retry_times: 3,
+            retry_times: None,
             limit_rate: None,
             referrers: u64::MAX,
             all_tags: false,
@@ -84,6 +86,19 @@ impl Default for Options {
             platforms: Vec::new(),
             no_clobber: false,
             verify_after: false,
+        }
+    }
+}
+
+impl Options {
+    /// What of it holds for buckets.
+    pub(super) fn access(&self, limits: &Limits) -> Access {
+        Access {
+            limits: limits.clone(),
+            tls_verify: self.tls_verify,
+            ca: self.ca.clone(),
+            retry_times: self.retry_times,
+            limit_rate: self.limit_rate,
         }
     }
 }
@@ -122,7 +137,7 @@ fn registries(address: &Address, options: &Options, limits: &Limits) -> Result<s
         how.insecure.insert(crate::distribution::host_of(address.domain()).to_ascii_lowercase());
     }
     how.ca.clone_from(&options.ca);
-    how.retry_times = options.retry_times;
+    how.retry_times = options.retry_times.unwrap_or(how.retry_times);
     how.limit_rate = options.limit_rate;
     let patience = std::time::Duration::from_secs(limits.helper_seconds);
     let mut credentials = Credentials::of(options.authfile.clone(), &environment, patience);

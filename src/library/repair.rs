@@ -63,7 +63,7 @@ pub fn run(
     }
     let known = known(&place, how, options)?;
     let stores = stores()?;
-    let again = || open(Source::from(place.place.clone()), options);
+    let again = || open(Source::from(place.place.clone()).registry(place.registry.clone()), options);
     let writing = || writing(&place, how, options);
     repair::run(&writing, &again, stores, how, &*known, &options.reading(), options.progress)
 }
@@ -71,20 +71,20 @@ pub fn run(
 /// What writes to the place.
 fn writing(place: &Source, how: &Request, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
     match place.place.bucket() {
-        Some(address) => in_bucket(&address, options),
+        Some(address) => in_bucket(&address, place, options),
         None => Ok(Box::new(Folder::open(&place.place.path, how.fsync)?)),
     }
 }
 
 #[cfg(feature = "cloud")]
-fn in_bucket(address: &Address, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
-    let (tmpdir, limits) = (options.tmpdir.as_deref(), &options.limits);
-    Ok(Box::new(crate::form::mend::InBucket::open(address, tmpdir, limits)?))
+fn in_bucket(address: &Address, place: &Source, options: &Options<'_>) -> Result<Box<dyn MendFiles>> {
+    let access = place.registry.access(&options.limits);
+    Ok(Box::new(crate::form::mend::InBucket::open(address, options.tmpdir.as_deref(), &access)?))
 }
 
 /// Without the feature no bucket is opened.
 #[cfg(not(feature = "cloud"))]
-fn in_bucket(address: &Address, _: &Options<'_>) -> Result<Box<dyn MendFiles>> {
+fn in_bucket(address: &Address, _: &Source, _: &Options<'_>) -> Result<Box<dyn MendFiles>> {
     Err(crate::store::absent(address))
 }
 
@@ -92,8 +92,9 @@ fn in_bucket(address: &Address, _: &Options<'_>) -> Result<Box<dyn MendFiles>> {
 #[cfg(feature = "scrub")]
 fn known(place: &Source, how: &Request, options: &Options<'_>) -> Result<Box<Known<'static>>> {
     let Some(state) = &how.state else { return Ok(Box::new(|_| Ok(false))) };
-    let stored = super::scrub::stored(&place.place, &options.limits)?;
-    let proved = crate::jobs::scrub::Proved::of(state, &place.place.text, stored)?;
+    let access = place.registry.access(&options.limits);
+    let stored = super::scrub::stored(&place.place, &access)?;
+    let proved = crate::jobs::scrub::Proved::of(state, &place.place.text, stored, &access)?;
     Ok(Box::new(move |digest| proved.is_right(digest)))
 }
 

@@ -39,12 +39,11 @@ use crate::form::registry_storage::stored::Stored;
 use crate::jobs::scrub::{self, Means, What, seconds};
 pub use crate::jobs::scrub::{
     Break, Counters, Extent, Extras, Garbage, Meta, Request, Run, Sample, Scrubbed, Shard, Status, Told,
-    status,
 };
 use crate::limits::Limits;
 use crate::render::{Amount, Container, Proved, Renderer, Source};
 use crate::rules::suggest_repair;
-use crate::store::Address;
+use crate::store::{Access, Address};
 
 /// Proves a whole storage: every blob is read once, and every repository judged against what was found, as
 /// [`check()`](super::check()) does, in memory that does not grow with the storage. What was found is kept in a state, so that
@@ -66,12 +65,10 @@ pub fn run(
         let message = format!("`{}` is not all of a storage", place.text);
         return Err(Error::refused_help(message, "restow check judges a repository or an image of it"));
     }
-    let reading = options.reading();
+    let (reading, access) = (options.reading(), registry.access(&options.limits));
     let what = match place.transport.map(|transport| transport.id()) {
         Some("oci") if place.bucket().is_none() => What::Layouts(in_folder_of_layouts(&place.path)?),
-        None | Some("registry-storage") if !place.is_standard() => {
-            What::Storage(stored(place, &options.limits)?)
-        }
+        None | Some("registry-storage") if !place.is_standard() => What::Storage(stored(place, &access)?),
         #[cfg(feature = "registry")]
         Some("docker") => What::Registry(Box::new(super::registry::live(place, registry, &options.limits)?)),
         Some("oci") => {
@@ -90,7 +87,7 @@ pub fn run(
             return Err(Error::refused_help(message, help).of(ErrorKind::Unsupported));
         }
     };
-    scrub::run((&place.text, what), request, &means(options, &reading, counters), extras)
+    scrub::run((&place.text, what), request, &means(options, (&reading, &access), counters), extras)
 }
 
 /// The storage at a place.
@@ -98,22 +95,22 @@ pub fn run(
 /// # Errors
 ///
 /// There is none, or it cannot be read.
-pub(super) fn stored(place: &Place, limits: &Limits) -> Result<Stored> {
+pub(super) fn stored(place: &Place, access: &Access) -> Result<Stored> {
     match place.bucket() {
-        Some(address) => in_bucket(&place.text, &address, limits),
+        Some(address) => in_bucket(&place.text, &address, access),
         None => in_folder(&place.text, &place.path),
     }
 }
 
 /// A storage in a bucket.
 #[cfg(feature = "cloud")]
-fn in_bucket(typed: &str, address: &Address, limits: &Limits) -> Result<Stored> {
-    crate::form::registry_storage::in_bucket::open(typed, address, limits)
+fn in_bucket(typed: &str, address: &Address, access: &Access) -> Result<Stored> {
+    crate::form::registry_storage::in_bucket::open(typed, address, access)
 }
 
 /// Without the feature no bucket is opened.
 #[cfg(not(feature = "cloud"))]
-fn in_bucket(_: &str, address: &Address, _: &Limits) -> Result<Stored> {
+fn in_bucket(_: &str, address: &Address, _: &Access) -> Result<Stored> {
     Err(crate::store::absent(address))
 }
 
@@ -124,19 +121,31 @@ fn in_bucket(_: &str, address: &Address, _: &Limits) -> Result<Stored> {
 /// A part is missing, is there twice, is another storage's or has not ended; or a state cannot be read.
 pub fn merge(
     states: &[PathBuf],
+    registry: &registry::Options,
     options: &Options<'_>,
     counters: &Counters,
     extras: Extras<'_>,
 ) -> Result<Scrubbed> {
-    scrub::merge(states, &means(options, &options.reading(), counters), extras)
+    let (reading, access) = (options.reading(), registry.access(&options.limits));
+    scrub::merge(states, &means(options, (&reading, &access), counters), extras)
 }
 
 fn means<'a>(
     options: &'a Options<'a>,
-    reading: &'a crate::read::Options,
+    (reading, access): (&'a crate::read::Options, &'a Access),
     counters: &'a Counters,
 ) -> Means<'a> {
-    Means { reading, policy: &options.policy, progress: options.progress, counters, began: seconds() }
+    let (policy, progress) = (&options.policy, options.progress);
+    Means { reading, access, policy, progress, counters, began: seconds() }
+}
+
+/// What the state of a scrub proves.
+///
+/// # Errors
+///
+/// There is no such state, another process has it, or it cannot be read.
+pub fn status(state: &Path, registry: &registry::Options, limits: &Limits) -> Result<Status> {
+    scrub::status(state, &registry.access(limits))
 }
 
 impl Told {

@@ -157,7 +157,7 @@ impl Tree {
     ) -> Result<Tree> {
         let mut listed = Vec::new();
         let mut anomalies = Vec::new();
-        bucket.list("", None, &mut |object| {
+        bucket.list("", &mut |object| {
             if listed.len() as u64 >= limits.members {
                 anomalies.push(TreeAnomaly::TooManyMembers { limit: limits.members });
                 return Ok(ControlFlow::Break(()));

@@ -8,6 +8,7 @@ use std::future::Future;
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::wire;
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -20,6 +21,7 @@ thread_local! {
 ///
 /// The system has no room for what waits.
 pub(super) fn on<T>(done: impl Future<Output = T>) -> Result<T> {
+    wire::nobody_asked();
     RUNTIME.with(|runtime| match runtime {
         Ok(runtime) => Ok(runtime.block_on(done)),
         Err(error) => Err(Error::refused(format!("nothing can be waited for: {error}"))),

@@ -1,7 +1,7 @@
 //! A bucket: what is in it, and the bytes of each object.
 
 use std::io::{self, Read};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,16 +14,15 @@ use object_store::{
 };
 
 use super::fault::{self, Doing};
-use super::{Address, Scheme, block, make, wire};
+use super::{Access, Address, Scheme, block, make, wire};
 use crate::error::{Context as _, Result};
 use crate::http::Environment;
-use crate::limits::Limits;
 
 /// A place in a bucket, whose objects are named by what stands behind its prefix.
 #[derive(Clone)]
 pub struct Bucket {
     address: Address,
-    store: Arc<dyn ObjectStore>,
+    store: Arc<dyn make::Store>,
 }
 
 /// An object as it is listed.
@@ -123,8 +122,8 @@ impl Bucket {
     /// # Errors
     ///
     /// What the surroundings say cannot be used.
-    pub fn open(address: &Address, limits: &Limits) -> Result<Bucket> {
-        Bucket::open_in(address, limits, &Environment::of_process())
+    pub fn open(address: &Address, access: &Access) -> Result<Bucket> {
+        Bucket::open_in(address, access, &Environment::of_process())
     }
 
     /// The same with these surroundings.
@@ -132,8 +131,8 @@ impl Bucket {
     /// # Errors
     ///
     /// As of [`open`](Bucket::open).
-    pub fn open_in(address: &Address, limits: &Limits, environment: &Environment) -> Result<Bucket> {
-        Ok(Bucket { address: address.clone(), store: make::store(address, limits, environment)? })
+    pub fn open_in(address: &Address, access: &Access, environment: &Environment) -> Result<Bucket> {
+        Ok(Bucket { address: address.clone(), store: make::store(address, access, environment)? })
     }
 
     /// Where it is.
@@ -141,12 +140,16 @@ impl Bucket {
         &self.address
     }
 
-    fn path(&self, name: &str, doing: Doing) -> Result<Path> {
+    pub(super) fn store(&self) -> &dyn make::Store {
+        &*self.store
+    }
+
+    pub(super) fn path(&self, name: &str, doing: Doing) -> Result<Path> {
         let whole = self.address.join(name);
         Path::parse(&whole).map_err(|error| fault::of(&self.address, name, doing, error.into()))
     }
 
-    fn object(&self, meta: ObjectMeta) -> Object {
+    pub(super) fn object(&self, meta: ObjectMeta) -> Object {
         let name: &str = meta.location.as_ref();
         let prefix = self.address.prefix.as_str();
         let below = name.strip_prefix(prefix).map(|name| name.trim_start_matches('/'));
@@ -156,48 +159,6 @@ impl Bucket {
             modified: meta.last_modified.timestamp().saturating_mul(1_000_000_000),
             etag: meta.e_tag.map(bare),
         }
-    }
-
-    /// Calls `each` with every object below a folder, in the order of names, those up to `after` left out.
-    ///
-    /// # Errors
-    ///
-    /// The bucket cannot be listed, or `each` fails.
-    pub fn list(
-        &self,
-        below: &str,
-        after: Option<&str>,
-        each: &mut dyn FnMut(Object) -> Result<ControlFlow<()>>,
-    ) -> Result<()> {
-        let prefix = self.path(below, Doing::List)?;
-        let mut listed = match after {
-            Some(after) => self.store.list_with_offset(Some(&prefix), &self.path(after, Doing::List)?),
-            None => self.store.list(Some(&prefix)),
-        };
-        while let Some(meta) = block::on(listed.next())? {
-            let meta = meta.map_err(|error| fault::of(&self.address, below, Doing::List, error))?;
-            if each(self.object(meta))?.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The names of folders right below a folder, and the objects there, both sorted.
-    ///
-    /// # Errors
-    ///
-    /// The bucket cannot be listed.
-    pub fn folder(&self, below: &str) -> Result<(Vec<String>, Vec<Object>)> {
-        let prefix = self.path(below, Doing::List)?;
-        let listed = block::on(self.store.list_with_delimiter(Some(&prefix)))?
-            .map_err(|error| fault::of(&self.address, below, Doing::List, error))?;
-        let last = |path: &Path| path.parts().next_back().map(|part| part.as_ref().to_owned());
-        let mut folders: Vec<String> = listed.common_prefixes.iter().filter_map(last).collect();
-        folders.sort();
-        let mut objects: Vec<Object> = listed.objects.into_iter().map(|meta| self.object(meta)).collect();
-        objects.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok((folders, objects))
     }
 
     /// What an object is now; `None` if there is none.

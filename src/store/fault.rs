@@ -3,9 +3,10 @@
 
 use std::error::Error as Cause;
 
+use super::wire::{self, Keeper};
 use super::{Address, Scheme};
 use crate::error::{Error, ErrorKind};
-use crate::http::Failure;
+use crate::http::{Cause as Wrong, Failure};
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +87,11 @@ pub(super) fn of(address: &Address, name: &str, doing: Doing, error: object_stor
         Doing::List => bucket.clone(),
         Doing::Read | Doing::Write => address.shown(name),
     };
+    if let Some(keeper) = wire::keeper() {
+        return not_given(address, &keeper, &error, &text);
+    }
     if let Some(failure) = chain(&error).find_map(|error| error.downcast_ref::<Failure>()) {
-        if text.contains("169.254.") || text.contains("metadata") || is_near(&failure.host) {
-            return no_credentials(address);
-        }
-        let help = endpoint(address.scheme);
-        let message = format!("{what}: {failure}");
-        return told(message, format!("check that {help}"), ErrorKind::Registry);
+        return told(format!("{what}: {failure}"), help_of(failure, address.scheme), ErrorKind::Registry);
     }
     let (code, mut status) = answered(&text);
     status = status.or(match &error {
@@ -152,7 +151,7 @@ pub(super) fn of(address: &Address, name: &str, doing: Doing, error: object_stor
         ),
         _ if matches!(status, Some(429 | 500 | 502 | 503 | 504)) => told(
             format!("{what}: the store has too much to do, and had after every try{said}"),
-            "try again later, with fewer at once: --jobs 1; AWS_MAX_ATTEMPTS=N tries more often".to_owned(),
+            "try again later, with fewer at once: --jobs 1; --retry-times N tries more often".to_owned(),
             registry,
         ),
         _ if status.is_some() => told(
@@ -198,14 +197,32 @@ fn done(doing: Doing) -> &'static str {
     }
 }
 
-fn is_near(host: &str) -> bool {
-    host.starts_with("169.254.") || host.starts_with("metadata")
-}
-
 fn is_of_credentials(text: &str) -> bool {
     ["redential", "metadata", "ervice account", "Token Request", "token request"]
         .iter()
         .any(|word| text.contains(word))
+}
+
+/// Who gives credentials gave none.
+fn not_given(address: &Address, keeper: &Keeper, error: &object_store::Error, text: &str) -> Error {
+    let failure = chain(error).find_map(|error| error.downcast_ref::<Failure>());
+    let silent = |failure: &Failure| {
+        matches!(failure.cause, Wrong::NoConnection(_) | Wrong::Silent { .. } | Wrong::UnknownHost)
+    };
+    if keeper.guessed && failure.is_none_or(silent) && answered(text).1.is_none() {
+        return no_credentials(address);
+    }
+    let why = match (failure, answered(text)) {
+        (Some(failure), _) => failure.to_string(),
+        (None, (code, Some(status))) => {
+            let said = code.map_or_else(String::new, |code| format!(" ({code})"));
+            format!("{} answers {status}{said}", keeper.host)
+        }
+        (None, _) => format!("what {} answers cannot be understood", keeper.host),
+    };
+    let message = format!("{}: no credentials are to be had: {why}", address.bucket());
+    let help = "check the role or identity of this machine, and its token; a scrub with --state goes on where it was";
+    Error::refused_help(message, help).of(ErrorKind::Registry)
 }
 
 /// Nobody says who asks.
@@ -223,6 +240,21 @@ fn credentials(scheme: Scheme) -> &'static str {
             "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account; GOOGLE_SKIP_SIGNATURE=true for a public bucket"
         }
         Scheme::Az => "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY",
+    }
+}
+
+/// What helps where no answer came.
+fn help_of(failure: &Failure, scheme: Scheme) -> String {
+    match &failure.cause {
+        Wrong::Tls(_) => {
+            "give the certificate of the authority with --ca FILE or AWS_CA_BUNDLE; --tls-verify=false trusts any certificate \
+             of an endpoint that was given"
+                .to_owned()
+        }
+        Wrong::LocalTls(_) | Wrong::Silent { .. } | Wrong::Cut { .. } | Wrong::Broken(_) | Wrong::Proxy(_) => {
+            failure.help()
+        }
+        _ => format!("check that {}", endpoint(scheme)),
     }
 }
 
@@ -294,7 +326,7 @@ mod tests {
                 "AWS_REGION=eu-west-3",
             ),
             (answer("301 Moved Permanently", "x y"), "another region", "get-bucket-location --bucket b"),
-            (answer("503 Service Unavailable", "SlowDown"), "too much to do", "AWS_MAX_ATTEMPTS"),
+            (answer("503 Service Unavailable", "SlowDown"), "too much to do", "--retry-times"),
             (answer("418 I'm a teapot", "Odd"), "answers 418 (Odd)", "AWS_REGION"),
         ] {
             let error = of(&address("s3://b/x"), "", Doing::List, generic(&text));

@@ -7,44 +7,48 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
 use super::profile::Configured;
-use super::wire::Wire;
-use super::{Address, Scheme, fault};
+use super::wire::{Hosts, Wire};
+use super::{Access, Address, Scheme, fault};
 use crate::error::{Error, Result};
 use crate::http::Environment;
-use crate::limits::Limits;
 
 /// How often what failed is tried: as the tools of Amazon do at most, in their standard mode, and a few times more.
 const ATTEMPTS: usize = 6;
 
+/// What is done with a store here.
+pub(super) trait Store: ObjectStore + PaginatedListStore {}
+
+impl<T: ObjectStore + PaginatedListStore> Store for T {}
+
 /// The store of an address.
-pub(super) fn store(
-    address: &Address,
-    limits: &Limits,
-    environment: &Environment,
-) -> Result<Arc<dyn ObjectStore>> {
+pub(super) fn store(address: &Address, access: &Access, environment: &Environment) -> Result<Arc<dyn Store>> {
     let made = match address.scheme {
-        Scheme::S3 => s3(address, limits, environment)?,
-        Scheme::Gs => gs(address, limits, environment),
-        Scheme::Az => az(address, limits, environment)?,
+        Scheme::S3 => s3(address, access, environment)?,
+        Scheme::Gs => gs(address, access, environment),
+        Scheme::Az => az(address, access, environment)?,
     };
     made.map_err(|error| fault::of_settings(address, &error))
 }
 
-type Made = object_store::Result<Arc<dyn ObjectStore>>;
+type Made = object_store::Result<Arc<dyn Store>>;
 
-fn retry(limits: &Limits, environment: &Environment) -> RetryConfig {
-    let attempts = environment.text("AWS_MAX_ATTEMPTS").and_then(|text| text.parse().ok());
+fn retry(access: &Access, environment: &Environment) -> RetryConfig {
+    let attempts = || environment.text("AWS_MAX_ATTEMPTS").and_then(|text| text.parse().ok());
     RetryConfig {
         backoff: BackoffConfig::default(),
-        max_retries: attempts.unwrap_or(ATTEMPTS).saturating_sub(1),
-        retry_timeout: Duration::from_secs(limits.retry_seconds),
+        max_retries: match access.retry_times {
+            Some(times) => times as usize,
+            None => attempts().unwrap_or(ATTEMPTS).saturating_sub(1),
+        },
+        retry_timeout: Duration::from_secs(access.limits.retry_seconds),
     }
 }
 
-fn s3(address: &Address, limits: &Limits, environment: &Environment) -> Result<Made> {
+fn s3(address: &Address, access: &Access, environment: &Environment) -> Result<Made> {
     let mut builder = AmazonS3Builder::new();
     let set: HashMap<&str, &str> = environment.beginning("AWS_").collect();
     for (name, value) in &set {
@@ -95,7 +99,24 @@ fn s3(address: &Address, limits: &Limits, environment: &Environment) -> Result<M
             }
         }
     }
-    let endpoints: Vec<String> = endpoint.iter().cloned().collect();
+    if set.contains_key("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        && !set.contains_key("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+        && !set.contains_key("AWS_ACCESS_KEY_ID")
+    {
+        let message =
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI is set without AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+        let help = "set the file that holds the token, as EKS does; a token in a variable is not taken here";
+        return Err(Error::refused_help(format!("{}: {message}", address.bucket()), help));
+    }
+    let named = |names: &[&str]| -> Vec<String> {
+        names.iter().filter_map(|name| Some((*set.get(name)?).to_owned())).collect()
+    };
+    let region_or = region.as_deref().unwrap_or("us-east-1");
+    let sts = named(&["AWS_ENDPOINT_URL_STS"]).pop();
+    let mut keepers = named(&["AWS_CONTAINER_CREDENTIALS_FULL_URI"]);
+    keepers.push(sts.unwrap_or_else(|| format!("https://sts.{region_or}.amazonaws.com")));
+    let store = endpoint.iter().cloned().collect();
+    let hosts = Hosts { store, near: named(&["AWS_METADATA_ENDPOINT"]), keepers };
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
     }
@@ -105,20 +126,23 @@ fn s3(address: &Address, limits: &Limits, environment: &Environment) -> Result<M
     let store = builder
         .with_bucket_name(&address.bucket)
         .with_allow_http(true)
-        .with_retry(retry(limits, environment))
-        .with_http_connector(Wire::new(limits, environment, &endpoints))
+        .with_retry(retry(access, environment))
+        .with_http_connector(Wire::new(access, environment, &hosts))
         .build();
     Ok(store.map(|store| Arc::new(store) as _))
 }
 
-fn gs(address: &Address, limits: &Limits, environment: &Environment) -> Made {
+fn gs(address: &Address, access: &Access, environment: &Environment) -> Made {
     let mut builder = GoogleCloudStorageBuilder::new();
-    let mut endpoints = Vec::new();
+    let near = ["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"];
+    let near = near.iter().filter_map(|name| environment.text(name)).map(str::to_owned).collect();
+    let keepers = vec!["https://accounts.google.com".to_owned()];
+    let mut hosts = Hosts { near, keepers, ..Hosts::default() };
     for (name, value) in environment.beginning("GOOGLE_") {
         if let Ok(key) = name.to_ascii_lowercase().parse::<GoogleConfigKey>() {
             builder = builder.with_config(key, value);
         }
-        endpoints.extend((name == "GOOGLE_BASE_URL").then(|| value.to_owned()));
+        hosts.store.extend((name == "GOOGLE_BASE_URL").then(|| value.to_owned()));
     }
     // What Google's own libraries take for a server on this machine.
     if let Some(host) = environment.text("STORAGE_EMULATOR_HOST") {
@@ -126,31 +150,40 @@ fn gs(address: &Address, limits: &Limits, environment: &Environment) -> Made {
         builder = builder
             .with_base_url(url.trim_end_matches('/'))
             .with_config(GoogleConfigKey::SkipSignature, "true");
-        endpoints.push(url);
+        hosts.store.push(url);
     }
     let store = builder
         .with_bucket_name(&address.bucket)
-        .with_retry(retry(limits, environment))
-        .with_http_connector(Wire::new(limits, environment, &endpoints))
+        .with_retry(retry(access, environment))
+        .with_http_connector(Wire::new(access, environment, &hosts))
         .build()?;
     Ok(Arc::new(store))
 }
 
-fn az(address: &Address, limits: &Limits, environment: &Environment) -> Result<Made> {
+fn az(address: &Address, access: &Access, environment: &Environment) -> Result<Made> {
     let mut builder = MicrosoftAzureBuilder::new();
-    let mut endpoints = Vec::new();
+    let mut hosts = Hosts::default();
     for (name, value) in environment.beginning("AZURE_") {
         if let Ok(key) = name.to_ascii_lowercase().parse::<AzureConfigKey>() {
             builder = builder.with_config(key, value);
         }
-        endpoints
-            .extend(matches!(name, "AZURE_STORAGE_ENDPOINT" | "AZURE_ENDPOINT").then(|| value.to_owned()));
+        match name {
+            "AZURE_STORAGE_ENDPOINT" | "AZURE_ENDPOINT" => hosts.store.push(value.to_owned()),
+            "AZURE_MSI_ENDPOINT" | "AZURE_IDENTITY_ENDPOINT" => hosts.near.push(value.to_owned()),
+            "AZURE_AUTHORITY_HOST" | "AZURE_STORAGE_AUTHORITY_HOST" => hosts.keepers.push(value.to_owned()),
+            _ => {}
+        }
     }
     let mut given = |key: AzureConfigKey, value: Option<&str>| {
         if let Some(value) = value {
             builder = std::mem::take(&mut builder).with_config(key, value);
         }
     };
+    // App Service and Functions; the header that goes with it is taken from IDENTITY_HEADER.
+    let identity = environment.text("IDENTITY_ENDPOINT");
+    given(AzureConfigKey::MsiEndpoint, identity);
+    hosts.near.extend(identity.map(str::to_owned));
+    hosts.keepers.push("https://login.microsoftonline.com".to_owned());
     given(AzureConfigKey::AccountName, environment.text("AZURE_STORAGE_ACCOUNT"));
     given(AzureConfigKey::AccessKey, environment.text("AZURE_STORAGE_KEY"));
     if let Some(text) = environment.text("AZURE_STORAGE_CONNECTION_STRING") {
@@ -168,13 +201,13 @@ fn az(address: &Address, limits: &Limits, environment: &Environment) -> Result<M
             Some(format!("{}://{account}.blob.{suffix}", part("DefaultEndpointsProtocol").unwrap_or("https")))
         });
         given(AzureConfigKey::Endpoint, endpoint.as_deref().map(|endpoint| endpoint.trim_end_matches('/')));
-        endpoints.extend(endpoint);
+        hosts.store.extend(endpoint);
     }
     let store = builder
         .with_container_name(&address.bucket)
         .with_allow_http(true)
-        .with_retry(retry(limits, environment))
-        .with_http_connector(Wire::new(limits, environment, &endpoints))
+        .with_retry(retry(access, environment))
+        .with_http_connector(Wire::new(access, environment, &hosts))
         .build();
     Ok(store.map(|store| Arc::new(store) as _))
 }

@@ -3,6 +3,7 @@
 //! Synchronous outside, as the rest is: what is asynchronous inside stays in this room (`block`). Requests are made by
 //! [`http`](crate::http), signed and tried again by `object_store`.
 
+mod access;
 mod address;
 #[cfg(feature = "cloud")]
 mod block;
@@ -13,10 +14,13 @@ mod fault;
 #[cfg(feature = "cloud")]
 mod make;
 #[cfg(feature = "cloud")]
+mod pages;
+#[cfg(feature = "cloud")]
 mod profile;
 #[cfg(feature = "cloud")]
 mod wire;
 
+pub use access::Access;
 pub use address::{Address, Scheme};
 #[cfg(feature = "cloud")]
 pub use bucket::{Bucket, Got, If, Object, Written, md5};

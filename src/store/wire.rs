@@ -2,9 +2,10 @@
 //! as for registries. It signs and tries again; redirects are told, not followed.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{self, Poll};
 
@@ -16,29 +17,41 @@ use object_store::client::{
     HttpService,
 };
 
+use super::Access;
 use crate::http::body::Incoming;
 use crate::http::{
     Body, Cause, Client, Environment, Failure, Method, Options, Request, Secret, Url, is_loopback,
 };
-use crate::limits::Limits;
 
 /// Bytes of a body that are handed on at once.
 const PIECE: usize = 64 << 10;
 
-/// Where machines of a cloud ask who they are. Elsewhere nobody answers, and nothing is gained by waiting.
+/// Where machines and containers of a cloud ask who they are. Elsewhere nobody answers, and nothing is gained by waiting.
 const METADATA: &[&str] = &[
     "169.254.169.254",
     "[fd00:ec2::254]",
     "metadata",
     "metadata.google.internal",
     "169.254.170.23",
+    "[fd00:ec2::23]",
     "169.254.170.2",
 ];
 
 /// Seconds that such a host may take.
 const METADATA_SECONDS: u64 = 2;
 
+/// Who gives credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Keeper {
+    /// `host[:port]`.
+    pub host: String,
+    /// Whether nobody named it: it is asked because nothing else says who asks.
+    pub guessed: bool,
+}
+
 thread_local! {
+    /// Whether the last request of this thread was for credentials, and whom it asked.
+    static ASKED: RefCell<Option<Keeper>> = const { RefCell::new(None) };
     /// The condition of the request that joins parts to one object, which `object_store` has no word for.
     static JOINED_IF: RefCell<Option<(&'static str, String)>> = const { RefCell::new(None) };
 }
@@ -51,6 +64,27 @@ pub(super) fn joining<T>(condition: Option<(&'static str, String)>, join: impl F
     joined
 }
 
+/// Nothing was asked yet for what is begun now.
+pub(super) fn nobody_asked() {
+    ASKED.set(None);
+}
+
+/// Who was asked for credentials by the last request of what this thread did last.
+pub(super) fn keeper() -> Option<Keeper> {
+    ASKED.with_borrow(Clone::clone)
+}
+
+/// Hosts that what surrounds a command names.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    /// URLs of the store.
+    pub store: Vec<String>,
+    /// URLs or `host[:port]` on this machine or near it, where it is asked who it is; plain HTTP is spoken there.
+    pub near: Vec<String>,
+    /// URLs elsewhere where credentials are had.
+    pub keepers: Vec<String>,
+}
+
 /// Makes requests.
 #[derive(Clone)]
 pub(super) struct Wire(Arc<Inner>);
@@ -61,6 +95,10 @@ struct Inner {
     near: Client,
     /// Authorities that the user named with `http://`.
     plain: BTreeSet<String>,
+    /// Authorities that are asked for credentials, and whether they are near.
+    keepers: BTreeMap<String, bool>,
+    /// Whether a host that nobody named has told who asks.
+    told: AtomicBool,
     /// Bytes of a list.
     list_bytes: u64,
 }
@@ -72,24 +110,43 @@ impl std::fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// Requests under these limits. Besides loopback only the hosts of `endpoints` are asked without TLS, if they are so written.
-    pub fn new(limits: &Limits, environment: &Environment, endpoints: &[String]) -> Wire {
-        let mut options = Options::new(limits, environment.clone());
+    /// Requests under these limits. Besides loopback only hosts that were given are asked without TLS, if they are so written.
+    pub fn new(access: &Access, environment: &Environment, hosts: &Hosts) -> Wire {
+        let mut options = Options::new(&access.limits, environment.clone());
         options.ca.extend(environment.path("AWS_CA_BUNDLE"));
-        let mut near = Options::new(limits, Environment::default());
+        options.ca.extend_from_slice(&access.ca);
+        options.limit_rate = access.limit_rate;
+        let mut near = Options::new(&access.limits, Environment::default());
         near.limits.connect_seconds = METADATA_SECONDS;
         near.limits.wait_seconds = METADATA_SECONDS;
-        let plain = endpoints.iter().filter_map(|text| Url::parse(text).ok());
-        let plain = plain.filter(|url| !url.origin().tls).map(|url| url.origin().authority().to_owned());
-        let plain = plain.collect();
-        let list_bytes = limits.answer_bytes;
-        Wire(Arc::new(Inner { client: Client::new(options), near: Client::new(near), plain, list_bytes }))
+        let authority = |url: &Url| url.origin().authority().to_owned();
+        let parsed = |text: &String| Url::parse(text).ok();
+        let given: Vec<Url> = hosts.store.iter().filter_map(parsed).collect();
+        let plain = given.iter().filter(|url| !url.origin().tls).map(authority).collect();
+        if !access.tls_verify {
+            options.insecure = given.iter().map(authority).collect();
+        }
+        let mut keepers: BTreeMap<String, bool> =
+            hosts.keepers.iter().filter_map(parsed).map(|url| (authority(&url), false)).collect();
+        let whole =
+            |text: &String| if text.contains("://") { text.clone() } else { format!("http://{text}") };
+        keepers.extend(
+            hosts.near.iter().map(whole).filter_map(|text| parsed(&text)).map(|url| (authority(&url), true)),
+        );
+        let list_bytes = access.limits.answer_bytes;
+        let told = AtomicBool::new(false);
+        let (client, near) = (Client::new(options), Client::new(near));
+        Wire(Arc::new(Inner { client, near, plain, keepers, told, list_bytes }))
     }
 
-    /// Whether nobody but machines of a cloud can ask this host.
-    fn is_near(host: &str) -> bool {
+    /// Whether a request is for credentials, and whom it asks; and whether nobody but this machine can ask there.
+    fn asks(&self, host: &str, query: &str) -> (Option<Keeper>, bool) {
         let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-        METADATA.contains(&name.map_or(host, |(name, _)| name))
+        let guessed = METADATA.contains(&name.map_or(host, |(name, _)| name));
+        let given = self.0.keepers.get(host).copied();
+        let is_one = guessed || given.is_some() || query.contains("Action=AssumeRole");
+        let guessed = guessed && given.is_none();
+        (is_one.then(|| Keeper { host: host.to_owned(), guessed }), guessed || given == Some(true))
     }
 }
 
@@ -111,10 +168,14 @@ impl HttpService for Wire {
             _ => Method::Get,
         };
         let inner = &self.0;
-        let near = Wire::is_near(&host);
+        let (keeper, near) = self.asks(&host, query);
+        // Nothing is gained by asking again where nobody may be; one that has answered is asked again, as others are.
+        let once =
+            keeper.as_ref().is_some_and(|keeper| keeper.guessed) && !inner.told.load(Ordering::Relaxed);
+        ASKED.set(keeper);
         let local = near || is_loopback(&host) || inner.plain.contains(&host);
         if !url.origin().tls && !local {
-            return Err(failed(Failure::new(host, Cause::PlainHttp), near));
+            return Err(failed(Failure::new(host, Cause::PlainHttp), once));
         }
         let mut asked = Request::new(method, url);
         for (name, value) in &parts.headers {
@@ -135,12 +196,13 @@ impl HttpService for Wire {
             asked.body = Body::Bytes(&body);
         }
         let client = if near { &inner.near } else { &inner.client };
-        let answer = client.probe(&mut asked).map_err(|failure| failed(failure, near))?;
+        let answer = client.probe(&mut asked).map_err(|failure| failed(failure, once))?;
+        inner.told.fetch_or(near, Ordering::Relaxed);
         let status = answer.status;
         let (headers, incoming) = answer.into_parts();
         let body = match is_list {
             // One that breaks off is asked for again.
-            true => incoming.whole(inner.list_bytes).map_err(|failure| failed(failure, near))?.into(),
+            true => incoming.whole(inner.list_bytes).map_err(|failure| failed(failure, once))?.into(),
             false => HttpResponseBody::new(Stream(Mutex::new(Some(incoming)))),
         };
         let mut response = HttpResponse::new(body);
@@ -159,9 +221,9 @@ impl HttpConnector for Wire {
 }
 
 /// Why a request failed, and so whether it is tried again.
-fn failed(failure: Failure, near: bool) -> HttpError {
+fn failed(failure: Failure, once: bool) -> HttpError {
     let kind = match &failure.cause {
-        _ if near => HttpErrorKind::Unknown,
+        _ if once => HttpErrorKind::Unknown,
         Cause::NoConnection(_) => HttpErrorKind::Connect,
         Cause::Silent { .. } => HttpErrorKind::Timeout,
         _ if failure.is_passing() => HttpErrorKind::Interrupted,

@@ -2,7 +2,11 @@
 
 mod asked;
 mod faults;
+mod options;
 mod repaired;
+mod roles;
+mod scale;
+mod states;
 pub mod store;
 mod sums;
 

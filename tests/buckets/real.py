@@ -1,6 +1,7 @@
 """A registry that writes into a bucket, damage in it, what restow says of both the bucket and its copy on disk, and how it puts
 the bucket right."""
 
+import base64
 import hashlib
 import io
 import json
@@ -114,6 +115,7 @@ def restow(arguments, endpoint=None, codes=(0,)):
     for text in (run.stdout, run.stderr):
         assert SECRET not in text and KEY not in text, "a credential is told"
     peak = int(re.search(r"^peak (\d+)", run.stderr, re.M).group(1)) / 1024
+    restow.said = run.stderr
     return run.stdout, taken, peak
 
 
@@ -290,6 +292,39 @@ def judged(report, wanted):
         assert rule in told[name], (name, rule, told[name])
 
 
+def report_of_sums(s3, file):
+    """What a job of S3 Batch Operations would say of every object that is there now: its bytes, its ETag, its SHA-256."""
+    with open(file, "w") as out:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="prod/"):
+            for one in page.get("Contents", []):
+                data = s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read()
+                digest = hashlib.sha256(data).digest()
+                message = json.dumps({"checksum_base64": base64.b64encode(digest).decode().replace("=", "\\u003d"),
+                                      "etag": one["ETag"].strip('"'), "checksumAlgorithm": "SHA256",
+                                      "checksumType": "FULL_OBJECT", "checksum_hex": digest.hex().upper()})
+                message = message.replace("\\\\u003d", "\\u003d").replace('"', '""')
+                out.write(f'{BUCKET},{one["Key"].replace("/", "%2F")},,succeeded,200,,"{message}"\n')
+
+
+def summed(s3, endpoint, report, wanted, name):
+    """A scrub that takes the sums of a report: what it finds, what it reads, and what it says that it did not prove."""
+    counts, codes = WORK / "counts.prom", (1,) if wanted else (0,)
+    found, taken, _ = restow(["scrub", "--json", "--metrics", str(counts), "--checksums", str(report),
+                              f"registry-storage:s3://{BUCKET}/prod"], endpoint, codes)
+    if wanted:
+        judged(found, wanted)
+    count = dict(re.findall(r"^restow_scrub_(\w+) (\d+)$", counts.read_text(), re.M))
+    proved = json.loads(found)["sources"][0]["proved"]
+    assert int(count["store_blobs"]) == proved["store"]["blobs"] > IMAGES * 9 // 10, (count, proved)
+    read = int(count["read_bytes"]) + 512 * int(count["store_blobs"])
+    assert read < int(count["bytes"]) / 4, count
+    words = re.search(r"^checksums that prove nothing: (.*)$", restow.said, re.M)
+    print(f"checksums, {name}: {count['store_blobs']} of {count['blobs']} blobs by the store, {count['read_blobs']} read; "
+          f"{read} of {count['bytes']} bytes, {taken:.1f} s; not verified: {proved['unproved']}"
+          f"{'; prove nothing: ' + words.group(1) if words else ''}", flush=True)
+    return words.group(1) if words else ""
+
+
 def compared(endpoint, wanted, name):
     s3 = client(endpoint)
     folder = WORK / f"copy-{name}"
@@ -401,7 +436,16 @@ def main():
         assert "team0/app0:1" in tree, tree
         served(images, endpoint)
         copy(s3, WORK / "sound")
+        report = WORK / "sums.csv"
+        report_of_sums(s3, report)
+        summed(s3, endpoint, report, {}, "sound")
         wanted = damage(s3, images)
+        # Its rows of what was damaged since are of other versions; of one that is made now, they say what is wrong.
+        said = summed(s3, endpoint, report, wanted, "a report from before the damage")
+        assert "of another version" in said, said
+        report_of_sums(s3, report)
+        said = summed(s3, endpoint, report, wanted, "a report from after it")
+        assert "not what the name says" in said, said
         compared(endpoint, wanted, "seaweedfs")
         objects = WORK / "copy-seaweedfs"
         repaired(s3, images, folder, endpoint)

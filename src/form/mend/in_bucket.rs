@@ -9,9 +9,9 @@ use tempfile::SpooledTempFile;
 use super::{Failed, Got, Mend, MendFiles, Spot, Stood, copied, is_right, keep_aside};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::limits::{LINK_BYTES, Limits};
+use crate::limits::LINK_BYTES;
 use crate::progress::Progress;
-use crate::store::{Address, Bucket, If};
+use crate::store::{Access, Address, Bucket, If};
 
 /// Bytes of a blob that are staged in memory; of a larger one they stand in a file without a name.
 const IN_MEMORY: usize = 1 << 20;
@@ -27,9 +27,9 @@ impl InBucket {
     ///
     /// # Errors
     /// What the surroundings say of the store cannot be used.
-    pub fn open(address: &Address, tmpdir: Option<&Path>, limits: &Limits) -> Result<InBucket> {
+    pub fn open(address: &Address, tmpdir: Option<&Path>, access: &Access) -> Result<InBucket> {
         let tmpdir = tmpdir.map_or_else(std::env::temp_dir, Path::to_owned);
-        Ok(InBucket { bucket: Bucket::open(address, limits)?, tmpdir })
+        Ok(InBucket { bucket: Bucket::open(address, access)?, tmpdir })
     }
 
     fn shown(&self, spot: &Spot<'_>) -> String {

@@ -12,8 +12,7 @@ use super::stored::{Folder, Listing, Storage, Stored, blob_name, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::form::stored::{Link, Listed, Opened, Version};
-use crate::limits::Limits;
-use crate::store::{Address, Bucket, Object};
+use crate::store::{Access, Address, Bucket, Object};
 
 /// Blobs that are listed one page after the other, and kept: 20 requests, some megabytes. Of more each folder is listed by
 /// itself, several at once.
@@ -46,8 +45,8 @@ struct Blobs {
 /// # Errors
 ///
 /// The bucket cannot be listed, or holds no storage there.
-pub fn open(place: &str, address: &Address, limits: &Limits) -> Result<Stored> {
-    let bucket = Bucket::open(address, limits)?;
+pub fn open(place: &str, address: &Address, access: &Access) -> Result<Stored> {
+    let bucket = Bucket::open(address, access)?;
     let (folders, files) = bucket.folder("")?;
     let root = files.into_iter().map(|file| file.name).collect();
     for &base in PREFIXES {
@@ -86,7 +85,7 @@ fn blob_of(below: &str, object: Object) -> Option<(Folder, Listed)> {
 fn listing(bucket: &Bucket, base: &str, folder: &Folder) -> Result<Listing> {
     let below = format!("{base}blobs/");
     let mut listing = Listing::default();
-    bucket.list(&format!("{below}{}/{}", folder.algorithm, folder.name), None, &mut |object| {
+    bucket.list(&format!("{below}{}/{}", folder.algorithm, folder.name), &mut |object| {
         if let Some((of, listed)) = blob_of(&below, object) {
             listing.add(&of, listed);
         }
@@ -178,7 +177,7 @@ impl Storage for InBucket {
             }
             each(name, self.resolved(&format!("{below}{name}/"), &objects)?)
         };
-        self.bucket.list(&below, None, &mut |object| {
+        self.bucket.list(&below, &mut |object| {
             let Some(rest) = object.name.strip_prefix(&below) else { return Ok(ControlFlow::Continue(())) };
             let Some(at) = rest.find("/_") else { return Ok(ControlFlow::Continue(())) };
             if rest[..at] != name {
@@ -195,7 +194,7 @@ impl Storage for InBucket {
         let root = format!("{}repositories/{repository}/", self.base);
         let mut objects = Vec::new();
         for below in ["_layers", "_manifests"] {
-            self.bucket.list(&format!("{root}{below}"), None, &mut |object| {
+            self.bucket.list(&format!("{root}{below}"), &mut |object| {
                 objects.push(object);
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -210,7 +209,7 @@ impl Storage for InBucket {
         let below = format!("{}blobs/", self.base);
         let mut all: BTreeMap<Folder, Listing> = BTreeMap::new();
         let mut count = 0;
-        self.bucket.list(&below, None, &mut |object| {
+        self.bucket.list(&below, &mut |object| {
             count += 1;
             if let Some((folder, listed)) = blob_of(&below, object) {
                 all.entry(folder.clone()).or_default().add(&folder, listed);

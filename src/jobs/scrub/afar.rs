@@ -7,8 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::limits::Limits;
-use crate::store::{Address, Bucket, If};
+use crate::store::{Access, Address, Bucket, If};
 
 /// Seconds between two times at which it is sent.
 const EVERY: u64 = 300;
@@ -35,8 +34,8 @@ impl Keep {
     /// # Errors
     ///
     /// The bucket cannot be read, or the file not be written.
-    pub fn fetch(address: &Address) -> Result<Keep> {
-        let bucket = Bucket::open(address, &Limits::default())?;
+    pub fn fetch(address: &Address, access: &Access) -> Result<Keep> {
+        let bucket = Bucket::open(address, access)?;
         if address.prefix.is_empty() {
             let message = format!("{address} names no object");
             return Err(Error::refused_help(message, format!("write --state {address}/scrub.db")));

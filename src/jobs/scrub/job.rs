@@ -11,6 +11,7 @@ use crate::model::Archive;
 use crate::progress::Progress;
 use crate::read;
 use crate::rules::Policy;
+use crate::store::Access;
 
 /// How a storage is scrubbed.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +36,8 @@ pub struct Request {
 pub struct Means<'a> {
     /// Caps, threads, and where temporary files go.
     pub reading: &'a read::Options,
+    /// How buckets are asked for a state, or for sums.
+    pub access: &'a Access,
     /// The levels of rules.
     pub policy: &'a Policy,
     /// May stop it.
@@ -60,6 +63,8 @@ pub struct Job<'a> {
     pub meta: &'a Meta,
     /// Caps, threads, and where temporary files go.
     pub reading: &'a read::Options,
+    /// How buckets are asked.
+    pub access: &'a Access,
     /// The levels of rules.
     pub policy: &'a Policy,
     /// May stop it.
@@ -96,6 +101,7 @@ impl Means<'_> {
         Job {
             meta,
             reading: self.reading,
+            access: self.access,
             policy: self.policy,
             progress: self.progress,
             counters: self.counters,

@@ -7,6 +7,7 @@ use super::state::State;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::form::registry_storage::stored::Stored;
+use crate::store::Access;
 
 /// A state beside the storage that it is about.
 pub struct Proved {
@@ -20,8 +21,8 @@ impl Proved {
     /// # Errors
     ///
     /// There is no state, it cannot be read, or is that of another storage.
-    pub fn of(state: &Path, typed: &str, stored: Stored) -> Result<Proved> {
-        let (known, meta) = State::existing(state)?;
+    pub fn of(state: &Path, typed: &str, stored: Stored, access: &Access) -> Result<Proved> {
+        let (known, meta) = State::existing(state, access)?;
         if (meta.form.as_str(), meta.place.as_str()) != ("registry-storage", stored.identity()?.as_str()) {
             let message = format!("{} is the state of {}, not of {typed}", state.display(), meta.place);
             let help = "give the state that a scrub of this storage has written";

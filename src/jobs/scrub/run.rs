@@ -196,7 +196,7 @@ pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Resul
             ));
         }
     }
-    let open = states.iter().map(|path| State::existing(path)).collect::<Result<_>>()?;
+    let open = states.iter().map(|path| State::existing(path, means.access)).collect::<Result<_>>()?;
     let parts = Parts::of(open)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
     let job = means.job(parts.meta(), None);
@@ -253,7 +253,7 @@ fn state_of(typed: &str, at: Where, request: &Request, means: &Means<'_>) -> Res
     let Some(path) = &request.state else {
         return Ok((State::temporary(means.reading.tmpdir.as_deref())?, fresh));
     };
-    let (state, known) = State::open(path)?;
+    let (state, known) = State::open(path, means.access)?;
     let Some(known) = known else { return Ok((state, fresh)) };
     let message = || format!("{} is the state of {}, not of {}", path.display(), known.place, fresh.place);
     if known.form != fresh.form {

@@ -19,7 +19,7 @@ use super::row::{Entry, Links, Meta, Row, SCHEME};
 use crate::codec::{pack, unpack};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Address;
+use crate::store::{Access, Address};
 
 /// What the state says of itself, under `meta`.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -104,10 +104,15 @@ impl State {
     /// # Errors
     ///
     /// It is no state, another process has it, or it cannot be read or written.
-    pub fn open(path: &Path) -> Result<(State, Option<Meta>)> {
-        if let Some(address) = Address::parse(&path.to_string_lossy())? {
-            return State::afar(&address, path);
+    pub fn open(path: &Path, access: &Access) -> Result<(State, Option<Meta>)> {
+        match Address::parse(&path.to_string_lossy())? {
+            Some(address) => State::afar(&address, path, access),
+            None => State::here(path),
         }
+    }
+
+    /// One that is a file.
+    fn here(path: &Path) -> Result<(State, Option<Meta>)> {
         let fresh = !std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
         let db =
             redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| opening(path, error))?;
@@ -127,15 +132,15 @@ impl State {
 
     /// One that is kept in a bucket.
     #[cfg(feature = "cloud")]
-    fn afar(address: &Address, path: &Path) -> Result<(State, Option<Meta>)> {
-        let keep = super::afar::Keep::fetch(address)?;
-        let (state, meta) = State::open(&keep.path())?;
+    fn afar(address: &Address, path: &Path, access: &Access) -> Result<(State, Option<Meta>)> {
+        let keep = super::afar::Keep::fetch(address, access)?;
+        let (state, meta) = State::here(&keep.path())?;
         Ok((State { keep, path: path.to_owned(), ..state }, meta))
     }
 
     /// Without the feature no bucket is opened.
     #[cfg(not(feature = "cloud"))]
-    fn afar(address: &Address, _: &Path) -> Result<(State, Option<Meta>)> {
+    fn afar(address: &Address, _: &Path, _: &Access) -> Result<(State, Option<Meta>)> {
         Err(crate::store::absent(address))
     }
 
@@ -150,13 +155,13 @@ impl State {
     /// # Errors
     ///
     /// As of [`open`](State::open); or there is none.
-    pub fn existing(path: &Path) -> Result<(State, Meta)> {
+    pub fn existing(path: &Path, access: &Access) -> Result<(State, Meta)> {
         if !path.is_file() && !Address::begins(&path.to_string_lossy()) {
             let message = format!("there is no state {}", path.display());
             let help = "restow scrub --state FILE PLACE makes one";
             return Err(Error::refused_help(message, help).of(ErrorKind::NotFound));
         }
-        match State::open(path)? {
+        match State::open(path, access)? {
             (state, Some(meta)) => Ok((state, meta)),
             (_, None) => Err(nothing(path)),
         }
@@ -171,7 +176,7 @@ impl State {
         let directory = directory.map_or_else(std::env::temp_dir, Path::to_owned);
         let made = tempfile::Builder::new().prefix(".restow-").tempdir_in(&directory);
         let made = made.map_err(|error| Error::io("cannot make a folder in", &directory, error))?;
-        let (state, _) = State::open(&made.path().join("state"))?;
+        let (state, _) = State::here(&made.path().join("state"))?;
         Ok(State { _temporary: Some(Arc::new(made)), ..state })
     }
 

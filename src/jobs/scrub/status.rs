@@ -9,6 +9,7 @@ use super::key::Key;
 use super::row::Meta;
 use super::state::State;
 use crate::error::Result;
+use crate::store::Access;
 
 /// What a state proves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,8 +49,8 @@ pub struct Status {
 /// # Errors
 ///
 /// There is no such state, another process has it, or it cannot be read.
-pub fn status(path: &Path) -> Result<Status> {
-    let (state, meta) = State::existing(path)?;
+pub fn status(path: &Path, access: &Access) -> Result<Status> {
+    let (state, meta) = State::existing(path, access)?;
     let (_, repositories) = state.counts()?;
     let mut status = Status {
         meta,

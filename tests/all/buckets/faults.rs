@@ -117,6 +117,30 @@ fn what_is_refused_is_told_with_the_bucket_and_what_to_do() {
 }
 
 #[test]
+fn lists_that_come_to_no_end_are_refused() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (_, store) = made(dir.path());
+    // What is right below the place, the repositories, the blobs; and all of it.
+    let places = [("prod/", "scrub"), ("repositories", "scrub"), ("blobs", "scrub"), ("", "check")];
+    let again = places.map(|place| (Act::Again, place));
+    for (act, (part, command)) in again.into_iter().chain([(Act::Nothing, ("blobs", "scrub"))]) {
+        store.plant("LIST", part, usize::MAX, act.clone());
+        let output = run(&store, &[command, PLACE]);
+        let (_, error) = told(&output);
+        assert_eq!(output.status.code(), Some(2), "{act:?} {part}: {error}");
+        let words = "s3://images/prod";
+        assert!(error.contains(words) && error.contains("comes to no end"), "{act:?} {part}: {error}");
+        let asked = store.seen().len();
+        assert!(asked < if matches!(act, Act::Again) { 20 } else { 1_100 }, "{act:?} {part}: {asked}");
+        store.calm();
+    }
+    store.plant("LIST", "", 1, Act::Bloated(9 << 20));
+    let output = run(&store, &["scrub", PLACE]);
+    let (_, error) = told(&output);
+    assert!(output.status.code() == Some(2) && error.contains("longer than 8388608 bytes"), "{error}");
+}
+
+#[test]
 fn a_blob_that_may_not_be_read_is_no_blob_that_is_wrong() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let (storage, store) = made(dir.path());

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,6 +11,8 @@ use crate::listening::Listening;
 
 pub const BUCKET: &str = "images";
 pub const KEY: &str = "AKIDEXAMPLE";
+/// Bytes above which an object counts as put in parts.
+const LARGE: u64 = 32 << 20;
 pub const SECRET: &str = "not+to/be/shown";
 
 /// What goes wrong with a request.
@@ -27,6 +28,12 @@ pub enum Act {
     Changed(Vec<u8>),
     /// A listing lacks the names that hold this.
     Lags(String),
+    /// A listing names a page that was there before as the next one.
+    Again,
+    /// A listing holds nothing, and names another page that does not either.
+    Nothing,
+    /// A page of a listing is so large.
+    Bloated(usize),
     /// Who asks is killed, and not answered: before what was asked for is done, or after it.
     Kills { after: bool },
 }
@@ -34,7 +41,7 @@ pub enum Act {
 /// A fault that waits for its request.
 #[derive(Debug, Clone)]
 pub struct Plant {
-    /// `GET`, `HEAD`, `PUT`, `POST`, `DELETE` or `LIST`; of any, nothing.
+    /// `GET`, `HEAD`, `PUT`, `POST`, `DELETE` or `LIST`; `JOIN` is the `POST` that joins parts; of any, nothing.
     pub what: &'static str,
     /// Part of the key or prefix.
     pub part: String,
@@ -64,6 +71,8 @@ struct State {
     before: usize,
     /// Who asks.
     pid: Option<u32>,
+    /// The credentials that are taken, and how many times more; any of [`KEY`] if there are none.
+    token: Option<(String, usize)>,
     /// Parts of what is not whole yet, by their numbers.
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
 }
@@ -71,8 +80,19 @@ struct State {
 /// The store. Stops when it is dropped.
 pub struct Store {
     pub address: String,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
     _listening: Listening,
+}
+
+impl State {
+    /// Whether a session token is one that is still taken.
+    fn is_taken(&mut self, given: Option<&String>) -> bool {
+        let Some((token, times)) = &mut self.token else { return true };
+        let taken = given == Some(token) && *times > 0;
+        *times = times.saturating_sub(usize::from(taken));
+        taken
+    }
 }
 
 struct Asked {
@@ -89,7 +109,34 @@ impl Store {
         let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
         let (shared, folder) = (Arc::clone(&state), folder.to_owned());
         let listening = Listening::start(move |stream, _| serve(stream, &folder, &shared));
-        Store { address: listening.at.to_string(), state, _listening: listening }
+        Store { address: listening.at.to_string(), scheme: "http", state, _listening: listening }
+    }
+
+    /// The same with TLS, showing this certificate.
+    pub fn with_tls(folder: &Path, cert: &Path, key: &Path) -> Store {
+        use rustls::pki_types::pem::PemObject as _;
+        let chain = rustls::pki_types::CertificateDer::from_pem_file(cert).expect("a certificate");
+        let key = rustls::pki_types::PrivateKeyDer::from_pem_file(key).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .expect("they fit");
+        let (config, state) =
+            (Arc::new(config), Arc::new(Mutex::new(State { page: 1000, ..State::default() })));
+        let (shared, folder) = (Arc::clone(&state), folder.to_owned());
+        let listening = Listening::start(move |stream, _| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            serve(rustls::StreamOwned::new(connection, stream), &folder, &shared);
+        });
+        Store { address: listening.at.to_string(), scheme: "https", state, _listening: listening }
+    }
+
+    /// Takes only requests with this session token from now on, and so many of them.
+    pub fn takes(&self, token: &str, times: usize) {
+        self.state().token = Some((token.to_owned(), times));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,6 +150,11 @@ impl Store {
 
     pub fn plant(&self, what: &'static str, part: &str, times: usize, act: Act) {
         self.state().plants.push(Plant { what, part: part.to_owned(), times, act });
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn calm(&self) {
+        self.state().plants.clear();
     }
 
     /// Kills the process that asks at a request, counted from now on; [`asker`](Store::asker) says which it is.
@@ -135,7 +187,7 @@ impl Store {
     /// Variables by which a command finds the store.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
+            ("AWS_ENDPOINT_URL", format!("{}://{}", self.scheme, self.address)),
             ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
             ("AWS_REGION", "eu-central-1".to_owned()),
@@ -159,7 +211,7 @@ fn unescape(text: &str) -> String {
     String::from_utf8(out).expect("UTF-8")
 }
 
-fn asked(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
+fn asked(reader: &mut impl BufRead) -> Option<Asked> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
@@ -183,11 +235,10 @@ fn asked(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     Some(Asked { method, path: unescape(path), query, headers, body })
 }
 
-fn serve(stream: TcpStream, folder: &Path, state: &Mutex<State>) {
-    let mut out = stream.try_clone().expect("a stream");
-    let mut reader = BufReader::new(stream);
-    while let Some(asked) = asked(&mut reader) {
-        if !answer(&mut out, &asked, folder, state) {
+fn serve(stream: impl Read + Write, folder: &Path, state: &Mutex<State>) {
+    let mut stream = BufReader::new(stream);
+    while let Some(asked) = asked(&mut stream) {
+        if !answer(stream.get_mut(), &asked, folder, state) {
             return;
         }
     }
@@ -224,7 +275,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Answers one request; whether the connection goes on.
-fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State>) -> bool {
+fn answer(out: &mut impl Write, asked: &Asked, folder: &Path, state: &Mutex<State>) -> bool {
     let rest = asked.path.trim_start_matches('/');
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let is_list = asked.method == "GET" && asked.query.contains_key("list-type");
@@ -234,7 +285,9 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
         let mut state = state.lock().expect("not poisoned");
         let waits = state.before > 0;
         state.before = state.before.saturating_sub(1);
-        let is_of = |plant: &Plant| plant.what == what || plant.what.is_empty();
+        let joins = asked.method == "POST" && asked.query.contains_key("uploadId");
+        let is_of =
+            |plant: &Plant| plant.what == what || plant.what.is_empty() || plant.what == "JOIN" && joins;
         let fits = |plant: &Plant| !waits && plant.times > 0 && is_of(plant) && name.contains(&plant.part);
         let at = state.plants.iter().position(fits);
         let act = at.map(|at| {
@@ -244,6 +297,7 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
         (act, state.page)
     };
     let signed = asked.headers.get("authorization").is_some_and(|text| text.contains(KEY));
+    let expired = !state.lock().expect("not poisoned").is_taken(asked.headers.get("x-amz-security-token"));
     let path = folder.join(key);
     match &act {
         Some(Act::Slow(time)) => std::thread::sleep(*time),
@@ -255,13 +309,8 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
         Some(Act::Answer(status, code)) => error(*status, code),
         _ if bucket != BUCKET => error(404, "NoSuchBucket"),
         _ if !signed => error(403, "AccessDenied"),
-        _ if is_list => {
-            let hidden = match &act {
-                Some(Act::Lags(part)) => Some(part.as_str()),
-                _ => None,
-            };
-            (200, Vec::new(), list(asked, folder, page, hidden))
-        }
+        _ if expired => error(400, "ExpiredToken"),
+        _ if is_list => (200, Vec::new(), list(asked, folder, page, act.as_ref())),
         _ if asked.query.contains_key("uploads") || asked.query.contains_key("uploadId") => {
             parts(asked, &path, &mut state.lock().expect("not poisoned"))
         }
@@ -293,13 +342,15 @@ fn answer(out: &mut TcpStream, asked: &Asked, folder: &Path, state: &Mutex<State
         bytes: sent.len() as u64,
     });
     let whole = out.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| out.write_all(sent)).is_ok();
-    if half.is_some() {
-        let _ = out.shutdown(std::net::Shutdown::Both);
-    }
     whole && half.is_none()
 }
 
-fn list(asked: &Asked, folder: &Path, page: usize, hidden: Option<&str>) -> Vec<u8> {
+fn list(asked: &Asked, folder: &Path, page: usize, act: Option<&Act>) -> Vec<u8> {
+    let hidden = match act {
+        Some(Act::Lags(part)) => Some(part.as_str()),
+        Some(Act::Nothing) => Some(""),
+        _ => None,
+    };
     let get = |name: &str| asked.query.get(name).cloned().unwrap_or_default();
     let (prefix, delimiter) = (get("prefix"), get("delimiter"));
     let after = get("continuation-token").max(get("start-after"));
@@ -336,19 +387,31 @@ fn list(asked: &Asked, folder: &Path, page: usize, hidden: Option<&str>) -> Vec<
         .iter()
         .map(|name| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(name)))
         .collect();
-    let token = if more {
-        format!("<NextContinuationToken>{}</NextContinuationToken>", escaped(&last))
-    } else {
-        String::new()
+    let next = match act {
+        Some(Act::Again) => Some("again".to_owned()),
+        Some(Act::Nothing) => Some(format!("{after}x")),
+        _ => more.then_some(last),
     };
+    if let Some(Act::Bloated(bytes)) = act {
+        contents.push_str(&" ".repeat(*bytes));
+    }
+    let more = next.is_some();
+    let token = next.map_or_else(String::new, |next| {
+        format!("<NextContinuationToken>{}</NextContinuationToken>", escaped(&next))
+    });
     format!("<?xml version=\"1.0\"?><ListBucketResult><Name>{BUCKET}</Name><KeyCount>{count}</KeyCount><IsTruncated>{more}</IsTruncated>{token}{contents}{common}</ListBucketResult>").into_bytes()
 }
 
 /// Size, time and ETag of a file.
 fn facts(path: &Path) -> (u64, String, String) {
-    let bytes = std::fs::read(path).expect("read");
-    let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
-    (bytes.len() as u64, restow::time::rfc3339(modified), restow::store::md5(&bytes))
+    let meta = std::fs::metadata(path).expect("read");
+    let modified = meta.modified().expect("a time");
+    // Of what was put in parts it is not the MD5 of the bytes, and saves reading them.
+    let etag = match meta.len() > LARGE {
+        true => format!("{}-5", restow::store::md5(format!("{modified:?} {}", meta.len()).as_bytes())),
+        false => restow::store::md5(&std::fs::read(path).expect("read")),
+    };
+    (meta.len(), restow::time::rfc3339(modified), etag)
 }
 
 /// Ends who asks; the connection does not go on.
@@ -428,7 +491,7 @@ fn object(asked: &Asked, path: &Path, unconditional: bool) -> (u16, Vec<(String,
     }
     let bytes = std::fs::read(path).expect("read");
     let mut headers = vec![
-        ("etag".to_owned(), format!("\"{}\"", restow::store::md5(&bytes))),
+        ("etag".to_owned(), format!("\"{}\"", facts(path).2)),
         ("last-modified".to_owned(), "Sun, 29 Nov 2026 10:00:00 GMT".to_owned()),
     ];
     let range = asked.headers.get("range").and_then(|text| text.strip_prefix("bytes="));

@@ -24,9 +24,8 @@ use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::form::registry_storage::stored::blob_name;
 use crate::form::stored::Listed;
-use crate::limits::Limits;
 use crate::media::Codec;
-use crate::store::{Address, Scheme};
+use crate::store::{Access, Address, Scheme};
 
 /// Sums that are written together.
 const ROWS: usize = 20_000;
@@ -82,7 +81,7 @@ impl<'a> Sums<'a> {
     }
 
     fn report(&self, path: &Path, place: &Address) -> Result<()> {
-        let (mut from, at) = open(path, &self.job.reading.limits)?;
+        let (mut from, at) = open(path, self.job.access)?;
         let shown = path.display().to_string();
         let (mut line, mut batch) = (Vec::new(), Vec::new());
         let (mut first, mut is_report) = (true, false);
@@ -169,9 +168,9 @@ impl<'a> Sums<'a> {
 }
 
 /// A report, and when it was written: no row says when it was computed.
-fn open(path: &Path, limits: &Limits) -> Result<(Box<dyn BufRead>, u64)> {
+fn open(path: &Path, access: &Access) -> Result<(Box<dyn BufRead>, u64)> {
     let (mut stream, at) = match Address::parse(&path.to_string_lossy())? {
-        Some(address) => in_bucket(&address, limits)?,
+        Some(address) => in_bucket(&address, access)?,
         None => {
             let file = std::fs::File::open(path).at("cannot open", path)?;
             let written = file.metadata().and_then(|meta| meta.modified()).at("cannot read", path)?;
@@ -183,14 +182,14 @@ fn open(path: &Path, limits: &Limits) -> Result<(Box<dyn BufRead>, u64)> {
     stream.by_ref().take(8).read_to_end(&mut head).at("cannot read", path)?;
     let packed = Codec::sniff(&head);
     let whole = std::io::Cursor::new(head).chain(stream);
-    let (plain, _) = codec::reader(packed, whole, codec::caps(limits)).at("cannot read", path)?;
+    let (plain, _) = codec::reader(packed, whole, codec::caps(&access.limits)).at("cannot read", path)?;
     Ok((Box::new(BufReader::new(plain)), at))
 }
 
 /// A report in a bucket.
 #[cfg(feature = "cloud")]
-fn in_bucket(address: &Address, limits: &Limits) -> Result<(Box<dyn Read + Send>, u64)> {
-    match crate::store::Bucket::open(address, limits)?.get("", None)? {
+fn in_bucket(address: &Address, access: &Access) -> Result<(Box<dyn Read + Send>, u64)> {
+    match crate::store::Bucket::open(address, access)?.get("", None)? {
         Some(got) => Ok((got.reader, u64::try_from(got.object.modified / 1_000_000_000).unwrap_or_default())),
         None => Err(Error::refused(format!("{address} is not there")).of(ErrorKind::NotFound)),
     }
@@ -198,7 +197,7 @@ fn in_bucket(address: &Address, limits: &Limits) -> Result<(Box<dyn Read + Send>
 
 /// Without the feature no bucket is opened.
 #[cfg(not(feature = "cloud"))]
-fn in_bucket(address: &Address, _: &Limits) -> Result<(Box<dyn Read + Send>, u64)> {
+fn in_bucket(address: &Address, _: &Access) -> Result<(Box<dyn Read + Send>, u64)> {
     Err(crate::store::absent(address).of(ErrorKind::Unsupported))
 }
 
