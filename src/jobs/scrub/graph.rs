@@ -235,6 +235,8 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
     if now.as_ref().is_some_and(|now| !now.unreadable.is_empty()) {
         return Ok(false);
     }
+    // A registry stores a blob before the link to it: what the links name now is there now.
+    let linked: HashSet<Digest> = now.iter().flat_map(|now| named(&now.links)).collect();
     if is_other(now.as_ref(), links, state)? {
         let now = now.map(|now| {
             batch.extend(now.rows);
@@ -261,6 +263,13 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
                 gone += 1;
             }
             (None, None) => {}
+        }
+    }
+    let judged: HashSet<&Digest> =
+        piece.archive.blobs.iter().filter_map(|blob| blob.digest.as_ref()).collect();
+    for digest in linked.iter().filter(|digest| !judged.contains(digest)) {
+        if state.blob(&piece.within.key(digest))?.is_none() {
+            changed.extend(source.blob(&piece.within, digest)?);
         }
     }
     Counters::add(&job.counters.meanwhile, changed.len() as u64 + gone);
@@ -290,15 +299,20 @@ fn is_other(now: Option<&Looked>, links: &[Link], state: &State) -> Result<bool>
     Ok(false)
 }
 
-/// Marks what a repository has links to, and what it needs.
-fn mark(marks: &mut Marks, archive: &Archive, links: &[Link]) -> std::io::Result<()> {
-    for link in links {
+/// The digests that links name, by their paths and by what they say.
+fn named(links: &[Link]) -> impl Iterator<Item = Digest> {
+    links.iter().flat_map(|link| {
         let mut parts = link.path.rsplit('/').skip(1);
         let (hex, algorithm) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let of_path = Digest::parse(&format!("{algorithm}:{hex}")).ok();
-        for digest in of_path.into_iter().chain(Digest::parse(link.text.trim()).ok()) {
-            marks.add(&Key::of(&digest), LINKED)?;
-        }
+        of_path.into_iter().chain(Digest::parse(link.text.trim()).ok())
+    })
+}
+
+/// Marks what a repository has links to, and what it needs.
+fn mark(marks: &mut Marks, archive: &Archive, links: &[Link]) -> std::io::Result<()> {
+    for digest in named(links) {
+        marks.add(&Key::of(&digest), LINKED)?;
     }
     for blob in archive.blobs.iter().filter(|blob| blob.referenced) {
         let stored = blob.member.and_then(|member| facts::digest_of(archive, member));
