@@ -107,6 +107,7 @@ impl Error {
     }
 
     /// The same refusal with one more advice; what is no refusal stays as it is.
+    #[cfg(feature = "registry")]
     pub(crate) fn advised(mut self, more: &str) -> Self {
         if let Error::Refused { help, .. } = &mut self {
             *help = Some(help.take().map_or_else(|| more.to_owned(), |help| format!("{help}; {more}")));

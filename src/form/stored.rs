@@ -68,7 +68,7 @@ impl Listed {
 }
 
 /// A file among the links of a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Link {
     /// Its path below the repository, such as `_layers/sha256/…/link`; of a tag that leads nowhere that of its folder, with a slash.
     pub path: String,

@@ -235,8 +235,10 @@ fn again(at_hand: AtHand<'_>, job: &Job<'_>, name: &str, links: &[Link], piece: 
     if now.as_ref().is_some_and(|now| !now.unreadable.is_empty()) {
         return Ok(false);
     }
-    // A registry stores a blob before the link to it: what the links name now is there now.
-    let linked: HashSet<Digest> = now.iter().flat_map(|now| named(&now.links)).collect();
+    // A registry stores a blob before the link to it: what new links name is there now, and was not when blobs were listed.
+    let known: HashSet<&Link> = links.iter().collect();
+    let new = now.iter().flat_map(|now| &now.links).filter(|link| !known.contains(link));
+    let linked: HashSet<Digest> = new.flat_map(named).collect();
     if is_other(now.as_ref(), links, state)? {
         let now = now.map(|now| {
             batch.extend(now.rows);
@@ -299,19 +301,17 @@ fn is_other(now: Option<&Looked>, links: &[Link], state: &State) -> Result<bool>
     Ok(false)
 }
 
-/// The digests that links name, by their paths and by what they say.
-fn named(links: &[Link]) -> impl Iterator<Item = Digest> {
-    links.iter().flat_map(|link| {
-        let mut parts = link.path.rsplit('/').skip(1);
-        let (hex, algorithm) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let of_path = Digest::parse(&format!("{algorithm}:{hex}")).ok();
-        of_path.into_iter().chain(Digest::parse(link.text.trim()).ok())
-    })
+/// The digests that a link names, by its path and by what it says.
+fn named(link: &Link) -> impl Iterator<Item = Digest> {
+    let mut parts = link.path.rsplit('/').skip(1);
+    let (hex, algorithm) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let of_path = Digest::parse(&format!("{algorithm}:{hex}")).ok();
+    of_path.into_iter().chain(Digest::parse(link.text.trim()).ok())
 }
 
 /// Marks what a repository has links to, and what it needs.
 fn mark(marks: &mut Marks, archive: &Archive, links: &[Link]) -> std::io::Result<()> {
-    for digest in named(links) {
+    for digest in links.iter().flat_map(named) {
         marks.add(&Key::of(&digest), LINKED)?;
     }
     for blob in archive.blobs.iter().filter(|blob| blob.referenced) {

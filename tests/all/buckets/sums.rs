@@ -252,7 +252,7 @@ fn reports_are_taken_from_where_they_are() {
         (shown(&dir.path().join("none")), PLACE.to_owned(), "cannot open"),
         ("s3://images/none.csv".to_owned(), PLACE.to_owned(), "s3://images/none.csv is not there"),
         (shown(&other), storage.place(), "--checksums is about a bucket"),
-        (shown(&other), "oci:corpus/good/oci".to_owned(), "--checksums goes with registry-storage:"),
+        (shown(&other), "oci:corpus/good/oci".to_owned(), "--checksums is about a bucket"),
     ] {
         let output = run(&store, &["scrub", "--checksums", &file, &place]);
         let (_, error) = told(&output);
