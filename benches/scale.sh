@@ -63,16 +63,16 @@ class Out:
             info.size = len(data)
             self.tar.addfile(info, io.BytesIO(data))
 
-def docker_archive(path, images):
+def docker_archive(path, images, tags=lambda i: ["lab/app:%d" % i], text_of=config):
     out, items = Out(path), []
     for i, layers in enumerate(images):
         names = []
         for data in layers:
             names.append(sha(data) + ".tar")
             out.add(names[-1], data)
-        text = config([name[:64] for name in names], i)
+        text = text_of([name[:64] for name in names], i)
         out.add(sha(text) + ".json", text)
-        items.append({"Config": sha(text) + ".json", "RepoTags": ["lab/app:%d" % i], "Layers": names})
+        items.append({"Config": sha(text) + ".json", "RepoTags": tags(i), "Layers": names})
     out.add("manifest.json", json.dumps(items).encode())
     out.tar.close()
 
@@ -87,6 +87,31 @@ elif kind == "layers":
 elif kind == "images":
     base = small(0)
     docker_archive(path, [[base, small(i + 1)] for i in range(n)])
+elif kind == "references":
+    docker_archive(path, [[small(0)]], lambda _: ["lab/app:%d" % i for i in range(n)])
+elif kind == "findings":  # each image has a config that says no architecture, and a tag that is none
+    text = lambda ids, i: config(ids, i).replace(b'"architecture":"amd64",', b"")
+    docker_archive(path, [[small(i)] for i in range(n)], lambda i: ["lab/app:%d" % i, "lab/app:no tag %d" % i], text)
+elif kind == "platforms":  # one index of n images, an eighth of them with a size that is wrong
+    blobs, children = {}, []
+    def put(data, media_type, **more):
+        blobs["sha256:" + sha(data)] = data
+        return {"mediaType": "application/vnd.oci.image." + media_type, "digest": "sha256:" + sha(data), "size": len(data), **more}
+    for i in range(n):
+        data = small(i)
+        parts = {"config": put(config([sha(data)], i).replace(b"amd64", b"cpu%d" % i), "config.v1+json"), "layers": [put(data, "layer.v1.tar")]}
+        parts["layers"][0]["size"] += i % 8 == 7
+        kind = "manifest.v1+json"
+        text = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image." + kind, **parts}).encode()
+        children.append(put(text, kind, platform={"architecture": "cpu%d" % i, "os": "linux"}))
+    text = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": children}).encode()
+    top = put(text, "index.v1+json", annotations={"org.opencontainers.image.ref.name": "many"})
+    out = Out(path)
+    out.add("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+    out.add("index.json", json.dumps({"schemaVersion": 2, "manifests": [top]}).encode())
+    for digest, data in blobs.items():
+        out.add("blobs/" + digest.replace(":", "/"), data)
+    out.tar.close()
 elif kind == "entries":
     docker_archive(path, [[layer(("usr/share/dir%d/name%d" % (i // 100, i), b"") for i in range(n))]])
 elif kind in ("blobs", "storage"):  # registry storage: a tenth as many images as blobs, most layers shared by all; or
@@ -129,6 +154,9 @@ curves=(
     "size 100 400 1600 docker-archive MB of one layer"
     "layers 62 250 1000 docker-archive layers of one image"
     "images 250 1000 4000 docker-archive images in one archive"
+    "references 1000 4000 16000 docker-archive names of one image"
+    "platforms 250 1000 4000 oci-archive platforms of one index"
+    "findings 250 1000 4000 docker-archive images with three faults each"
     "entries 62500 250000 1000000 docker-archive entries of one layer"
     "blobs 6250 25000 100000 registry-storage blobs of a registry storage"
     "storage 1250 5000 20000 registry-storage images of a registry storage"

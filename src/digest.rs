@@ -103,6 +103,11 @@ impl Digest {
         Ok(Digest(text.into()))
     }
 
+    /// Parses the two parts of a path that names a digest, as `blobs/<algorithm>/<encoded>` does.
+    pub fn of_parts(algorithm: &str, encoded: &str) -> Result<Digest, DigestError> {
+        Digest::parse(&format!("{algorithm}:{encoded}"))
+    }
+
     /// The SHA-256 digest with these 64 lower-case hex digits.
     pub fn from_sha256_hex(hex: &str) -> Option<Digest> {
         (hex.len() == 64 && is_lower_hex(hex)).then(|| Digest(format!("sha256:{hex}").into()))

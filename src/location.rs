@@ -34,10 +34,17 @@ pub enum At {
     /// An entry of a layer: its path, and the offset of its header in the decompressed tar.
     Entry {
         /// Path as written; empty for a place in the tar itself.
-        path: BString,
+        path: Box<BString>,
         /// Offset of the entry's first header.
         offset: u64,
     },
+}
+
+impl At {
+    /// An entry of a layer, or with an empty path a place in the tar itself.
+    pub fn entry(path: impl Into<BString>, offset: u64) -> At {
+        At::Entry { path: Box::new(path.into()), offset }
+    }
 }
 
 impl Location {

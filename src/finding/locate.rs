@@ -192,10 +192,10 @@ mod tests {
         assert_eq!(read(Location { member: Some(index), at: At::Offset(9) }), "index.json:2:8");
         assert_eq!(read(Location { member: Some(blob), at: At::Offset(9) }), r"x/\x1blayer.tar at byte 9");
         assert_eq!(read(Location::pointer(blob, "/a\n")), r"x/\x1blayer.tar /a\n");
-        let entry = At::Entry { path: "etc/\u{202e}".into(), offset: 0 };
+        let entry = At::entry("etc/\u{202e}", 0);
         let entry = Location { member: Some(blob), at: entry };
         assert_eq!(read(entry), r"x/\x1blayer.tar: etc/\u{202e} at byte 0");
-        let tar = Location { member: Some(blob), at: At::Entry { path: "".into(), offset: 512 } };
+        let tar = Location { member: Some(blob), at: At::entry("", 512) };
         assert_eq!(Locator::new(&docs).place(&tar).inside().as_deref(), Some("byte 512"));
         assert_eq!(read(tar), r"x/\x1blayer.tar, decompressed, at byte 512");
     }

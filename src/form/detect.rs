@@ -88,7 +88,7 @@ pub(super) fn why_not(tree: &Tree, asked: Option<&str>, found: Option<&str>) -> 
         return format!("it is no {asked}, but looks like {} {found}", article(found));
     }
     let rootfs = ROOTFS.iter().filter(|d| tree.has_below(&format!("{d}/"))).count() >= 2;
-    let files = tree.members.iter().filter(|member| member.kind == MemberKind::File);
+    let files = tree.members.iter().filter(|member| member.kind() == MemberKind::File);
     let mut archives: Vec<String> = files
         .filter(|member| is_archive(&member.name()))
         .map(|member| format!("`{}`", member.name()))

@@ -150,11 +150,11 @@ impl Inventory {
         let first_era = !chained.is_empty();
         for (i, member) in archive.tree.members.iter().enumerate() {
             let id = MemberId(i as u32);
-            if graph.contains(&id) || member.kind == MemberKind::Directory {
+            if graph.contains(&id) || member.kind() == MemberKind::Directory {
                 continue;
             }
             // A link is another name of a blob.
-            if member.kind != MemberKind::File && archive.tree.follow(id).is_some() {
+            if member.kind() != MemberKind::File && archive.tree.follow(id).is_some() {
                 continue;
             }
             self.items.push(match standing(&member.name().to_string()) {

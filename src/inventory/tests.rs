@@ -55,7 +55,7 @@ fn every_file_of_every_good_case_is_listed_once() {
             found.sort();
             let files = archive.tree.members.iter().enumerate();
             let files: Vec<MemberId> = files
-                .filter(|(_, member)| member.kind == MemberKind::File)
+                .filter(|(_, member)| member.kind() == MemberKind::File)
                 .map(|(i, _)| MemberId(i as u32))
                 .collect();
             let told: HashSet<MemberId> = found.iter().copied().collect();

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::{Options, registry};
-use crate::error::{Context as _, Error, Result};
+#[cfg(feature = "cloud")]
+use crate::error::Error;
+use crate::error::{Context as _, Result};
 use crate::store::Address;
 
 /// A file that is written, and kept at the end.

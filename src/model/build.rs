@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::digest::Digest;
 use crate::error::Result;
@@ -61,6 +61,7 @@ impl<'a> Builder<'a> {
                 index_json: None,
                 ingested,
                 texts: Texts::new(limits),
+                by_node: OnceLock::new(),
             },
             limits,
             find: Box::new(find),
@@ -231,7 +232,8 @@ impl<'a> Builder<'a> {
 
     /// A member at a digest's place that nothing may point at: its name promises its content.
     pub fn stored_blob(&mut self, digest: Digest, member: MemberId) {
-        if self.by_digest.contains_key(&digest) || self.archive.tree.member(member).kind != MemberKind::File {
+        if self.by_digest.contains_key(&digest) || self.archive.tree.member(member).kind() != MemberKind::File
+        {
             return;
         }
         let id = self.blob_of_member(member);

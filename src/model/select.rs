@@ -211,8 +211,7 @@ fn short(name: &str) -> Cow<'_, str> {
 
 /// A manifest or index in words: its name, its platform, or its digest in short.
 pub fn described(archive: &Archive, node: NodeId) -> String {
-    let named = archive.roots.iter().find(|root| root.node == node && root.name != Name::None);
-    if let Some(root) = named {
+    if let Some(root) = archive.named_root(node) {
         return root.name.shown();
     }
     let platform = platform_of(archive, node, None).filter(|p| !p.os.is_empty() && !p.is_unknown());

@@ -25,7 +25,7 @@ pub fn duplicates(archive: &Archive, facts: &mut Facts) -> Result<()> {
     });
     let alike = |[first, again]: &[MemberId; 2]| {
         let (first, again) = (tree.member(*first), tree.member(*again));
-        first.kind == again.kind && first.size == again.size && first.size > 0
+        first.kind() == again.kind() && first.size == again.size && first.size > 0
     };
     let wanted: BTreeSet<MemberId> = pairs.filter(alike).flatten().collect();
     if wanted.is_empty() {

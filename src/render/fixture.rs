@@ -212,10 +212,7 @@ pub(crate) fn everything() -> (Archive, Vec<Finding>) {
             .help("two blocks of zeros end a tar"),
         Finding::new(
             &ENTRY,
-            Location {
-                member: Some(layer),
-                at: At::Entry { path: "/etc/\x1b[2Jpasswd".into(), offset: 1536 },
-            },
+            Location { member: Some(layer), at: At::entry("/etc/\x1b[2Jpasswd", 1536) },
             "`/etc/\u{1b}[2Jpasswd` begins with `/`",
         ),
         Finding::new(&CASE, Location::pointer(hostile, "/name"), "the name is `\u{1b}[31m\u{202e}red`")

@@ -78,7 +78,7 @@ fn tree(tree: &Tree, anomaly: &TreeAnomaly, archive: &Archive, facts: &Facts, ou
                     format!("the archive ends inside a tar header, {have} of 512 bytes are there"),
                 ),
                 AnomalyKind::TruncatedData { needed, have } => {
-                    let member = tree.members.iter().find(|member| member.header_offset == anomaly.offset);
+                    let member = tree.members.iter().find(|member| member.header_offset() == anomaly.offset);
                     let what =
                         member.map_or_else(|| "a header".to_owned(), |m| format!("member `{}`", m.name()));
                     (
@@ -164,8 +164,8 @@ fn duplicate(archive: &Archive, facts: &Facts, first: MemberId, again: MemberId,
     let (a, b) = (tree.member(first), tree.member(again));
     let digest = facts.members.get(&first);
     let equal = digest.is_some() && digest == facts.members.get(&again);
-    let same = a.kind == b.kind && a.size == b.size && (a.size == 0 || equal);
-    let offset = |id: MemberId| format!("header at offset {}", tree.member(id).header_offset);
+    let same = a.kind() == b.kind() && a.size == b.size && (a.size == 0 || equal);
+    let offset = |id: MemberId| format!("header at offset {}", tree.member(id).header_offset());
     let (rule, words) =
         if same { (&REPEATED_MEMBER, "with the same bytes") } else { (&DUPLICATE_MEMBER, "and differs") };
     let message = format!("member `{}` stands twice {words}", a.name().as_bstr());

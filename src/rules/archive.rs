@@ -257,7 +257,7 @@ impl Finding {
 pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     let cut = is_cut(archive);
     for (i, member) in archive.tree.members.iter().enumerate() {
-        let raw = member.raw_name.as_ref().filter(|raw| crate::tar::clean(raw).escapes);
+        let raw = member.raw_name().filter(|raw| crate::tar::clean(raw).escapes);
         if let Some(raw) = raw {
             let message = format!("the name of member `{raw}` leaves the archive");
             out.push(Finding::new(&ESCAPING_NAME, Location::member(MemberId(i as u32)), message));
@@ -284,7 +284,7 @@ pub fn is_cut(archive: &Archive) -> bool {
 pub fn ambiguous(tree: &Tree, id: MemberId, fault: PathFault) -> Finding {
     let member = tree.member(id);
     let name = shown(member);
-    let links = |other: &Member| match &other.kind {
+    let links = |other: &Member| match other.kind() {
         MemberKind::Symlink(target) | MemberKind::Hardlink(target) => format!("a link to `{target}`"),
         MemberKind::File => "a file".to_owned(),
         MemberKind::Directory | MemberKind::Other(_) => "no directory".to_owned(),
@@ -321,7 +321,7 @@ pub fn missing_member(name: &str, of: &str, archive: &Archive) -> Finding {
     };
     match archive.tree.get(name.as_bytes()).filter(|&id| archive.tree.follow(id).is_none()) {
         Some(id) => {
-            let found = match archive.tree.member(id).kind {
+            let found = match archive.tree.member(id).kind() {
                 MemberKind::Directory => "a directory",
                 MemberKind::Symlink(_) | MemberKind::Hardlink(_) => "a link to no file of the archive",
                 MemberKind::File | MemberKind::Other(_) => "neither file nor directory",

@@ -240,7 +240,7 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
             found.push(Finding::new(rule, Location::member(id), message));
         };
         let name = shown(member);
-        if member.raw_name.as_ref().is_some_and(|raw| raw.starts_with(b"/")) {
+        if member.raw_name().is_some_and(|raw| raw.starts_with(b"/")) {
             push(&ABSOLUTE_NAME, format!("the name of member `{name}` is absolute"));
         }
         if let Some(fault) = tree.link_fault(id) {
@@ -252,7 +252,7 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
         if tree.is_folder() {
             continue;
         }
-        match &member.kind {
+        match member.kind() {
             MemberKind::Symlink(target) if !one_step(archive, id, &layers) => {
                 push(&SYMLINK, format!("member `{name}` is a symlink to `{target}`, and not to a layer"));
             }
@@ -279,7 +279,7 @@ pub fn members(archive: &Archive, shown_links: &HashSet<MemberId>, out: &mut Vec
 /// Whether a symlink leads to a layer without another link between.
 fn one_step(archive: &Archive, id: MemberId, layers: &HashSet<MemberId>) -> bool {
     let tree = &archive.tree;
-    let MemberKind::Symlink(target) = &tree.member(id).kind else { return false };
+    let MemberKind::Symlink(target) = tree.member(id).kind() else { return false };
     let name = &tree.member(id).name();
     let parent = name.rfind_byte(b'/').map_or(&b""[..], |at| &name[..at]);
     let path = [parent, b"/", target].concat();
@@ -288,7 +288,7 @@ fn one_step(archive: &Archive, id: MemberId, layers: &HashSet<MemberId>) -> bool
 
 /// What is wrong with a link, in words.
 pub fn broken(member: &Member, fault: LinkFault) -> String {
-    let (MemberKind::Symlink(target) | MemberKind::Hardlink(target)) = &member.kind else {
+    let (MemberKind::Symlink(target) | MemberKind::Hardlink(target)) = member.kind() else {
         return String::new();
     };
     let why = match fault {

@@ -247,7 +247,7 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
     };
     // Without a path it is a place in the tar itself.
     let place = |evidence: &Evidence| {
-        let at = At::Entry { path: evidence.path.clone(), offset: evidence.offset };
+        let at = At::entry(evidence.path.clone(), evidence.offset);
         Location { member: Some(member), at }
     };
     let more = seen.total - seen.first.len() as u64;
@@ -276,7 +276,7 @@ fn found(rule: &'static Rule, say: Say, seen: &Seen, which: Which, member: Membe
         let finding = Finding::new(rule, place(evidence), sentence(evidence));
         match &evidence.detail {
             Detail::Other { offset, path } if !path.is_empty() => {
-                let at = At::Entry { path: path.clone(), offset: *offset };
+                let at = At::entry(path.clone(), *offset);
                 finding.related(Location { member: Some(member), at }, "the other entry")
             }
             _ => finding,

@@ -417,7 +417,7 @@ fn what_is_no_tar_is_called_what_it_is() {
     let mut out = Vec::new();
     layer(&Tar::new().bytes(&[&b"PK\x03\x04"[..], &[7; 2000]].concat()).facts(), 3, MemberId(0), &mut out);
     assert_eq!(out[0].message, "layer 3 is not a tar, but a zip file");
-    assert_eq!(out[0].primary.location.at, At::Entry { path: "".into(), offset: 0 });
+    assert_eq!(out[0].primary.location.at, At::entry("", 0));
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn paths(archive: &Archive, item: &Value, at: &Location, out: &mut Vec<Finding>)
     let mut one = |text: &str, at: Location| {
         if text.starts_with('/') {
             let member = archive.tree.get(&crate::tar::clean(text.as_bytes()).path);
-            let raw = member.and_then(|id| archive.tree.member(id).raw_name.as_ref());
+            let raw = member.and_then(|id| archive.tree.member(id).raw_name());
             // An absolute name is a fault of its own.
             if raw.is_none_or(|raw| !raw.starts_with(b"/")) {
                 let relative = text.trim_start_matches('/');

@@ -157,7 +157,7 @@ fn schema1(archive: &Archive, out: &mut Vec<Finding>) {
 fn blob_paths(archive: &Archive, out: &mut Vec<Finding>) {
     use crate::source::MemberKind;
     for (i, member) in archive.tree.members.iter().enumerate() {
-        if member.kind == MemberKind::Directory {
+        if member.kind() == MemberKind::Directory {
             continue;
         }
         let name = member.name().to_string();
@@ -168,7 +168,7 @@ fn blob_paths(archive: &Archive, out: &mut Vec<Finding>) {
             continue;
         }
         let good = path.split_once('/').is_some_and(|(algorithm, encoded)| {
-            !encoded.contains('/') && Digest::parse(&format!("{algorithm}:{encoded}")).is_ok()
+            !encoded.contains('/') && Digest::of_parts(algorithm, encoded).is_ok()
         });
         if !good {
             let at = Location::member(crate::location::MemberId(i as u32));

@@ -15,13 +15,65 @@ const NAME: usize = 300;
 /// What leads to what.
 pub struct Reach<'a> {
     archive: &'a Archive,
-    parents: HashMap<NodeId, Vec<NodeId>>,
+    /// With the place that a node has among the children of each.
+    parents: HashMap<NodeId, Vec<(NodeId, usize)>>,
     roots: HashMap<NodeId, Vec<usize>>,
+    /// Roots that are declared in these members.
+    declared: HashMap<MemberId, Vec<usize>>,
     /// Nodes that are made of these members.
     users: HashMap<MemberId, Vec<NodeId>>,
-    /// Documents that list roots, with how many steps of a pointer one root takes.
-    lists: HashMap<MemberId, usize>,
+    /// Children by their places in an index, of indexes that findings are in.
+    edges: HashMap<(NodeId, &'a str), &'a Edge>,
+    lists: HashMap<MemberId, List<'a>>,
     steps: usize,
+}
+
+/// A document that lists roots.
+struct List<'a> {
+    /// How many steps of a pointer one root takes.
+    steps: usize,
+    /// Roots by these steps.
+    by_place: HashMap<&'a str, Vec<usize>>,
+    /// Those that are declared elsewhere in it, or by it as a whole.
+    others: Vec<usize>,
+}
+
+impl<'a> List<'a> {
+    fn of(steps: usize) -> List<'a> {
+        List { steps, by_place: HashMap::new(), others: Vec::new() }
+    }
+
+    fn add(&mut self, i: usize, at: &'a At) {
+        match at {
+            At::Pointer(there) if self.is_whole(first(there, self.steps)) => {
+                self.by_place.entry(first(there, self.steps)).or_default().push(i);
+            }
+            _ => self.others.push(i),
+        }
+    }
+
+    /// Whether a pointer takes as many steps as one root does.
+    fn is_whole(&self, pointer: &str) -> bool {
+        pointer.matches('/').count() == self.steps
+    }
+
+    /// The roots that a place in it belongs to.
+    fn near(&self, pointer: Option<&str>, archive: &Archive) -> Vec<usize> {
+        let part = pointer.map(|pointer| first(pointer, self.steps));
+        let near = |root: &&usize| match (&archive.roots[**root].at.at, part) {
+            (At::Pointer(there), Some(part)) => {
+                let there = first(there, self.steps);
+                is_in(there, part) || is_in(part, there)
+            }
+            _ => true,
+        };
+        let others = self.others.iter().filter(near).copied();
+        let found: BTreeSet<usize> = match part.filter(|part| self.is_whole(part)) {
+            Some(part) => others.chain(self.by_place.get(part).into_iter().flatten().copied()).collect(),
+            None => others.chain(self.by_place.values().flatten().filter(near).copied()).collect(),
+        };
+        found.into_iter().collect()
+    }
 }
 
 /// What a place is part of.
@@ -44,7 +96,9 @@ impl<'a> Reach<'a> {
             archive,
             parents: HashMap::new(),
             roots: HashMap::new(),
+            declared: HashMap::new(),
             users: HashMap::new(),
+            edges: HashMap::new(),
             lists: HashMap::new(),
             steps: 0,
         };
@@ -54,17 +108,29 @@ impl<'a> Reach<'a> {
                 DocKind::Repositories => 2,
                 _ => continue,
             };
-            reach.lists.insert(document.member, steps);
+            reach.lists.insert(document.member, List::of(steps));
         }
-        reach.lists.extend(archive.index_json.map(|id| (archive.document(id).member, 2)));
+        reach.lists.extend(archive.index_json.map(|id| (archive.listed(id).member, List::of(2))));
         for (i, root) in archive.roots.iter().enumerate() {
             reach.roots.entry(root.node).or_default().push(i);
+            let Some(member) = root.at.member else { continue };
+            match reach.lists.get_mut(&member) {
+                Some(list) => list.add(i, &root.at.at),
+                None if wanted.contains(&member) => reach.declared.entry(member).or_default().push(i),
+                None => {}
+            }
         }
         for (i, node) in archive.nodes.iter().enumerate() {
             let id = NodeId(i as u32);
             if let Body::Index { children, .. } = &node.body {
-                for child in children.iter().filter_map(|edge| edge.node) {
-                    reach.parents.entry(child).or_default().push(id);
+                let is_wanted = node.document.is_some_and(|id| wanted.contains(&archive.listed(id).member));
+                for (place, edge) in children.iter().enumerate() {
+                    if let Some(child) = edge.node {
+                        reach.parents.entry(child).or_default().push((id, place));
+                    }
+                    if let (At::Pointer(there), true) = (&edge.descriptor.at.at, is_wanted) {
+                        reach.edges.entry((id, there)).or_insert(edge);
+                    }
                 }
             }
             for member in made_of(archive, node).filter(|id| wanted.contains(id)).collect::<BTreeSet<_>>() {
@@ -81,38 +147,27 @@ impl<'a> Reach<'a> {
             At::Pointer(pointer) | At::Key(pointer) => Some(pointer.as_str()),
             _ => None,
         };
-        if let Some(&steps) = self.lists.get(&member) {
-            let part = pointer.map(|pointer| first(pointer, steps));
-            let near = |root: &Root| match (&root.at.at, part) {
-                (At::Pointer(there), Some(part)) => {
-                    let there = first(there, steps);
-                    is_in(there, part) || is_in(part, there)
-                }
-                _ => true,
-            };
-            let here = |root: &Root| root.at.member == Some(member) && near(root);
-            return Hit::Roots(self.roots_that(here));
+        if let Some(list) = self.lists.get(&member) {
+            return Hit::Roots(list.near(pointer, self.archive));
         }
         let nodes = self.users.get(&member).cloned().unwrap_or_default();
         if let ([node], Some(pointer)) = (nodes.as_slice(), pointer) {
-            if let Body::Index { children, .. } = &self.archive.node(*node).body {
-                let inside = |edge: &&Edge| match &edge.descriptor.at.at {
-                    At::Pointer(there) => is_in(pointer, there),
-                    _ => false,
-                };
-                let edge = children.iter().find(inside);
+            if let Body::Index { .. } = &self.archive.node(*node).body {
+                let around = std::iter::successors(Some(pointer), |inner| Some(inner.rsplit_once('/')?.0));
+                let edge = around.filter_map(|at| self.edges.get(&(*node, at))).next();
                 return Hit::Nodes(nodes, edge.map(|edge| &edge.descriptor.at));
             }
         }
         if nodes.is_empty() {
-            let roots = self.roots_that(|root| root.at.member == Some(member));
-            return if roots.is_empty() { Hit::Nothing } else { Hit::Roots(roots) };
+            return self.declared.get(&member).map_or(Hit::Nothing, |roots| Hit::Roots(roots.clone()));
         }
         Hit::Nodes(nodes, None)
     }
 
-    fn roots_that(&self, test: impl Fn(&Root) -> bool) -> Vec<usize> {
-        self.archive.roots.iter().enumerate().filter(|(_, root)| test(root)).map(|(i, _)| i).collect()
+    /// The child that is declared at a place in an index.
+    fn edge_at(&self, index: NodeId, at: &Location) -> Option<&'a Edge> {
+        let At::Pointer(pointer) = &at.at else { return None };
+        self.edges.get(&(index, pointer.as_str())).copied()
     }
 
     /// These nodes and all above them; `None` if that takes too long.
@@ -125,7 +180,7 @@ impl<'a> Reach<'a> {
             if self.steps > MAX_STEPS {
                 return None;
             }
-            pending.extend(parents.iter().copied().filter(|&parent| seen.insert(parent)));
+            pending.extend(parents.iter().map(|(parent, _)| *parent).filter(|&parent| seen.insert(parent)));
         }
         Some(seen)
     }
@@ -147,15 +202,14 @@ impl<'a> Reach<'a> {
     fn platform(&self, hit: &Hit<'_>) -> Option<(NodeId, String)> {
         let Hit::Nodes(nodes, edge) = hit else { return None };
         let [node] = nodes.as_slice() else { return None };
-        let children = |parent: &NodeId| match &self.archive.node(*parent).body {
-            Body::Index { children, .. } => children.as_slice(),
-            _ => &[],
-        };
         let edge = match edge {
-            Some(at) => children(node).iter().find(|edge| edge.descriptor.at == **at)?,
+            Some(at) => self.edge_at(*node, at)?,
             None => {
-                let parent = self.parents.get(node)?.first()?;
-                children(parent).iter().find(|edge| edge.node == Some(*node))?
+                let (parent, place) = self.parents.get(node)?.first()?;
+                match &self.archive.node(*parent).body {
+                    Body::Index { children, .. } => children.get(*place)?,
+                    _ => return None,
+                }
             }
         };
         if edge.attestation {
@@ -180,8 +234,7 @@ impl<'a> Reach<'a> {
     /// The child of an index that a descriptor in it points at.
     fn child_at(&self, index: &[NodeId], at: &Location) -> Option<NodeId> {
         let [index] = index else { return None };
-        let Body::Index { children, .. } = &self.archive.node(*index).body else { return None };
-        children.iter().find(|edge| edge.descriptor.at == *at)?.node
+        self.edge_at(*index, at)?.node
     }
 
     fn affected(&mut self, hit: &Hit<'_>) -> Option<Affected> {

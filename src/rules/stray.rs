@@ -51,7 +51,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
     let mut found = Capped::default();
     for (i, member) in tree.members.iter().enumerate() {
         let name = member.name().to_string();
-        let folder = member.kind == MemberKind::Directory;
+        let folder = member.kind() == MemberKind::Directory;
         if is_left_over(&name, folder) {
             let message = format!("a tool left `{name}` behind");
             found.push(Finding::new(&LEFT_OVER, Location::member(MemberId(i as u32)), message));
@@ -77,7 +77,8 @@ fn unknown(archive: &Archive, out: &mut Vec<Finding>) {
     let told: Vec<MemberId> = out.iter().filter_map(|finding| finding.primary.location.member).collect();
     let known: HashSet<MemberId> = blobs.chain(documents).chain(signatures).chain(told).collect();
     // A link is known by what it is called.
-    let files = archive.tree.members.iter().enumerate().filter(|(_, member)| member.kind == MemberKind::File);
+    let files =
+        archive.tree.members.iter().enumerate().filter(|(_, member)| member.kind() == MemberKind::File);
     let mut strange = files.filter(|(i, member)| {
         let name = member.name().to_string();
         !known.contains(&MemberId(*i as u32))

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 use cap_std::fs::Dir;
 
 use super::members::{Member, MemberKind, nanoseconds};
@@ -20,8 +20,8 @@ pub(super) fn follow(dir: &Dir, name: &Path, text: MemberName) -> Member {
         Ok(meta) if meta.is_file() => Member::at_path(text, MemberKind::File, Some(&meta)),
         _ => {
             let target = dir.read_link_contents(name).unwrap_or_default();
-            let target = BString::from(<[u8]>::from_path(&target).unwrap_or_default());
-            Member::at_path(text, MemberKind::Symlink(Box::new(target)), None)
+            let target = <[u8]>::from_path(&target).unwrap_or_default();
+            Member::at_path(text, MemberKind::Symlink(target.as_bstr()), None)
         }
     }
 }

@@ -110,8 +110,8 @@ impl Tree {
     /// This tree with more members behind its own, which keep their IDs.
     pub fn with(self, more: Vec<(MemberName, Held)>) -> Tree {
         let base = Arc::new(self);
-        let own = base.members.iter().zip(0..);
-        let members: Vec<Member> = own.map(|(member, key)| Member { key, ..member.clone() }).collect();
+        let mut members = base.members.clone();
+        members.iter_mut().zip(0..).for_each(|(member, key)| member.key = key);
         let held: Vec<Held> =
             (0..members.len() as u32).map(|id| Held::Member(Arc::clone(&base), MemberId(id))).collect();
         upon(&base, members, held, more)
@@ -148,7 +148,7 @@ impl Tree {
                 Becomes::Same => {}
                 Becomes::Other(name, made) => {
                     if member.name != name {
-                        (member.name, member.raw_name) = (name, None);
+                        member.rename(name);
                     }
                     if let Some(made) = made {
                         member.size = made.size();

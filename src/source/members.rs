@@ -14,29 +14,46 @@ use crate::tar;
 pub struct Member {
     /// Cleaned name (formats.md 0.5).
     pub(super) name: MemberName,
-    /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
-    pub raw_name: Option<Box<BString>>,
-    /// What it is.
-    pub kind: MemberKind,
     /// Bytes of content.
     pub size: u64,
-    /// Offset of its first header in a tar; 0 in a folder.
-    pub header_offset: u64,
     /// Where its bytes are, as [`Bytes`](super::Bytes) takes it.
     pub(super) key: u64,
+    words: Option<Box<Words>>,
+    /// Which block of a tar its first header is.
+    header: u32,
+    sort: Sort,
+}
+
+/// What few members have. A registry has hundreds of thousands of members, so that each byte of one counts.
+#[derive(Debug, Clone, Default)]
+struct Words {
+    /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
+    raw_name: Option<BString>,
+    /// Where a link leads, as written.
+    target: BString,
+}
+
+/// A [`MemberKind`] without its target.
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    File,
+    Directory,
+    Symlink,
+    Hardlink,
+    Other(Special),
 }
 
 /// The kinds of members that matter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MemberKind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberKind<'m> {
     /// A regular file.
     File,
     /// A directory.
     Directory,
     /// A symlink, with its target as written. In a folder: one that does not lead to a file inside it.
-    Symlink(Box<BString>),
+    Symlink(&'m BStr),
     /// A hard link, with its target as written.
-    Hardlink(Box<BString>),
+    Hardlink(&'m BStr),
     /// Something that no format uses.
     Other(Special),
 }
@@ -136,14 +153,51 @@ impl Member {
         &self.name
     }
 
+    /// The name as written, if cleaning changed more than a leading `./` or a trailing `/`.
+    pub fn raw_name(&self) -> Option<&BStr> {
+        Some(self.words.as_ref()?.raw_name.as_ref()?.as_bstr())
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> MemberKind<'_> {
+        let target = || self.words.as_ref().map_or(BStr::new(b""), |words| words.target.as_bstr());
+        match self.sort {
+            Sort::File => MemberKind::File,
+            Sort::Directory => MemberKind::Directory,
+            Sort::Symlink => MemberKind::Symlink(target()),
+            Sort::Hardlink => MemberKind::Hardlink(target()),
+            Sort::Other(special) => MemberKind::Other(special),
+        }
+    }
+
+    /// Offset of its first header in a tar; 0 in a folder.
+    pub fn header_offset(&self) -> u64 {
+        u64::from(self.header) * tar::BLOCK as u64
+    }
+
+    /// Calls it otherwise; nobody wrote that name.
+    pub(super) fn rename(&mut self, name: MemberName) {
+        self.name = name;
+        if let Some(words) = &mut self.words {
+            words.raw_name = None;
+        }
+    }
+
+    /// Lets a hard link lead elsewhere.
+    pub(super) fn relink(&mut self, target: Vec<u8>) {
+        if let Some(words) = &mut self.words {
+            words.target = target.into();
+        }
+    }
+
     pub(super) fn at_path(
         name: MemberName,
-        kind: MemberKind,
+        kind: MemberKind<'_>,
         meta: Option<&cap_std::fs::Metadata>,
     ) -> Member {
         use cap_std::fs::MetadataExt as _;
         let (size, modified) = meta.map_or((0, 0), |m| (m.len(), nanoseconds(m.mtime(), m.mtime_nsec())));
-        Member { name, raw_name: None, kind, size, header_offset: 0, key: modified as u64 }
+        Member::of_kind(name, kind, size, modified as u64)
     }
 
     /// A regular file that is listed and not read yet.
@@ -151,8 +205,21 @@ impl Member {
         Member::of_kind(name, MemberKind::File, size, key)
     }
 
-    pub(super) fn of_kind(name: MemberName, kind: MemberKind, size: u64, key: u64) -> Member {
-        Member { name, raw_name: None, kind, size, header_offset: 0, key }
+    pub(super) fn of_kind(name: MemberName, kind: MemberKind<'_>, size: u64, key: u64) -> Member {
+        let (sort, target) = match kind {
+            MemberKind::File => (Sort::File, None),
+            MemberKind::Directory => (Sort::Directory, None),
+            MemberKind::Symlink(target) => (Sort::Symlink, Some(target)),
+            MemberKind::Hardlink(target) => (Sort::Hardlink, Some(target)),
+            MemberKind::Other(special) => (Sort::Other(special), None),
+        };
+        let words = target.map(|target| Box::new(Words { raw_name: None, target: target.to_owned() }));
+        Member { name, size, key, words, header: 0, sort }
+    }
+
+    /// One of a folder that somebody else listed.
+    pub fn in_list(name: MemberName, kind: MemberKind<'_>, size: u64) -> Member {
+        Member::of_kind(name, kind, size, 0)
     }
 
     /// Places a spooled member.
@@ -169,8 +236,8 @@ impl Member {
         let kind = match entry.kind {
             tar::Kind::Regular => MemberKind::File,
             tar::Kind::Directory => MemberKind::Directory,
-            tar::Kind::Symlink => MemberKind::Symlink(Box::new(entry.link.into())),
-            tar::Kind::Hardlink => MemberKind::Hardlink(Box::new(entry.link.into())),
+            tar::Kind::Symlink => MemberKind::Symlink(entry.link.as_bstr()),
+            tar::Kind::Hardlink => MemberKind::Hardlink(entry.link.as_bstr()),
             tar::Kind::Global => return None,
             tar::Kind::CharDevice | tar::Kind::BlockDevice => MemberKind::Other(Special::Device),
             tar::Kind::Fifo => MemberKind::Other(Special::Fifo),
@@ -183,15 +250,14 @@ impl Member {
         }
         let plain = entry.path.strip_prefix(b"./").unwrap_or(entry.path);
         let plain = plain.strip_suffix(b"/").unwrap_or(plain);
-        let raw_name = (plain != cleaned.path.as_ref()).then(|| Box::new(BString::from(entry.path)));
-        Some(Member {
-            name: MemberName::from(cleaned.path.as_bytes()),
-            raw_name,
-            kind,
-            size: entry.size,
-            header_offset: entry.header_offset,
-            key: entry.data_offset,
-        })
+        let name = MemberName::from(cleaned.path.as_bytes());
+        let mut member = Member::of_kind(name, kind, entry.size, entry.data_offset);
+        // Nobody reads a header by it: it is shown, and no tar that anybody stores is larger than 2 TiB.
+        member.header = u32::try_from(entry.header_offset / tar::BLOCK as u64).unwrap_or(u32::MAX);
+        if plain != cleaned.path.as_ref() {
+            member.words.get_or_insert_default().raw_name = Some(BString::from(entry.path));
+        }
+        Some(member)
     }
 }
 
@@ -201,5 +267,15 @@ pub(super) fn nanoseconds(seconds: i64, more: i64) -> i64 {
 
 /// Shows a member's name as written, for messages.
 pub fn shown(member: &Member) -> Cow<'_, BStr> {
-    member.raw_name.as_ref().map_or_else(|| member.name(), |raw| Cow::Borrowed(raw.as_bstr()))
+    member.raw_name().map_or_else(|| member.name(), Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_stays_small() {
+        assert!(size_of::<Member>() <= 72, "{}", size_of::<Member>());
+    }
 }

@@ -186,17 +186,15 @@ impl Tree {
         Tree::new(place, members, Vec::new(), bytes)
     }
 
-    /// A folder as somebody listed it, whose bytes come from elsewhere: names, kinds and sizes, sorted by name. The keys are the
-    /// places in the list.
+    /// A folder as somebody listed it, whose bytes come from elsewhere; sorted by name. The keys are the places in the list.
     pub fn of_list(
         place: &str,
-        members: Vec<(MemberName, MemberKind, u64)>,
+        mut members: Vec<Member>,
         anomalies: Vec<TreeAnomaly>,
         bytes: Box<dyn Bytes>,
     ) -> Tree {
-        let members = members.into_iter().zip(0..);
-        let members = members.map(|((name, kind, size), key)| Member::of_kind(name, kind, size, key));
-        let mut tree = Tree::listed(place, members.collect(), anomalies, bytes);
+        members.iter_mut().zip(0..).for_each(|(member, key)| member.key = key);
+        let mut tree = Tree::listed(place, members, anomalies, bytes);
         tree.container = Container::Listed;
         tree
     }
@@ -231,7 +229,7 @@ impl Tree {
         by_name.sort_by(|&a, &b| members[a as usize].name.cmp(&members[b as usize].name).then(a.cmp(&b)));
         for pair in by_name.windows(2) {
             let (a, b) = (&members[pair[0] as usize], &members[pair[1] as usize]);
-            let directories = a.kind == MemberKind::Directory && b.kind == MemberKind::Directory;
+            let directories = a.kind() == MemberKind::Directory && b.kind() == MemberKind::Directory;
             if a.name == b.name && !directories {
                 anomalies.push(TreeAnomaly::Duplicate { first: MemberId(pair[0]), again: MemberId(pair[1]) });
             }
@@ -271,9 +269,9 @@ impl Tree {
         for member in &mut members {
             let inside = member.name.text().strip_prefix(below.as_bytes()).map(MemberName::from);
             member.name = inside.unwrap_or_else(|| member.name.clone());
-            if let MemberKind::Hardlink(target) = &mut member.kind {
-                if let Some(inside) = target.strip_prefix(below.as_bytes()) {
-                    **target = inside.into();
+            if let MemberKind::Hardlink(target) = member.kind() {
+                if let Some(inside) = target.strip_prefix(below.as_bytes()).map(<[u8]>::to_vec) {
+                    member.relink(inside);
                 }
             }
         }

@@ -49,7 +49,7 @@ impl<'a> Names<'a> {
         let mut id = id;
         for _ in 0..=MAX_HOPS {
             let member = self.member(id);
-            let target = match &member.kind {
+            let target = match member.kind() {
                 MemberKind::File => return Ok(Some(id)),
                 MemberKind::Symlink(target) if target.starts_with(b"/") => return Err(LinkFault::Absolute),
                 MemberKind::Symlink(target) => {

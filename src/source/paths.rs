@@ -24,11 +24,11 @@ pub(super) fn ambiguous(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
         if known.contains(&id) {
             continue;
         }
-        let fault = if member.raw_name.as_ref().is_some_and(|raw| goes_up_inside(raw)) {
+        let fault = if member.raw_name().is_some_and(|raw| goes_up_inside(raw)) {
             PathFault::Parent
-        } else if member.name.is_empty() && member.kind != MemberKind::Directory {
+        } else if member.name.is_empty() && member.kind() != MemberKind::Directory {
             PathFault::Root
-        } else if is_link(&member.kind) && tree.walk(id).ok() != stepwise(tree, id).ok() {
+        } else if is_link(member.kind()) && tree.walk(id).ok() != stepwise(tree, id).ok() {
             PathFault::Link
         } else {
             continue;
@@ -40,7 +40,7 @@ pub(super) fn ambiguous(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
     found
 }
 
-fn is_link(kind: &MemberKind) -> bool {
+fn is_link(kind: MemberKind<'_>) -> bool {
     matches!(kind, MemberKind::Symlink(_) | MemberKind::Hardlink(_))
 }
 
@@ -65,7 +65,7 @@ fn below_others(tree: Names<'_>) -> Vec<(MemberId, PathFault)> {
         found.extend(above.map(|(_, above)| (id, PathFault::Below(*above))));
         // Of several of one name the first will do.
         let known = open.last().is_some_and(|(begin, _)| *begin == name);
-        if member.kind != MemberKind::Directory && !name.is_empty() && !known {
+        if member.kind() != MemberKind::Directory && !name.is_empty() && !known {
             open.push((name, id));
         }
     }
@@ -109,7 +109,7 @@ fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault
             here = name;
             continue;
         };
-        if tree.member(id).kind == MemberKind::Directory {
+        if tree.member(id).kind() == MemberKind::Directory {
             here = name;
             continue;
         }
@@ -125,7 +125,7 @@ fn stepwise(tree: Names<'_>, id: MemberId) -> Result<Option<MemberId>, LinkFault
 
 /// The parts of a link's target, the first one last. An absolute one begins at the root of the archive, where Docker keeps
 /// all links; who looks names up follows none such.
-fn steps<'t>(target: &'t BString, here: &mut BString) -> Vec<&'t [u8]> {
+fn steps<'t>(target: &'t BStr, here: &mut BString) -> Vec<&'t [u8]> {
     if target.starts_with(b"/") {
         here.clear();
     }
@@ -135,7 +135,7 @@ fn steps<'t>(target: &'t BString, here: &mut BString) -> Vec<&'t [u8]> {
 /// What a member is once it is extracted.
 enum Inode<'t> {
     File(MemberId),
-    Link(&'t BString),
+    Link(&'t BStr),
     Other,
 }
 
@@ -147,7 +147,7 @@ fn inode<'t>(tree: Names<'t>, id: MemberId, hops: &mut usize) -> Result<Inode<'t
         if *hops > MAX_HOPS + 1 {
             return Err(LinkFault::TooManyHops);
         }
-        match &tree.member(id).kind {
+        match tree.member(id).kind() {
             MemberKind::File => return Ok(Inode::File(id)),
             MemberKind::Symlink(target) => return Ok(Inode::Link(target)),
             MemberKind::Directory | MemberKind::Other(_) => return Ok(Inode::Other),

@@ -136,7 +136,7 @@ fn read(
         }
         let entry_at = entry.data_offset;
         let Some(mut member) = Member::of_entry(&entry) else { continue };
-        if member.kind != MemberKind::File {
+        if member.kind() != MemberKind::File {
             members.push(member);
             continue;
         }

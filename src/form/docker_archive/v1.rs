@@ -126,7 +126,7 @@ fn without_json(
         let Some(end) = member
             .name()
             .find_byte(b'/')
-            .or_else(|| (member.kind == MemberKind::Directory).then_some(member.name().len()))
+            .or_else(|| (member.kind() == MemberKind::Directory).then_some(member.name().len()))
         else {
             continue;
         };

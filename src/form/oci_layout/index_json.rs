@@ -4,7 +4,7 @@
 //! `org.opencontainers.image.ref.name` the tag, but where two different images of the resulting index would share
 //! that tag, each gets its full familiar name (umoci refuses and skopeo takes the first otherwise: formats.md D.13).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -219,6 +219,15 @@ impl Entry {
         Entry { digest, target: None, artifact_type: None, raw, names, full, exact: false, lost: false }
     }
 
+    /// What it is called: in full if it can be, or else (and where `by_text`) by its `ref.name`.
+    fn called(&self, by_text: bool) -> Option<Called> {
+        match &self.full {
+            _ if self.names.is_none() => None,
+            Some(full) if !by_text => Some(Called::Full(full.canonical())),
+            _ => Some(Called::Text(self.names.ref_name.clone())),
+        }
+    }
+
     /// Whether a descriptor of the destination has the name that `root` is to have.
     fn has_name_of(&self, root: &Entry) -> bool {
         let same_full = self.full.is_some() && self.full == root.full;
@@ -333,6 +342,51 @@ fn replace(held: &mut [Entry], roots: &mut Vec<Entry>, before: &str) {
     });
 }
 
+/// By what a name is looked for.
+#[derive(PartialEq, Eq, Hash)]
+enum Called {
+    Full(String),
+    Text(Option<String>),
+}
+
+/// Where the descriptors of each digest and name are. What takes another name leaves its old place here, so that it is asked
+/// what it is called now.
+#[derive(Default)]
+struct Places {
+    digests: HashSet<String>,
+    named: HashMap<(String, Called), Vec<usize>>,
+    unnamed: HashMap<String, VecDeque<usize>>,
+}
+
+impl Places {
+    fn add(&mut self, i: usize, entry: &Entry) {
+        let digest = || entry.digest.clone();
+        self.digests.insert(digest());
+        match entry.called(false) {
+            Some(called) => self.named.entry((digest(), called)).or_default().push(i),
+            None => self.unnamed.entry(digest()).or_default().push_back(i),
+        }
+    }
+
+    /// The first descriptor of its digest that has the name of `root`.
+    fn named(&self, held: &[Entry], root: &Entry) -> Option<usize> {
+        let found = [root.called(false), root.called(root.exact)].into_iter().flatten();
+        let found = found.filter_map(|called| self.named.get(&(root.digest.clone(), called)));
+        found.flatten().copied().filter(|&i| held[i].has_name_of(root)).min()
+    }
+
+    /// The first of its digest that has none.
+    fn unnamed(&mut self, held: &[Entry], root: &Entry) -> Option<usize> {
+        let places = self.unnamed.get_mut(&root.digest)?;
+        while let Some(i) = places.pop_front() {
+            if held[i].names.is_none() {
+                return Some(i);
+            }
+        }
+        None
+    }
+}
+
 /// What the destination holds, with the roots added.
 fn merge(mut held: Vec<Entry>, roots: Vec<Entry>, displaced: &mut Vec<Displaced>) -> Vec<Entry> {
     // Layouts of many images are merged into layouts of many: only entries that may match are compared.
@@ -346,7 +400,7 @@ fn merge(mut held: Vec<Entry>, roots: Vec<Entry>, displaced: &mut Vec<Displaced>
             by_text.entry(root.names.ref_name.as_deref()).or_default().push(root);
         }
     }
-    let mut by_digest: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut places = Places::default();
     for (i, entry) in held.iter_mut().enumerate() {
         let alike = match &entry.full {
             Some(full) => by_full.get(&full.canonical()),
@@ -357,26 +411,27 @@ fn merge(mut held: Vec<Entry>, roots: Vec<Entry>, displaced: &mut Vec<Displaced>
             displaced.extend(entry.displaced_by(&root.digest));
             (entry.names, entry.full, entry.lost) = (Names::default(), None, true);
         }
-        by_digest.entry(entry.digest.clone()).or_default().push(i);
+        places.add(i, entry);
     }
     let mut added: Vec<Entry> = Vec::new();
     for root in roots {
-        let same = by_digest.get(&root.digest).map_or(&[][..], Vec::as_slice);
-        let named = same.iter().find(|&&i| held[i].has_name_of(&root));
-        let unnamed = same.iter().find(|&&i| held[i].names.is_none());
         if root.names.is_none() {
-            if same.is_empty() {
+            if !places.digests.contains(&root.digest) {
                 added.push(root);
             }
-        } else if let Some(&i) = named {
-            // Already there; only a text that was typed is worth a change.
-            if root.exact {
+            continue;
+        }
+        let named = places.named(&held, &root);
+        // Of what is there already, only a text that was typed is worth a change.
+        if named.is_some() && !root.exact {
+            continue;
+        }
+        match named.or_else(|| places.unnamed(&held, &root)) {
+            Some(i) => {
                 held[i].take_names(root);
+                places.add(i, &held[i]);
             }
-        } else if let Some(&i) = unnamed {
-            held[i].take_names(root);
-        } else {
-            added.push(root);
+            None => added.push(root),
         }
     }
     // A descriptor without its name is worth keeping only as the last trace of its image.

@@ -32,7 +32,7 @@ use crate::media::{IMAGE_NAME, REF_NAME};
 use crate::model::archive::*;
 use crate::model::build::Builder;
 use crate::model::view::annotation;
-use crate::model::{Anomaly, DocKind, Document, Form, Sought};
+use crate::model::{Anomaly, DocId, DocKind, Form, Sought};
 use crate::reference::Reference;
 use crate::source::{Ingested, Tree};
 
@@ -52,7 +52,7 @@ pub(crate) fn blob_path(digest: &Digest) -> String {
 /// The digest at whose place a member of a layout stands, by its name.
 fn digest_at(name: &[u8]) -> Option<Digest> {
     let (algorithm, encoded) = name.strip_prefix(b"blobs/")?.to_str().ok()?.split_once('/')?;
-    Digest::parse(&format!("{algorithm}:{encoded}")).ok()
+    Digest::of_parts(algorithm, encoded).ok()
 }
 
 /// Recognises a layout, damaged ones included.
@@ -89,11 +89,9 @@ pub(super) fn read_into(builder: &mut Builder<'_>) -> Result<()> {
         return Ok(());
     };
     builder.archive.index_json = Some(index);
-    // Held meanwhile: between two images so much else is read that a large index would be read again for each.
-    let document = builder.archive.document(index);
     for edge in builder.children(index, "/manifests") {
         let Some(node) = builder.follow(&edge.descriptor)? else { continue };
-        let name = name_of(builder, &document, &edge);
+        let name = name_of(builder, index, &edge);
         let at = edge.descriptor.at.clone();
         let root = Root {
             at,
@@ -131,11 +129,12 @@ fn unlisted(builder: &mut Builder<'_>) -> Result<()> {
 }
 
 /// The name of a descriptor in `index.json` (docs/architecture.md#names).
-fn name_of(builder: &mut Builder<'_>, document: &Document, edge: &Edge) -> Name {
+fn name_of(builder: &mut Builder<'_>, index: DocId, edge: &Edge) -> Name {
     let pointer = match &edge.descriptor.at.at {
         crate::location::At::Pointer(pointer) => pointer.clone(),
         _ => String::new(),
     };
+    let document = builder.archive.document(index);
     let Some(value) = document.root().and_then(|root| root.at(&pointer)) else { return Name::None };
     let full = annotation(value, IMAGE_NAME).map(str::to_owned);
     let short = annotation(value, REF_NAME).map(str::to_owned);

@@ -4,6 +4,7 @@
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
+use bstr::ByteSlice as _;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 
 use super::{blob_path, open};
@@ -11,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::model::Archive;
-use crate::source::{Bytes, Ingested, MemberKind, MemberName, Special, Tree, TreeAnomaly, Wanted};
+use crate::source::{Bytes, Ingested, Member, MemberKind, MemberName, Special, Tree, TreeAnomaly, Wanted};
 
 /// Bytes that are no characters of a text, and what stands for them.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
@@ -105,33 +106,27 @@ pub fn layout(
     known: Arc<dyn Known>,
     limits: &Limits,
 ) -> Result<Archive> {
-    let mut members: Vec<(MemberName, MemberKind, u64, Held)> = Vec::with_capacity(said.len() + blobs.len());
+    let mut members: Vec<(Member, Held)> = Vec::with_capacity(said.len() + blobs.len());
     let nothing = || Held::Text(Vec::new());
+    let file = |name: &[u8], size| Member::in_list(MemberName::from(name), MemberKind::File, size);
+    let other = |name: &[u8], kind: MemberKind<'_>| Member::in_list(MemberName::from(name), kind, 0);
     for said in said {
         members.push(match said {
-            Said::Document(name, text) => {
-                (MemberName::from(&name[..]), MemberKind::File, text.len() as u64, Held::Text(text))
-            }
-            Said::File(name, size) => (MemberName::from(&name[..]), MemberKind::File, size, nothing()),
-            Said::Directory(name) => (MemberName::from(&name[..]), MemberKind::Directory, 0, nothing()),
-            Said::Symlink(name, target) => {
-                let kind = MemberKind::Symlink(Box::new(target.into()));
-                (MemberName::from(&name[..]), kind, 0, nothing())
-            }
-            Said::Other(name) => {
-                (MemberName::from(&name[..]), MemberKind::Other(Special::Fifo), 0, nothing())
-            }
+            Said::Document(name, text) => (file(&name, text.len() as u64), Held::Text(text)),
+            Said::File(name, size) => (file(&name, size), nothing()),
+            Said::Directory(name) => (other(&name, MemberKind::Directory), nothing()),
+            Said::Symlink(name, target) => (other(&name, MemberKind::Symlink(target.as_bstr())), nothing()),
+            Said::Other(name) => (other(&name, MemberKind::Other(Special::Fifo)), nothing()),
         });
     }
-    members.extend(blobs.into_iter().map(|(digest, size)| {
-        (MemberName::from(blob_path(&digest)), MemberKind::File, size, Held::Blob(digest))
-    }));
-    members.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    let blobs = blobs.into_iter();
+    members
+        .extend(blobs.map(|(digest, size)| (file(blob_path(&digest).as_bytes(), size), Held::Blob(digest))));
+    members.sort_by(|(a, _), (b, _)| a.kept_name().cmp(b.kept_name()));
     let most = usize::try_from(limits.members).unwrap_or(usize::MAX);
     let cut = (members.len() > most).then_some(TreeAnomaly::TooManyMembers { limit: limits.members });
     members.truncate(most);
-    let (members, held) =
-        members.into_iter().map(|(name, kind, size, held)| ((name, kind, size), held)).unzip();
+    let (members, held) = members.into_iter().unzip();
     let bytes = Box::new(Pieces { held, known });
     open(Tree::of_list(place, members, cut.into_iter().collect(), bytes), Ingested::default(), limits)
 }

@@ -166,7 +166,7 @@ impl Layouts {
             let name = member.name();
             let own = || name.as_bytes().to_vec();
             let mut modified = 0;
-            let said = match &member.kind {
+            let said = match member.kind() {
                 MemberKind::File if digest_at(&name).is_some() => continue,
                 MemberKind::File => match matches!(name.as_bytes(), b"oci-layout" | b"index.json") {
                     true => match tree.read(id, limits.document_bytes)? {
@@ -203,7 +203,7 @@ impl Layouts {
         for algorithm in self.directories(&blobs)? {
             let Some(algorithm) = algorithm.to_str().map(str::to_owned) else { continue };
             self.entries(&blobs.join(&algorithm), &mut |name, kind| {
-                let digest = name.to_str().map(|encoded| Digest::parse(&format!("{algorithm}:{encoded}")));
+                let digest = name.to_str().map(|encoded| Digest::of_parts(&algorithm, encoded));
                 if let (Some(Ok(digest)), false) = (digest, kind.is_dir()) {
                     found.push(digest);
                 }

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 
 use super::PREFIXES;
 use super::known::{known, texts};
-use super::stored::{Folder, Listing, Storage, Stored, blob_name, no_storage};
+use super::paths::blob_name;
+use super::stored::{Folder, Listing, Storage, Stored, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::form::stored::{Link, Listed, Opened, Version};
@@ -76,7 +77,7 @@ fn blob_of(below: &str, object: Object) -> Option<(Folder, Listed)> {
     if parts.next().is_some() {
         return None;
     }
-    let digest = Digest::parse(&format!("{algorithm}:{hex}")).ok()?;
+    let digest = Digest::of_parts(algorithm, hex).ok()?;
     let folder = Folder { algorithm: algorithm.to_owned(), name: name.to_owned() };
     Some((folder, Listed::of(digest, version(object))))
 }

@@ -7,6 +7,7 @@ pub mod in_bucket;
 pub mod known;
 #[cfg(feature = "scrub")]
 pub mod on_disk;
+pub mod paths;
 #[cfg(feature = "scrub")]
 pub mod piece;
 #[cfg(feature = "scrub")]
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bstr::ByteSlice;
 
+use self::paths::blob_name;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::limits::{LINK_BYTES, Limits};
@@ -57,8 +59,7 @@ pub fn base(tree: &Tree) -> Option<String> {
 
 /// Where storage has the blob of a digest.
 pub(in crate::form) fn blob_place(tree: &Tree, digest: &Digest) -> Option<String> {
-    let (base, hex) = (prefix(tree)?, digest.encoded());
-    Some(format!("{base}blobs/{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?))
+    blob_name(&prefix(tree)?, digest)
 }
 
 /// Recognises storage by its folders.
@@ -89,14 +90,9 @@ struct Tag {
 pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
     let base = prefix(&tree).unwrap_or_default();
     let (repositories, aliases, bad_names) = repositories(&tree, &base)?;
-    let blobs = format!("{base}blobs/");
-    let place = blobs.clone();
+    let before = base.clone();
     let find = move |tree: &Tree, digest: &Digest, _: Sought| {
-        let at = |digest: &Digest| {
-            let hex = digest.encoded();
-            let path = format!("{place}{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?);
-            tree.file(path.as_bytes())
-        };
+        let at = |digest: &Digest| tree.file(blob_name(&before, digest)?.as_bytes());
         at(digest).or_else(|| at(aliases.get(digest)?))
     };
     let mut builder = Builder::new(Form::RegistryStorage, tree, ingested, limits, find);
@@ -109,35 +105,36 @@ pub fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> 
     if builder.archive.roots.is_empty() {
         builder.odd(Anomaly::Empty { at: Location::archive() });
     }
-    stored(&mut builder, blobs.as_bytes(), &linked);
+    stored(&mut builder, &base, &linked);
     Ok(builder.archive)
 }
 
 /// Takes in every blob that is stored, whether or not anything leads to it.
-fn stored(builder: &mut Builder<'_>, blobs: &[u8], linked: &Marks) {
+fn stored(builder: &mut Builder<'_>, base: &str, linked: &Marks) {
     // Of what an image needs, the link that is missing is told.
     let mut needed = Marks::of(&builder.archive.tree);
     let archive = &builder.archive;
-    let place = |digest: &Digest| archive.tree.get(&blob_name(blobs, digest)?);
+    let place = |digest: &Digest| archive.tree.get(blob_name(base, digest)?.as_bytes());
     archive
         .blobs
         .iter()
         .filter_map(|blob| blob.digest.as_ref())
         .for_each(|digest| needed.mark(place(digest)));
-    let ids: Vec<MemberId> = builder.archive.tree.below(blobs).map(|(id, _)| id).collect();
+    let blobs = format!("{base}blobs/");
+    let ids: Vec<MemberId> = builder.archive.tree.below(blobs.as_bytes()).map(|(id, _)| id).collect();
     for member in ids {
         let tree = &builder.archive.tree;
         let name = tree.member(member).name();
         let place = || {
-            let text = name.strip_prefix(blobs)?.strip_suffix(b"/data")?.to_str().ok()?;
+            let text = name.strip_prefix(blobs.as_bytes())?.strip_suffix(b"/data")?.to_str().ok()?;
             let mut parts = text.split('/');
             let (algorithm, folder, hex) = (parts.next()?, parts.next()?, parts.next()?);
-            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, hex.starts_with(folder)))
+            Some((Digest::of_parts(algorithm, hex).ok()?, hex.starts_with(folder)))
         };
         let Some((digest, in_place)) = place() else { continue };
         let at = Location::member(member);
         // The first of several members of that name.
-        let first = blob_name(blobs, &digest).and_then(|name| tree.get(&name));
+        let first = blob_name(base, &digest).and_then(|name| tree.get(name.as_bytes()));
         if !in_place {
             let problem = match first {
                 Some(_) => StorageProblem::Copy(digest),
@@ -151,13 +148,6 @@ fn stored(builder: &mut Builder<'_>, blobs: &[u8], linked: &Marks) {
         }
         builder.stored_blob(digest, member);
     }
-}
-
-/// The member of a blob in its place.
-fn blob_name(blobs: &[u8], digest: &Digest) -> Option<Vec<u8>> {
-    let hex = digest.encoded();
-    let place = format!("{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?);
-    Some([blobs, place.as_bytes()].concat())
 }
 
 /// Which members have something, one bit a member.
@@ -198,9 +188,8 @@ fn links(builder: &mut Builder<'_>, base: &str, repositories: &BTreeSet<String>)
         .filter_map(|blob| blob.digest.clone())
         .collect();
     let mut linked = Marks::of(&builder.archive.tree);
-    let blobs = format!("{base}blobs/");
     let place = |builder: &Builder<'_>, digest: &Digest| {
-        builder.archive.tree.get(&blob_name(blobs.as_bytes(), digest)?)
+        builder.archive.tree.get(blob_name(base, digest)?.as_bytes())
     };
     let mut roots: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
     for root in &builder.archive.roots {
@@ -301,7 +290,7 @@ fn repositories(tree: &Tree, base: &str) -> Result<(BTreeSet<String>, Aliases, B
         // A blob pushed under SHA-512 is stored under SHA-256; the link says which.
         if let ["_layers", algorithm, hex, "link"] = rest.split('/').collect::<Vec<_>>().as_slice()
             && *algorithm != "sha256"
-            && let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}"))
+            && let Ok(digest) = Digest::of_parts(algorithm, hex)
             && let Some(stored) = link_text(tree, id)?.and_then(|text| Digest::parse(&text).ok())
         {
             aliases.insert(digest, stored);
@@ -321,7 +310,7 @@ fn repository_of(tree: &Tree, base: &str, path: &str) -> Repository {
         let parts: Vec<&str> = rest.split('/').collect();
         match parts.as_slice() {
             ["_manifests", "revisions", algorithm, hex, "link"] => {
-                if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+                if let Ok(digest) = Digest::of_parts(algorithm, hex) {
                     found.revisions.insert(digest, id);
                 }
             }
@@ -334,7 +323,7 @@ fn repository_of(tree: &Tree, base: &str, path: &str) -> Repository {
                 match below {
                     ["current", "link"] => (tag.member, tag.current) = (id, Some(id)),
                     ["index", algorithm, hex, "link"] => {
-                        if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+                        if let Ok(digest) = Digest::of_parts(algorithm, hex) {
                             tag.index.insert(digest, id);
                         }
                     }
@@ -342,7 +331,7 @@ fn repository_of(tree: &Tree, base: &str, path: &str) -> Repository {
                 }
             }
             ["_layers", algorithm, hex, "link"] => {
-                if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+                if let Ok(digest) = Digest::of_parts(algorithm, hex) {
                     found.layers.insert(digest, id);
                 }
             }

@@ -8,7 +8,8 @@ use bstr::ByteSlice;
 use cap_std::fs::Dir;
 
 use super::PREFIXES;
-use super::stored::{Folder, Listing, Storage, Stored, blob_name, no_storage};
+use super::paths::blob_name;
+use super::stored::{Folder, Listing, Storage, Stored, no_storage};
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::form::stored::{Link, Listed, Opened, Version};

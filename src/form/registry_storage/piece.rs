@@ -4,7 +4,7 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::stored::blob_name;
+use super::paths::blob_name;
 use super::{Aliases, links, read_repository, repositories, repository_of};
 use crate::digest::Digest;
 use crate::error::Result;

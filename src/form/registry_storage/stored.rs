@@ -132,9 +132,3 @@ pub(super) fn no_storage(place: &str) -> Error {
     let reason = "neither `docker/registry/v2/repositories` nor `docker/registry/v2/blobs` is there";
     Error::NotAnArchive { place: place.to_owned(), reason: reason.to_owned() }
 }
-
-/// The name of a blob's file below a storage's root.
-pub fn blob_name(base: &str, digest: &Digest) -> Option<String> {
-    let hex = digest.encoded();
-    Some(format!("{base}blobs/{}/{}/{hex}/data", digest.algorithm_name(), hex.get(..2)?))
-}

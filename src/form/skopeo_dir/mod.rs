@@ -136,7 +136,7 @@ fn stored_blobs(builder: &mut Builder<'_>) {
                 128 => "sha512",
                 _ => return None,
             };
-            Some((Digest::parse(&format!("{algorithm}:{hex}")).ok()?, id))
+            Some((Digest::of_parts(algorithm, hex).ok()?, id))
         })
         .collect();
     for (digest, member) in found {

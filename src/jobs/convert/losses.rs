@@ -35,7 +35,7 @@ impl Planner<'_> {
             // Nothing there says that it is no manifest, and what collects garbage there would fail at it.
             Body::Opaque
                 if matches!(self.request.target, Target::Storage | Target::Registry)
-                    && self.archive.roots.iter().any(|root| root.node == node) =>
+                    && self.archive.is_root(node) =>
             {
                 ("an artifact", "registries hold manifests and indexes only", "artifacts", drop.artifacts)
             }

@@ -273,6 +273,7 @@ fn given_tag(request: &Request, roots: &[PlannedRoot], text: &str) -> Result<Out
 /// `dir:` has no place for a name.
 fn without_names(roots: Vec<PlannedRoot>, names: &mut Names) -> Vec<PlannedRoot> {
     let mut kept: Vec<PlannedRoot> = Vec::new();
+    let mut nodes = HashSet::new();
     for mut planned in roots {
         if planned.name != OutName::None {
             let what = planned.root.name.shown();
@@ -280,7 +281,7 @@ fn without_names(roots: Vec<PlannedRoot>, names: &mut Names) -> Vec<PlannedRoot>
             names.say(source, Action::Dropped, what, "a dir: layout holds no names");
         }
         (planned.name, planned.root.name) = (OutName::None, Name::None);
-        if !kept.iter().any(|other| other.root.node == planned.root.node) {
+        if nodes.insert(planned.root.node) {
             kept.push(planned);
         }
     }

@@ -49,10 +49,11 @@ pub fn plan(archive: &Archive, request: &Request, tails: HashSet<BlobId>) -> Res
         planner.drop(archive.roots[index].node, None, why);
         gone.lose(archive, index, why);
     }
+    let lost: HashSet<usize> = lost.iter().map(|lost| lost.index).collect();
     let mut kept: Vec<Chosen> = Vec::new();
     for chosen in chosen {
         let whole = archive.roots[chosen.index].node;
-        if whole != chosen.root.node && !lost.iter().any(|lost| lost.index == chosen.index) {
+        if whole != chosen.root.node && !lost.contains(&chosen.index) {
             let why = "only a part of it was asked for";
             planner.drop(whole, None, why);
             gone.lose(archive, chosen.index, why);
@@ -162,9 +163,7 @@ impl Planner<'_> {
             return name.shown();
         }
         match &self.archive.node(node).digest {
-            _ if self.archive.roots.iter().any(|root| root.node == node && root.name != Name::None) => {
-                select::described(self.archive, node)
-            }
+            _ if self.archive.named_root(node).is_some() => select::described(self.archive, node),
             Some(digest) => format!("{}:{}", digest.algorithm_name(), digest.short()),
             None => select::image_id(self.archive, node).unwrap_or_else(|| "an image without name".into()),
         }

@@ -9,6 +9,7 @@ use super::account::{Left, Sought, StepKind, Was};
 use super::piece::Piece;
 use crate::digest::Digest;
 use crate::form::mend::Stood;
+use crate::form::registry_storage::paths::digest_of_link;
 use crate::form::seek::Store;
 use crate::location::MemberId;
 use crate::model::{Anomaly, Archive, Form, LinkKind, StorageProblem};
@@ -138,11 +139,9 @@ fn of_path(path: &str, digest: &Digest, was: Was) -> Piece {
     }
 }
 
-/// The digest that the path of a link names; a tag's `current/link` names none.
+/// The digest that the path of a link names, if it is one that can be computed.
 fn digest_of(path: &str) -> Option<Digest> {
-    let mut parts = path.strip_suffix("/link")?.rsplit('/');
-    let (hex, algorithm) = (parts.next()?, parts.next()?);
-    Digest::parse(&format!("{algorithm}:{hex}")).ok().filter(|digest| digest.algorithm().is_some())
+    digest_of_link(path).filter(|digest| digest.algorithm().is_some())
 }
 
 /// What a tag stands for whose link is lost: the one image of its history, or the one of them that another place has under

@@ -74,8 +74,9 @@ pub fn read(
         drop(take);
         let (listing, stopped) = (tell.clone(), &stop);
         scope.spawn(move || {
-            let lister = Lister { stored, state, job, selection, sums, give, tell: &listing, stop: stopped };
-            if let Err(error) = lister.all() {
+            let stored = &**stored;
+            let taking = Taking { stored, state, job, selection, sums, give, tell: &listing };
+            if let Err(error) = list(taking, stopped) {
                 let _ = listing.send(Err(error));
             }
         });
@@ -218,48 +219,33 @@ fn joined(
     Ok(())
 }
 
-/// Lists blobs, and says what is to be read.
-struct Lister<'a> {
-    stored: &'a Arc<dyn Source>,
-    state: &'a State,
-    job: &'a Job<'a>,
-    selection: Selection,
-    sums: Option<&'a Sums<'a>>,
-    give: Sender<Work>,
-    tell: &'a Sender<Result<Done>>,
-    stop: &'a AtomicBool,
-}
-
-impl Lister<'_> {
-    fn all(self) -> Result<()> {
-        let Lister { stored, state, job, selection, sums, give, tell, stop } = self;
-        let (stored, shard) = (&**stored, selection.shard);
-        let mine = |digest: &Digest| shard.is_none_or(|shard| shard.has_blob(digest));
-        let mut taking = Taking { stored, state, job, selection, sums, give, tell };
-        let mut from = Key::first();
-        let done = stored.blobs(&mine, &mut |mut group| {
-            if stop.load(Ordering::Relaxed) || job.progress.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let (listed, all) = group.share;
-            if let Some((root, misplaced)) = group.misplaced.take() {
-                taking.misplaced(&root, misplaced)?;
-            }
-            let (span, blobs) = Span::of(&mut from, group);
-            taking.group(&span, blobs)?;
-            job.counters.all_folders.store(all, Ordering::Relaxed);
-            job.counters.folders.store(listed, Ordering::Relaxed);
-            Ok(())
-        });
-        match done {
-            // Whoever stopped it says why.
-            Err(Error::Cancelled) if stop.load(Ordering::Relaxed) => return Ok(()),
-            other => other?,
+/// Lists blobs, and says what is to be read, until `stop`.
+fn list(mut taking: Taking<'_>, stop: &AtomicBool) -> Result<()> {
+    let (stored, job, shard) = (taking.stored, taking.job, taking.selection.shard);
+    let mine = |digest: &Digest| shard.is_none_or(|shard| shard.has_blob(digest));
+    let mut from = Key::first();
+    let done = stored.blobs(&mine, &mut |mut group| {
+        if stop.load(Ordering::Relaxed) || job.progress.cancelled() {
+            return Err(Error::Cancelled);
         }
-        let span = Span { within: Within::All, from, until: None, looked: HashSet::new() };
-        taking.group(&span, Vec::new())?;
-        stored.is_there()
+        let (listed, all) = group.share;
+        if let Some((root, misplaced)) = group.misplaced.take() {
+            taking.misplaced(&root, misplaced)?;
+        }
+        let (span, blobs) = Span::of(&mut from, group);
+        taking.group(&span, blobs)?;
+        job.counters.all_folders.store(all, Ordering::Relaxed);
+        job.counters.folders.store(listed, Ordering::Relaxed);
+        Ok(())
+    });
+    match done {
+        // Whoever stopped it says why.
+        Err(Error::Cancelled) if stop.load(Ordering::Relaxed) => return Ok(()),
+        other => other?,
     }
+    let span = Span { within: Within::All, from, until: None, looked: HashSet::new() };
+    taking.group(&span, Vec::new())?;
+    stored.is_there()
 }
 
 /// What becomes of blobs that are listed.

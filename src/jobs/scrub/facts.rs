@@ -17,6 +17,7 @@ use crate::facts::Facts;
 use crate::form::oci_layout::piece as layout;
 #[cfg(feature = "registry")]
 use crate::form::registry::piece as registry;
+use crate::form::registry_storage::paths::digest_of_blob;
 use crate::form::registry_storage::piece::Known;
 use crate::layer::{self, Kept, LayerFacts, Spool};
 use crate::limits::Limits;
@@ -205,9 +206,5 @@ pub fn of(
 /// The digest that the place of a member gives it.
 pub fn digest_of(archive: &Archive, member: crate::location::MemberId) -> Option<Digest> {
     use bstr::ByteSlice;
-    let name = archive.tree.member(member).name();
-    let name = name.to_str().ok()?;
-    let mut parts = name.strip_suffix("/data")?.rsplit('/');
-    let (hex, _, algorithm) = (parts.next()?, parts.next()?, parts.next()?);
-    Digest::parse(&format!("{algorithm}:{hex}")).ok()
+    digest_of_blob(archive.tree.member(member).name().to_str().ok()?)
 }

@@ -18,8 +18,8 @@ use super::unit;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::finding::{Finding, Level};
+use crate::form::registry_storage::paths::{blob_name, digest_of_blob, digest_of_link};
 use crate::form::registry_storage::piece;
-use crate::form::registry_storage::stored::blob_name;
 use crate::form::stored::{Link, Listed, Version};
 use crate::model::{Anomaly, Archive, BlobId};
 use crate::rules::{self, Scope};
@@ -134,9 +134,7 @@ struct Look<'a> {
 fn misplaced(parts: &Parts) -> Result<Misplaced> {
     let mut found = Misplaced::new();
     for (name, row) in parts.misplaced()? {
-        let mut components = name.rsplit('/').skip(1);
-        let (hex, algorithm) = (components.next().unwrap_or_default(), components.nth(1).unwrap_or_default());
-        if let Ok(digest) = Digest::parse(&format!("{algorithm}:{hex}")) {
+        if let Some(digest) = digest_of_blob(&name) {
             found.entry(digest).or_insert((name, row.size));
         }
     }
@@ -303,10 +301,7 @@ fn is_other(now: Option<&Looked>, links: &[Link], state: &State) -> Result<bool>
 
 /// The digests that a link names, by its path and by what it says.
 fn named(link: &Link) -> impl Iterator<Item = Digest> {
-    let mut parts = link.path.rsplit('/').skip(1);
-    let (hex, algorithm) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let of_path = Digest::parse(&format!("{algorithm}:{hex}")).ok();
-    of_path.into_iter().chain(Digest::parse(link.text.trim()).ok())
+    digest_of_link(&link.path).into_iter().chain(Digest::parse(link.text.trim()).ok())
 }
 
 /// Marks what a repository has links to, and what it needs.

@@ -8,7 +8,8 @@ use super::row::Shard;
 use super::state::Batch;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::form::registry_storage::stored::{Listing, Stored, blob_name};
+use crate::form::registry_storage::paths::blob_name;
+use crate::form::registry_storage::stored::{Listing, Stored};
 use crate::form::stored::{Link, Listed, Opened, Version};
 
 /// A place with many images. Repositories, which are what images are judged by, are looked at before blobs are listed, since

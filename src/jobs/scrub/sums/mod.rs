@@ -22,7 +22,7 @@ use crate::blob::{BlobFacts, GzipHeader};
 use crate::codec;
 use crate::digest::Digest;
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::form::registry_storage::stored::blob_name;
+use crate::form::registry_storage::paths::blob_name;
 use crate::form::stored::Listed;
 use crate::media::Codec;
 use crate::store::{Access, Address, Scheme};
