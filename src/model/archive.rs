@@ -461,6 +461,9 @@ impl Archive {
     pub fn diff_algorithms(&self) -> HashMap<BlobId, Algorithm> {
         let mut found = HashMap::new();
         for parts in self.nodes.iter().filter_map(Node::parts).filter(|parts| parts.role == Role::Image) {
+            if !self.part_listed(&parts.config).is_some_and(|listed| listed.other_diff_ids) {
+                continue;
+            }
             let Some(config) = self.config(parts) else { continue };
             let list = config.value().at("/rootfs/diff_ids");
             for (item, layer) in list.map(Value::items).unwrap_or_default().iter().zip(&parts.layers) {

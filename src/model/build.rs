@@ -136,8 +136,13 @@ impl<'a> Builder<'a> {
         let id = DocId(self.archive.documents.len() as u32);
         let text = Text::parse(bytes, self.limits);
         let (size, json) = (text.bytes.len() as u64, text.json.is_ok());
+        let root = text.json.as_ref().ok().map(|json| &json.root);
+        let diff_ids =
+            root.and_then(|root| root.at("/rootfs/diff_ids")).map(Value::items).unwrap_or_default();
+        let other = |item: &Value| item.as_str().is_some_and(|text| !text.starts_with("sha256:"));
+        let other_diff_ids = diff_ids.iter().any(other);
         let sha256 = self.shared(member, Digest::sha256(&text.bytes));
-        self.archive.documents.push(Listed { member, kind, sha256, size, json });
+        self.archive.documents.push(Listed { member, kind, sha256, size, json, other_diff_ids });
         self.archive.texts.keep(id.0, Arc::new(text), values);
         self.documents.insert(member, id);
         if let Some(&blob) = self.by_member.get(&member) {

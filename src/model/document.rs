@@ -23,6 +23,9 @@ pub struct Listed {
     pub size: u64,
     /// Whether they are JSON.
     pub json: bool,
+    /// Whether it is a config that names layers by another algorithm than SHA-256. It is asked of every config when blobs are
+    /// read, and nearly none does.
+    pub other_diff_ids: bool,
 }
 
 /// The text of a document.

@@ -100,7 +100,7 @@ fn distinct(archive: &Archive) -> Vec<NodeId> {
 /// What `--image` takes for each of these roots alone: its name, or where it has none or shares it `@N`, with the platform
 /// for whoever reads it.
 pub fn handles<'a>(archive: &Archive, roots: impl IntoIterator<Item = &'a Root>) -> Vec<String> {
-    let order = distinct(archive);
+    let order: HashMap<NodeId, usize> = distinct(archive).into_iter().zip(0..).collect();
     let mut nodes: HashMap<String, HashSet<NodeId>> = HashMap::new();
     for root in &archive.roots {
         nodes.entry(root.name.shown()).or_default().insert(root.node);
@@ -111,9 +111,7 @@ pub fn handles<'a>(archive: &Archive, roots: impl IntoIterator<Item = &'a Root>)
         let name = root.name.shown();
         if root.name != Name::None && nodes.get(&name).is_none_or(|nodes| nodes.len() < 2) {
             found.push(name);
-        } else if let Some(at) =
-            order.iter().position(|node| *node == root.node).filter(|at| told.insert(*at))
-        {
+        } else if let Some(&at) = order.get(&root.node).filter(|at| told.insert(**at)) {
             let described = root.descriptor.as_deref().and_then(|descriptor| descriptor.platform.as_deref());
             let platform = platform_of(archive, root.node, described).filter(|p| !p.os.is_empty());
             let platform = platform.map(|p| format!(" ({})", p.normalised())).unwrap_or_default();

@@ -61,12 +61,13 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         storage::dir(archive, &mut walk.out);
     }
     let documents = documents_in(archive, scope);
-    for id in (0..archive.documents.len() as u32).map(DocId).filter(|id| documents.contains(id)) {
-        walk.document(&archive.document(id));
-    }
     let declared = declared_documents(archive);
-    for id in documents.iter().filter(|id| !declared.contains(id)) {
-        document::undeclared(&archive.document(*id), &mut walk.out);
+    for id in (0..archive.documents.len() as u32).map(DocId).filter(|id| documents.contains(id)) {
+        let document = archive.document(id);
+        walk.document(&document);
+        if !declared.contains(&id) {
+            document::undeclared(&document, &mut walk.out);
+        }
     }
     for root in archive.roots.iter().filter(|root| scope.holds(root.node)) {
         match &root.descriptor {
