@@ -23,7 +23,14 @@ pub(crate) fn document_of(kind: DocKind, bytes: &[u8]) -> Document {
     let limits = Limits::default();
     let text = Arc::new(Text::parse(bytes.to_vec(), &limits));
     let (size, json) = (bytes.len() as u64, text.json.is_ok());
-    let listed = Listed { member: MemberId(0), kind, sha256: Digest::sha256(bytes), size, json, other_diff_ids: false };
+    let listed = Listed {
+        member: MemberId(0),
+        kind,
+        sha256: Digest::sha256(bytes),
+        size,
+        json,
+        other_diff_ids: false,
+    };
     Document::new(&listed, text, &limits)
 }
 

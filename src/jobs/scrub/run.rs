@@ -196,7 +196,8 @@ pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Resul
             ));
         }
     }
-    let open = states.iter().map(|path| State::existing(path, means.access)).collect::<Result<_>>()?;
+    let open =
+        states.iter().map(|path| State::existing(states.len(), path, means.access)).collect::<Result<_>>()?;
     let parts = Parts::of(open)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
     let job = means.job(parts.meta(), None);

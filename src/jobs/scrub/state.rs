@@ -38,8 +38,9 @@ const PATHS: TableDefinition<(&[u8], u32), &[u8]> = TableDefinition::new("paths"
 /// What a registry tells of its blobs, by digest.
 const LISTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("listed");
 
-/// Bytes of the database that are kept in memory.
+/// Bytes of a database that are kept in memory, and of all that are open at the same time: parts may be hundreds.
 const CACHE: usize = 16 << 20;
+const CACHES: usize = 64 << 20;
 /// Bytes of a text or of the links of one repository, at most: beyond what any document may have.
 const LARGEST: usize = 256 << 20;
 
@@ -105,17 +106,23 @@ impl State {
     ///
     /// It is no state, another process has it, or it cannot be read or written.
     pub fn open(path: &Path, access: &Access) -> Result<(State, Option<Meta>)> {
+        State::among(1, path, access)
+    }
+
+    /// One of so many that are open at the same time.
+    fn among(count: usize, path: &Path, access: &Access) -> Result<(State, Option<Meta>)> {
         match Address::parse(&path.to_string_lossy())? {
-            Some(address) => State::afar(&address, path, access),
-            None => State::here(path),
+            Some(address) => State::afar(count, &address, path, access),
+            None => State::here(count, path),
         }
     }
 
     /// One that is a file.
-    fn here(path: &Path) -> Result<(State, Option<Meta>)> {
+    fn here(count: usize, path: &Path) -> Result<(State, Option<Meta>)> {
         let fresh = !std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
+        let cache = CACHE.min(CACHES / count.max(1));
         let db =
-            redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| opening(path, error))?;
+            redb::Builder::new().set_cache_size(cache).create(path).map_err(|error| opening(path, error))?;
         let state = State {
             db: Arc::new(db),
             path: path.to_owned(),
@@ -132,15 +139,15 @@ impl State {
 
     /// One that is kept in a bucket.
     #[cfg(feature = "cloud")]
-    fn afar(address: &Address, path: &Path, access: &Access) -> Result<(State, Option<Meta>)> {
+    fn afar(count: usize, address: &Address, path: &Path, access: &Access) -> Result<(State, Option<Meta>)> {
         let keep = super::afar::Keep::fetch(address, access)?;
-        let (state, meta) = State::here(&keep.path())?;
+        let (state, meta) = State::here(count, &keep.path())?;
         Ok((State { keep, path: path.to_owned(), ..state }, meta))
     }
 
     /// Without the feature no bucket is opened.
     #[cfg(not(feature = "cloud"))]
-    fn afar(address: &Address, _: &Path, _: &Access) -> Result<(State, Option<Meta>)> {
+    fn afar(_: usize, address: &Address, _: &Path, _: &Access) -> Result<(State, Option<Meta>)> {
         Err(crate::store::absent(address))
     }
 
@@ -150,18 +157,18 @@ impl State {
         &self.keep
     }
 
-    /// Opens a state that must be there, and is not written.
+    /// Opens a state that must be there, and is not written; one of so many at the same time.
     ///
     /// # Errors
     ///
     /// As of [`open`](State::open); or there is none.
-    pub fn existing(path: &Path, access: &Access) -> Result<(State, Meta)> {
+    pub fn existing(count: usize, path: &Path, access: &Access) -> Result<(State, Meta)> {
         if !path.is_file() && !Address::begins(&path.to_string_lossy()) {
             let message = format!("there is no state {}", path.display());
             let help = "restow scrub --state FILE PLACE makes one";
             return Err(Error::refused_help(message, help).of(ErrorKind::NotFound));
         }
-        match State::open(path, access)? {
+        match State::among(count, path, access)? {
             (state, Some(meta)) => Ok((state, meta)),
             (_, None) => Err(nothing(path)),
         }
@@ -176,7 +183,7 @@ impl State {
         let directory = directory.map_or_else(std::env::temp_dir, Path::to_owned);
         let made = tempfile::Builder::new().prefix(".restow-").tempdir_in(&directory);
         let made = made.map_err(|error| Error::io("cannot make a folder in", &directory, error))?;
-        let (state, _) = State::here(&made.path().join("state"))?;
+        let (state, _) = State::here(1, &made.path().join("state"))?;
         Ok(State { _temporary: Some(Arc::new(made)), ..state })
     }
 
