@@ -68,12 +68,23 @@ fn open(tree: Tree, ingested: Ingested, limits: &Limits) -> Result<Archive> {
     let list = builder.file(LIST).map(|list| (list, builder.archive.tree.read(list, 1 << 20)));
     if let Some((list, bytes)) = list {
         let at = Location::member(list);
-        let text = String::from_utf8(bytes?.unwrap_or_default()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes?.unwrap_or_default()).into_owned();
         for line in text.lines() {
             let mut words = line.split(' ');
             let (digest, kind, name) = (words.next(), words.next(), words.next());
-            let Some(digest) = digest.and_then(|digest| Digest::parse(digest).ok()) else { continue };
-            let name = name.and_then(|name| Reference::parse(name).ok()).map_or(Name::None, Name::Full);
+            let Some(digest) = digest.and_then(|digest| Digest::parse(digest).ok()) else {
+                builder.odd(Anomaly::BadLink { member: list, content: line.to_owned() });
+                continue;
+            };
+            let name = match name.map(|name| (name, Reference::parse(name))) {
+                None => Name::None,
+                Some((_, Ok(name))) => Name::Full(name),
+                Some((text, Err(problem))) => {
+                    let (text, problem) = (text.to_owned(), problem.to_string());
+                    builder.odd(Anomaly::BadName { at: at.clone(), text: text.clone(), problem });
+                    Name::Unreadable(text)
+                }
+            };
             if let Some(node) = builder.manifest(digest, kind.map(crate::media::kept), &at)? {
                 let at = at.clone();
                 builder.archive.roots.push(Root { name, ..Root::listed(at, node) });

@@ -64,7 +64,7 @@ pub struct Archive {
     /// What was learnt of blobs while a stream was spooled.
     pub ingested: Ingested,
     pub(super) texts: Texts,
-    /// The first root of each node, and the first that has a name: asked for when all roots are there.
+    /// The first root of each node, and the first that has a name: made when it is asked for, and all roots are there.
     pub(super) by_node: OnceLock<HashMap<NodeId, (usize, Option<usize>)>>,
 }
 
@@ -323,28 +323,6 @@ impl Archive {
         self.nodes.shrink_to_fit();
         self.roots.shrink_to_fit();
         self.anomalies.shrink_to_fit();
-    }
-
-    fn roots_of(&self, node: NodeId) -> Option<(usize, Option<usize>)> {
-        let by_node = self.by_node.get_or_init(|| {
-            let mut by_node: HashMap<NodeId, (usize, Option<usize>)> = HashMap::new();
-            for (i, root) in self.roots.iter().enumerate() {
-                let (_, named) = by_node.entry(root.node).or_insert((i, None));
-                *named = named.or((root.name != Name::None).then_some(i));
-            }
-            by_node
-        });
-        by_node.get(&node).copied()
-    }
-
-    /// Whether an entry point leads to a node, by name or not.
-    pub(crate) fn is_root(&self, node: NodeId) -> bool {
-        self.roots_of(node).is_some()
-    }
-
-    /// The first named entry point that leads to a node.
-    pub(crate) fn named_root(&self, node: NodeId) -> Option<&Root> {
-        self.roots.get(self.roots_of(node)?.1?)
     }
 
     /// A document with its text. One that cannot be read again, or is no longer what it was, is empty; that is told by

@@ -7,6 +7,7 @@
 mod anomaly;
 pub mod archive;
 pub mod build;
+mod by_node;
 mod caps;
 mod document;
 mod find;

@@ -21,11 +21,25 @@ use crate::{Test, same_bytes, shared};
 const TARGETS: [&str; 6] =
     ["oci", "oci-archive", "docker-archive", "docker-legacy", "dir", "registry-storage"];
 
+/// The program names the transports that it knows where none is typed.
+fn every_form() -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let output =
+        Restow::new(dir.path()).wide().run(&["convert".into(), "x".into(), String::new()])?.expect(2)?;
+    let list = output.stderr.split_once("begins with one of ").map(|(_, list)| list.trim());
+    let known: Vec<&str> = list.ok_or("no list of transports")?.split(", ").collect();
+    assert!(known.len() > 5, "{known:?}");
+    let missing =
+        known.iter().filter_map(|name| name.strip_suffix(':')).filter(|name| !TARGETS.contains(name));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&str>::new(), "not in TARGETS");
+    Ok(())
+}
+
 pub fn tests() -> Vec<Test> {
     let mut cases: Vec<(String, PathBuf)> = Vec::new();
     cases.extend(case::all().into_iter().map(|case| (case.name, case.archive)));
     assert!(!cases.is_empty(), "the corpus is empty");
-    let mut tests = Vec::new();
+    let mut tests = vec![Test::new("every form that is written is a target", every_form)];
     match shared() {
         Some(shared) => cases.extend(shared_cases(&shared)),
         None => {

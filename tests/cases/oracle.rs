@@ -96,9 +96,12 @@ impl Held {
                 reader.root(&format!("sha256:{}", sha256(&members["manifest.json"])), None)?;
                 reader.held.form = "dir";
             }
-        } else {
+        } else if members.contains_key("repositories") {
             reader.v1()?;
             reader.held.form = "docker-archive";
+        } else {
+            let message = "a form that the oracle does not know: teach it to `Held::read`";
+            return Err(format!("{}: {message}", path.display()).into());
         }
         Ok(reader.held)
     }

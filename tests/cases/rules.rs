@@ -78,8 +78,9 @@ fn every_rule_has_a_case_in_the_corpus() {
         .iter()
         .filter_map(|case| {
             let expected = case.spec.expect.findings.iter();
-            let mut named = expected.filter(|rule| bad::named_by(&case.name, rule));
-            named.next().map(String::as_str)
+            // The name of another rule may begin with one's own.
+            let named = expected.filter(|rule| bad::named_by(&case.name, rule));
+            named.max_by_key(|rule| rule.len()).map(String::as_str)
         })
         .collect();
     let mut missing = Vec::new();
