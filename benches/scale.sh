@@ -101,9 +101,9 @@ elif kind == "platforms":  # one index of n images, an eighth of them with a siz
         data = small(i)
         parts = {"config": put(config([sha(data)], i).replace(b"amd64", b"cpu%d" % i), "config.v1+json"), "layers": [put(data, "layer.v1.tar")]}
         parts["layers"][0]["size"] += i % 8 == 7
-        kind = "manifest.v1+json"
-        text = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image." + kind, **parts}).encode()
-        children.append(put(text, kind, platform={"architecture": "cpu%d" % i, "os": "linux"}))
+        media = "manifest.v1+json"
+        text = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image." + media, **parts}).encode()
+        children.append(put(text, media, platform={"architecture": "cpu%d" % i, "os": "linux"}))
     text = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": children}).encode()
     top = put(text, "index.v1+json", annotations={"org.opencontainers.image.ref.name": "many"})
     out = Out(path)
@@ -156,7 +156,7 @@ curves=(
     "images 250 1000 4000 docker-archive images in one archive"
     "references 1000 4000 16000 docker-archive names of one image"
     "platforms 250 1000 4000 oci-archive platforms of one index"
-    "findings 250 1000 4000 docker-archive images with three faults each"
+    "findings 250 1000 4000 docker-archive images with two faults each"
     "entries 62500 250000 1000000 docker-archive entries of one layer"
     "blobs 6250 25000 100000 registry-storage blobs of a registry storage"
     "storage 1250 5000 20000 registry-storage images of a registry storage"
@@ -206,6 +206,8 @@ for curve in "${curves[@]}"; do
     [[ -z $counted || $kind != size ]] || continue
     for n in "$one" "$two" "$three"; do python3 "$work/make.py" "$kind" "$n" "$work/$n"; done
     for command in "${commands[@]}"; do
+        # What is at fault is refused once it was checked.
+        [[ $command != to* || ! $kind =~ ^(platforms|findings)$ ]] || continue
         cells= points=
         for n in "$one" "$two" "$three"; do
             run_one "$command" "$form:$work/$n"

@@ -146,7 +146,7 @@ impl Inventory {
             Body::V1 { chain, .. } => Some(chain),
             _ => None,
         });
-        let chained: HashSet<MemberId> = chains.flatten().map(|&id| archive.document(id).member).collect();
+        let chained: HashSet<MemberId> = chains.flatten().map(|&id| archive.listed(id).member).collect();
         let first_era = !chained.is_empty();
         for (i, member) in archive.tree.members.iter().enumerate() {
             let id = MemberId(i as u32);

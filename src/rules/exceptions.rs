@@ -98,7 +98,7 @@ impl Held {
             let id = NodeId(i as u32);
             let blobs = node.all_parts().into_iter().filter_map(|part| part.blob).chain(node.blob);
             let members = blobs.filter_map(|blob| archive.blob(blob).member);
-            let members = members.chain(node.document.map(|document| archive.document(document).member));
+            let members = members.chain(node.document.map(|document| archive.listed(document).member));
             for member in members {
                 held.images.entry(member).or_default().insert(id);
             }

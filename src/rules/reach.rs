@@ -153,8 +153,9 @@ impl<'a> Reach<'a> {
         let nodes = self.users.get(&member).cloned().unwrap_or_default();
         if let ([node], Some(pointer)) = (nodes.as_slice(), pointer) {
             if let Body::Index { .. } = &self.archive.node(*node).body {
-                let around = std::iter::successors(Some(pointer), |inner| Some(inner.rsplit_once('/')?.0));
-                let edge = around.filter_map(|at| self.edges.get(&(*node, at))).next();
+                let mut around =
+                    std::iter::successors(Some(pointer), |inner| Some(inner.rsplit_once('/')?.0));
+                let edge = around.find_map(|at| self.edges.get(&(*node, at)));
                 return Hit::Nodes(nodes, edge.map(|edge| &edge.descriptor.at));
             }
         }
@@ -268,7 +269,7 @@ fn made_of<'a>(archive: &'a Archive, node: &'a Node) -> impl Iterator<Item = Mem
         Body::V1 { chain, .. } => chain.as_slice(),
         _ => &[],
     };
-    let documents = chain.iter().copied().chain(node.document).map(|id| archive.document(id).member);
+    let documents = chain.iter().copied().chain(node.document).map(|id| archive.listed(id).member);
     let members = blobs.filter_map(|blob| archive.blob(blob).member).chain(documents);
     members.chain(node.signatures.iter().copied())
 }

@@ -96,7 +96,7 @@ pub fn read_into(builder: &mut Builder<'_>) -> Result<()> {
             continue;
         }
         let node = node_of(builder, id, &documents, &parents, &mut nodes);
-        let at = Location::member(builder.archive.document(document).member);
+        let at = Location::member(builder.archive.listed(document).member);
         builder.archive.roots.push(Root::listed(at, node));
     }
     Ok(())

@@ -219,13 +219,17 @@ impl Entry {
         Entry { digest, target: None, artifact_type: None, raw, names, full, exact: false, lost: false }
     }
 
-    /// What it is called: in full if it can be, or else (and where `by_text`) by its `ref.name`.
-    fn called(&self, by_text: bool) -> Option<Called> {
-        match &self.full {
-            _ if self.names.is_none() => None,
-            Some(full) if !by_text => Some(Called::Full(full.canonical())),
-            _ => Some(Called::Text(self.names.ref_name.clone())),
-        }
+    /// What it is called: in full if it can be, or else by its `ref.name`.
+    fn called(&self) -> Option<Called> {
+        let text = || Called::Text(self.names.ref_name.clone());
+        let called = || self.full.as_ref().map_or_else(text, |full| Called::Full(full.canonical()));
+        (!self.names.is_none()).then(called)
+    }
+
+    /// What the descriptors that may have the name of this root are called.
+    fn sought(&self) -> impl Iterator<Item = Called> {
+        let by_text = self.exact && self.full.is_some();
+        self.called().into_iter().chain(by_text.then(|| Called::Text(self.names.ref_name.clone())))
     }
 
     /// Whether a descriptor of the destination has the name that `root` is to have.
@@ -362,7 +366,7 @@ impl Places {
     fn add(&mut self, i: usize, entry: &Entry) {
         let digest = || entry.digest.clone();
         self.digests.insert(digest());
-        match entry.called(false) {
+        match entry.called() {
             Some(called) => self.named.entry((digest(), called)).or_default().push(i),
             None => self.unnamed.entry(digest()).or_default().push_back(i),
         }
@@ -370,8 +374,7 @@ impl Places {
 
     /// The first descriptor of its digest that has the name of `root`.
     fn named(&self, held: &[Entry], root: &Entry) -> Option<usize> {
-        let found = [root.called(false), root.called(root.exact)].into_iter().flatten();
-        let found = found.filter_map(|called| self.named.get(&(root.digest.clone(), called)));
+        let found = root.sought().filter_map(|called| self.named.get(&(root.digest.clone(), called)));
         found.flatten().copied().filter(|&i| held[i].has_name_of(root)).min()
     }
 
@@ -390,22 +393,13 @@ impl Places {
 /// What the destination holds, with the roots added.
 fn merge(mut held: Vec<Entry>, roots: Vec<Entry>, displaced: &mut Vec<Displaced>) -> Vec<Entry> {
     // Layouts of many images are merged into layouts of many: only entries that may match are compared.
-    let mut by_full: HashMap<String, Vec<&Entry>> = HashMap::new();
-    let mut by_text: HashMap<Option<&str>, Vec<&Entry>> = HashMap::new();
+    let mut by_name: HashMap<Called, Vec<&Entry>> = HashMap::new();
     for root in &roots {
-        if let Some(full) = &root.full {
-            by_full.entry(full.canonical()).or_default().push(root);
-        }
-        if root.full.is_none() || root.exact {
-            by_text.entry(root.names.ref_name.as_deref()).or_default().push(root);
-        }
+        root.sought().for_each(|called| by_name.entry(called).or_default().push(root));
     }
     let mut places = Places::default();
     for (i, entry) in held.iter_mut().enumerate() {
-        let alike = match &entry.full {
-            Some(full) => by_full.get(&full.canonical()),
-            None => by_text.get(&entry.names.ref_name.as_deref()),
-        };
+        let alike = entry.called().and_then(|called| by_name.get(&called));
         let takes = |root: &&&Entry| entry.digest != root.digest && entry.has_name_of(root);
         if let Some(root) = alike.into_iter().flatten().find(takes) {
             displaced.extend(entry.displaced_by(&root.digest));

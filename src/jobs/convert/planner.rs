@@ -162,8 +162,10 @@ impl Planner<'_> {
         if *name != Name::None {
             return name.shown();
         }
+        if let Some(root) = self.archive.named_root(node) {
+            return root.name.shown();
+        }
         match &self.archive.node(node).digest {
-            _ if self.archive.named_root(node).is_some() => select::described(self.archive, node),
             Some(digest) => format!("{}:{}", digest.algorithm_name(), digest.short()),
             None => select::image_id(self.archive, node).unwrap_or_else(|| "an image without name".into()),
         }

@@ -22,7 +22,7 @@ impl Proved {
     ///
     /// There is no state, it cannot be read, or is that of another storage.
     pub fn of(state: &Path, typed: &str, stored: Stored, access: &Access) -> Result<Proved> {
-        let (known, meta) = State::existing(1, state, access)?;
+        let (known, meta) = State::existing(state, access)?;
         if (meta.form.as_str(), meta.place.as_str()) != ("registry-storage", stored.identity()?.as_str()) {
             let message = format!("{} is the state of {}, not of {typed}", state.display(), meta.place);
             let help = "give the state that a scrub of this storage has written";

@@ -196,9 +196,7 @@ pub fn merge(states: &[PathBuf], means: &Means<'_>, extras: Extras<'_>) -> Resul
             ));
         }
     }
-    let open =
-        states.iter().map(|path| State::existing(states.len(), path, means.access)).collect::<Result<_>>()?;
-    let parts = Parts::of(open)?;
+    let parts = Parts::of(State::all(states, means.access)?)?;
     let metas: Vec<Meta> = parts.metas().map(|(_, meta)| meta.clone()).collect();
     let job = means.job(parts.meta(), None);
     let judged = Extent::default();

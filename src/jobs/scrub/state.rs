@@ -157,12 +157,25 @@ impl State {
         &self.keep
     }
 
-    /// Opens a state that must be there, and is not written; one of so many at the same time.
+    /// Opens a state that must be there, and is not written.
     ///
     /// # Errors
     ///
     /// As of [`open`](State::open); or there is none.
-    pub fn existing(count: usize, path: &Path, access: &Access) -> Result<(State, Meta)> {
+    pub fn existing(path: &Path, access: &Access) -> Result<(State, Meta)> {
+        State::existing_among(1, path, access)
+    }
+
+    /// Opens states that must all be there, and are not written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`existing`](State::existing), of the first that has any.
+    pub fn all(paths: &[PathBuf], access: &Access) -> Result<Vec<(State, Meta)>> {
+        paths.iter().map(|path| State::existing_among(paths.len(), path, access)).collect()
+    }
+
+    fn existing_among(count: usize, path: &Path, access: &Access) -> Result<(State, Meta)> {
         if !path.is_file() && !Address::begins(&path.to_string_lossy()) {
             let message = format!("there is no state {}", path.display());
             let help = "restow scrub --state FILE PLACE makes one";

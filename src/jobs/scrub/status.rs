@@ -50,7 +50,7 @@ pub struct Status {
 ///
 /// There is no such state, another process has it, or it cannot be read.
 pub fn status(path: &Path, access: &Access) -> Result<Status> {
-    let (state, meta) = State::existing(1, path, access)?;
+    let (state, meta) = State::existing(path, access)?;
     let (_, repositories) = state.counts()?;
     let mut status = Status {
         meta,

@@ -346,7 +346,7 @@ impl Walk<'_> {
             return;
         }
         if let Some(document) = self.archive.node(id).document {
-            let at = Location::pointer(self.archive.document(document).member, "/manifests");
+            let at = Location::pointer(self.archive.listed(document).member, "/manifests");
             let message = "the archive holds none of the images that the index lists";
             self.out.push(Finding::new(&blob::HOLLOW_INDEX, at, message));
         }

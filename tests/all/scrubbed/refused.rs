@@ -117,7 +117,7 @@ fn a_state_that_is_none_is_cut_or_is_at_work() {
     let (code, told) = said(&["scrub", "status", text(&dir.path().join("nowhere.db"))]);
     assert!(code == Some(2) && told.contains("there is no state"), "{told}");
     // One that another run has.
-    let held = restow::jobs::scrub::State::existing(1, &state, &Default::default())
+    let held = restow::jobs::scrub::State::existing(&state, &Default::default())
         .map(|(state, _)| state)
         .expect("opens");
     let (code, told) = said(&["scrub", "--state", text(&state), &storage.place()]);
