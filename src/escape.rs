@@ -30,7 +30,9 @@ pub fn escape(text: &[u8]) -> Cow<'_, str> {
 
 /// [`escape`], for text that is known to be UTF-8.
 pub fn escape_str(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    // Nearly every text is plain.
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte);
+    if text.bytes().all(is_plain) || !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

@@ -3,6 +3,8 @@
 //! They are symbolic (a JSON pointer, or an offset); spans, lines and columns are worked out late, by
 //! [`finding::Locator`](crate::finding::Locator).
 
+use std::fmt::Write;
+
 use bstr::BString;
 
 /// A member of the archive, by its position in the [`Tree`](crate::source::Tree).
@@ -77,6 +79,10 @@ impl Location {
             At::Pointer(pointer) => pointer.as_str(),
             _ => "",
         };
-        Location { member: self.member, at: At::Pointer(format!("{base}/{step}")) }
+        // As long as most names are: this is asked for every member and item.
+        let mut pointer = String::with_capacity(base.len() + 16);
+        pointer.push_str(base);
+        let _ = write!(pointer, "/{step}"); // a String takes everything
+        Location { member: self.member, at: At::Pointer(pointer) }
     }
 }

@@ -195,7 +195,8 @@ impl Reference {
             return canonical;
         }
         let single = self.path.strip_prefix(OFFICIAL).filter(|rest| !rest.contains('/'));
-        let short = format!("{}{}", single.unwrap_or(&self.path), self.suffix());
+        let mut short = single.unwrap_or(&self.path).to_owned();
+        let _ = self.suffix(&mut short); // a String takes everything
         if Reference::parse(&short).is_ok_and(|again| again == *self) { short } else { canonical }
     }
 
@@ -204,17 +205,20 @@ impl Reference {
         format!("{}/{}", self.domain, self.path)
     }
 
-    fn suffix(&self) -> String {
-        let tag = self.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-        let digest = self.digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
-        tag + &digest
+    /// Writes `:tag@digest`, as far as there are such.
+    fn suffix(&self, into: &mut impl fmt::Write) -> fmt::Result {
+        if let Some(tag) = &self.tag {
+            write!(into, ":{tag}")?;
+        }
+        self.digest.as_ref().map_or(Ok(()), |digest| write!(into, "@{digest}"))
     }
 }
 
 impl fmt::Display for Reference {
     /// The canonical form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}{}", self.domain, self.path, self.suffix())
+        write!(f, "{}/{}", self.domain, self.path)?;
+        self.suffix(f)
     }
 }
 

@@ -65,7 +65,13 @@ fn inline(
         made.as_mut().map_or(Ok(()), |made| made.write_all(chunk))
     })?;
     // A decoder that stopped at a fault leaves bytes that count.
-    io::copy(&mut source, &mut io::sink())?;
+    loop {
+        let left = source.fill_buf()?.len();
+        if left == 0 {
+            break;
+        }
+        source.consume(left);
+    }
     let (mut facts, stored) = source.into_inner().tap.finish(request, first);
     let decoded = decodes.then_some(decoded);
     let plain_kept = decoded.as_ref().map(|decoded| (plain.clone().finish().0, decoded.size));

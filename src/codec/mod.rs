@@ -10,6 +10,7 @@ mod reader;
 mod zstd_frame;
 
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
 
 use gzip::Member;
 use zstd_frame::Frame;
@@ -99,11 +100,37 @@ pub fn decode(
     caps: Caps,
     out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<Decoded> {
+    if codec == Codec::Plain {
+        return lend(input, caps, out);
+    }
     // Streams of a few hundred bytes are many.
-    let size = input.fill_buf()?.len();
-    let buffer =
-        vec![0; if codec == Codec::Plain { size.clamp(1, CHUNK) } else { (16 * size).clamp(512, CHUNK) }];
+    let buffer = vec![0; (16 * input.fill_buf()?.len()).clamp(512, CHUNK)];
     decode_into(codec, input, caps, &mut Lent { buffer, to: out })
+}
+
+/// What is not compressed is handed on where it stands.
+fn lend(
+    input: &mut dyn BufRead,
+    caps: Caps,
+    out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Decoded> {
+    let mut done = Decoded { parts: 1, ..Decoded::default() };
+    loop {
+        let chunk = match input.fill_buf() {
+            Ok([]) => return Ok(done),
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if done.size + chunk.len() as u64 > caps.bytes {
+            done.fault = Some(Fault::TooLarge { limit: caps.bytes });
+            return Ok(done);
+        }
+        out(chunk)?;
+        let n = chunk.len();
+        done.size += n as u64;
+        input.consume(n);
+    }
 }
 
 /// As [`decode`], into the buffers of `out`.
@@ -349,9 +376,12 @@ impl BufRead for Counting<'_> {
 /// A buffered reader that always shows at least [`LOOKAHEAD`] bytes unless the input ends, so that a short look ahead means the end.
 pub struct Lookahead<R> {
     inner: R,
+    /// Empty before the first bytes are asked for.
     buffer: Vec<u8>,
-    start: usize,
+    /// What of it is still to be read.
+    left: Range<usize>,
     chunk: usize,
+    ended: bool,
 }
 
 impl<R: Read> Lookahead<R> {
@@ -363,7 +393,7 @@ impl<R: Read> Lookahead<R> {
     /// Wraps a reader of about `size` bytes: archives of very many small members must not cost a full buffer each.
     pub fn for_size(inner: R, size: u64) -> Self {
         let chunk = size.clamp(64, CHUNK as u64) as usize;
-        Lookahead { inner, buffer: Vec::new(), start: 0, chunk }
+        Lookahead { inner, buffer: Vec::new(), left: 0..0, chunk, ended: false }
     }
 
     /// The reader, with what is buffered dropped.
@@ -383,29 +413,25 @@ impl<R: Read> Read for Lookahead<R> {
 
 impl<R: Read> BufRead for Lookahead<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.buffer.len() - self.start < LOOKAHEAD {
-            self.buffer.drain(..self.start);
-            self.start = 0;
-            let mut filled = self.buffer.len();
+        if self.left.len() < LOOKAHEAD && !self.ended {
+            // Once: blobs are many, and most are small.
             self.buffer.resize(self.chunk, 0);
-            while filled < LOOKAHEAD {
-                match self.inner.read(&mut self.buffer[filled..]) {
-                    Ok(0) => break,
-                    Ok(n) => filled += n,
+            self.buffer.copy_within(self.left.clone(), 0);
+            self.left = 0..self.left.len();
+            while self.left.end < LOOKAHEAD && !self.ended {
+                match self.inner.read(&mut self.buffer[self.left.end..]) {
+                    Ok(0) => self.ended = true,
+                    Ok(n) => self.left.end += n,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => {
-                        self.buffer.truncate(filled);
-                        return Err(error);
-                    }
+                    Err(error) => return Err(error),
                 }
             }
-            self.buffer.truncate(filled);
         }
-        Ok(&self.buffer[self.start..])
+        Ok(&self.buffer[self.left.clone()])
     }
 
     fn consume(&mut self, n: usize) {
-        self.start += n;
+        self.left.start += n;
     }
 }
 

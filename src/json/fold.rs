@@ -19,7 +19,14 @@ fn folded(c: char) -> char {
 /// Whether Go takes a member called `key` for the field `known`. No field of a specification has a name beyond ASCII: one
 /// that does is a name of the archive's own, such as one that a location points at, and is itself alone.
 pub fn is_field(known: &str, key: &str) -> bool {
-    known == key || known.is_ascii() && known.chars().map(folded).eq(key.chars().map(folded))
+    // Asked of every member of every document: what folds into ASCII is longer, and nearly no name does.
+    key.len() >= known.len()
+        && match key.is_ascii() {
+            true => known.eq_ignore_ascii_case(key),
+            false => {
+                known == key || known.is_ascii() && known.chars().map(folded).eq(key.chars().map(folded))
+            }
+        }
 }
 
 /// A name of a member in ASCII lower case, as Go folds it: names of one field are equal in it.

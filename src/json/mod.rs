@@ -31,6 +31,8 @@ pub struct Json {
     pub root: Value,
     /// What was odd but could be read all the same, in source order.
     pub anomalies: Vec<Anomaly>,
+    /// How many values there are, the top-level one included.
+    pub values: u64,
 }
 
 /// One value with its place.

@@ -17,6 +17,19 @@ const FEW_MEMBERS: usize = 16;
 /// duplicates would otherwise need memory quadratic in the document.
 const POINTER_BYTES: usize = 1 << 20;
 
+/// Bytes that a string does not hold as they are. A table, as every byte of every string is asked.
+const ENDS_RUN: [bool; 256] = {
+    let mut ends = [false; 256];
+    ends[b'"' as usize] = true;
+    ends[b'\\' as usize] = true;
+    let mut control = 0;
+    while control <= 0x1f {
+        ends[control] = true;
+        control += 1;
+    }
+    ends
+};
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Parses one document.
@@ -37,6 +50,7 @@ pub fn parse(text: &[u8], max_depth: usize) -> Result<Json, SyntaxError> {
         open: Vec::new(),
         anomalies: Vec::new(),
         pointer_bytes: 0,
+        values: 0,
     };
     if text.starts_with(BYTE_ORDER_MARK) {
         parser.anomalies.push(Anomaly::ByteOrderMark);
@@ -47,7 +61,7 @@ pub fn parse(text: &[u8], max_depth: usize) -> Result<Json, SyntaxError> {
     if parser.at < text.len() {
         parser.anomalies.push(Anomaly::TrailingData { offset: parser.at });
     }
-    Ok(Json { root, anomalies: parser.anomalies })
+    Ok(Json { root, anomalies: parser.anomalies, values: parser.values })
 }
 
 struct Parser<'a> {
@@ -59,6 +73,7 @@ struct Parser<'a> {
     anomalies: Vec<Anomaly>,
     /// Bytes of all pointers in `anomalies`.
     pointer_bytes: usize,
+    values: u64,
 }
 
 /// An array or object whose end has not been read yet.
@@ -122,6 +137,7 @@ impl Parser<'_> {
     /// Reads a whole scalar or empty container; `None` if a container was opened whose first value comes next.
     fn begin_value(&mut self) -> Result<Option<Value>, SyntaxError> {
         self.white_space();
+        self.values += 1;
         let start = self.at;
         let kind = match self.peek() {
             Some(b'[') => {
@@ -279,9 +295,14 @@ impl Parser<'_> {
         let mut all_utf8 = true;
         loop {
             let rest = &self.text[self.at..];
-            let length = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
+            let length = rest.iter().position(|b| ENDS_RUN[usize::from(*b)]).unwrap_or(rest.len());
             let run = &rest[..length];
             match std::str::from_utf8(run) {
+                // Nearly every string: nothing in it is escaped.
+                Ok(run) if decoded.is_empty() && rest.get(length) == Some(&b'"') => {
+                    self.at += length + 1;
+                    return Ok(run.into());
+                }
                 Ok(run) => decoded.push_str(run),
                 Err(error) => {
                     // One per string: the rest of it is usually in the same wrong encoding.

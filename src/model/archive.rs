@@ -470,6 +470,14 @@ impl Node {
         }
     }
 
+    /// What an index lists; nothing of anything else.
+    pub fn children(&self) -> &[Edge] {
+        match &self.body {
+            Body::Index { children, .. } => children,
+            _ => &[],
+        }
+    }
+
     /// Every config, layer or other blob that it points at.
     pub fn all_parts(&self) -> Vec<&Part> {
         match &self.body {

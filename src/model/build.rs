@@ -121,29 +121,31 @@ impl<'a> Builder<'a> {
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "document-bytes" });
             return Ok(None);
         };
-        let values = values(&bytes);
-        if values > self.limits.json_values {
+        // No text holds more values than bytes.
+        if bytes.len() as u64 > self.limits.json_values && values(&bytes) > self.limits.json_values {
             let (at, limit) = (Location::member(member), self.limits.json_values);
             self.odd(Anomaly::LimitHit { at, name: "json-values", limit });
             return Ok(None);
         }
-        self.document_bytes = self.document_bytes.saturating_add(bytes.len() as u64 + values * 64);
+        let text = Text::parse(bytes, self.limits);
+        let values = text.json.as_ref().map_or(0, |json| json.values);
+        self.document_bytes = self.document_bytes.saturating_add(text.bytes.len() as u64 + values * 64);
         if self.document_bytes > self.limits.documents_bytes {
             let limit = self.limits.documents_bytes;
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "documents-bytes" });
             return Ok(None);
         }
         let id = DocId(self.archive.documents.len() as u32);
-        let text = Text::parse(bytes, self.limits);
         let (size, json) = (text.bytes.len() as u64, text.json.is_ok());
         let root = text.json.as_ref().ok().map(|json| &json.root);
         let diff_ids =
             root.and_then(|root| root.at("/rootfs/diff_ids")).map(Value::items).unwrap_or_default();
         let other = |item: &Value| item.as_str().is_some_and(|text| !text.starts_with("sha256:"));
         let other_diff_ids = diff_ids.iter().any(other);
+        let has_subject = root.is_some_and(|root| root.get("subject").is_some());
         let sha256 = self.shared(member, Digest::sha256(&text.bytes));
-        self.archive.documents.push(Listed { member, kind, sha256, size, json, other_diff_ids });
-        self.archive.texts.keep(id.0, Arc::new(text), values);
+        self.archive.documents.push(Listed { member, kind, sha256, size, json, other_diff_ids, has_subject });
+        self.archive.texts.keep(id.0, Arc::new(text));
         self.documents.insert(member, id);
         if let Some(&blob) = self.by_member.get(&member) {
             self.archive.blobs[blob.index()].document = Some(id);

@@ -26,6 +26,8 @@ pub struct Listed {
     /// Whether it is a config that names layers by another algorithm than SHA-256. It is asked of every config when blobs are
     /// read, and nearly none does.
     pub other_diff_ids: bool,
+    /// Whether it has a member `subject`. Likewise.
+    pub has_subject: bool,
 }
 
 /// The text of a document.

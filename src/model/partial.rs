@@ -74,10 +74,7 @@ impl Partial {
     /// Where of the whole archive these nodes are kept: a child of which no index is among them is no longer one that an
     /// index may lack.
     pub fn without(mut self, archive: &Archive, kept: &HashSet<NodeId>) -> Partial {
-        let lists = |index: &NodeId| match &archive.node(*index).body {
-            Body::Index { children, .. } => children.as_slice(),
-            _ => &[],
-        };
+        let lists = |index: &NodeId| archive.node(*index).children();
         let listed: HashSet<NodeId> = kept.iter().flat_map(lists).filter_map(|edge| edge.node).collect();
         self.absent.retain(|child| !kept.contains(child) || listed.contains(child));
         self

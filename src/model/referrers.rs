@@ -8,7 +8,9 @@ use crate::model::{Archive, Name, NodeId, Root};
 
 /// The digest of what the `subject` of a manifest or index names.
 pub fn subject_of(archive: &Archive, node: NodeId) -> Option<Digest> {
-    let document = archive.node_document(node)?;
+    // Asked of every root, of which nearly none is about another.
+    let id = archive.node(node).document.filter(|id| archive.listed(*id).has_subject)?;
+    let document = archive.document(id);
     let subject = Digest::parse(&text(document.root()?.get("subject")?, "digest")?).ok()?;
     Some(archive.tree.now(subject))
 }

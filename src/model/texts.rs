@@ -70,7 +70,8 @@ impl Texts {
     }
 
     /// Keeps a text, and gives up what came before it and was not asked for since, as far as there is no room.
-    pub(super) fn keep(&self, at: u32, text: Arc<Text>, values: u64) {
+    pub(super) fn keep(&self, at: u32, text: Arc<Text>) {
+        let values = text.json.as_ref().map_or(0, |json| json.values);
         let cost = text.bytes.len().saturating_add(VALUE.saturating_mul(values as usize));
         let mut kept = lock(&self.kept);
         let kept = &mut *kept;
@@ -111,7 +112,7 @@ impl Texts {
         let text = self.get(at).unwrap_or_else(|| match self.read_again(listed, tree) {
             Ok(text) => {
                 let text = Arc::new(text);
-                self.keep(at, Arc::clone(&text), values(&text.bytes));
+                self.keep(at, Arc::clone(&text));
                 text
             }
             Err(error) => self.fail(error),

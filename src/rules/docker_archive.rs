@@ -128,14 +128,18 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
         .map(|d| &d.sha256)
         .collect();
     let items = manifest.root().map(Value::items).unwrap_or_default();
+    let repositories_json = of(DocKind::Repositories);
     // By canonical name, the diff ID of the top layer.
     let mut tags: HashMap<String, Option<Digest>> = HashMap::new();
     for (i, item) in items.iter().enumerate() {
         let at = Location::pointer(manifest.member, format!("/{i}"));
         paths(archive, item, &at, out);
-        let config = item.get("Config").and_then(Value::as_str);
-        let config = config.and_then(|path| archive.tree.file(&crate::tar::clean(path.as_bytes()).path));
-        let diff_ids = config
+        let has_sources = item.get("LayerSources").is_some();
+        // Nobody else here asks for texts, of which an archive may have more than are kept.
+        let diff_ids = (has_sources || repositories_json.is_some())
+            .then(|| item.get("Config").and_then(Value::as_str))
+            .flatten()
+            .and_then(|path| archive.tree.file(&crate::tar::clean(path.as_bytes()).path))
             .and_then(|member| Config::of(archive.document(*documents.get(&member)?)))
             .and_then(|config| config.diff_ids());
         if let Some(parent) = item.get("Parent").and_then(Value::as_str).filter(|p| !p.is_empty()) {
@@ -156,7 +160,7 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
             tags.insert(name, top.clone());
         }
     }
-    if let Some(document) = of(DocKind::Repositories) {
+    if let Some(document) = repositories_json {
         repositories(archive, &document, manifest.member, &tags, out);
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn document_of(kind: DocKind, bytes: &[u8]) -> Document {
         size,
         json,
         other_diff_ids: false,
+        has_subject: false,
     };
     Document::new(&listed, text, &limits)
 }

@@ -132,10 +132,10 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
 /// A document's `subject`, if it has a good digest, and where it stands.
 fn subject(archive: &Archive, node: &Node) -> Option<(Digest, Location)> {
     let id = node.document?;
-    if !matches!(
-        archive.listed(id).kind,
-        DocKind::Manifest(_) | DocKind::Index(_) | DocKind::ArtifactManifest
-    ) {
+    let listed = archive.listed(id);
+    let may_have =
+        matches!(listed.kind, DocKind::Manifest(_) | DocKind::Index(_) | DocKind::ArtifactManifest);
+    if !(may_have && listed.has_subject) {
         return None;
     }
     let document = archive.document(id);

@@ -40,6 +40,7 @@
 
 mod kind;
 mod names;
+mod shape;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -50,7 +51,8 @@ mod walk;
 use std::collections::HashMap;
 
 pub use kind::DocumentKind;
-use walk::{Fault, Misfit};
+use shape::Misfit;
+use walk::Fault;
 
 use crate::json::{Json, Kind};
 

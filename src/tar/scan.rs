@@ -222,7 +222,8 @@ impl Scanner {
         match self.state {
             State::AfterEnd => {
                 self.offset += BLOCK as u64;
-                if let Some(i) = block.iter().position(|&b| b != 0) {
+                if !field::is_zero(block) {
+                    let i = block.iter().position(|&b| b != 0).unwrap_or(0);
                     let header = field::checksum_holds(block);
                     let at = if header { at } else { at + i as u64 };
                     self.block = *block;
@@ -448,7 +449,7 @@ impl Scanner {
                     &mut self.chain.long_link
                 };
                 let end = field::text(text).len();
-                let nul = !field::is_zero(&text[end..]);
+                let nul = text[end..].iter().any(|&b| b != 0);
                 text.truncate(end);
                 // An empty long name is no name, as in Go.
                 if end == 0 {

@@ -127,8 +127,8 @@ pub(super) fn read_items(builder: &mut Builder<'_>, member: MemberId) -> Result<
                 continue;
             }
             tagged.insert(canonical.clone(), (node, at.clone()));
+            add_name(builder, &known, node, name, &canonical, at);
             layers.insert(canonical, Rc::clone(&members));
-            add_name(builder, &known, node, name, at);
         }
         rooted.extend(builder.archive.roots[before..].iter().map(|root| root.node));
         // No tag, or another image has taken it.
@@ -280,13 +280,15 @@ fn node_of(
             return node;
         }
     }
-    // Of a tag that is another image there, that is what is told.
-    let mut tags = item.tags.iter().filter_map(|(text, _)| Reference::parse(text).ok());
-    let tag = tags.find(|tag| !known.names.contains_key(&tag.canonical()));
-    // An index without images is that of Docker 25.0.0 where nothing has a tag.
-    if !known.by_config.is_empty() || (builder.archive.index_json.is_some() && tag.is_some()) {
-        let what = Disagreement::ImageMissing(tag.map(|tag| tag.familiar()));
-        builder.odd(Anomaly::HalvesDisagree { at: item.at.clone(), other: None, what });
+    if !known.by_config.is_empty() || builder.archive.index_json.is_some() {
+        // Of a tag that is another image there, that is what is told.
+        let mut tags = item.tags.iter().filter_map(|(text, _)| Reference::parse(text).ok());
+        let tag = tags.find(|tag| !known.names.contains_key(&tag.canonical()));
+        // An index without images is that of Docker 25.0.0 where nothing has a tag.
+        if !known.by_config.is_empty() || tag.is_some() {
+            let what = Disagreement::ImageMissing(tag.map(|tag| tag.familiar()));
+            builder.odd(Anomaly::HalvesDisagree { at: item.at.clone(), other: None, what });
+        }
     }
     // `crane pull` writes one item for each name of an image (formats.md A.4).
     let blob = parts.config.blob;
@@ -335,8 +337,15 @@ fn join(builder: &mut Builder<'_>, item: &Item, parts: ImageParts, node: NodeId)
 }
 
 /// Adds a name of the docker half, unless the OCI half has it already.
-fn add_name(builder: &mut Builder<'_>, known: &Known, node: NodeId, name: Reference, at: &Location) {
-    if let Some(&root) = known.names.get(&name.canonical()) {
+fn add_name(
+    builder: &mut Builder<'_>,
+    known: &Known,
+    node: NodeId,
+    name: Reference,
+    canonical: &str,
+    at: &Location,
+) {
+    if let Some(&root) = known.names.get(canonical) {
         let root = &builder.archive.roots[root];
         if !builder.archive.below(root.node).contains(&node) {
             let what = Disagreement::Tag(name.familiar());

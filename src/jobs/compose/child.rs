@@ -7,10 +7,7 @@ use crate::platform::{Platform, Specifier};
 
 /// The children of an index; none of anything else.
 pub fn edges(archive: &Archive, node: NodeId) -> &[Edge] {
-    match &archive.node(node).body {
-        Body::Index { children, .. } => children,
-        _ => &[],
-    }
+    archive.node(node).children()
 }
 
 /// What a child is for: what the index says, else its config; attestations are for nothing.

@@ -1,5 +1,6 @@
 //! What was written under which name, as the places to type next.
 
+use std::collections::HashSet;
 use std::fs;
 
 use crate::form::oci_layout::ref_names;
@@ -39,12 +40,7 @@ pub fn called(target: Target, place: &Place, output: &Output) -> Vec<String> {
             output.roots.iter().map(|root| root.repository.as_ref().and_then(name)).collect()
         }
     };
-    let mut places: Vec<String> = Vec::new();
-    for name in names.into_iter().flatten() {
-        let called = format!("{typed}:{name}");
-        if !places.contains(&called) {
-            places.push(called);
-        }
-    }
-    places
+    let mut seen = HashSet::new();
+    let once = names.into_iter().flatten().filter(|name| seen.insert(name.clone()));
+    once.map(|name| format!("{typed}:{name}")).collect()
 }

@@ -302,11 +302,7 @@ fn entry(
         changes: known.changed.get(&(node, i)).cloned(),
     });
     let layers: Vec<Layer> = layers.collect();
-    let children = match &held.body {
-        Body::Index { children, .. } => children.as_slice(),
-        _ => &[],
-    };
-    let manifests = children.iter().map(|edge| match edge.node {
+    let manifests = held.children().iter().map(|edge| match edge.node {
         Some(child) => entry(archive, known, child, Some(edge), Vec::new()),
         None => Entry::unknown(edge),
     });

@@ -18,7 +18,7 @@ use super::told::named_below;
 use crate::digest::Digest;
 use crate::error::{Context as _, Result};
 use crate::form::stored::Link;
-use crate::model::{Archive, BlobId, Body, Name, Node, NodeId, Via, referrers::subject_of};
+use crate::model::{Archive, BlobId, Name, Node, NodeId, Via, referrers::subject_of};
 use crate::rules::{reach::name_of, sees_all};
 
 /// Tags and images that would break are told up to so many.
@@ -215,10 +215,6 @@ fn revision(link: &Link) -> Option<Digest> {
 
 /// The blobs that a node points at directly.
 fn points_at(node: &Node, archive: &Archive) -> Vec<BlobId> {
-    let children = match &node.body {
-        Body::Index { children, .. } => children.as_slice(),
-        _ => &[],
-    };
-    let children = children.iter().filter_map(|edge| archive.node(edge.node?).blob);
+    let children = node.children().iter().filter_map(|edge| archive.node(edge.node?).blob);
     node.all_parts().into_iter().filter_map(|part| part.blob).chain(children).collect()
 }

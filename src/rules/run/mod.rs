@@ -28,7 +28,7 @@ use crate::model::{
 };
 
 pub use scope::Scope;
-use scope::{Use, configs, declared_documents, documents_in, use_of};
+use scope::{Leading, Use, configs, declared_documents, documents_in, documents_of, use_of};
 pub use whole::sees_all;
 
 /// What [`run`] finds, in the order of reports.
@@ -44,7 +44,7 @@ pub fn told(archive: &Archive, mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Everything that is wrong, or worth telling, as far as the facts go. Blobs without facts are taken as sound.
-pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
+pub fn run<'a>(archive: &'a Archive, facts: &'a Facts, scope: Scope<'a>) -> Vec<Finding> {
     // What a single document points at, or what lies below a single layer, is not expected to be there.
     let alone = archive.form.is_lone();
     let cut = alone || archive_rules::is_cut(archive);
@@ -60,26 +60,16 @@ pub fn run(archive: &Archive, facts: &Facts, scope: Scope<'_>) -> Vec<Finding> {
         docker_archive::check(archive, &mut walk.out);
         storage::dir(archive, &mut walk.out);
     }
-    let documents = documents_in(archive, scope);
-    let declared = declared_documents(archive);
-    for id in (0..archive.documents.len() as u32).map(DocId).filter(|id| documents.contains(id)) {
-        let document = archive.document(id);
-        walk.document(&document);
-        if !declared.contains(&id) {
-            document::undeclared(&document, &mut walk.out);
+    // Each node with its documents and with what leads to it: texts that do not fit the cache are read once for all of that.
+    let mut led_to = Leading::of(archive, scope).into_iter().peekable();
+    for id in (0..archive.nodes.len() as u32).map(NodeId).filter(|id| scope.holds(*id)) {
+        walk.documents(documents_of(archive, archive.node(id)));
+        while let Some((_, leading)) = led_to.next_if(|(target, _)| *target == id) {
+            walk.lead(leading);
         }
+        walk.node(id);
     }
-    for root in archive.roots.iter().filter(|root| scope.holds(root.node)) {
-        match &root.descriptor {
-            Some(descriptor) => walk.edge(descriptor, root.node, "the manifest", true),
-            None => walk.linked(root),
-        }
-    }
-    for i in 0..archive.nodes.len() {
-        if scope.holds(NodeId(i as u32)) {
-            walk.node(NodeId(i as u32));
-        }
-    }
+    walk.documents((0..archive.documents.len() as u32).map(DocId));
     if scope.is_whole() {
         for descriptor in archive.unreadable_roots() {
             blob::descriptor(&descriptor, None, &|digest| walk.held.contains_key(digest), &mut walk.out);
@@ -132,6 +122,7 @@ fn cap(out: &mut Vec<Finding>) {
 
 struct Walk<'a> {
     archive: &'a Archive,
+    scope: Scope<'a>,
     facts: &'a Facts,
     /// The archive ends too early: what it lacks is a consequence.
     cut: bool,
@@ -158,10 +149,14 @@ struct Walk<'a> {
     explained: HashSet<MemberId>,
     /// Layers that nothing but a diff ID names and that are other ones: how they end follows.
     others: HashSet<MemberId>,
+    /// Documents that are still to be judged.
+    documents: HashSet<DocId>,
+    /// Those whose type a descriptor gives.
+    declared: HashSet<DocId>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(archive: &'a Archive, facts: &'a Facts, scope: Scope<'_>, cut: bool) -> Walk<'a> {
+    fn new(archive: &'a Archive, facts: &'a Facts, scope: Scope<'a>, cut: bool) -> Walk<'a> {
         let held = archive.blobs.iter().filter(|blob| blob.member.is_some());
         let undecidable = archive.anomalies.iter().filter_map(|odd| match odd {
             Anomaly::Undecidable { member } => Some(*member),
@@ -169,6 +164,7 @@ impl<'a> Walk<'a> {
         });
         Walk {
             archive,
+            scope,
             facts,
             cut,
             partial: scope.partial(archive),
@@ -183,11 +179,26 @@ impl<'a> Walk<'a> {
             misplaced: archive.anomalies.iter().filter_map(storage::misplaced_blob).collect(),
             explained: HashSet::new(),
             others: HashSet::new(),
+            documents: documents_in(archive, scope),
+            declared: declared_documents(archive),
         }
     }
 }
 
 impl Walk<'_> {
+    /// Judges those of these that are still to be judged.
+    fn documents(&mut self, ids: impl IntoIterator<Item = DocId>) {
+        for id in ids {
+            if self.documents.remove(&id) {
+                let document = self.archive.document(id);
+                self.document(&document);
+                if !self.declared.contains(&id) {
+                    document::undeclared(&document, &mut self.out);
+                }
+            }
+        }
+    }
+
     fn document(&mut self, found: &crate::model::Document) {
         // Of a document in which the archive ends, that is said.
         let last = found.member.0 as usize + 1 == self.archive.tree.members.len();
@@ -207,6 +218,21 @@ impl Walk<'_> {
     /// Bytes of a blob that the archive holds.
     fn length(&self, blob: Option<BlobId>) -> Option<u64> {
         Some(self.archive.tree.member(self.archive.blob(blob?).member?).size)
+    }
+
+    /// What leads to a node.
+    fn lead(&mut self, leading: Leading) {
+        let archive = self.archive;
+        match leading {
+            Leading::Root(at) => {
+                let root = &archive.roots[at as usize];
+                match &root.descriptor {
+                    Some(descriptor) => self.edge(descriptor, root.node, "the manifest", true),
+                    None => self.linked(root),
+                }
+            }
+            Leading::Child(index, at) => self.child(&archive.node(index).children()[at as usize]),
+        }
     }
 
     /// A descriptor of a manifest or index.
@@ -281,7 +307,10 @@ impl Walk<'_> {
         meaning::node(archive, node, &mut self.out);
         match &node.body {
             Body::Index { children, .. } => {
-                children.iter().for_each(|edge| self.child(edge));
+                // What leads to a node in scope is judged with it.
+                let scope = self.scope;
+                let elsewhere = |edge: &&Edge| edge.node.is_none_or(|child| !scope.holds(child));
+                children.iter().filter(elsewhere).for_each(|edge| self.child(edge));
                 self.hollow(id);
             }
             Body::Manifest { parts, .. } => {

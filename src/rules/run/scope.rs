@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::partial::Partial;
-use crate::model::{Archive, BlobId, Body, DocId, DocKind, ImageParts, NodeId, Role};
+use crate::model::{Archive, BlobId, Body, DocId, DocKind, ImageParts, Node, NodeId, Role};
 
 /// What a run looks at.
 #[derive(Debug, Clone, Copy)]
@@ -55,25 +55,52 @@ pub(super) fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId
             _ => archive.index_json == Some(id),
         })
         .collect();
-    for (i, node) in archive.nodes.iter().enumerate() {
-        if !scope.holds(NodeId(i as u32)) {
-            continue;
-        }
-        found.extend(node.document);
-        found.extend(node.all_parts().iter().filter_map(|part| archive.blob(part.blob?).document));
-        if let Body::V1 { chain, .. } = &node.body {
-            found.extend(chain);
-        }
+    for (_, node) in nodes(archive, scope) {
+        found.extend(documents_of(archive, node));
     }
     found
 }
 
+fn nodes<'a>(archive: &'a Archive, scope: Scope<'a>) -> impl Iterator<Item = (NodeId, &'a Node)> {
+    (0..).map(NodeId).zip(&archive.nodes).filter(move |(id, _)| scope.holds(*id))
+}
+
+/// The documents of a node: its own, and those that it points at.
+pub(super) fn documents_of<'a>(archive: &'a Archive, node: &'a Node) -> impl Iterator<Item = DocId> + 'a {
+    let parts = node.all_parts().into_iter().filter_map(|part| archive.blob(part.blob?).document);
+    let chain = match &node.body {
+        Body::V1 { chain, .. } => chain.as_slice(),
+        _ => &[],
+    };
+    node.document.into_iter().chain(parts).chain(chain.iter().copied())
+}
+
+/// What leads to a node, by its place in the archive.
+#[derive(Clone, Copy)]
+pub(super) enum Leading {
+    /// This root.
+    Root(u32),
+    /// This child of an index.
+    Child(NodeId, u32),
+}
+
+impl Leading {
+    /// All that leads to nodes in scope, by node; of one the roots first.
+    pub(super) fn of(archive: &Archive, scope: Scope<'_>) -> Vec<(NodeId, Leading)> {
+        let roots = (0..).zip(&archive.roots).map(|(at, root)| (root.node, Leading::Root(at)));
+        let children = nodes(archive, scope).flat_map(|(index, node)| {
+            let edges = (0..).zip(node.children());
+            edges.filter_map(move |(at, edge)| Some((edge.node?, Leading::Child(index, at))))
+        });
+        let mut found: Vec<_> = roots.chain(children).filter(|(node, _)| scope.holds(*node)).collect();
+        found.sort_by_key(|(node, _)| *node);
+        found
+    }
+}
+
 /// Documents whose type a descriptor gives.
 pub(super) fn declared_documents(archive: &Archive) -> HashSet<DocId> {
-    let edges = archive.nodes.iter().flat_map(|node| match &node.body {
-        Body::Index { children, .. } => children.as_slice(),
-        _ => &[],
-    });
+    let edges = archive.nodes.iter().flat_map(Node::children);
     let edges = edges.filter_map(|edge| Some((&edge.descriptor, edge.node?)));
     let roots = archive.roots.iter().filter_map(|root| Some((root.descriptor.as_deref()?, root.node)));
     let typed = edges.chain(roots).filter(|(descriptor, _)| !descriptor.type_or_empty().is_empty());
@@ -90,8 +117,7 @@ pub(super) fn use_of(parts: &ImageParts) -> Use {
 /// Configs by the use that asks most of them.
 pub(super) fn configs(archive: &Archive, scope: Scope<'_>) -> HashMap<BlobId, Use> {
     let mut found = HashMap::new();
-    let nodes = archive.nodes.iter().enumerate().filter(|(i, _)| scope.holds(NodeId(*i as u32)));
-    for parts in nodes.filter_map(|(_, node)| node.parts()) {
+    for parts in nodes(archive, scope).filter_map(|(_, node)| node.parts()) {
         if let Some(blob) = parts.config.blob {
             let most = found.entry(blob).or_insert_with(|| use_of(parts));
             *most = use_of(parts).max(*most);

@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Plain};
 
 use super::{FAULTS, SOUND};
 use crate::json::{self, Json, Kind};
-use crate::schema::walk::{self, Misfit};
+use crate::schema::shape::Misfit;
+use crate::schema::walk;
 use crate::schema::{DocumentKind, text};
 
 /// The validator of a kind, which may refer to the other schemas.
