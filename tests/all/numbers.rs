@@ -43,7 +43,7 @@ const NUMBERS: &[(&str, &[(&str, &str)])] = &[
             ("rules/layer.rs", "LARGE RATIO"),
             ("rules/manifest.rs", "*"),
             ("rules/run_config.rs", "MILLISECOND"),
-            ("schema/walk.rs", "EXACT"),
+            ("schema/shape.rs", "EXACT"),
             ("source/name.rs", "DIGITS"),
             ("source/names.rs", "MAX_HOPS"),
             ("tar/field.rs", "*"),
