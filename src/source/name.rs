@@ -40,10 +40,26 @@ enum Behind {
     Data,
     /// A link of registry storage.
     Link,
+    /// A config of a docker-archive.
+    Json,
+    /// A layer of one.
+    Tar,
+    /// The parts of a v1 image.
+    V1Layer,
+    V1Json,
+    V1Version,
 }
 
-const BEHIND: [(Behind, &[u8]); 3] =
-    [(Behind::Data, b"/data"), (Behind::Link, b"/link"), (Behind::Nothing, b"")];
+const BEHIND: [(Behind, &[u8]); 8] = [
+    (Behind::Data, b"/data"),
+    (Behind::Link, b"/link"),
+    (Behind::Json, b".json"),
+    (Behind::Tar, b".tar"),
+    (Behind::V1Layer, b"/layer.tar"),
+    (Behind::V1Json, b"/json"),
+    (Behind::V1Version, b"/VERSION"),
+    (Behind::Nothing, b""),
+];
 
 /// Hex digits of a SHA-256 digest.
 const DIGITS: usize = 64;
@@ -294,6 +310,12 @@ mod tests {
             "blobs/sha256".to_owned(),
             "blobs/sha256-".to_owned(),
             format!("blobs/{HEX}/data"),
+            format!("{HEX}.json"),
+            format!("{HEX}.json.tar"),
+            format!("{HEX}.tar"),
+            format!("{HEX}/VERSION"),
+            format!("{HEX}/json"),
+            format!("{HEX}/layer.tar"),
             "index.json".to_owned(),
         ];
         let mut last: Option<MemberName> = None;
