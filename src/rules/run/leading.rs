@@ -1,34 +1,11 @@
 //! What leads to a node: roots of the archive, and indexes that list it.
 
-use super::scope::nodes;
-use super::{Scope, Walk, by};
+use super::scope::Leading;
+use super::{Walk, by};
 use crate::finding::Finding;
 use crate::location::Location;
-use crate::model::{Archive, Body, Descriptor, Edge, Form, NodeId, Root};
+use crate::model::{Body, Descriptor, Edge, Form, NodeId, Root};
 use crate::rules::{blob, container, document, platform};
-
-/// What leads to a node, by its place in the archive.
-#[derive(Clone, Copy)]
-pub(super) enum Leading {
-    /// This root.
-    Root(u32),
-    /// This child of an index.
-    Child(NodeId, u32),
-}
-
-impl Leading {
-    /// All that leads to nodes in scope, by node; of one the roots first.
-    pub(super) fn of(archive: &Archive, scope: Scope<'_>) -> Vec<(NodeId, Leading)> {
-        let roots = (0..).zip(&archive.roots).map(|(at, root)| (root.node, Leading::Root(at)));
-        let children = nodes(archive, scope).flat_map(|(index, node)| {
-            let edges = (0..).zip(node.children());
-            edges.filter_map(move |(at, edge)| Some((edge.node?, Leading::Child(index, at))))
-        });
-        let mut found: Vec<_> = roots.chain(children).filter(|(node, _)| scope.holds(*node)).collect();
-        found.sort_by_key(|(node, _)| *node);
-        found
-    }
-}
 
 impl Walk<'_> {
     /// What leads to a node.

@@ -26,9 +26,8 @@ use crate::model::Form;
 use crate::model::partial::Partial;
 use crate::model::{Anomaly, Archive, Blob, BlobId, Body, DocId, DocKind, Edge, ImageParts, NodeId, Role};
 
-use leading::Leading;
 pub use scope::Scope;
-use scope::{Use, configs, declared_documents, documents_in, documents_of, use_of};
+use scope::{Leading, Use, configs, declared_documents, documents_in, documents_of, use_of};
 pub use whole::sees_all;
 
 /// What [`run`] finds, in the order of reports.

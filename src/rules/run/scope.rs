@@ -61,7 +61,7 @@ pub(super) fn documents_in(archive: &Archive, scope: Scope<'_>) -> HashSet<DocId
     found
 }
 
-pub(super) fn nodes<'a>(archive: &'a Archive, scope: Scope<'a>) -> impl Iterator<Item = (NodeId, &'a Node)> {
+fn nodes<'a>(archive: &'a Archive, scope: Scope<'a>) -> impl Iterator<Item = (NodeId, &'a Node)> {
     (0..).map(NodeId).zip(&archive.nodes).filter(move |(id, _)| scope.holds(*id))
 }
 
@@ -73,6 +73,29 @@ pub(super) fn documents_of<'a>(archive: &'a Archive, node: &'a Node) -> impl Ite
         _ => &[],
     };
     node.document.into_iter().chain(parts).chain(chain.iter().copied())
+}
+
+/// What leads to a node, by its place in the archive.
+#[derive(Clone, Copy)]
+pub(super) enum Leading {
+    /// This root.
+    Root(u32),
+    /// This child of an index.
+    Child(NodeId, u32),
+}
+
+impl Leading {
+    /// All that leads to nodes in scope, by node; of one the roots first.
+    pub(super) fn of(archive: &Archive, scope: Scope<'_>) -> Vec<(NodeId, Leading)> {
+        let roots = (0..).zip(&archive.roots).map(|(at, root)| (root.node, Leading::Root(at)));
+        let children = nodes(archive, scope).flat_map(|(index, node)| {
+            let edges = (0..).zip(node.children());
+            edges.filter_map(move |(at, edge)| Some((edge.node?, Leading::Child(index, at))))
+        });
+        let mut found: Vec<_> = roots.chain(children).filter(|(node, _)| scope.holds(*node)).collect();
+        found.sort_by_key(|(node, _)| *node);
+        found
+    }
 }
 
 /// Documents whose type a descriptor gives.
