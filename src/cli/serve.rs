@@ -77,10 +77,11 @@ pub(super) fn run(args: &ServeArgs, policy: &Policy, shell: &Shell) -> Result<u8
             "  {spooled} bytes stand unpacked in the folder for temporary files until the end"
         ));
     }
-    shell.say(&lines.join("\n"));
+    // Who reads the address may end it from then on.
+    doing(Doing::Nothing);
     let stop = server.stop();
     on_signal(move |_| stop.now());
-    doing(Doing::Nothing);
+    shell.say(&lines.join("\n"));
     let requests = server.run();
     shell.say(&format!("ended after {}", crate::command::counted(requests, "request")));
     Ok(0)

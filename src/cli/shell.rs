@@ -368,10 +368,12 @@ pub(super) fn end_on_signals() {
             }
             ENDING.store(true, Ordering::SeqCst);
             crate::remove_staged();
+            // Held until the end: a bar that somebody was about to draw would stand behind these words.
+            let mut out = io::stderr().lock();
             if let Some(text) = left_behind() {
                 // A bar may stand in the line.
                 let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-                let _ = writeln!(io::stderr(), "{clear}{text}");
+                let _ = writeln!(out, "{clear}{text}");
             }
             std::process::exit(128 + signal);
         }

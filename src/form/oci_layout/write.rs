@@ -12,6 +12,7 @@ use crate::form::write::WriteOptions;
 use crate::form::write::existing::Existing;
 use crate::form::write::tree::Tree;
 use crate::limits::Limits;
+use crate::staging;
 
 const INDEX: &str = "index.json";
 const MARKER: &str = "oci-layout";
@@ -111,7 +112,8 @@ impl Sink for LayoutDir {
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
         let index = index_json(output, self.index.as_deref())?;
         let Some(existing) = &self.existing else {
-            std::fs::create_dir_all(self.tree.root().join("blobs/sha256"))
+            let folder = self.tree.root().join("blobs/sha256");
+            staging::while_open(|| std::fs::create_dir_all(folder))
                 .map_err(|e| Error::io("cannot create", self.tree.root(), e))?;
             self.tree.put(Path::new(MARKER), OCI_LAYOUT)?;
             self.tree.put(Path::new(INDEX), &index)?;
