@@ -260,6 +260,12 @@ pub(crate) fn while_open<T>(action: impl FnOnce() -> io::Result<T>) -> io::Resul
     LIVE.while_open(|_| action())
 }
 
+/// Makes a folder within what is staged, with those above it, unless a signal has begun to remove that: it would be brought
+/// back.
+pub(crate) fn folder(path: &Path) -> io::Result<()> {
+    while_open(|| fs::create_dir_all(path))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;

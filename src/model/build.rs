@@ -128,8 +128,8 @@ impl<'a> Builder<'a> {
             return Ok(None);
         }
         let text = Text::parse(bytes, self.limits);
-        let values = text.json.as_ref().map_or(0, |json| json.values);
-        self.document_bytes = self.document_bytes.saturating_add(text.bytes.len() as u64 + values * 64);
+        self.document_bytes =
+            self.document_bytes.saturating_add(text.bytes.len() as u64 + text.values() * 64);
         if self.document_bytes > self.limits.documents_bytes {
             let limit = self.limits.documents_bytes;
             self.odd(Anomaly::DocumentTooLarge { member, size, limit, name: "documents-bytes" });

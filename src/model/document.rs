@@ -60,6 +60,11 @@ impl Text {
         let json = json::parse(&bytes, limits.json_depth as usize);
         Text { bytes: bytes.into(), json }
     }
+
+    /// How many values were parsed: none of what is not JSON.
+    pub(super) fn values(&self) -> u64 {
+        self.json.as_ref().map_or(0, |json| json.values)
+    }
 }
 
 impl Document {

@@ -4,13 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
 use crate::model::view::text;
-use crate::model::{Archive, Name, NodeId, Root};
+use crate::model::{Archive, Document, Name, Node, NodeId, Root};
+
+/// The document of a node, if it has a `subject`. It is asked of every root, and nearly none has: no text is read for that.
+pub fn with_subject(archive: &Archive, node: &Node) -> Option<Document> {
+    let id = node.document.filter(|id| archive.listed(*id).has_subject)?;
+    Some(archive.document(id))
+}
 
 /// The digest of what the `subject` of a manifest or index names.
 pub fn subject_of(archive: &Archive, node: NodeId) -> Option<Digest> {
-    // Asked of every root, of which nearly none is about another.
-    let id = archive.node(node).document.filter(|id| archive.listed(*id).has_subject)?;
-    let document = archive.document(id);
+    let document = with_subject(archive, archive.node(node))?;
     let subject = Digest::parse(&text(document.root()?.get("subject")?, "digest")?).ok()?;
     Some(archive.tree.now(subject))
 }

@@ -71,8 +71,7 @@ impl Texts {
 
     /// Keeps a text, and gives up what came before it and was not asked for since, as far as there is no room.
     pub(super) fn keep(&self, at: u32, text: Arc<Text>) {
-        let values = text.json.as_ref().map_or(0, |json| json.values);
-        let cost = text.bytes.len().saturating_add(VALUE.saturating_mul(values as usize));
+        let cost = text.bytes.len().saturating_add(VALUE.saturating_mul(text.values() as usize));
         let mut kept = lock(&self.kept);
         let kept = &mut *kept;
         kept.read += cost as u64;

@@ -10,6 +10,7 @@ use crate::limits::LEGACY_BLOB_BYTES;
 use crate::location::Location;
 use crate::media::{self, DocumentType, LayerType};
 use crate::model::Form;
+use crate::model::referrers::with_subject;
 use crate::model::view::annotation;
 use crate::model::{Archive, Blob, Body, Descriptor, DocKind, Document, Name, Node, Root};
 
@@ -131,14 +132,10 @@ pub fn check(archive: &Archive, out: &mut Vec<Finding>) {
 
 /// A document's `subject`, if it has a good digest, and where it stands.
 fn subject(archive: &Archive, node: &Node) -> Option<(Digest, Location)> {
-    let id = node.document?;
-    let listed = archive.listed(id);
-    let may_have =
-        matches!(listed.kind, DocKind::Manifest(_) | DocKind::Index(_) | DocKind::ArtifactManifest);
-    if !(may_have && listed.has_subject) {
+    let document = with_subject(archive, node)?;
+    if !matches!(document.kind, DocKind::Manifest(_) | DocKind::Index(_) | DocKind::ArtifactManifest) {
         return None;
     }
-    let document = archive.document(id);
     let text = document.root()?.get("subject")?.get("digest")?.as_str()?;
     Some((Digest::parse(text).ok()?, Location::pointer(document.member, "/subject")))
 }

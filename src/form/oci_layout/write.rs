@@ -112,8 +112,7 @@ impl Sink for LayoutDir {
     fn commit(self: Box<Self>, output: &Output) -> Result<()> {
         let index = index_json(output, self.index.as_deref())?;
         let Some(existing) = &self.existing else {
-            let folder = self.tree.root().join("blobs/sha256");
-            staging::while_open(|| std::fs::create_dir_all(folder))
+            staging::folder(&self.tree.root().join("blobs/sha256"))
                 .map_err(|e| Error::io("cannot create", self.tree.root(), e))?;
             self.tree.put(Path::new(MARKER), OCI_LAYOUT)?;
             self.tree.put(Path::new(INDEX), &index)?;

@@ -131,10 +131,7 @@ impl Tree {
 
     fn settle(&self, from: TempPath, relative: &Path, kept: &mut BTreeSet<PathBuf>) -> Result<()> {
         let to = self.tree.join(relative);
-        // A folder that is made anew would bring back a tree that a signal has removed.
-        let made = staging::while_open(|| {
-            fs::create_dir_all(parent_of(&to)).and_then(|()| from.persist(&to).map_err(|e| e.error))
-        });
+        let made = staging::folder(parent_of(&to)).and_then(|()| from.persist(&to).map_err(|e| e.error));
         made.at("cannot write", &self.shown)?;
         kept.insert(relative.to_owned());
         Ok(())

@@ -5,11 +5,6 @@ use crate::model::select::{self, Chosen, list};
 use crate::model::{Archive, Body, Edge, NodeId};
 use crate::platform::{Platform, Specifier};
 
-/// The children of an index; none of anything else.
-pub fn edges(archive: &Archive, node: NodeId) -> &[Edge] {
-    archive.node(node).children()
-}
-
 /// What a child is for: what the index says, else its config; attestations are for nothing.
 pub fn platform_of(archive: &Archive, edge: &Edge) -> Option<Platform> {
     if edge.attestation {
@@ -62,7 +57,7 @@ pub(super) fn index(archive: &Archive, images: &[String]) -> Result<(NodeId, Vec
 
 /// The position of the one child that a text names: a digest, twelve of its digits or more, or a platform.
 pub(super) fn position(archive: &Archive, node: NodeId, text: &str) -> Result<usize> {
-    let children = edges(archive, node);
+    let children = archive.node(node).children();
     let hex = text.strip_prefix("sha256:").unwrap_or(text);
     let is_hex = hex.len() >= 12 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     let specifier = Specifier::parse(text);

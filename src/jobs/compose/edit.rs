@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::child::{described, edges, index, platform_of, position};
+use super::child::{described, index, platform_of, position};
 use super::gather::{Gathering, bytes};
 use super::list::{self, Annotate};
 use super::pick::{More, Pick};
@@ -53,12 +53,14 @@ pub fn removed(archive: &Archive, images: &[String], children: &[String], whole:
 pub fn kept(archive: &Archive, images: &[String], platform: &Platform) -> Result<Edited> {
     let (node, roots) = index(archive, images)?;
     let other = |edge: &Edge| platform_of(archive, edge).is_none_or(|own| own.normalised() != *platform);
-    let all = edges(archive, node).iter().enumerate();
+    let all = archive.node(node).children().iter().enumerate();
     let mut gone: HashSet<usize> =
         all.filter(|(_, edge)| !edge.attestation && other(edge)).map(|(at, _)| at).collect();
     with_attestations(archive, node, &mut gone);
     // What is for another platform is in another part.
-    let elsewhere: HashSet<&Digest> = edges(archive, node)
+    let elsewhere: HashSet<&Digest> = archive
+        .node(node)
+        .children()
         .iter()
         .filter(|edge| edge.attestation || platform_of(archive, edge).is_some())
         .filter_map(|edge| edge.descriptor.good_digest())
@@ -87,7 +89,7 @@ pub fn annotated(
         let message = "a Docker manifest list has no place for annotations";
         return Err(Error::refused_help(message, "make it an OCI index with --manifest-format oci first"));
     }
-    let edge = edges(archive, node).get(at);
+    let edge = archive.node(node).children().get(at);
     let known = edge.and_then(|edge| select::platform_of(archive, edge.node?, None));
     let text = list::annotated(&text(archive, node)?, at, change, known.as_ref())?;
     let why = format!("said otherwise of {}", edge.map(|edge| described(archive, edge)).unwrap_or_default());
@@ -106,7 +108,12 @@ pub fn added(
     whole: bool,
 ) -> Result<Edited> {
     let (node, roots) = index(archive, images)?;
-    let met = edges(archive, node).iter().filter_map(|edge| edge.descriptor.good_digest().cloned()).collect();
+    let met = archive
+        .node(node)
+        .children()
+        .iter()
+        .filter_map(|edge| edge.descriptor.good_digest().cloned())
+        .collect();
     let mut more = More { met, ..More::default() };
     for (at, (from, pick)) in picks.into_iter().enumerate() {
         more.take(at + 1, from, pick)?;
@@ -122,14 +129,14 @@ pub fn added(
 }
 
 fn words(archive: &Archive, node: NodeId, at: &HashSet<usize>) -> String {
-    let children = edges(archive, node).iter().enumerate().filter(|(child, _)| at.contains(child));
+    let children = archive.node(node).children().iter().enumerate().filter(|(child, _)| at.contains(child));
     let words: Vec<String> = children.map(|(_, edge)| described(archive, edge)).collect();
     select::list(&words)
 }
 
 /// What attests an image goes with it.
 fn with_attestations(archive: &Archive, node: NodeId, gone: &mut HashSet<usize>) {
-    let children = edges(archive, node);
+    let children = archive.node(node).children();
     let digest = |at: &usize| Some(children.get(*at)?.descriptor.good_digest()?.to_string());
     let digests: HashSet<String> = gone.iter().filter_map(digest).collect();
     let attests = |edge: &Edge| edge.attests.as_ref().is_some_and(|digest| digests.contains(digest));
@@ -145,7 +152,7 @@ fn without(
     why: String,
     whole: bool,
 ) -> Result<Edited> {
-    let children = edges(archive, found.0).iter().enumerate();
+    let children = archive.node(found.0).children().iter().enumerate();
     if children.filter(|(_, edge)| !edge.attestation).all(|(at, _)| gone.contains(&at)) {
         let message = "no image would be left in the index";
         return Err(Error::refused_help(message, "delete the index instead, or leave one image in it"));
@@ -198,7 +205,7 @@ fn finished(
     let text: Arc<[u8]> = change.text.into();
     let media_type = held.media_type.as_deref().unwrap_or(list::media_type(family));
     let digest = gathering.made(&text, media_type);
-    let children = edges(archive, node).iter().enumerate();
+    let children = archive.node(node).children().iter().enumerate();
     let (gone, stay): (Vec<_>, Vec<_>) = children.partition(|(at, _)| change.gone.contains(at));
     for child in stay.into_iter().filter_map(|(_, edge)| edge.node) {
         gathering.take(0, archive, child);

@@ -64,7 +64,7 @@ pub fn lacking(archive: &Archive) -> Vec<String> {
     let nodes = (0..archive.nodes.len() as u32).map(NodeId);
     let mut words = Vec::new();
     for node in nodes {
-        for edge in super::child::edges(archive, node) {
+        for edge in archive.node(node).children() {
             let gone =
                 |child| matches!(archive.node(child).body, Body::Absent) || partial.absent.contains(&child);
             if edge.node.is_some_and(gone) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::child::{described, edges, platform_of};
+use super::child::{described, platform_of};
 use super::gather::{Gathering, bytes};
 use super::list;
 use crate::digest::Digest;
@@ -172,7 +172,8 @@ impl Picking<'_> {
         let archive = self.archive;
         let mut taken: HashSet<String> = HashSet::new();
         let attests = |edge: &&Edge| edge.attestation;
-        let (attestations, images): (Vec<&Edge>, Vec<&Edge>) = edges(archive, node).iter().partition(attests);
+        let (attestations, images): (Vec<&Edge>, Vec<&Edge>) =
+            archive.node(node).children().iter().partition(attests);
         for edge in images {
             let Some(child) = edge.node else { continue };
             if matches!(archive.node(child).body, Body::Index { .. }) && depth < 8 {
@@ -315,7 +316,7 @@ fn base(archive: &Archive, pick: &Pick, family: Family) -> Result<Option<(Vec<u8
     let (Some(digest), Some(text), true) = (&held.digest, bytes(archive, node)?, fits) else {
         return Ok(None);
     };
-    let children = edges(archive, node);
+    let children = archive.node(node).children();
     // Nested indexes were taken apart.
     let nested =
         |edge: &Edge| edge.node.is_some_and(|node| matches!(archive.node(node).body, Body::Index { .. }));

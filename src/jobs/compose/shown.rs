@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use data_encoding::BASE64;
 
-use super::child::edges;
 use super::gather::bytes;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -67,7 +66,7 @@ fn buildx(archive: &Archive, chosen: &Chosen) -> Result<String> {
         return Ok(out);
     }
     out.push_str("           \nManifests: \n");
-    for (at, edge) in edges(archive, chosen.root.node).iter().enumerate() {
+    for (at, edge) in archive.node(chosen.root.node).children().iter().enumerate() {
         let descriptor = &edge.descriptor;
         if at > 0 {
             out.push_str("               \n");
@@ -113,7 +112,7 @@ fn docker(archive: &Archive, chosen: &Chosen) -> Result<String> {
         return Ok(indented(&entry(archive, node, &name, platform.as_ref())?));
     }
     let mut list = Array::new();
-    for edge in edges(archive, node) {
+    for edge in archive.node(node).children() {
         let Some(child) = edge.node else { continue };
         let name = at_digest(&name, edge.descriptor.good_digest());
         let platform = edge.descriptor.platform.as_deref().cloned();
