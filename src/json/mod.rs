@@ -11,9 +11,11 @@ pub mod fold;
 mod parse;
 pub mod pointer;
 pub mod safe;
+mod slice;
 pub mod write;
 
-pub use parse::parse;
+pub use parse::{parse, parse_kept};
+pub use slice::Slice;
 
 /// A half-open range of byte offsets in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,9 +54,9 @@ pub enum Kind {
     /// `true` or `false`
     Bool(bool),
     /// The number's own text: `1e3` and 2^63 are judged by rules, not rounded here.
-    Number(Box<str>),
+    Number(Slice),
     /// Decoded text. Bad UTF-8 and lone surrogates are U+FFFD here and an anomaly in the document.
-    String(Box<str>),
+    String(Slice),
     /// `[…]`
     Array(Vec<Value>),
     /// `{…}` with every member, duplicates included, in source order.
@@ -65,7 +67,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
     /// Decoded name.
-    pub key: Box<str>,
+    pub key: Slice,
     /// Where the name stands, quotes included.
     pub key_span: Span,
     /// Its value.

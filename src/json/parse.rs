@@ -4,11 +4,15 @@
 //! are anomalies instead, so that rules can name them and the document can still be inspected.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{Anomaly, Json, Kind, Member, Span, SyntaxError, Value, pointer};
+use super::{Anomaly, Json, Kind, Member, Slice, Span, SyntaxError, Value, pointer};
 
 /// Depth that no caller can exceed: a tree is dropped recursively, and `--limit json-depth` is free text.
 const DEPTH_CEILING: usize = 1_000;
+
+/// Bytes that no caller can exceed, either: a [`Slice`] counts them in 32 bits.
+const LENGTH_CEILING: usize = u32::MAX as usize;
 
 /// Members up to which duplicates are found by looking at all of them; a hash map costs more below that.
 const FEW_MEMBERS: usize = 16;
@@ -17,18 +21,27 @@ const FEW_MEMBERS: usize = 16;
 /// duplicates would otherwise need memory quadratic in the document.
 const POINTER_BYTES: usize = 1 << 20;
 
-/// Bytes that a string does not hold as they are. A table, as every byte of every string is asked.
-const ENDS_RUN: [bool; 256] = {
-    let mut ends = [false; 256];
-    ends[b'"' as usize] = true;
-    ends[b'\\' as usize] = true;
-    let mut control = 0;
-    while control <= 0x1f {
-        ends[control] = true;
-        control += 1;
+/// How many bytes there are before one that a string does not hold as it is: a quote, a backslash or a control character.
+fn run(text: &[u8]) -> usize {
+    // Eight bytes at once, as every byte of every string is asked: the high bit of each that is less than n (up to 128) is
+    // set, and perhaps that of some behind the first.
+    let less = |word: u64, n: u8| word.wrapping_sub(each(n)) & !word & each(0x80);
+    let (words, rest) = text.as_chunks();
+    for (nth, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let ends = less(word, b' ') | less(word ^ each(b'"'), 1) | less(word ^ each(b'\\'), 1);
+        if ends != 0 {
+            return 8 * nth + ends.trailing_zeros() as usize / 8;
+        }
     }
-    ends
-};
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+    text.len() - rest.len() + end.unwrap_or(rest.len())
+}
+
+/// A byte, eight times.
+fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -43,11 +56,38 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// Anything else outside RFC 8259, at the offset of the first byte that cannot be read.
 pub fn parse(text: &[u8], max_depth: usize) -> Result<Json, SyntaxError> {
+    let shared = std::str::from_utf8(text).ok().map(Arc::from);
+    parse_shared(text, shared, max_depth)
+}
+
+/// The same of a text that is kept beside what is read of it, which shares it.
+pub fn parse_kept(text: Vec<u8>, max_depth: usize) -> (Arc<[u8]>, Result<Json, SyntaxError>) {
+    match String::from_utf8(text) {
+        Ok(text) => {
+            let text: Arc<str> = text.into();
+            let json = parse_shared(text.as_bytes(), Some(Arc::clone(&text)), max_depth);
+            (text.into(), json)
+        }
+        Err(error) => {
+            let json = parse_shared(error.as_bytes(), None, max_depth);
+            (error.into_bytes().into(), json)
+        }
+    }
+}
+
+fn parse_shared(text: &[u8], shared: Option<Arc<str>>, max_depth: usize) -> Result<Json, SyntaxError> {
+    if text.len() > LENGTH_CEILING {
+        let problem = format!("longer than {LENGTH_CEILING} bytes");
+        return Err(SyntaxError { offset: LENGTH_CEILING, problem, too_deep: false });
+    }
     let mut parser = Parser {
         text,
+        shared,
         at: 0,
         max_depth: max_depth.min(DEPTH_CEILING),
         open: Vec::new(),
+        items: Vec::new(),
+        members: Vec::new(),
         anomalies: Vec::new(),
         pointer_bytes: 0,
         values: 0,
@@ -66,10 +106,16 @@ pub fn parse(text: &[u8], max_depth: usize) -> Result<Json, SyntaxError> {
 
 struct Parser<'a> {
     text: &'a [u8],
+    /// The same as text that strings may share, if all of it is UTF-8.
+    shared: Option<Arc<str>>,
     at: usize,
     max_depth: usize,
     /// The arrays and objects around `at`, outermost first.
     open: Vec<Open>,
+    /// What was read of the arrays among them, one behind the other: each gets a vector of its own when its length is known.
+    items: Vec<Value>,
+    /// The same of the objects.
+    members: Vec<Member>,
     anomalies: Vec<Anomaly>,
     /// Bytes of all pointers in `anomalies`.
     pointer_bytes: usize,
@@ -80,25 +126,19 @@ struct Parser<'a> {
 enum Open {
     Array {
         start: usize,
-        items: Vec<Value>,
+        /// Its first item among those of all open arrays.
+        first: usize,
     },
     Object {
         start: usize,
-        members: Vec<Member>,
-        key: Box<str>,
+        /// Its first member among those of all open objects.
+        first: usize,
+        /// The member that is being read.
+        key: Slice,
         key_span: Span,
-        seen: HashMap<Box<str>, Span>,
+        /// Names of many members.
+        seen: Option<HashMap<Slice, Span>>,
     },
-}
-
-impl Open {
-    fn close(self, end: usize) -> Value {
-        let (start, kind) = match self {
-            Open::Array { start, items } => (start, Kind::Array(items)),
-            Open::Object { start, members, .. } => (start, Kind::Object(members)),
-        };
-        Value { span: Span { start, end }, kind }
-    }
 }
 
 impl Parser<'_> {
@@ -109,12 +149,13 @@ impl Parser<'_> {
             loop {
                 let (closing, wanted) = match self.open.last_mut() {
                     None => return Ok(value),
-                    Some(Open::Array { items, .. }) => {
-                        items.push(value);
+                    Some(Open::Array { .. }) => {
+                        self.items.push(value);
                         (b']', "`,` or `]`")
                     }
-                    Some(Open::Object { members, key, key_span, .. }) => {
-                        members.push(Member { key: std::mem::take(key), key_span: *key_span, value });
+                    Some(Open::Object { key, key_span, .. }) => {
+                        let key = std::mem::take(key);
+                        self.members.push(Member { key, key_span: *key_span, value });
                         (b'}', "`,` or `}`")
                     }
                 };
@@ -141,7 +182,7 @@ impl Parser<'_> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'[') => {
-                self.open(Open::Array { start, items: Vec::new() })?;
+                self.open(Open::Array { start, first: self.items.len() })?;
                 if self.peek() == Some(b']') {
                     return self.close().map(Some);
                 }
@@ -150,10 +191,10 @@ impl Parser<'_> {
             Some(b'{') => {
                 self.open(Open::Object {
                     start,
-                    members: Vec::new(),
-                    key: Box::default(),
+                    first: self.members.len(),
+                    key: Slice::default(),
                     key_span: Span { start, end: start },
-                    seen: HashMap::new(),
+                    seen: None,
                 })?;
                 if self.peek() == Some(b'}') {
                     return self.close().map(Some);
@@ -186,8 +227,13 @@ impl Parser<'_> {
     /// Leaves the innermost container, whose closing bracket is at `at`.
     fn close(&mut self) -> Result<Value, SyntaxError> {
         self.at += 1;
-        // Callers have just looked at the innermost container, so there is one.
-        self.open.pop().map(|open| open.close(self.at)).ok_or_else(|| self.expected("a value"))
+        let (start, kind) = match self.open.pop() {
+            Some(Open::Array { start, first }) => (start, Kind::Array(self.items.split_off(first))),
+            Some(Open::Object { start, first, .. }) => (start, Kind::Object(self.members.split_off(first))),
+            // Callers have just looked at the innermost container, so there is one.
+            None => return Err(self.expected("a value")),
+        };
+        Ok(Value { span: Span { start, end: self.at }, kind })
     }
 
     /// Reads the name of a member and its colon.
@@ -200,14 +246,14 @@ impl Parser<'_> {
         let name = self.string()?;
         let span = Span { start, end: self.at };
         let mut first = None;
-        if let Some(Open::Object { members, key, key_span, seen, .. }) = self.open.last_mut() {
+        if let Some(Open::Object { first: start, key, key_span, seen, .. }) = self.open.last_mut() {
+            let members = self.members.get(*start..).unwrap_or_default();
             if members.len() < FEW_MEMBERS {
                 first = members.iter().find(|m| m.key == name).map(|m| m.key_span);
             } else {
-                if seen.is_empty() {
-                    // In reverse, so that the first of several has the last word.
-                    seen.extend(members.iter().rev().map(|m| (m.key.clone(), m.key_span)));
-                }
+                // In reverse, so that the first of several has the last word.
+                let names = || members.iter().rev().map(|m| (m.key.clone(), m.key_span)).collect();
+                let seen = seen.get_or_insert_with(names);
                 let known = *seen.entry(name.clone()).or_insert(span);
                 first = (known != span).then_some(known);
             }
@@ -231,10 +277,19 @@ impl Parser<'_> {
     /// The pointer of the member or item that is being read.
     fn pointer(&self) -> String {
         let mut pointer = String::new();
+        // Where the items of the next array within begin, those of one end.
+        let begins = self.open.iter().filter_map(|open| match open {
+            Open::Array { first, .. } => Some(*first),
+            Open::Object { .. } => None,
+        });
+        let mut ends = begins.skip(1).chain([self.items.len()]);
         for open in &self.open {
             pointer.push('/');
             match open {
-                Open::Array { items, .. } => pointer.push_str(&items.len().to_string()),
+                Open::Array { first, .. } => {
+                    let items = ends.next().unwrap_or_default().saturating_sub(*first);
+                    pointer.push_str(&items.to_string());
+                }
                 Open::Object { key, .. } => pointer.push_str(&pointer::escape(key)),
             }
         }
@@ -251,7 +306,7 @@ impl Parser<'_> {
         Ok(kind)
     }
 
-    fn number(&mut self) -> Result<Box<str>, SyntaxError> {
+    fn number(&mut self) -> Result<Slice, SyntaxError> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -276,7 +331,10 @@ impl Parser<'_> {
             self.digits()?;
         }
         // All ASCII, as the branches above have seen.
-        Ok(String::from_utf8_lossy(&self.text[start..self.at]).into())
+        Ok(match &self.shared {
+            Some(text) => Slice::of(text, start..self.at),
+            None => String::from_utf8_lossy(&self.text[start..self.at]).into_owned().into(),
+        })
     }
 
     /// Reads one digit or more.
@@ -289,20 +347,21 @@ impl Parser<'_> {
     }
 
     /// Reads the string whose opening quote is at `at`.
-    fn string(&mut self) -> Result<Box<str>, SyntaxError> {
+    fn string(&mut self) -> Result<Slice, SyntaxError> {
         self.at += 1;
         let mut decoded = String::new();
         let mut all_utf8 = true;
         loop {
             let rest = &self.text[self.at..];
-            let length = rest.iter().position(|b| ENDS_RUN[usize::from(*b)]).unwrap_or(rest.len());
+            let length = run(rest);
+            // Nearly every string: nothing in it is escaped.
+            if let (true, Some(b'"'), Some(text)) = (decoded.is_empty(), rest.get(length), &self.shared) {
+                let run = Slice::of(text, self.at..self.at + length);
+                self.at += length + 1;
+                return Ok(run);
+            }
             let run = &rest[..length];
             match std::str::from_utf8(run) {
-                // Nearly every string: nothing in it is escaped.
-                Ok(run) if decoded.is_empty() && rest.get(length) == Some(&b'"') => {
-                    self.at += length + 1;
-                    return Ok(run.into());
-                }
                 Ok(run) => decoded.push_str(run),
                 Err(error) => {
                     // One per string: the rest of it is usually in the same wrong encoding.
@@ -444,6 +503,20 @@ mod tests {
     }
 
     #[test]
+    fn runs_end_at_the_first_byte_that_ends_them() {
+        for length in 0..20 {
+            for byte in 0..=u8::MAX {
+                let ends = matches!(byte, b'"' | b'\\' | 0..=0x1f);
+                for filler in [b'a', b' ', b'!', b'#', 0x7f, 0x80, 0xff] {
+                    let text = [vec![filler; length], vec![byte], b"\"\\\0 aaaaaaa".to_vec()].concat();
+                    assert_eq!(run(&text), if ends { length } else { length + 1 }, "{text:?}");
+                    assert_eq!(run(&text[..length]), length);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn numbers_keep_their_text() {
         for text in
             ["0", "-0", "1e400", "18446744073709551616", "9223372036854775808", "1.50E-07", "-12.5e+3"]
@@ -458,6 +531,29 @@ mod tests {
         let again =
             Anomaly::DuplicateKey { pointer: "/x/1/a~1b".into(), first: span(9, 14), again: span(17, 28) };
         assert_eq!(anomalies(br#"{"x":[0,{"a/b":1,"\u0061\/b":2,"A/b":3}]}"#), [again]);
+    }
+
+    #[test]
+    fn duplicate_keys_in_arrays_of_arrays() {
+        for (text, pointer) in [
+            (r#"[[0,1],[{"a":1,"a":2}]]"#, "/1/0/a"),
+            (r#"[0,[1,2,[{"b":[[],5],"a":[{"x":1},{"x":1,"x":2}]}]]]"#, "/1/2/0/a/1/x"),
+            (r#"{"k":[[[]],[],[[7,8,{"y":1,"y":2}]]]}"#, "/k/2/0/2/y"),
+        ] {
+            let found = anomalies(text.as_bytes());
+            let [Anomaly::DuplicateKey { pointer: found, .. }] = &found[..] else { panic!("{found:?}") };
+            assert_eq!(found, pointer);
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_the_same_whether_or_not_it_shares_the_text() {
+        let text = r#"{"a":"b","c":[1,"\u0061",{"a":null,"é":"ü"}],"":""}"#;
+        let shared = parse(text.as_bytes(), 64).expect("JSON");
+        let apart = parse_shared(text.as_bytes(), None, 64).expect("JSON");
+        assert_eq!(shared, apart);
+        let (bytes, kept) = parse_kept(text.into(), 64);
+        assert_eq!((&*bytes, kept), (text.as_bytes(), Ok(shared)));
     }
 
     #[test]

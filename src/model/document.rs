@@ -57,8 +57,8 @@ pub struct Document {
 impl Text {
     /// Parses a text, no deeper than the limit.
     pub fn parse(bytes: Vec<u8>, limits: &Limits) -> Text {
-        let json = json::parse(&bytes, limits.json_depth as usize);
-        Text { bytes: bytes.into(), json }
+        let (bytes, json) = json::parse_kept(bytes, limits.json_depth as usize);
+        Text { bytes, json }
     }
 
     /// How many values were parsed: none of what is not JSON.

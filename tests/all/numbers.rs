@@ -104,7 +104,7 @@ const NUMBERS: &[(&str, &[(&str, &str)])] = &[
     (
         "under every setting of a limit, what keeps the program from ending by a signal or running for hours",
         &[
-            ("json/parse.rs", "DEPTH_CEILING POINTER_BYTES"),
+            ("json/parse.rs", "DEPTH_CEILING LENGTH_CEILING POINTER_BYTES"),
             ("layer/climb.rs", "LINKS BYTES WORK"),
             ("layer/scan.rs", "DEPTH"),
             ("read/across.rs", "*"),
