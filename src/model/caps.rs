@@ -13,20 +13,21 @@ impl Builder<'_> {
         let Some(root) = document.root() else { return };
         let lists = ["layers", "manifests", "blobs"].into_iter().flat_map(|key| {
             let items = root.get(key).map_or(&[][..], Value::items).iter().enumerate();
-            items.map(move |(i, item)| (format!("/{key}/{i}"), item))
+            items.map(move |(i, item)| (key, Some(i), item))
         });
         let alone = ["config", "subject"].into_iter();
-        let alone = alone.filter_map(|key| Some((format!("/{key}"), root.get(key)?)));
+        let alone = alone.filter_map(|key| Some((key, None, root.get(key)?)));
         let limit = self.limits.data_bytes;
         let bytes = |text: &str| {
             (text.len() / 4 * 3).saturating_sub(text.bytes().rev().take(2).filter(|&b| b == b'=').count())
         };
-        let long = lists.chain(alone).filter(|(_, item)| {
+        let long = lists.chain(alone).filter(|(_, _, item)| {
             let data = item.get("data").and_then(Value::as_str);
             data.is_some_and(|data| bytes(data) as u64 > limit)
         });
-        let long: Vec<Location> =
-            long.map(|(at, _)| Location::pointer(member, format!("{at}/data"))).collect();
+        let at =
+            |key: &str, i: Option<usize>| i.map_or(format!("/{key}/data"), |i| format!("/{key}/{i}/data"));
+        let long: Vec<Location> = long.map(|(key, i, _)| Location::pointer(member, at(key, i))).collect();
         for at in long {
             self.odd(Anomaly::LimitHit { at, name: "data-bytes", limit });
         }

@@ -102,7 +102,7 @@ impl Held {
             for member in members {
                 held.images.entry(member).or_default().insert(id);
             }
-            let config = node.parts().and_then(|parts| archive.part_document(&parts.config));
+            let config = node.parts().and_then(|parts| archive.part_listed(&parts.config));
             let digests =
                 node.digest.clone().into_iter().chain(config.map(|document| document.sha256.clone()));
             for digest in digests {

@@ -393,7 +393,7 @@ pub fn declared(
 
 /// A docker-archive's config: its member name, where that is a digest.
 pub fn config_name(archive: &Archive, parts: &ImageParts, out: &mut Vec<Finding>) {
-    let Some(document) = archive.part_document(&parts.config) else { return };
+    let Some(document) = archive.part_listed(&parts.config) else { return };
     let name = archive.tree.member(document.member).name().to_string();
     let base = name.strip_suffix(".json").unwrap_or(&name);
     let claimed = base.strip_prefix("sha256:").or_else(|| base.strip_prefix("blobs/sha256/")).unwrap_or(base);

@@ -268,6 +268,9 @@ impl Range {
 impl Read for Range {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = self.end.saturating_sub(self.at).min(into.len() as u64) as usize;
+        if left == 0 {
+            return Ok(0);
+        }
         let n = self.file.read_at(&mut into[..left], self.at)?;
         self.at += n as u64;
         Ok(n)

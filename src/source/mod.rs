@@ -370,7 +370,8 @@ impl Tree {
 
     /// The whole of a small file; `None` if it is larger than `limit`.
     pub fn read(&self, id: MemberId, limit: u64) -> Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
+        // Room for the end, too, so that a small file is read at once.
+        let mut bytes = Vec::with_capacity(self.member(id).size.min(codec::CHUNK as u64) as usize + 1);
         self.reader(id)?.take(limit + 1).read_to_end(&mut bytes).at("cannot read", &self.place)?;
         Ok((bytes.len() as u64 <= limit).then_some(bytes))
     }

@@ -241,7 +241,7 @@ impl Known {
         let mut by_config: HashMap<Digest, Vec<NodeId>> = HashMap::new();
         for (i, node) in archive.nodes.iter().enumerate() {
             let Body::Manifest { parts, .. } = &node.body else { continue };
-            if let Some(document) = archive.part_document(&parts.config) {
+            if let Some(document) = archive.part_listed(&parts.config) {
                 by_config.entry(document.sha256.clone()).or_default().push(NodeId(i as u32));
             }
         }
@@ -268,7 +268,7 @@ fn node_of(
     known: &Known,
     by_config: &mut HashMap<BlobId, NodeId>,
 ) -> NodeId {
-    let config = builder.archive.part_document(&parts.config).map(|document| document.sha256.clone());
+    let config = builder.archive.part_listed(&parts.config).map(|document| document.sha256.clone());
     let same = |a: &[Part], b: &[Part]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.blob == b.blob);
     if let Some(nodes) = config.as_ref().and_then(|digest| known.by_config.get(digest)) {
         let known = |node: &NodeId| builder.archive.node(*node).parts();
