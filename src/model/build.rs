@@ -144,7 +144,17 @@ impl<'a> Builder<'a> {
         let other_diff_ids = diff_ids.iter().any(other);
         let has_subject = root.is_some_and(|root| root.get("subject").is_some());
         let sha256 = self.shared(member, Digest::sha256(&text.bytes));
-        self.archive.documents.push(Listed { member, kind, sha256, size, json, other_diff_ids, has_subject });
+        let check = self.archive.texts.check(&text.bytes);
+        self.archive.documents.push(Listed {
+            member,
+            kind,
+            sha256,
+            size,
+            json,
+            other_diff_ids,
+            has_subject,
+            check,
+        });
         self.archive.texts.keep(id.0, Arc::new(text));
         self.documents.insert(member, id);
         if let Some(&blob) = self.by_member.get(&member) {

@@ -1,5 +1,7 @@
 //! The JSON documents of an archive: what is kept of each, and its text while somebody looks at it.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -28,6 +30,21 @@ pub struct Listed {
     pub other_diff_ids: bool,
     /// Whether it has a member `subject`. Likewise.
     pub has_subject: bool,
+    /// By which its text is known again when it is read once more.
+    pub check: Check,
+}
+
+/// What shows that a text is the one that was read before: its SHA-256 need not be worked out again for that. Of a hash's
+/// eight bytes the seven for which there is room in a [`Listed`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Check([u8; 7]);
+
+impl Check {
+    /// Of these bytes, under a key that nobody knows who makes an archive.
+    pub(super) fn of(key: &RandomState, bytes: &[u8]) -> Check {
+        let [check @ .., _] = key.hash_one(bytes).to_ne_bytes();
+        Check(check)
+    }
 }
 
 /// The text of a document.

@@ -27,7 +27,7 @@ pub use anomaly::{Anomaly, Disagreement, LegacyProblem, LinkKind, StorageProblem
 pub use archive::{
     Archive, Blob, BlobId, Body, DocId, Edge, ImageParts, Name, Node, NodeId, Part, Role, Root, Via,
 };
-pub use document::{DocKind, Document, Listed, Text};
+pub use document::{Check, DocKind, Document, Listed, Text};
 pub use find::{Find, Sought};
 pub use form::{Form, LoneKind, Standing};
 pub use view::{Config, Descriptor};

@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::form::{self, Input, OpenOptions};
 use crate::limits::Limits;
 use crate::location::MemberId;
-use crate::model::{Archive, DocKind, Document, Listed, Text};
+use crate::model::{Archive, Check, DocKind, Document, Listed, Text};
 use crate::rules::{Scope, run};
 use crate::source::SpoolDir;
 
@@ -31,6 +31,7 @@ pub(crate) fn document_of(kind: DocKind, bytes: &[u8]) -> Document {
         json,
         other_diff_ids: false,
         has_subject: false,
+        check: Check::default(),
     };
     Document::new(&listed, text, &limits)
 }

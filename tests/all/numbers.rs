@@ -75,7 +75,7 @@ const NUMBERS: &[(&str, &[(&str, &str)])] = &[
             ("layer/contents.rs", "ITEM"),
             ("layer/names.rs", "BLOCK"),
             ("layer/table.rs", "RUN BLOCK IN_MEMORY"),
-            ("model/texts.rs", "ALLOWANCE VALUE"),
+            ("model/texts.rs", "ALLOWANCE RECENT VALUE"),
             ("source/bytes.rs", "*"),
             ("source/foreign.rs", "FIRST"),
             ("source/mod.rs", "HEAD"),
