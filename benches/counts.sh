@@ -4,14 +4,14 @@
 #
 #   benches/counts.sh                  the table, a minute; exits 1 when a command needs 2 % more than was recorded
 #   benches/counts.sh --record         write benches/counts.tsv anew: with the change that is the reason
-#   benches/counts.sh --dev            the program that CI's tests run: it is built anyway, while the optimised one takes
-#                                      minutes; 10 % are let pass, and the clock is not asked
+#   benches/counts.sh --dev            the program that the tests run, as CI does: it is built anyway, while the optimised
+#                                      one takes minutes; 10 % are let pass, and the clock is not asked
 #   benches/counts.sh --only convert   only rows whose name holds the word
 #
 # One job, so that counts repeat: they vary by less than 0.1 %. Valgrind knows no SHA instructions, so hashing counts for
 # more here than it takes. Figures belong to a compiler, a valgrind and inputs: under others the table is printed and
 # nothing is judged, except by the clock. Needs valgrind and python3. RESTOW_BIN overrides the binary, which is built
-# otherwise. Columns of counts.tsv: command, thousand instructions of the release build, and of the one that .ci/rustc makes.
+# otherwise. Columns of counts.tsv: command, thousand instructions of the release build, and of the dev build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=benches/lib.sh
@@ -24,7 +24,7 @@ record='' only=''
 while (($#)); do
     case $1 in
         --record) record=yes ;;
-        # Little is inlined there: how code is cut into functions counts as well as what it does.
+        # Nothing is inlined there: how code is cut into functions counts as well as what it does.
         --dev) profile=dev column=3 tolerance=10 ;;
         --only) only=$2 && shift ;;
         *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"; exit 2 ;;
@@ -34,7 +34,6 @@ done
 [[ -z $record || -z $only ]] || { echo "--record takes all rows" >&2; exit 2; }
 need valgrind python3
 if [[ -z ${RESTOW_BIN:-} ]]; then
-    [[ $profile == release ]] || export RUSTC_WORKSPACE_WRAPPER=$PWD/.ci/rustc
     cargo build --locked --profile "$profile" --quiet
     RESTOW_BIN=${CARGO_TARGET_DIR:-target}/${profile/dev/debug}/restow
 fi
