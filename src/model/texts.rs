@@ -94,15 +94,14 @@ impl Texts {
             let Some(oldest) = kept.recent.pop_front() else { break };
             let Some(slot) = kept.by_id.get_mut(&oldest) else { continue };
             let age = kept.read - slot.at;
-            // One that is in use all the time, such as a large index, is recent whatever it takes, until as much as it takes
-            // itself was read since it was asked for. So what is read again costs no more than what is read.
-            let in_use = age < recently.max(slot.cost as u64);
-            if in_use && age < recently && slot.at <= slot.queued {
+            if age < recently && slot.at <= slot.queued {
                 // It is where it belongs, and so is what is behind it.
                 kept.recent.push_front(oldest);
                 break;
             }
-            if in_use {
+            // One that is in use all the time, such as a large index, is recent whatever it takes, until as much as it takes
+            // itself was read since it was asked for. So what is read again costs no more than what is read.
+            if age < recently.max(slot.cost as u64) {
                 slot.queued = kept.read;
                 kept.recent.push_back(oldest);
             } else if kept.stay.saturating_add(slot.cost) <= self.allowance - recently as usize {
